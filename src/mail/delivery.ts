@@ -1,0 +1,37 @@
+/**
+ * One mail on its way to one place, as a transaction: start → addRecipient → write → commit | abort.
+ * The queue, the mailboxes and the bundle transport are all targets of this shape.
+ */
+
+import type { Fault } from '../base/fault.ts'
+import type { MailFrom, Mailbox } from '../proto/smtp/envelope.ts'
+
+export interface DeliveryTarget {
+  start(mail: MailStart): Promise<Delivery>
+}
+
+export interface MailStart {
+  /** As in the log and in the `Received` field. */
+  readonly queueId: string
+  readonly from: MailFrom
+}
+
+export interface Delivery {
+  /** Rejects with a Fault where this recipient cannot be taken; the others go on. */
+  addRecipient(recipient: Mailbox): Promise<void>
+  /** The next bytes of the message, taken over; resolves when more are wanted. */
+  write(bytes: Uint8Array): Promise<void>
+  /**
+   * Resolves when every recipient is settled for this attempt, one outcome each in the order of
+   * addRecipient. What is delivered is durable. Never rejects with a Fault.
+   */
+  commit(): Promise<readonly Outcome[]>
+  /** Leaves nothing behind. */
+  abort(): Promise<void>
+}
+
+export type Outcome =
+  /** Where it went, for the log: a Maildir path, an EID. */
+  | { readonly type: 'delivered'; readonly detail: string }
+  /** `fault.temporary` decides between trying again and giving up. */
+  | { readonly type: 'refused'; readonly fault: Fault }

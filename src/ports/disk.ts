@@ -1,0 +1,49 @@
+/** Files. Paths are absolute, with `/`. Every rejection is a Fault with one of these codes. */
+
+export type DiskFaultCode =
+  | 'disk/not-found'
+  | 'disk/exists'
+  | 'disk/not-a-directory'
+  | 'disk/permission-denied'
+  | 'disk/full'
+  | 'disk/failed'
+
+export interface Disk {
+  /** A new file for writing; `disk/exists` where the name is taken. */
+  create(path: string): Promise<FileWriter>
+  /** `disk/not-found` where there is none. */
+  open(path: string): Promise<FileReader>
+  /** Replaces `to` in one step. Durable only after `syncDirectory` of both directories. */
+  rename(from: string, to: string): Promise<void>
+  /** `disk/not-found` where there is none. */
+  remove(path: string): Promise<void>
+  /** Makes the names in a directory durable. */
+  syncDirectory(path: string): Promise<void>
+  /** With its missing parents, all durable; content where it exists already. */
+  makeDirectory(path: string): Promise<void>
+  /** The names in it, sorted by code unit; `disk/not-found` where there is no such directory. */
+  list(path: string): Promise<readonly string[]>
+  /** Undefined where nothing is there. */
+  stat(path: string): Promise<FileStatus | undefined>
+}
+
+export interface FileStatus {
+  readonly kind: 'file' | 'directory'
+  readonly sizeBytes: number
+  /** Milliseconds since 1970. */
+  readonly modifiedMs: number
+}
+
+export interface FileWriter {
+  append(bytes: Uint8Array): Promise<void>
+  /** Makes the content durable; the name needs `syncDirectory`. */
+  sync(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface FileReader {
+  readonly sizeBytes: number
+  /** Fewer than `length` bytes only at the end of the file. */
+  read(offset: number, length: number): Promise<Uint8Array>
+  close(): Promise<void>
+}

@@ -1,0 +1,140 @@
+/**
+ * Everything worth telling the operator, as one closed union: log lines, the demo's steps, counters
+ * and diagrams are sinks of this one stream. Never in here: passwords and message bodies.
+ */
+
+export type MailService = 'smtp' | 'submission' | 'pop3'
+
+export type HostEvent =
+  | { readonly type: 'listening'; readonly service: string; readonly address: string }
+  | { readonly type: 'stopped' }
+  | {
+      readonly type: 'session-opened'
+      readonly service: MailService
+      readonly session: string
+      readonly peer: string
+    }
+  | { readonly type: 'session-closed'; readonly service: MailService; readonly session: string }
+  | {
+      readonly type: 'session-refused'
+      readonly service: MailService
+      readonly peer: string
+      readonly reason: string
+    }
+  | {
+      readonly type: 'authenticated'
+      readonly service: MailService
+      readonly session: string
+      readonly user: string
+    }
+  | {
+      readonly type: 'authentication-failed'
+      readonly service: MailService
+      readonly session: string
+      readonly user: string
+    }
+  | {
+      readonly type: 'command-refused'
+      readonly service: MailService
+      readonly session: string
+      readonly command: string
+      readonly reply: string
+    }
+  /** The accept point: durable, about to be answered 250. `via` is `smtp`, `submission` or the EID it came from. */
+  | {
+      readonly type: 'mail-accepted'
+      readonly queueId: string
+      readonly via: string
+      readonly from: string
+      readonly recipients: readonly string[]
+      readonly sizeBytes: number
+    }
+  | {
+      readonly type: 'mail-delivered'
+      readonly queueId: string
+      readonly recipient: string
+      readonly route: 'local' | 'bp'
+      readonly detail: string
+    }
+  | {
+      readonly type: 'mail-deferred'
+      readonly queueId: string
+      readonly recipient: string
+      readonly reason: string
+      readonly retryInMs: number
+    }
+  | {
+      readonly type: 'mail-failed'
+      readonly queueId: string
+      readonly recipient: string
+      readonly reason: string
+    }
+  /** Every recipient is settled; the message has left the queue. */
+  | { readonly type: 'mail-removed'; readonly queueId: string }
+  | {
+      readonly type: 'mail-retrieved'
+      readonly session: string
+      readonly user: string
+      readonly uid: string
+      readonly sizeBytes: number
+    }
+  | {
+      readonly type: 'bundle-created'
+      readonly bundle: string
+      readonly destination: string
+      readonly payloadBytes: number
+      readonly lifetimeMs: number
+    }
+  | {
+      readonly type: 'bundle-sent'
+      readonly bundle: string
+      readonly to: string
+      readonly wireBytes: number
+      readonly fragments: number
+    }
+  | {
+      readonly type: 'bundle-received'
+      readonly bundle: string
+      readonly from: string
+      readonly wireBytes: number
+    }
+  | {
+      readonly type: 'bundle-delivered'
+      readonly bundle: string
+      readonly endpoint: string
+      readonly payloadBytes: number
+    }
+  | { readonly type: 'bundle-refused'; readonly from: string; readonly reason: string }
+  | { readonly type: 'bundle-deleted'; readonly bundle: string; readonly reason: string }
+  /** The bridge put a queued mail into a bundle; `transaction` names it on both sides. */
+  | {
+      readonly type: 'transaction-sent'
+      readonly queueId: string
+      readonly transaction: string
+      readonly to: string
+      readonly bundle: string
+    }
+  | {
+      readonly type: 'transaction-resent'
+      readonly queueId: string
+      readonly transaction: string
+      readonly to: string
+      readonly attempt: number
+    }
+  | {
+      readonly type: 'transaction-taken'
+      readonly transaction: string
+      readonly from: string
+      readonly queueId: string
+    }
+  | { readonly type: 'transaction-duplicate'; readonly transaction: string; readonly from: string }
+  | {
+      readonly type: 'transaction-acknowledged'
+      readonly queueId: string
+      readonly transaction: string
+      readonly by: string
+    }
+  /** Something of ours or of the machine's went wrong; service goes on. */
+  | { readonly type: 'trouble'; readonly where: string; readonly reason: string }
+
+export type EventSink = (event: HostEvent) => void

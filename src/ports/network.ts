@@ -1,0 +1,90 @@
+/** Streams and datagrams. `host` makes them of sockets, `lab` of simulated links. */
+
+import type { Fault } from '../base/fault.ts'
+
+export interface SocketAddress {
+  /** An IP address in text form. */
+  readonly host: string
+  /** 0 in a request to listen means: any free port. */
+  readonly port: number
+}
+
+export type NetworkFaultCode =
+  | 'network/address-in-use'
+  | 'network/address-unavailable'
+  | 'network/permission-denied'
+  | 'network/refused'
+  | 'network/unreachable'
+  | 'network/timed-out'
+  | 'network/reset'
+  | 'network/datagram-too-large'
+
+export interface Network {
+  /** Rejects with a Fault: address in use, unavailable, or permission denied. */
+  listen(at: SocketAddress, onStream: (stream: ByteStream) => void): Promise<Listener>
+  /** Rejects with a Fault: refused, unreachable or timed out. */
+  connect(to: SocketAddress, timeoutMs: number): Promise<ByteStream>
+  /** Rejects with a Fault, as `listen` does. */
+  bind(at: SocketAddress): Promise<DatagramSocket>
+}
+
+export interface Listener {
+  /** With the port that was given where 0 was asked for. */
+  readonly address: SocketAddress
+  /** Accepts no more; streams already open live on. */
+  close(): Promise<void>
+}
+
+/**
+ * A reliable, ordered byte stream. Handlers are plain fields, set by whoever owns the stream in the
+ * same turn in which it received it; they are called in order and never from inside `send`, `close`
+ * or `abort`.
+ */
+export interface ByteStream {
+  readonly local: SocketAddress
+  readonly remote: SocketAddress
+  /** What `send` was given and the network has not yet taken. */
+  readonly unsentBytes: number
+  /** Takes the bytes over: the caller must not change them afterwards. Without effect once closed. */
+  send(bytes: Uint8Array): void
+  /** Closes once everything sent has left. */
+  close(): void
+  /** Closes now and forgets what is unsent. */
+  abort(): void
+  /** No `onBytes` until `resume`; the peer is slowed down by its window. */
+  pause(): void
+  resume(): void
+  /** Bytes are borrowed for the length of the call. */
+  onBytes: (bytes: Uint8Array) => void
+  /** `unsentBytes` has fallen to 0 after a `send`. */
+  onDrained: () => void
+  /** Called exactly once: the stream is gone, with the reason where it broke. */
+  onEnd: (fault: Fault | undefined) => void
+}
+
+export interface DatagramSocket {
+  readonly address: SocketAddress
+  /**
+   * `sent` hears when the network has taken the datagram, or the Fault that kept it from doing so.
+   * Taken does not mean arrived.
+   */
+  send(bytes: Uint8Array, to: SocketAddress, sent: (fault: Fault | undefined) => void): void
+  close(): Promise<void>
+  /** Bytes are borrowed for the length of the call. */
+  onDatagram: (bytes: Uint8Array, from: SocketAddress) => void
+}
+
+/** `172.21.0.3:2113`; IPv6 in brackets. */
+export function formatAddress(address: SocketAddress): string {
+  return address.host.includes(':')
+    ? `[${address.host}]:${address.port}`
+    : `${address.host}:${address.port}`
+}
+
+/** Undefined where `text` is not `address:port` or `[address]:port`. */
+export function parseAddress(text: string): SocketAddress | undefined {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text)
+  const host = match?.[1] ?? match?.[2]
+  const port = Number(match?.[3])
+  return host === undefined || !(port <= 65_535) ? undefined : { host, port }
+}
