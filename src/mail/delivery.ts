@@ -4,7 +4,8 @@
  */
 
 import type { Fault } from '../base/fault.ts'
-import type { MailFrom, Mailbox } from '../proto/smtp/envelope.ts'
+import type { WallMs } from '../base/time.ts'
+import type { Mailbox, MailFrom } from '../proto/smtp/envelope.ts'
 
 export interface DeliveryTarget {
   start(mail: MailStart): Promise<Delivery>
@@ -14,6 +15,8 @@ export interface MailStart {
   /** As in the log and in the `Received` field. */
   readonly queueId: string
   readonly from: MailFrom
+  /** When trying ends for good; the queue sets it for its attempts, to what its give-up says. */
+  readonly expiresAt?: WallMs
 }
 
 export interface Delivery {
