@@ -1,0 +1,309 @@
+import { assert } from '../base/assert.ts'
+import { Fault } from '../base/fault.ts'
+import { addMs, type WallMs } from '../base/time.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Disk, DiskFaultCode, FileReader, FileStatus, FileWriter } from '../ports/disk.ts'
+
+export interface LabDiskOptions {
+  /** Gives the times of files. */
+  readonly clock: Clock
+  /** Bound on the content of all files together; default: none. */
+  readonly capacityBytes?: number
+  /** What each operation takes on the virtual clock; default: nothing, it is done in the same event. */
+  readonly latencyMs?: number
+}
+
+/** What is on the platter: outlives the disk that wrote it. */
+export type DiskImage = Directory
+
+interface Directory {
+  readonly kind: 'directory'
+  /** The names as programs see them. */
+  readonly names: Map<string, FileNode | Directory>
+  /** The names as they were when last synced. */
+  durableNames: ReadonlyMap<string, FileNode | Directory>
+  modified: WallMs
+}
+
+interface FileNode {
+  readonly kind: 'file'
+  /** With room at its end for more. */
+  content: Uint8Array
+  sizeBytes: number
+  /** Files only grow, so what is durable is a beginning. */
+  durableBytes: number
+  modified: WallMs
+  /** Has a name, and so counts against the capacity. */
+  named: boolean
+}
+
+/**
+ * The Disk port in memory. It keeps apart what programs see and what was made durable, so that
+ * `crash` gives back no more than a real disk is obliged to keep: content as of its last `sync`,
+ * names as of the last `syncDirectory` of their directory. A rename whose target directory alone
+ * was synced therefore leaves both names.
+ */
+export class LabDisk implements Disk {
+  readonly #options: LabDiskOptions
+  readonly #root: Directory
+  #usedBytes: number
+  #crashed = false
+
+  constructor(options: LabDiskOptions, image?: DiskImage) {
+    this.#options = options
+    this.#root = image ?? newDirectory(options.clock.wall())
+    this.#usedBytes = contentBytes(this.#root)
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes
+  }
+
+  create(path: string): Promise<FileWriter> {
+    return this.#perform(() => {
+      const { directory, name } = this.#parent(path)
+      if (directory.names.has(name)) throw fault('disk/exists', path)
+      const file: FileNode = {
+        kind: 'file',
+        content: new Uint8Array(0),
+        sizeBytes: 0,
+        durableBytes: 0,
+        modified: this.#options.clock.wall(),
+        named: true,
+      }
+      this.#link(directory, name, file)
+      return this.#writer(file, path)
+    })
+  }
+
+  open(path: string): Promise<FileReader> {
+    return this.#perform(() => {
+      const file = this.#find(path)
+      if (file === undefined) throw fault('disk/not-found', path)
+      if (file.kind === 'directory') throw fault('disk/failed', path)
+      return this.#reader(file)
+    })
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return this.#perform(() => {
+      const source = this.#parent(from)
+      const target = this.#parent(to)
+      const moved = source.directory.names.get(source.name)
+      if (moved === undefined) throw fault('disk/not-found', from)
+      const replaced = target.directory.names.get(target.name)
+      if (replaced === moved) return
+      if (
+        replaced?.kind === 'directory' ||
+        (replaced !== undefined && moved.kind === 'directory')
+      ) {
+        throw fault('disk/failed', to)
+      }
+      if (`${to}/`.startsWith(`${from}/`)) throw fault('disk/failed', to)
+      this.#unlink(source.directory, source.name)
+      if (replaced !== undefined) this.#unlink(target.directory, target.name)
+      this.#link(target.directory, target.name, moved)
+    })
+  }
+
+  remove(path: string): Promise<void> {
+    return this.#perform(() => {
+      const { directory, name } = this.#parent(path)
+      const removed = directory.names.get(name)
+      if (removed === undefined) throw fault('disk/not-found', path)
+      if (removed.kind === 'directory') throw fault('disk/failed', path)
+      this.#unlink(directory, name)
+    })
+  }
+
+  syncDirectory(path: string): Promise<void> {
+    return this.#perform(() => {
+      const directory = this.#directory(path)
+      directory.durableNames = new Map(directory.names)
+    })
+  }
+
+  makeDirectory(path: string): Promise<void> {
+    return this.#perform(() => {
+      let directory = this.#root
+      for (const name of segments(path)) {
+        const next = directory.names.get(name) ?? newDirectory(this.#options.clock.wall())
+        if (next.kind === 'file') throw fault('disk/not-a-directory', path)
+        if (!directory.names.has(name)) this.#link(directory, name, next)
+        directory.durableNames = new Map(directory.durableNames).set(name, next)
+        directory = next
+      }
+    })
+  }
+
+  list(path: string): Promise<readonly string[]> {
+    return this.#perform(() => [...this.#directory(path).names.keys()].sort())
+  }
+
+  stat(path: string): Promise<FileStatus | undefined> {
+    return this.#perform(() => {
+      const found = this.#find(path)
+      if (found === undefined) return undefined
+      const sizeBytes = found.kind === 'file' ? found.sizeBytes : 0
+      return { kind: found.kind, sizeBytes, modifiedMs: found.modified }
+    })
+  }
+
+  /**
+   * The power fails: what was not durable is lost, operations under way never settle, and nothing
+   * more that is asked of this disk has any effect. A new LabDisk goes on with the result.
+   */
+  crash(): DiskImage {
+    this.#crashed = true
+    return survivor(this.#root)
+  }
+
+  async #perform<T>(action: () => T): Promise<T> {
+    const { clock, latencyMs } = this.#options
+    if (latencyMs !== undefined) {
+      await new Promise<void>((resolve) => {
+        clock.at(addMs(clock.now(), latencyMs), resolve)
+      })
+    }
+    if (this.#crashed) await new Promise<never>(() => {})
+    return action()
+  }
+
+  #writer(file: FileNode, path: string): FileWriter {
+    let closed = false
+    const perform = (action: () => void): Promise<void> =>
+      this.#perform(() => {
+        if (closed) throw fault('disk/failed', path)
+        action()
+      })
+    return {
+      append: (bytes) => {
+        const owned = bytes.slice()
+        return perform(() => this.#append(file, owned, path))
+      },
+      sync: () =>
+        perform(() => {
+          file.durableBytes = file.sizeBytes
+        }),
+      close: () =>
+        perform(() => {
+          closed = true
+        }),
+    }
+  }
+
+  #reader(file: FileNode): FileReader {
+    return {
+      sizeBytes: file.sizeBytes,
+      read: (offset, length) =>
+        this.#perform(() => file.content.slice(offset, Math.min(offset + length, file.sizeBytes))),
+      close: () => this.#perform(() => {}),
+    }
+  }
+
+  #append(file: FileNode, bytes: Uint8Array, path: string): void {
+    const { capacityBytes, clock } = this.#options
+    if (capacityBytes !== undefined && this.#usedBytes + bytes.length > capacityBytes) {
+      throw fault('disk/full', path)
+    }
+    const needed = file.sizeBytes + bytes.length
+    if (needed > file.content.length) {
+      const roomier = new Uint8Array(Math.max(needed, 2 * file.content.length))
+      roomier.set(file.content.subarray(0, file.sizeBytes))
+      file.content = roomier
+    }
+    file.content.set(bytes, file.sizeBytes)
+    file.sizeBytes = needed
+    file.modified = clock.wall()
+    if (file.named) this.#usedBytes += bytes.length
+  }
+
+  #link(directory: Directory, name: string, node: FileNode | Directory): void {
+    directory.names.set(name, node)
+    directory.modified = this.#options.clock.wall()
+    if (node.kind === 'file' && !node.named) {
+      node.named = true
+      this.#usedBytes += node.sizeBytes
+    }
+  }
+
+  #unlink(directory: Directory, name: string): void {
+    const node = directory.names.get(name)
+    directory.names.delete(name)
+    directory.modified = this.#options.clock.wall()
+    if (node?.kind === 'file') {
+      node.named = false
+      this.#usedBytes -= node.sizeBytes
+    }
+  }
+
+  /** Undefined where nothing is there. */
+  #find(path: string): FileNode | Directory | undefined {
+    let found: FileNode | Directory | undefined = this.#root
+    for (const name of segments(path)) {
+      if (found === undefined) return undefined
+      if (found.kind === 'file') throw fault('disk/not-a-directory', path)
+      found = found.names.get(name)
+    }
+    return found
+  }
+
+  #directory(path: string): Directory {
+    const found = this.#find(path)
+    if (found === undefined) throw fault('disk/not-found', path)
+    if (found.kind === 'file') throw fault('disk/not-a-directory', path)
+    return found
+  }
+
+  #parent(path: string): { readonly directory: Directory; readonly name: string } {
+    const name = segments(path).at(-1)
+    assert(name !== undefined, 'the root directory is no file')
+    return { directory: this.#directory(path.slice(0, path.length - name.length - 1) || '/'), name }
+  }
+}
+
+function segments(path: string): readonly string[] {
+  assert(path.startsWith('/'), `a path is absolute: ${path}`)
+  if (path === '/') return []
+  const names = path.slice(1).split('/')
+  assert(
+    !names.some((name) => name === '' || name === '.' || name === '..'),
+    `a plain path: ${path}`,
+  )
+  return names
+}
+
+function newDirectory(modified: WallMs): Directory {
+  return { kind: 'directory', names: new Map(), durableNames: new Map(), modified }
+}
+
+function survivor(directory: Directory): Directory {
+  const names = new Map<string, FileNode | Directory>()
+  for (const [name, node] of directory.durableNames) {
+    names.set(
+      name,
+      node.kind === 'directory'
+        ? survivor(node)
+        : {
+            ...node,
+            content: node.content.slice(0, node.durableBytes),
+            sizeBytes: node.durableBytes,
+            named: true,
+          },
+    )
+  }
+  return { ...directory, names, durableNames: new Map(names) }
+}
+
+function contentBytes(directory: Directory): number {
+  let sum = 0
+  for (const node of directory.names.values()) {
+    sum += node.kind === 'file' ? node.sizeBytes : contentBytes(node)
+  }
+  return sum
+}
+
+function fault(code: DiskFaultCode, path: string): Fault<DiskFaultCode> {
+  const temporary = code === 'disk/full' || code === 'disk/failed'
+  return new Fault(code, `${code.slice('disk/'.length)}: ${path}`, { temporary, detail: { path } })
+}

@@ -1,0 +1,205 @@
+import { assert } from '../base/assert.ts'
+import { Fault } from '../base/fault.ts'
+import { addMs } from '../base/time.ts'
+import type { Clock } from '../ports/clock.ts'
+import type {
+  Store,
+  StoreChange,
+  StoreEntry,
+  StoreFaultCode,
+  StoreRange,
+  TableName,
+} from '../ports/store.ts'
+
+export interface LabStoreOptions {
+  /** Bound on keys and values together; default: none. */
+  readonly capacityBytes?: number
+  /** What a commit takes on the virtual clock; default: nothing, it resolves in the same event. */
+  readonly latency?: { readonly clock: Clock; readonly durationMs: number }
+}
+
+/** What is on the platter: outlives the store that wrote it. */
+export interface StoreImage {
+  readonly tables: Map<TableName, Table>
+  usedBytes: number
+}
+
+/** The values by key, and the keys in order. */
+interface Table {
+  readonly values: Map<string, Uint8Array>
+  readonly keys: string[]
+}
+
+/**
+ * The Store port in memory. A commit becomes visible and durable in one step, at the moment before
+ * its promise resolves; until then `crash` undoes it.
+ */
+export class LabStore implements Store {
+  readonly #image: StoreImage
+  readonly #options: LabStoreOptions
+  #state: 'open' | 'closed' | 'crashed' = 'open'
+  #lastCommit: Promise<unknown> = Promise.resolve()
+
+  constructor(options: LabStoreOptions = {}, image: StoreImage = emptyStoreImage()) {
+    this.#options = options
+    this.#image = image
+  }
+
+  get usedBytes(): number {
+    return this.#image.usedBytes
+  }
+
+  get(table: TableName, key: string): Uint8Array | undefined {
+    this.#requireOpen()
+    return this.#image.tables.get(table)?.values.get(key)?.slice()
+  }
+
+  *range(table: TableName, range: StoreRange): Iterable<StoreEntry> {
+    for (const key of this.keys(table, range)) {
+      const value = this.#image.tables.get(table)?.values.get(key)
+      if (value !== undefined) yield { key, value: value.slice() }
+    }
+  }
+
+  *keys(table: TableName, range: StoreRange): Iterable<string> {
+    this.#requireOpen()
+    const keys = this.#image.tables.get(table)?.keys ?? []
+    for (let i = range.from === undefined ? 0 : lowerBound(keys, range.from); ; i++) {
+      const key = keys[i]
+      if (key === undefined || (range.to !== undefined && key >= range.to)) return
+      yield key
+    }
+  }
+
+  commit(changes: readonly StoreChange[]): Promise<void> {
+    if (this.#state === 'closed') {
+      return Promise.reject(
+        new Fault<StoreFaultCode>('store/closed', 'the store is closed', { temporary: false }),
+      )
+    }
+    for (const { key } of changes) {
+      assert(/^[\x20-\x7e]{1,500}$/.test(key), `a store key is 1 to 500 printable characters`)
+    }
+    const owned = changes.map((change) => ({ ...change, value: change.value?.slice() }))
+    const committed = new Promise<void>((resolve, reject) => {
+      this.#later(() => {
+        const fault = this.#apply(owned)
+        if (fault === undefined) resolve()
+        else reject(fault)
+      })
+    })
+    this.#lastCommit = committed.catch(() => {})
+    return committed
+  }
+
+  async close(): Promise<void> {
+    if (this.#state === 'open') this.#state = 'closed'
+    await this.#lastCommit
+  }
+
+  /**
+   * The power fails: what has not resolved is lost and never will resolve, and nothing more that is
+   * asked of this store has any effect. A new LabStore goes on with the result.
+   */
+  crash(): StoreImage {
+    this.#state = 'crashed'
+    return {
+      usedBytes: this.#image.usedBytes,
+      tables: new Map(
+        [...this.#image.tables].map(([name, table]) => [
+          name,
+          { values: new Map(table.values), keys: [...table.keys] },
+        ]),
+      ),
+    }
+  }
+
+  /** Never inside the call, so that whoever iterates without awaiting sees one state. */
+  #later(action: () => void): void {
+    const live = (): void => {
+      if (this.#state !== 'crashed') action()
+    }
+    const { latency } = this.#options
+    if (latency === undefined) void Promise.resolve().then(live)
+    else latency.clock.at(addMs(latency.clock.now(), latency.durationMs), live)
+  }
+
+  #apply(changes: readonly StoreChange[]): Fault<StoreFaultCode> | undefined {
+    const { capacityBytes } = this.#options
+    const grownBytes = this.#growth(changes)
+    const usedBytes = this.#image.usedBytes + grownBytes
+    if (capacityBytes !== undefined && grownBytes > 0 && usedBytes > capacityBytes) {
+      return new Fault('store/full', 'the store is full', {
+        temporary: true,
+        detail: { capacityBytes, neededBytes: grownBytes },
+      })
+    }
+    this.#image.usedBytes = usedBytes
+    for (const change of changes) put(tableOf(this.#image, change.table), change)
+    return undefined
+  }
+
+  /** By how much the changes, done in order, would enlarge what is stored. */
+  #growth(changes: readonly StoreChange[]): number {
+    const sizes = new Map<string, number>()
+    let grownBytes = 0
+    for (const { table, key, value } of changes) {
+      const held = this.#image.tables.get(table)?.values.get(key)
+      const name = `${table}\n${key}`
+      const before = sizes.get(name) ?? entrySize(key, held)
+      const after = entrySize(key, value)
+      sizes.set(name, after)
+      grownBytes += after - before
+    }
+    return grownBytes
+  }
+
+  #requireOpen(): void {
+    if (this.#state === 'closed') {
+      throw new Fault<StoreFaultCode>('store/closed', 'the store is closed', { temporary: false })
+    }
+  }
+}
+
+export function emptyStoreImage(): StoreImage {
+  return { tables: new Map(), usedBytes: 0 }
+}
+
+function tableOf(image: StoreImage, name: TableName): Table {
+  const held = image.tables.get(name)
+  if (held !== undefined) return held
+  const made: Table = { values: new Map(), keys: [] }
+  image.tables.set(name, made)
+  return made
+}
+
+function put(table: Table, change: StoreChange): void {
+  const known = table.values.has(change.key)
+  if (change.value === undefined) {
+    if (!known) return
+    table.values.delete(change.key)
+    table.keys.splice(lowerBound(table.keys, change.key), 1)
+    return
+  }
+  table.values.set(change.key, change.value)
+  if (known) return
+  const last = table.keys.at(-1)
+  if (last === undefined || last < change.key) table.keys.push(change.key)
+  else table.keys.splice(lowerBound(table.keys, change.key), 0, change.key)
+}
+
+function entrySize(key: string, value: Uint8Array | undefined): number {
+  return value === undefined ? 0 : key.length + value.length
+}
+
+/** The index of the first key that is not before `key`. */
+function lowerBound(keys: readonly string[], key: string): number {
+  let low = 0
+  let high = keys.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((keys[middle] as string) < key) low = middle + 1
+    else high = middle
+  }
+  return low
+}
