@@ -1,0 +1,43 @@
+/** What one host is told: its names, its users, its node and how it reaches the others. */
+
+import type { SocketAddress } from '../ports/network.ts'
+
+export interface MailHostOptions {
+  /** Its fully qualified name, as in its greeting: `mail-1.a.com`. */
+  readonly host: string
+  /** Node number of `ipn:2`. */
+  readonly node: bigint
+  /** Service number on which mail in bundles is taken: 2525 in `ipn:3.2525`. */
+  readonly mailService: bigint
+  readonly domains: readonly string[]
+  readonly users: readonly { readonly name: string; readonly password: string }[]
+  readonly smtp?: { readonly listen: SocketAddress }
+  readonly submission?: MailServiceOptions
+  readonly pop3?: MailServiceOptions
+  readonly udp?: { readonly listen: SocketAddress; readonly rateBytesPerSec?: number }
+  readonly plans: readonly PlanOptions[]
+  readonly transport: readonly TransportRule[]
+  readonly limits: { readonly messageBytesMax: number; readonly storeBytesMax: number }
+  readonly retry: { readonly giveUpAfterMs: number }
+}
+
+export interface MailServiceOptions {
+  readonly listen: SocketAddress
+  /** Whether a password may cross the network unencrypted. */
+  readonly plaintextAuth: 'allow' | 'refuse'
+}
+
+/** How a neighbour is reached, as ION's `a plan 3 udp/172.22.0.3:3113` says. */
+export interface PlanOptions {
+  readonly node: bigint
+  readonly protocol: 'udp'
+  readonly duct: string
+  readonly oneWayDelayMs: number
+}
+
+/** One line of Postfix's transport map. */
+export interface TransportRule {
+  readonly domain: string
+  /** `bp:ipn:3.2525` or `local`. */
+  readonly route: string
+}
