@@ -1,0 +1,207 @@
+import { describe, expect, it } from 'vitest'
+import { fromLatin1, toLatin1 } from '../../src/base/bytes.ts'
+import type { Disk } from '../../src/ports/disk.ts'
+import { type World, within } from './world.ts'
+
+export interface DiskWorld extends World {
+  readonly disk: Disk
+  /** An empty directory for the test, absolute. */
+  readonly root: string
+}
+
+/** The contract of `src/ports/disk.ts`. */
+export function describeDisk(name: string, make: () => Promise<DiskWorld>): void {
+  const onDisk = (body: (disk: Disk, root: string) => Promise<void>) => () =>
+    within(make, (world) => body(world.disk, world.root))
+
+  describe(`the disk contract: ${name}`, () => {
+    it(
+      'writes a new file in pieces and reads any part of it',
+      onDisk(async (disk, root) => {
+        const path = `${root}/file`
+        const writer = await disk.create(path)
+        await writer.append(fromLatin1('Hello, '))
+        await writer.append(new Uint8Array(0))
+        await writer.append(fromLatin1('Mars'))
+        await writer.sync()
+        await writer.close()
+        await disk.syncDirectory(root)
+
+        const reader = await disk.open(path)
+        expect(reader.sizeBytes).toBe(11)
+        expect(toLatin1(await reader.read(0, 5))).toBe('Hello')
+        expect(toLatin1(await reader.read(7, 100))).toBe('Mars')
+        expect(await reader.read(11, 100)).toHaveLength(0)
+        expect(await reader.read(500, 100)).toHaveLength(0)
+        expect(await reader.read(0, 0)).toHaveLength(0)
+        await reader.close()
+      }),
+    )
+
+    it(
+      'gives the bytes read to the caller as its own, and keeps a copy of the bytes written',
+      onDisk(async (disk, root) => {
+        const bytes = fromLatin1('abc')
+        const writer = await disk.create(`${root}/file`)
+        await writer.append(bytes)
+        bytes.fill(0)
+        await writer.close()
+        const reader = await disk.open(`${root}/file`)
+        const first = await reader.read(0, 3)
+        first.fill(0)
+        expect(toLatin1(await reader.read(0, 3))).toBe('abc')
+        await reader.close()
+      }),
+    )
+
+    it(
+      'carries megabytes in one append and one read',
+      onDisk(async (disk, root) => {
+        const bytes = Uint8Array.from({ length: 3_000_000 }, (_, i) => i * 7)
+        const writer = await disk.create(`${root}/file`)
+        await writer.append(bytes.slice())
+        await writer.close()
+        const reader = await disk.open(`${root}/file`)
+        const read = await reader.read(0, bytes.length)
+        expect(read.length === bytes.length && read.every((byte, i) => byte === bytes[i])).toBe(
+          true,
+        )
+        await reader.close()
+      }),
+    )
+
+    it(
+      'creates exclusively: of two that want one name, one is told disk/exists',
+      onDisk(async (disk, root) => {
+        const outcomes = await Promise.allSettled([
+          disk.create(`${root}/file`),
+          disk.create(`${root}/file`),
+        ])
+        const writers = outcomes.flatMap((each) =>
+          each.status === 'fulfilled' ? [each.value] : [],
+        )
+        const faults = outcomes.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []))
+        expect(writers).toHaveLength(1)
+        expect(faults).toMatchObject([{ name: 'Fault', code: 'disk/exists' }])
+        for (const writer of writers) await writer.close()
+        await expect(disk.create(root)).rejects.toMatchObject({ code: 'disk/exists' })
+      }),
+    )
+
+    it(
+      'answers disk/not-found for what is not there',
+      onDisk(async (disk, root) => {
+        const nowhere = `${root}/nowhere`
+        const notFound = { name: 'Fault', code: 'disk/not-found' }
+        await expect(disk.open(nowhere)).rejects.toMatchObject(notFound)
+        await expect(disk.remove(nowhere)).rejects.toMatchObject(notFound)
+        await expect(disk.list(nowhere)).rejects.toMatchObject(notFound)
+        await expect(disk.rename(nowhere, `${root}/else`)).rejects.toMatchObject(notFound)
+        await expect(disk.create(`${nowhere}/file`)).rejects.toMatchObject(notFound)
+        await expect(disk.syncDirectory(nowhere)).rejects.toMatchObject(notFound)
+        expect(await disk.stat(nowhere)).toBeUndefined()
+        expect(await disk.stat(`${nowhere}/file`)).toBeUndefined()
+      }),
+    )
+
+    it(
+      'renames within and between directories, and replaces what was there',
+      onDisk(async (disk, root) => {
+        await disk.makeDirectory(`${root}/tmp`)
+        await disk.makeDirectory(`${root}/new`)
+        await write(disk, `${root}/tmp/a`, 'new content')
+        await write(disk, `${root}/new/a`, 'old')
+        await disk.rename(`${root}/tmp/a`, `${root}/new/a`)
+        await disk.syncDirectory(`${root}/new`)
+        await disk.syncDirectory(`${root}/tmp`)
+        expect(await disk.list(`${root}/tmp`)).toEqual([])
+        expect(await read(disk, `${root}/new/a`)).toBe('new content')
+        await expect(disk.rename(`${root}/tmp/a`, `${root}/new/a`)).rejects.toMatchObject({
+          code: 'disk/not-found',
+        })
+        expect(await read(disk, `${root}/new/a`)).toBe('new content')
+      }),
+    )
+
+    it(
+      'lets a reader finish a file that has been removed or replaced',
+      onDisk(async (disk, root) => {
+        await write(disk, `${root}/a`, 'first')
+        const reader = await disk.open(`${root}/a`)
+        await write(disk, `${root}/b`, 'other')
+        await disk.rename(`${root}/b`, `${root}/a`)
+        expect(toLatin1(await reader.read(0, 10))).toBe('first')
+        await disk.remove(`${root}/a`)
+        expect(toLatin1(await reader.read(0, 10))).toBe('first')
+        await reader.close()
+        expect(await disk.stat(`${root}/a`)).toBeUndefined()
+      }),
+    )
+
+    it(
+      'makes a directory with its parents, and is content where it exists',
+      onDisk(async (disk, root) => {
+        await disk.makeDirectory(`${root}/a/b/c`)
+        await disk.makeDirectory(`${root}/a/b/c`)
+        await disk.makeDirectory(`${root}/a/b`)
+        expect(await disk.list(`${root}/a`)).toEqual(['b'])
+        expect(await disk.stat(`${root}/a/b/c`)).toMatchObject({ kind: 'directory' })
+        await Promise.all([
+          disk.makeDirectory(`${root}/x/y/z`),
+          disk.makeDirectory(`${root}/x/y/w`),
+          disk.makeDirectory(`${root}/x/y/z`),
+        ])
+        expect(await disk.list(`${root}/x/y`)).toEqual(['w', 'z'])
+      }),
+    )
+
+    it(
+      'answers disk/not-a-directory where a file stands in the way',
+      onDisk(async (disk, root) => {
+        await write(disk, `${root}/file`, 'x')
+        const inTheWay = { name: 'Fault', code: 'disk/not-a-directory' }
+        await expect(disk.list(`${root}/file`)).rejects.toMatchObject(inTheWay)
+        await expect(disk.create(`${root}/file/below`)).rejects.toMatchObject(inTheWay)
+        await expect(disk.makeDirectory(`${root}/file`)).rejects.toMatchObject(inTheWay)
+        await expect(disk.makeDirectory(`${root}/file/below`)).rejects.toMatchObject(inTheWay)
+        expect(await disk.stat(`${root}/file/below`)).toBeUndefined()
+        expect(await read(disk, `${root}/file`)).toBe('x')
+      }),
+    )
+
+    it(
+      'lists names sorted by code unit, files and directories alike',
+      onDisk(async (disk, root) => {
+        for (const name of ['b', 'B', 'a.2', 'a', '_']) await write(disk, `${root}/${name}`, '')
+        await disk.makeDirectory(`${root}/C`)
+        expect(await disk.list(root)).toEqual(['B', 'C', '_', 'a', 'a.2', 'b'])
+        await disk.remove(`${root}/a`)
+        expect(await disk.list(root)).toEqual(['B', 'C', '_', 'a.2', 'b'])
+      }),
+    )
+
+    it(
+      'tells kind, size and time of change',
+      onDisk(async (disk, root) => {
+        await write(disk, `${root}/file`, 'four')
+        const status = await disk.stat(`${root}/file`)
+        expect(status).toMatchObject({ kind: 'file', sizeBytes: 4 })
+        expect(status?.modifiedMs).toBeGreaterThan(946_684_800_000)
+        expect(await disk.stat(root)).toMatchObject({ kind: 'directory' })
+      }),
+    )
+  })
+}
+
+async function write(disk: Disk, path: string, text: string): Promise<void> {
+  const writer = await disk.create(path)
+  await writer.append(fromLatin1(text))
+  await writer.close()
+}
+
+async function read(disk: Disk, path: string): Promise<string> {
+  const reader = await disk.open(path)
+  const bytes = await reader.read(0, reader.sizeBytes)
+  await reader.close()
+  return toLatin1(bytes)
+}
