@@ -1,0 +1,17 @@
+/**
+ * Most blocks in one bundle. Ten kinds of block are in use anywhere; uniqueness of the block numbers
+ * is checked pair by pair, so the square of this must stay small.
+ */
+export const BLOCKS_MAX = 64
+
+/** Longest dtn-scheme endpoint ID, so that a bundle's identifier still fits a key of the store. */
+export const ENDPOINT_ID_LENGTH_MAX = 1024
+
+/** Most fragments that one bundle is cut into: 64 KiB each, that is a bundle of 256 MiB. */
+export const FRAGMENTS_MAX = 4096
+
+/** Most separate extents held of one ADU in reassembly: all fragments of a peer with our bounds. */
+export const EXTENTS_MAX = 4096
+
+/** Largest ADU that is put together again; it is held in memory as a whole while it is delivered. */
+export const ADU_BYTES_MAX = 256 * 1024 * 1024
