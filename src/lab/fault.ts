@@ -1,0 +1,1 @@
+export type LabFaultCode = 'lab/too-many-events'
