@@ -16,8 +16,8 @@ export interface NetworkWorld extends World {
   readonly there: NetworkHost
   /** An IP address that belongs to neither. */
   readonly foreignHost: string
-  /** Where an attempt to connect from `here` is never answered. */
-  readonly silent: SocketAddress
+  /** Makes an address where an attempt to connect from `here` is never answered. */
+  silentPeer(): Promise<{ readonly address: SocketAddress; close(): Promise<void> }>
 }
 
 export interface NetworkHost {
@@ -141,12 +141,14 @@ export function describeNetwork(name: string, make: () => Promise<NetworkWorld>)
 
     it(
       'gives up an attempt to connect that nobody answers',
-      inWorld(async ({ here, silent }) => {
-        await expect(here.network.connect(silent, 50)).rejects.toMatchObject({
+      inWorld(async ({ here, silentPeer }) => {
+        const silent = await silentPeer()
+        await expect(here.network.connect(silent.address, 50)).rejects.toMatchObject({
           name: 'Fault',
           code: 'network/timed-out',
           temporary: true,
         })
+        await silent.close()
       }),
     )
 
@@ -295,14 +297,19 @@ export function describeNetwork(name: string, make: () => Promise<NetworkWorld>)
     it(
       'may be sent to and closed from inside every handler',
       overStream(async ({ near, far }) => {
-        far.onBytes = () => far.stream.send(fromLatin1('answer'))
+        let answered = 0
+        far.onBytes = () => {
+          far.stream.send(new Uint8Array(far.byteCount - answered))
+          answered = far.byteCount
+        }
         near.onDrained = () => {
           if (near.drains < 3) near.stream.send(fromLatin1('again'))
         }
         near.onBytes = () => {
-          if (near.byteCount >= 18) near.stream.close()
+          if (near.byteCount === 15) near.stream.close()
         }
         far.onEnd = () => far.stream.close()
+        near.onEnd = () => near.stream.send(fromLatin1('too late'))
         near.stream.send(fromLatin1('first'))
         await near.until(() => near.ends.length > 0)
         await far.until(() => far.ends.length > 0)
@@ -559,7 +566,7 @@ function listenTo(stream: ByteStream): StreamListener {
   }
   stream.onBytes = (bytes) => {
     // Only what is small is looked into; a flood is counted.
-    if (byteCount <= KEPT_BYTES_MAX) parts.push(bytes.slice())
+    if (byteCount <= KEPT_BYTES_MAX) parts.push(copyOf(bytes))
     byteCount += bytes.length
     listener.onBytes()
     heard()
@@ -612,6 +619,13 @@ function listenTo(stream: ByteStream): StreamListener {
   return listener
 }
 
+/** Also makes sure that `slice` copies, as it does not on a Buffer. */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  const copy = bytes.slice()
+  expect(copy.buffer).not.toBe(bytes.buffer)
+  return copy
+}
+
 const KEPT_BYTES_MAX = 4_000_000
 
 interface DatagramListener {
@@ -634,7 +648,7 @@ function collect(socket: DatagramSocket): DatagramListener {
   const received: { bytes: Uint8Array; from: SocketAddress }[] = []
   let look = (): void => {}
   socket.onDatagram = (bytes, from) => {
-    received.push({ bytes: bytes.slice(), from })
+    received.push({ bytes: copyOf(bytes), from })
     look()
   }
   return {

@@ -1,0 +1,167 @@
+/** Byte streams over TCP. */
+
+import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net'
+import { Fault } from '../base/fault.ts'
+import {
+  type ByteStream,
+  formatAddress,
+  type Listener,
+  type NetworkFaultCode,
+  type SocketAddress,
+} from '../ports/network.ts'
+import { plainBytes } from './bytes.ts'
+import { networkFault } from './network-fault.ts'
+
+/** How long a stream that is closing may stand still before the rest is given up. */
+const CLOSING_IDLE_MS = 60_000
+/**
+ * How long the peer has for its own close once everything has left. Closing the socket at once would
+ * answer bytes that still come with a reset, which can overtake and destroy our last words.
+ */
+const PEER_CLOSE_MS = 10_000
+const TIMER_MS_MAX = 2_147_483_647
+
+export function listenTcp(
+  at: SocketAddress,
+  onStream: (stream: ByteStream) => void,
+): Promise<Listener> {
+  const server = createServer({ noDelay: true }, (socket) => {
+    const stream = wrapSocket(socket)
+    if (stream !== undefined) onStream(stream)
+  })
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(networkFault(error, 'network/address-unavailable')))
+    // With `ipv6Only` every address has one form, and `0.0.0.0` and `::` can be listed side by side.
+    server.listen({ host: at.host, port: at.port, ipv6Only: true }, () => {
+      server.removeAllListeners('error')
+      // A single connection that could not be accepted: its peer knows, nobody here can help.
+      server.on('error', () => {})
+      const bound = server.address() as AddressInfo
+      resolve({
+        address: { host: bound.address, port: bound.port },
+        close: async () => {
+          // Its callback would wait for the streams as well; the port is free at once.
+          if (server.listening) server.close()
+        },
+      })
+    })
+  })
+}
+
+export function connectTcp(to: SocketAddress, timeoutMs: number): Promise<ByteStream> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection({ host: to.host, port: to.port, noDelay: true })
+    const timer = setTimeout(
+      () => {
+        socket.destroy()
+        reject(timedOut(`no answer from ${formatAddress(to)} within ${timeoutMs} ms`))
+      },
+      Math.min(timeoutMs, TIMER_MS_MAX),
+    )
+    const fail = (error: Error): void => {
+      clearTimeout(timer)
+      reject(networkFault(error, 'network/unreachable'))
+    }
+    socket.once('error', fail)
+    socket.once('connect', () => {
+      clearTimeout(timer)
+      socket.off('error', fail)
+      const stream = wrapSocket(socket)
+      if (stream !== undefined) resolve(stream)
+      else reject(new Fault('network/reset', 'gone as soon as connected', { temporary: true }))
+    })
+  })
+}
+
+/** Undefined where the peer has gone already, so that the socket no longer knows its addresses. */
+function wrapSocket(socket: Socket): ByteStream | undefined {
+  const { localAddress, localPort, remoteAddress, remotePort } = socket
+  if (localAddress === undefined || localPort === undefined) return discard(socket)
+  if (remoteAddress === undefined || remotePort === undefined) return discard(socket)
+
+  let closing = false
+  let aborted = false
+  let corked = false
+  let drainOwed = false
+  let fault: Fault | undefined
+  let peerCloseTimer: NodeJS.Timeout | undefined
+
+  const taken = (error?: Error | null): void => {
+    if (error || closing || !drainOwed || socket.writableLength > 0) return
+    drainOwed = false
+    stream.onDrained()
+  }
+  const close = (): void => {
+    if (closing) return
+    closing = true
+    socket.setTimeout(CLOSING_IDLE_MS, () => {
+      fault = timedOut('closing, but the peer takes no more')
+      socket.destroy()
+    })
+    socket.once('finish', () => {
+      peerCloseTimer = setTimeout(() => socket.destroy(), PEER_CLOSE_MS)
+    })
+    socket.end()
+    // What still comes is read and dropped, else the peer's close behind it would never be seen.
+    socket.resume()
+  }
+
+  const stream: ByteStream = {
+    local: { host: localAddress, port: localPort },
+    remote: { host: remoteAddress, port: remotePort },
+    get unsentBytes() {
+      return socket.destroyed ? 0 : socket.writableLength
+    },
+    send: (bytes) => {
+      if (closing) return
+      // All that is sent in one turn leaves in one write.
+      if (!corked) {
+        corked = true
+        socket.cork()
+        process.nextTick(() => {
+          corked = false
+          socket.uncork()
+        })
+      }
+      drainOwed = true
+      socket.write(bytes, taken)
+    },
+    close,
+    abort: () => {
+      if (aborted || socket.destroyed) return
+      closing = true
+      aborted = true
+      // A reset, lest the peer take the stream for complete.
+      socket.resetAndDestroy()
+    },
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
+    onBytes: () => {},
+    onDrained: () => {},
+    onEnd: () => {},
+  }
+
+  socket.on('data', (bytes) => {
+    if (!closing) stream.onBytes(plainBytes(bytes))
+  })
+  // The peer has closed: Node closes our half as well, after what is unsent.
+  socket.on('end', close)
+  socket.on('error', (error) => {
+    fault ??= networkFault(error, 'network/reset')
+  })
+  socket.on('close', () => {
+    closing = true
+    clearTimeout(peerCloseTimer)
+    stream.onEnd(aborted ? undefined : fault)
+  })
+  return stream
+}
+
+function discard(socket: Socket): undefined {
+  socket.on('error', () => {})
+  socket.destroy()
+}
+
+function timedOut(message: string): Fault<NetworkFaultCode> {
+  return new Fault('network/timed-out', message, { temporary: true })
+}

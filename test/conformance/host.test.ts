@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { hostClock } from '../../src/host/clock.ts'
+import { hostDisk } from '../../src/host/disk.ts'
+import { hostNetwork } from '../../src/host/network.ts'
+import type { SocketAddress } from '../../src/ports/network.ts'
+import { describeClock } from './clock.ts'
+import { describeDisk } from './disk.ts'
+import { describeNetwork } from './network.ts'
+import type { World } from './world.ts'
+
+const run: World['run'] = (action) => action()
+const nothing = async (): Promise<void> => {}
+
+describeClock('Node', async () => ({ run, close: nothing, clock: hostClock }))
+
+describeDisk('Node', async () => {
+  const { root, close } = temporaryDirectory()
+  return { run, close, root, disk: hostDisk }
+})
+
+describeNetwork('Node, IPv4', async () => {
+  const here = { network: hostNetwork, host: '127.0.0.1' }
+  // RFC 5737 §3: an address for documentation is nobody's.
+  return { run, close: nothing, here, there: here, foreignHost: '192.0.2.1', silentPeer }
+})
+
+function temporaryDirectory(): { root: string; close: () => Promise<void> } {
+  const root = mkdtempSync(join(tmpdir(), 'lightlag-'))
+  return { root, close: async () => rmSync(root, { recursive: true, force: true }) }
+}
+
+/**
+ * A process that listens for one connection and then stands still: the kernel leaves the second
+ * attempt to connect without an answer.
+ */
+async function silentPeer(): Promise<{ address: SocketAddress; close: () => Promise<void> }> {
+  const child = spawn(process.execPath, ['-e', STANDING_STILL], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const [printed] = (await once(child.stdout, 'data')) as [Buffer]
+  const address = { host: '127.0.0.1', port: Number(printed.toString()) }
+  const fillers = Array.from({ length: 2 }, () => connect(address).on('error', () => {}))
+  await Promise.race(fillers.map((filler) => once(filler, 'connect')))
+  return {
+    address,
+    close: async () => {
+      for (const filler of fillers) filler.destroy()
+      child.kill('SIGKILL')
+      await once(child, 'close')
+    },
+  }
+}
+
+const STANDING_STILL = `
+require('net').createServer().listen({ host: '127.0.0.1', port: 0, backlog: 1 }, function () {
+  require('fs').writeSync(1, String(this.address().port))
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+})`
