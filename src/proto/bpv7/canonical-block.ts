@@ -1,6 +1,9 @@
 /** Every block but the primary. RFC 9171 §4.3.2. */
 
-import type { CrcType } from './crc.ts'
+import type { CborReader } from '../cbor/reader.ts'
+import type { CborWriter } from '../cbor/writer.ts'
+import { type CrcType, closeBlock, readCrcType, writeCrc } from './crc.ts'
+import { Received } from './received.ts'
 
 /** RFC 9171 §9.1; the two of BPSec are here because they excuse a missing CRC. */
 export const BLOCK_TYPES = {
@@ -30,4 +33,50 @@ export interface CanonicalBlock {
   readonly crcType: CrcType
   /** Block-type-specific data. */
   readonly data: Uint8Array
+}
+
+export function writeCanonicalBlock(writer: CborWriter, block: CanonicalBlock): void {
+  if (Received.write(writer, block)) return
+  const start = writer.length
+  writer.array(elementCount(block.crcType))
+  writer.uint(block.type)
+  writer.uint(block.number)
+  writer.uint(block.flags)
+  writer.uint(block.crcType)
+  writer.byteString(block.data)
+  writeCrc(writer, start, block.crcType)
+}
+
+/** Throws a Fault. The block remembers its bytes, which must not change any more. */
+export function readCanonicalBlock(reader: CborReader): CanonicalBlock {
+  const start = reader.at
+  const length = reader.openArray()
+  const type = reader.safeUint()
+  const number = reader.safeUint()
+  const flags = reader.uint()
+  const crcType = readCrcType(reader)
+  const data = reader.byteString()
+  closeBlock(reader, { start, length, count: elementCount(crcType), crcType })
+  return new ReceivedCanonicalBlock(reader, start, { type, number, flags, crcType, data })
+}
+
+function elementCount(crcType: CrcType): number {
+  return crcType === 0 ? 5 : 6
+}
+
+class ReceivedCanonicalBlock extends Received implements CanonicalBlock {
+  readonly type: number
+  readonly number: number
+  readonly flags: bigint
+  readonly crcType: CrcType
+  readonly data: Uint8Array
+
+  constructor(reader: CborReader, start: number, block: CanonicalBlock) {
+    super(reader.bytes, start, reader.at)
+    this.type = block.type
+    this.number = block.number
+    this.flags = block.flags
+    this.crcType = block.crcType
+    this.data = block.data
+  }
 }

@@ -1,4 +1,133 @@
-/** RFC 9171 §4.2.1. */
+/** The two cyclic redundancy checks of a block. RFC 9171 §4.2.1, §4.2.2. */
 
-/** None, X.25 CRC-16, CRC-32C. */
+import { Fault } from '../../base/fault.ts'
+import type { CborReader } from '../cbor/reader.ts'
+import type { CborWriter } from '../cbor/writer.ts'
+import type { Bpv7FaultCode } from './fault.ts'
+
+/** 0 is none, 1 is X.25 CRC-16, 2 is CRC-32C (Castagnoli). */
 export type CrcType = 0 | 1 | 2
+
+const CRC_BYTES = { 1: 2, 2: 4 } as const
+
+/** Throws a Fault. */
+export function readCrcType(reader: CborReader): CrcType {
+  const crcType = reader.safeUint()
+  if (crcType === 0 || crcType === 1 || crcType === 2) return crcType
+  throw fault('bpv7/bad-crc-type', `unknown CRC type ${crcType}`)
+}
+
+/** Ends the block that began at `start` with its CRC. */
+export function writeCrc(writer: CborWriter, start: number, crcType: CrcType): void {
+  if (crcType === 0) return
+  const width = CRC_BYTES[crcType]
+  writer.byteString(ZEROS.subarray(0, width))
+  const bytes = writer.written()
+  const crcAt = bytes.length - width
+  const crc = blockCrc(crcType, bytes, { start, end: bytes.length, crcAt })
+  for (let i = 0; i < width; i++) bytes[crcAt + i] = crc >>> (8 * (width - 1 - i))
+}
+
+/**
+ * Reads the end of a block: the CRC, where it has one, and the break, where its array needs one.
+ * `length` is what `openArray` answered, `count` how many elements there must be. Throws a Fault.
+ */
+export function closeBlock(
+  reader: CborReader,
+  block: {
+    readonly start: number
+    readonly length: number
+    readonly count: number
+    readonly crcType: CrcType
+  },
+): void {
+  const { start, length, count, crcType } = block
+  if (crcType === 0) {
+    reader.closeArray(length, count)
+    return
+  }
+  const stated = reader.byteString()
+  if (stated.length !== CRC_BYTES[crcType]) throw fault('bpv7/bad-crc', 'CRC of the wrong length')
+  const crcAt = reader.at - stated.length
+  reader.closeArray(length, count)
+  const crc = blockCrc(crcType, reader.bytes, { start, end: reader.at, crcAt })
+  if (stated.reduce((value, byte) => value * 256 + byte, 0) !== crc) {
+    throw fault('bpv7/bad-crc', 'a block was damaged')
+  }
+}
+
+/**
+ * The CRC of `bytes` from `start` to `end`, in which the CRC's own bytes at `crcAt` count as zeros
+ * whatever they hold. RFC 9171 §4.3.1.
+ */
+export function blockCrc(
+  crcType: 1 | 2,
+  bytes: Uint8Array,
+  block: { readonly start: number; readonly end: number; readonly crcAt: number },
+): number {
+  const table = crcType === 1 ? X25_TABLE : CRC32C_TABLE
+  const ones = crcType === 1 ? 0xffff : 0xffff_ffff
+  const width = CRC_BYTES[crcType]
+  let crc = update(table, ones, bytes, block.start, block.crcAt)
+  crc = update(table, crc, ZEROS, 0, width)
+  crc = update(table, crc, bytes, block.crcAt + width, block.end)
+  return (crc ^ ones) >>> 0
+}
+
+const ZEROS = new Uint8Array(4)
+
+/** Polynomials bit-reversed, as both CRCs take the low bit first. */
+const X25_TABLE: Uint32Array = makeTable(0x8408)
+const CRC32C_TABLE: Uint32Array = makeTable(0x82f6_3b78)
+
+/** Eight tables of 256: the k-th says what a byte does to the CRC k bytes later. */
+function makeTable(polynomial: number): Uint32Array {
+  const table = new Uint32Array(8 * 256)
+  for (let byte = 0; byte < 256; byte++) {
+    let crc = byte
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ polynomial : crc >>> 1
+    table[byte] = crc
+  }
+  for (let i = 256; i < table.length; i++) {
+    const before = table[i - 256] as number
+    table[i] = (before >>> 8) ^ (table[before & 0xff] as number)
+  }
+  return table
+}
+
+/** Eight bytes a step: four times as fast as byte by byte. */
+function update(
+  table: Uint32Array,
+  initial: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  let crc = initial
+  let at = start
+  for (const last = end - 8; at <= last; at += 8) {
+    const mixed =
+      crc ^
+      ((bytes[at] as number) |
+        ((bytes[at + 1] as number) << 8) |
+        ((bytes[at + 2] as number) << 16) |
+        ((bytes[at + 3] as number) << 24))
+    crc =
+      (table[1792 + (mixed & 0xff)] as number) ^
+      (table[1536 + ((mixed >>> 8) & 0xff)] as number) ^
+      (table[1280 + ((mixed >>> 16) & 0xff)] as number) ^
+      (table[1024 + (mixed >>> 24)] as number) ^
+      (table[768 + (bytes[at + 4] as number)] as number) ^
+      (table[512 + (bytes[at + 5] as number)] as number) ^
+      (table[256 + (bytes[at + 6] as number)] as number) ^
+      (table[bytes[at + 7] as number] as number)
+  }
+  for (; at < end; at++) {
+    crc = (crc >>> 8) ^ (table[(crc ^ (bytes[at] as number)) & 0xff] as number)
+  }
+  return crc
+}
+
+function fault(code: Bpv7FaultCode, message: string): Fault<Bpv7FaultCode> {
+  return new Fault(code, message, { temporary: false })
+}

@@ -10,7 +10,6 @@ export type Bpv7FaultCode =
   | 'bpv7/bad-extension'
   | 'bpv7/bad-fragment'
   | 'bpv7/bad-record'
-  | 'bpv7/trailing-bytes'
   | 'bpv7/too-many-blocks'
   | 'bpv7/must-not-fragment'
   | 'bpv7/no-room'

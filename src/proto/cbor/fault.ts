@@ -5,3 +5,4 @@ export type CborFaultCode =
   | 'cbor/malformed'
   | 'cbor/too-large'
   | 'cbor/too-deep'
+  | 'cbor/trailing-bytes'

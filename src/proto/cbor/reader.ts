@@ -54,7 +54,7 @@ export class CborReader {
     const info = this.#head(MAJOR.uint)
     if (info !== 27) {
       const value = this.#argument(info)
-      return SMALL[value] ?? BigInt(value)
+      return value < SMALL.length ? (SMALL[value] as bigint) : BigInt(value)
     }
     const high = this.#uint32()
     const low = this.#uint32()
@@ -133,7 +133,10 @@ export class CborReader {
     const byte = this.#peek()
     const major = byte >> 5
     const info = this.#head(major)
-    if (info === 31) return this.#skipIndefinite(major, depth)
+    if (info === 31) {
+      this.#skipIndefinite(major, depth)
+      return
+    }
     if (major === MAJOR.uint || major === MAJOR.negative || major === MAJOR.simple) {
       // Numbers beyond 2^53 are legal here, and so are floats.
       if (info >= 28) throw fault('cbor/malformed', 'reserved additional information')
@@ -145,8 +148,7 @@ export class CborReader {
       this.#advance(argument)
       return
     }
-    if (major === MAJOR.tag) return this.#skip(depth + 1)
-    const count = major === MAJOR.map ? 2 * argument : argument
+    const count = major === MAJOR.tag ? 1 : major === MAJOR.map ? 2 * argument : argument
     // Every item takes a byte, so a count beyond what is left ends in cbor/truncated soon enough.
     for (let i = 0; i < count; i++) this.#skip(depth + 1)
   }
