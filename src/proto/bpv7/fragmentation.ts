@@ -37,8 +37,9 @@ interface Extent {
 }
 
 /**
- * The fragments of one ADU, in any order, overlapping, repeated or cut more than once. Holds copies
- * of what was new in each, so never more bytes than the ADU has.
+ * The fragments of one ADU, in any order, overlapping, repeated or cut more than once. Holds
+ * copies of what was new in each, so never more bytes than the ADU has, and the fragment that came
+ * first of those with offset zero.
  */
 export class Reassembly {
   /** In order, without overlap. */
@@ -77,8 +78,9 @@ export class Reassembly {
       }
       this.#hold(fragment.payload.data, Number(offset))
       if (offset === 0n) this.#first ??= fragment
-      const isWhole = this.#heldBytes === Number(totalAduLength) && this.#first !== undefined
-      return isWhole ? this.#join(this.#first) : undefined
+      const first = this.#first
+      if (first === undefined || this.#heldBytes < Number(totalAduLength)) return undefined
+      return this.#join(first)
     })
   }
 
