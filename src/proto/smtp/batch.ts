@@ -1,0 +1,29 @@
+/**
+ * Batch SMTP: the client's half of a dialogue as one object, with nobody to answer it. RFC 2442.
+ *
+ * It is read by `SmtpServer` in the role `batch`.
+ */
+
+import { concat, fromLatin1 } from '../../base/bytes.ts'
+import { formatCommand } from './command.ts'
+import { DataWriter } from './data.ts'
+import type { Mailbox, MailFrom } from './envelope.ts'
+
+/** `message` is borrowed; its lines end in CRLF, and a last line without is given one. */
+export function writeBatch(
+  hostname: string,
+  from: MailFrom,
+  recipients: readonly Mailbox[],
+  message: Uint8Array,
+): Uint8Array {
+  const head = [
+    formatCommand({ verb: 'EHLO', domain: hostname }),
+    formatCommand({ verb: 'MAIL', from }),
+    ...recipients.map((recipient) => formatCommand({ verb: 'RCPT', recipient })),
+    formatCommand({ verb: 'DATA' }),
+    '',
+  ].join('\r\n')
+  const writer = new DataWriter()
+  const stuffed = writer.write(message)
+  return concat(fromLatin1(head), stuffed, writer.end(), fromLatin1('QUIT\r\n'))
+}

@@ -1,0 +1,195 @@
+/** Command lines: one table of verbs for reading, for HELP and for lengths. RFC 5321 §4.1.1. */
+
+import { attempt, type Result } from '../../base/fault.ts'
+import type { Mailbox, MailFrom, MailParameters } from './envelope.ts'
+import { type SmtpFaultCode, smtpFault } from './fault.ts'
+import { AUTH_LINE_MAX, COMMAND_LINE_MAX, DOMAIN_MAX, MAIL_LINE_MAX } from './limits.ts'
+import { formatMailbox, formatPath, parseForwardPath, parseReversePath } from './path.ts'
+
+export type Command =
+  | { readonly verb: 'EHLO' | 'HELO'; readonly domain: string }
+  | { readonly verb: 'MAIL'; readonly from: MailFrom }
+  /** An empty domain means the server's own. */
+  | { readonly verb: 'RCPT'; readonly recipient: Mailbox }
+  | { readonly verb: 'DATA' | 'RSET' | 'QUIT' }
+  | { readonly verb: 'NOOP' | 'HELP' | 'VRFY' | 'EXPN'; readonly argument: string }
+  | {
+      readonly verb: 'AUTH'
+      readonly mechanism: string
+      /** Base64, or `=` for an empty one; absent is not empty. RFC 2554 §4. */
+      readonly initialResponse: string | undefined
+    }
+
+export type Verb = Command['verb']
+
+interface VerbRule {
+  readonly syntax: string
+  /** With CRLF. */
+  readonly lineMax?: number
+  /** Undefined where the argument does not follow `syntax`; throws a Fault for anything finer. */
+  readonly parse: (argument: string) => Command | undefined
+}
+
+const VERBS: { readonly [V in Verb]: VerbRule } = {
+  EHLO: { syntax: 'EHLO hostname', parse: (argument) => parseHello('EHLO', argument) },
+  HELO: { syntax: 'HELO hostname', parse: (argument) => parseHello('HELO', argument) },
+  MAIL: { syntax: 'MAIL FROM:<address>', lineMax: MAIL_LINE_MAX, parse: parseMail },
+  RCPT: { syntax: 'RCPT TO:<address>', parse: parseRcpt },
+  DATA: { syntax: 'DATA', parse: (argument) => alone('DATA', argument) },
+  RSET: { syntax: 'RSET', parse: (argument) => alone('RSET', argument) },
+  NOOP: { syntax: 'NOOP [string]', parse: (argument) => ({ verb: 'NOOP', argument }) },
+  QUIT: { syntax: 'QUIT', parse: (argument) => alone('QUIT', argument) },
+  VRFY: { syntax: 'VRFY address', parse: (argument) => withString('VRFY', argument) },
+  EXPN: { syntax: 'EXPN list', parse: (argument) => withString('EXPN', argument) },
+  HELP: { syntax: 'HELP [string]', parse: (argument) => ({ verb: 'HELP', argument }) },
+  AUTH: { syntax: 'AUTH mechanism [response]', lineMax: AUTH_LINE_MAX, parse: parseAuth },
+}
+
+/** The syntax of every command. */
+export function commandSyntax(): readonly string[] {
+  return Object.values(VERBS).map((rule) => rule.syntax)
+}
+
+/** What a line begins with, if it is a command of ours. */
+export function verbOf(line: string): Verb | undefined {
+  const space = line.indexOf(' ')
+  const word = (space < 0 ? line : line.slice(0, space)).toUpperCase()
+  return Object.hasOwn(VERBS, word) ? (word as Verb) : undefined
+}
+
+/** `line` is without its CRLF. */
+export function parseCommand(line: string): Result<Command, SmtpFaultCode> {
+  return attempt(() => readCommand(line)) as Result<Command, SmtpFaultCode>
+}
+
+/** Without CRLF. */
+export function formatCommand(command: Command): string {
+  switch (command.verb) {
+    case 'EHLO':
+    case 'HELO':
+      return `${command.verb} ${command.domain}`
+    case 'MAIL':
+      return `MAIL FROM:${formatPath(command.from.reversePath)}${formatParameters(command.from.parameters)}`
+    case 'RCPT':
+      return command.recipient.domain === ''
+        ? `RCPT TO:<${command.recipient.localPart}>`
+        : `RCPT TO:<${formatMailbox(command.recipient)}>`
+    case 'AUTH':
+      return command.initialResponse === undefined
+        ? `AUTH ${command.mechanism}`
+        : `AUTH ${command.mechanism} ${command.initialResponse}`
+    case 'NOOP':
+    case 'HELP':
+    case 'VRFY':
+    case 'EXPN':
+      return command.argument === '' ? command.verb : `${command.verb} ${command.argument}`
+    default:
+      return command.verb
+  }
+}
+
+function readCommand(line: string): Command {
+  const verb = verbOf(line)
+  if (verb === undefined) throw smtpFault('smtp/unknown-command', 'command not recognized')
+  const rule = VERBS[verb]
+  if (line.length + 2 > (rule.lineMax ?? COMMAND_LINE_MAX)) {
+    throw smtpFault('smtp/bad-line', 'line too long')
+  }
+  // What no command may hold is refused with 501. RFC 5321 §4.1.2.
+  const sound = !/[^ -~]/.test(line)
+  // Spaces before CRLF are tolerated. RFC 5321 §4.1.1.
+  const command = sound ? rule.parse(line.slice(verb.length + 1).trimEnd()) : undefined
+  if (command === undefined) throw smtpFault('smtp/bad-arguments', `Syntax: ${rule.syntax}`)
+  return command
+}
+
+/**
+ * More than the RFC's Domain is taken, since a message must not be refused for it (RFC 5321
+ * §4.1.4), but nothing that could disturb a trace field. What follows the name is ignored.
+ */
+function parseHello(verb: 'EHLO' | 'HELO', argument: string): Command | undefined {
+  const domain = /^[\w.:[\]-]+(?= |$)/.exec(argument)?.[0]
+  return domain === undefined || domain.length > DOMAIN_MAX ? undefined : { verb, domain }
+}
+
+function parseMail(argument: string): Command | undefined {
+  const prefix = /^FROM: */i.exec(argument)?.[0]
+  if (prefix === undefined) return undefined
+  const read = parseReversePath(argument.slice(prefix.length))
+  if (read === undefined) throw smtpFault('smtp/bad-reverse-path', 'bad sender address syntax')
+  if (read.rest === '') return { verb: 'MAIL', from: { reversePath: read.path, parameters: {} } }
+  if (!read.rest.startsWith(' ')) return undefined
+  return { verb: 'MAIL', from: { reversePath: read.path, parameters: parseParameters(read.rest) } }
+}
+
+function parseRcpt(argument: string): Command | undefined {
+  const prefix = /^TO: */i.exec(argument)?.[0]
+  if (prefix === undefined) return undefined
+  const read = parseForwardPath(argument.slice(prefix.length))
+  if (read === undefined) throw smtpFault('smtp/bad-forward-path', 'bad recipient address syntax')
+  if (read.rest === '') return { verb: 'RCPT', recipient: read.path }
+  if (!read.rest.startsWith(' ')) return undefined
+  // We offer no extension that brings parameters for RCPT. RFC 5321 §4.1.1.11.
+  throw unknownParameter(read.rest.trimStart())
+}
+
+function parseAuth(argument: string): Command | undefined {
+  const match = /^([A-Za-z0-9_-]{1,20})(?: +([A-Za-z0-9+/=]+))?$/.exec(argument)
+  if (match === null) return undefined
+  return { verb: 'AUTH', mechanism: (match[1] ?? '').toUpperCase(), initialResponse: match[2] }
+}
+
+function alone(verb: 'DATA' | 'RSET' | 'QUIT', argument: string): Command | undefined {
+  return argument === '' ? { verb } : undefined
+}
+
+function withString(verb: 'VRFY' | 'EXPN', argument: string): Command | undefined {
+  return argument === '' ? undefined : { verb, argument }
+}
+
+/** RFC 1870 §6, RFC 1652 §3, RFC 2554 §5. */
+function parseParameters(text: string): MailParameters {
+  let parameters: MailParameters = {}
+  const seen: string[] = []
+  for (const parameter of text.split(' ')) {
+    if (parameter === '') continue
+    const equals = parameter.indexOf('=')
+    const keyword = (equals < 0 ? parameter : parameter.slice(0, equals)).toUpperCase()
+    const value = equals < 0 ? '' : parameter.slice(equals + 1)
+    if (seen.includes(keyword)) throw badParameter(parameter)
+    seen.push(keyword)
+    switch (keyword) {
+      case 'SIZE':
+        if (!/^\d{1,20}$/.test(value)) throw badParameter(parameter)
+        parameters = { ...parameters, sizeBytes: Number(value) }
+        break
+      case 'BODY': {
+        const body = value.toUpperCase()
+        if (body !== '7BIT' && body !== '8BITMIME') throw badParameter(parameter)
+        parameters = { ...parameters, body }
+        break
+      }
+      case 'AUTH':
+        // We trust no client to speak for another, so the value is read and forgotten.
+        if (!/^(?:[!-*,-<>-~]|\+[0-9A-F]{2})+$/.test(value)) throw badParameter(parameter)
+        break
+      default:
+        throw unknownParameter(parameter)
+    }
+  }
+  return parameters
+}
+
+function formatParameters(parameters: MailParameters): string {
+  const { sizeBytes, body } = parameters
+  const size = sizeBytes === undefined ? '' : ` SIZE=${sizeBytes}`
+  return body === undefined ? size : `${size} BODY=${body}`
+}
+
+function badParameter(parameter: string): Error {
+  return smtpFault('smtp/bad-arguments', `Bad parameter: ${parameter}`)
+}
+
+function unknownParameter(parameter: string): Error {
+  return smtpFault('smtp/unknown-parameter', `Unsupported option: ${parameter}`)
+}

@@ -1,0 +1,182 @@
+/**
+ * Message data on its way through DATA: transparency dots and the end. RFC 5321 §4.5.2.
+ *
+ * Only CRLF ends a line and only CRLF.CRLF ends the data. A CR or LF alone makes the message
+ * unacceptable: what two servers read differently can carry a second mail inside the first.
+ */
+
+import { fromLatin1 } from '../../base/bytes.ts'
+
+export type DataProblem = 'bare-cr' | 'bare-lf' | 'too-big'
+
+export interface DataRead {
+  /** The next bytes of the message, the caller's own. */
+  readonly body: Uint8Array
+  /** How many bytes of the chunk were used: all, unless the data ended within it. */
+  readonly consumed: number
+  readonly ended: boolean
+}
+
+const CR = 0x0d
+const LF = 0x0a
+const DOT = 0x2e
+
+/** Where the next byte stands. */
+type Place = 'line-start' | 'text' | 'after-cr' | 'after-dot' | 'after-dot-cr'
+
+/** Takes the dots away and finds the end, in one pass over each chunk. */
+export class DataReader {
+  readonly #sizeBytesMax: number
+  #place: Place = 'line-start'
+  #sizeBytes = 0
+  #problem: DataProblem | undefined
+
+  constructor(sizeBytesMax: number) {
+    this.#sizeBytesMax = sizeBytesMax
+  }
+
+  /** Of the body so far. RFC 1870 §5. */
+  get sizeBytes(): number {
+    return this.#sizeBytes
+  }
+
+  /** The first thing that makes the message unacceptable; the body stops there, the data goes on. */
+  get problem(): DataProblem | undefined {
+    return this.#problem
+  }
+
+  /** `chunk` is borrowed. Not to be called again once the data has ended. */
+  read(chunk: Uint8Array): DataRead {
+    const body = new Uint8Array(this.#problem === undefined ? chunk.length : 0)
+    let kept = 0
+    let from = 0
+    const keep = (end: number): void => {
+      if (this.#problem !== undefined || end <= from) return
+      body.set(from === 0 && end === chunk.length ? chunk : chunk.subarray(from, end), kept)
+      kept += end - from
+    }
+    const offend = (at: number, problem: DataProblem): void => {
+      keep(at)
+      this.#problem ??= problem
+    }
+    let at = 0
+    let ended = false
+    while (at < chunk.length && !ended) {
+      switch (this.#place) {
+        case 'text':
+          at = skipText(chunk, at)
+          if (at === chunk.length) break
+          if (chunk[at] === LF) offend(at, 'bare-lf')
+          else this.#place = 'after-cr'
+          at++
+          break
+        case 'line-start':
+          this.#place = 'text'
+          if (chunk[at] !== DOT) break
+          keep(at)
+          from = ++at
+          this.#place = 'after-dot'
+          break
+        case 'after-cr':
+          if (chunk[at] === LF) {
+            at++
+            this.#place = 'line-start'
+          } else {
+            offend(at, 'bare-cr')
+            this.#place = 'text'
+          }
+          break
+        case 'after-dot':
+          this.#place = 'text'
+          if (chunk[at] !== CR) break
+          from = ++at
+          this.#place = 'after-dot-cr'
+          break
+        case 'after-dot-cr':
+          if (chunk[at] === LF) {
+            from = ++at
+            ended = true
+          } else {
+            offend(at, 'bare-cr')
+            this.#place = 'text'
+          }
+      }
+    }
+    keep(at)
+    return { body: body.subarray(0, this.#count(kept)), consumed: at, ended }
+  }
+
+  /** How many of the bytes `kept` are still within the limit. */
+  #count(kept: number): number {
+    const room = this.#sizeBytesMax - this.#sizeBytes
+    // The size was exceeded before whatever else was found behind those bytes.
+    if (kept > room) this.#problem = 'too-big'
+    const counted = Math.min(kept, room)
+    this.#sizeBytes += counted
+    return counted
+  }
+}
+
+/** The first CR or LF from `start` on, or the end. The hot loop of every mail, so four at a time. */
+function skipText(chunk: Uint8Array, start: number): number {
+  const { length } = chunk
+  let at = start
+  while (at + 3 < length) {
+    if (
+      (chunk[at] as number) <= CR ||
+      (chunk[at + 1] as number) <= CR ||
+      (chunk[at + 2] as number) <= CR ||
+      (chunk[at + 3] as number) <= CR
+    ) {
+      for (const end = at + 4; at < end; at++) if (chunk[at] === CR || chunk[at] === LF) return at
+    } else at += 4
+  }
+  while (at < length && chunk[at] !== CR && chunk[at] !== LF) at++
+  return at
+}
+
+const END: Uint8Array = fromLatin1('.\r\n')
+const LINE_END_AND_END: Uint8Array = fromLatin1('\r\n.\r\n')
+
+/** Doubles the dot that begins a line and writes the end. */
+export class DataWriter {
+  /** Whether the last two bytes were CRLF, or there are none. */
+  #atLineStart = true
+  #afterCr = false
+
+  /** `bytes` is borrowed, with lines that end in CRLF; the result is the caller's own. */
+  write(bytes: Uint8Array): Uint8Array {
+    if (bytes.length === 0) return bytes.slice()
+    const dots = this.#findDots(bytes)
+    const { length } = bytes
+    this.#atLineStart =
+      bytes[length - 1] === LF && (length > 1 ? bytes[length - 2] === CR : this.#afterCr)
+    this.#afterCr = bytes[length - 1] === CR
+    if (dots.length === 0) return bytes.slice()
+    const stuffed = new Uint8Array(length + dots.length)
+    let from = 0
+    for (const [count, dot] of [...dots, length].entries()) {
+      stuffed.set(bytes.subarray(from, dot), from + count)
+      if (count < dots.length) stuffed[dot + count] = DOT
+      from = dot
+    }
+    return stuffed
+  }
+
+  /** What follows the last bytes. A last line that lacks its CRLF is given one. RFC 5321 §4.1.1.4. */
+  end(): Uint8Array {
+    return (this.#atLineStart ? END : LINE_END_AND_END).slice()
+  }
+
+  #findDots(bytes: Uint8Array): readonly number[] {
+    const dots: number[] = []
+    for (let at = bytes.indexOf(DOT); at >= 0; at = bytes.indexOf(DOT, at + 1)) {
+      const begins =
+        at === 0
+          ? this.#atLineStart
+          : bytes[at - 1] === LF && (at === 1 ? this.#afterCr : bytes[at - 2] === CR)
+      if (begins) dots.push(at)
+    }
+    return dots
+  }
+}

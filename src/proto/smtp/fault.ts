@@ -1,0 +1,22 @@
+import { Fault } from '../../base/fault.ts'
+
+export type SmtpFaultCode =
+  // What a client said.
+  | 'smtp/unknown-command'
+  | 'smtp/bad-line'
+  | 'smtp/bad-arguments'
+  | 'smtp/bad-reverse-path'
+  | 'smtp/bad-forward-path'
+  | 'smtp/unknown-parameter'
+  // How a session of our client ended.
+  | 'smtp/refused'
+  | 'smtp/no-authentication'
+  | 'smtp/bad-reply'
+  | 'smtp/timed-out'
+  | 'smtp/connection-lost'
+
+export type SmtpFault = Fault<SmtpFaultCode>
+
+export function smtpFault(code: SmtpFaultCode, message: string): SmtpFault {
+  return new Fault(code, message, { temporary: false })
+}

@@ -1,0 +1,55 @@
+/** Every bound of this folder, with its reason. Lengths of lines include their CRLF. */
+
+/** RFC 5321 §4.5.3.1.4. */
+export const COMMAND_LINE_MAX = 512
+
+/** MAIL may be longer by SIZE (RFC 1870 §3) and AUTH (RFC 2554 §3). */
+export const MAIL_LINE_MAX: number = COMMAND_LINE_MAX + 26 + 500
+
+/**
+ * AUTH and the lines of its exchange must be as long as the mechanisms need (RFC 2554 §4); this
+ * holds the largest tickets in use.
+ */
+export const AUTH_LINE_MAX = 12_288
+
+/** RFC 5321 §4.5.3.1.3. The local part has no bound of its own: longer ones than 64 are in use. */
+export const PATH_MAX = 256
+
+/** RFC 5321 §4.5.3.1.2. */
+export const DOMAIN_MAX = 255
+
+/** RFC 5321 §4.5.3.1.5. */
+export const REPLY_LINE_MAX = 512
+
+/** Servers that chatter beyond 512 octets are common. */
+export const REPLY_LINE_ACCEPTED_MAX = 4096
+
+/** Far more than any EHLO reply has. */
+export const REPLY_LINES_MAX = 200
+
+/**
+ * Bytes kept while a question is open. A client that heeds the replies sends no more than one group
+ * of commands ahead, and a thousand recipients fit.
+ */
+export const PENDING_BYTES_MAX = 262_144
+
+/** Mistakes of one client since its last accepted mail, after which it is sent away: as Postfix. */
+export const ERRORS_MAX = 20
+
+/** RFC 5321 §4.5.3.2.7. */
+export const SERVER_TIMEOUT_MS = 300_000
+
+/** How long our client waits. RFC 5321 §4.5.3.2.1 to §4.5.3.2.6. */
+export const CLIENT_TIMEOUTS_MS: {
+  readonly greeting: number
+  readonly command: number
+  readonly dataInitiation: number
+  readonly dataBlock: number
+  readonly dataTermination: number
+} = {
+  greeting: 300_000,
+  command: 300_000,
+  dataInitiation: 120_000,
+  dataBlock: 180_000,
+  dataTermination: 600_000,
+}
