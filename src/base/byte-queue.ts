@@ -1,5 +1,8 @@
 import { NO_BYTES } from './bytes.ts'
 
+/** Room that is kept while nothing is held, so that many idle queues stay small. */
+const IDLE_BYTES_MAX = 16_384
+
 /**
  * Bytes received and not yet understood. Appending copies what is borrowed once; looking for a line
  * end never looks at the same byte twice.
@@ -12,6 +15,11 @@ export class ByteQueue {
 
   get length(): number {
     return this.#end - this.#start
+  }
+
+  /** All that is held, borrowed until the next call that changes anything. */
+  get view(): Uint8Array {
+    return this.#held.subarray(this.#start, this.#end)
   }
 
   /** Copies `bytes`. */
@@ -40,14 +48,14 @@ export class ByteQueue {
       return undefined
     }
     const line = this.#held.slice(this.#start, from + lf)
-    this.#skip(from + lf + 1 - this.#start)
+    this.skip(from + lf + 1 - this.#start)
     return line
   }
 
   /** Takes `count` bytes, or all where there are fewer. The result is the caller's own. */
   take(count: number): Uint8Array {
     const taken = this.#held.slice(this.#start, Math.min(this.#start + count, this.#end))
-    this.#skip(taken.length)
+    this.skip(taken.length)
     return taken
   }
 
@@ -55,13 +63,16 @@ export class ByteQueue {
     return this.take(this.length)
   }
 
+  /** Lets go of the first `count` bytes, or of all where there are fewer. */
+  skip(count: number): void {
+    this.#start += Math.min(count, this.length)
+    if (this.#start < this.#end) return
+    this.#start = this.#end = this.#searched = 0
+    if (this.#held.length > IDLE_BYTES_MAX) this.#held = NO_BYTES
+  }
+
   clear(): void {
     this.#held = NO_BYTES
     this.#start = this.#end = this.#searched = 0
-  }
-
-  #skip(count: number): void {
-    this.#start += count
-    if (this.#start === this.#end) this.#start = this.#end = this.#searched = 0
   }
 }
