@@ -1,0 +1,7 @@
+export type ConfigFaultCode =
+  | 'config/not-yaml'
+  | 'config/duplicate-key'
+  | 'config/unknown-key'
+  | 'config/missing-key'
+  | 'config/bad-value'
+  | 'config/contradiction'

@@ -1,0 +1,241 @@
+/** What a node's file and a scenario both say of a host. */
+
+import type { z } from 'zod'
+import type { MailHostOptions } from '../bridge/mail-host-options.ts'
+import { parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
+import { type Contradiction, nameOf } from './problems.ts'
+import {
+  domain,
+  duration,
+  ipnNode,
+  listOf,
+  mapping,
+  oneOf,
+  orOff,
+  pairsOf,
+  parseSocketAddress,
+  rate,
+  type Shape,
+  size,
+  socketAddress,
+  word,
+} from './schema.ts'
+import type { Path } from './yaml.ts'
+
+/** A host's keys as they are written, each value read. */
+export interface HostText<Plan> {
+  readonly host: string
+  readonly node: bigint
+  readonly mailService: bigint
+  /** Default: the host's own name. */
+  readonly domains?: readonly string[]
+  readonly users: MailHostOptions['users']
+  readonly smtp?: Required<MailHostOptions>['smtp']
+  readonly submission?: Required<MailHostOptions>['submission']
+  readonly pop3?: Required<MailHostOptions>['pop3']
+  readonly udp?: { readonly listen: SocketAddress; readonly rate?: number }
+  readonly plans: readonly Plan[]
+  readonly transport: readonly (readonly [domain: string, route: string])[]
+  readonly limits: { readonly messageSizeMax: number; readonly storeSizeMax: number }
+  readonly retry: { readonly giveUpAfter: number }
+}
+
+/** What every plan says, in whichever file. */
+export interface PlanText {
+  readonly to: bigint
+  readonly protocol: 'udp'
+  readonly duct: string
+}
+
+type SocketAddress = Required<MailHostOptions>['smtp']['listen']
+
+const MAIL_SERVICE_DEFAULT = 2525n
+const MESSAGE_SIZE_DEFAULT = 50 * 1_048_576
+const STORE_SIZE_DEFAULT = 4 * 1_073_741_824
+/** RFC 5321 §4.5.4.1: at least 4 to 5 days. */
+const GIVE_UP_DEFAULT_MS = 5 * 86_400_000
+
+export const planShape: Shape<PlanText> = {
+  to: ipnNode,
+  protocol: oneOf(['udp']),
+  duct: word('an IP address and a port such as 172.22.0.3:3113', (text) =>
+    parseSocketAddress(text)?.port ? text : undefined,
+  ),
+}
+
+export function hostShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<HostText<Plan>> {
+  return {
+    host: domain,
+    node: ipnNode,
+    mailService: word('a service number such as 2525', (text) =>
+      /^[1-9]\d{0,8}$/.test(text) ? BigInt(text) : undefined,
+    ).default(MAIL_SERVICE_DEFAULT),
+    domains: listOf(domain, 'a list of domains such as [mail-1.a.com]').optional(),
+    users: listOf(mapping<MailHostOptions['users'][number]>(userShape), 'a list of users'),
+    smtp: orOff(mapping<Required<MailHostOptions>['smtp']>({ listen: socketAddress })),
+    submission: orOff(clientService),
+    pop3: orOff(clientService),
+    udp: orOff(
+      mapping<Required<HostText<Plan>>['udp']>({ listen: socketAddress, rate: orOff(rate) }),
+    ),
+    plans: listOf(plan, 'a list of plans').default([]),
+    transport: pairsOf(
+      domain,
+      word('local or a route such as bp:ipn:3.2525', (text) =>
+        text === 'local' || parseRoute(text) !== undefined ? text : undefined,
+      ),
+      'a mapping such as mail-2.a.com: bp:ipn:3.2525',
+    ).default([]),
+    limits: mapping<HostText<Plan>['limits']>({
+      messageSizeMax: size.default(MESSAGE_SIZE_DEFAULT),
+      storeSizeMax: size.default(STORE_SIZE_DEFAULT),
+    }).prefault({}),
+    retry: mapping<HostText<Plan>['retry']>({
+      giveUpAfter: duration.default(GIVE_UP_DEFAULT_MS),
+    }).prefault({}),
+  }
+}
+
+// A user's name is a folder's name too, so nothing that a file system takes for something else.
+const userShape: Shape<MailHostOptions['users'][number]> = {
+  name: word('a name such as user, of letters, digits and ._+- after the first', (text) =>
+    /^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$/.test(text) ? text : undefined,
+  ),
+  password: word('a password of 1 to 255 characters, none of them a control', (text) =>
+    /^[^\p{Cc}]{1,255}$/u.test(text) ? text : undefined,
+  ),
+}
+
+const clientService = mapping<Required<MailHostOptions>['pop3']>({
+  listen: socketAddress,
+  plaintextAuth: oneOf(['allow', 'refuse']).default('refuse'),
+})
+
+/** Fills in what was left out. */
+export function completeHost<Plan extends PlanText>(
+  text: HostText<Plan>,
+  delayOf: (plan: Plan) => number,
+): MailHostOptions {
+  const { smtp, submission, pop3, udp } = text
+  return {
+    host: text.host,
+    node: text.node,
+    mailService: text.mailService,
+    domains: text.domains ?? [text.host],
+    users: text.users,
+    ...(smtp && { smtp }),
+    ...(submission && { submission }),
+    ...(pop3 && { pop3 }),
+    ...(udp && {
+      udp: {
+        listen: udp.listen,
+        ...(udp.rate !== undefined && { rateBytesPerSec: udp.rate }),
+      },
+    }),
+    plans: text.plans.map((plan) => ({
+      node: plan.to,
+      protocol: plan.protocol,
+      duct: plan.duct,
+      oneWayDelayMs: delayOf(plan),
+    })),
+    transport: text.transport.map(([domain, route]) => ({ domain, route })),
+    limits: {
+      messageBytesMax: text.limits.messageSizeMax,
+      storeBytesMax: text.limits.storeSizeMax,
+    },
+    retry: { giveUpAfterMs: text.retry.giveUpAfter },
+  }
+}
+
+/** `at` is where the host stands in its file. */
+export function hostContradictions(host: HostText<PlanText>, at: Path): readonly Contradiction[] {
+  return [
+    ...repeated(host.domains ?? [], [...at, 'domains'], 'domain'),
+    ...repeated(
+      host.users.map(({ name }) => name.toLowerCase()),
+      [...at, 'users'],
+      'user',
+    ),
+    ...repeated(
+      host.plans.map(({ to }) => `ipn:${to}`),
+      [...at, 'plans'],
+      'plan to',
+    ),
+    ...listenContradictions(host, at),
+    ...planContradictions(host, at),
+    ...transportContradictions(host, at),
+  ]
+}
+
+/** Each value that was there before, in a list at `at`. */
+export function repeated(
+  values: readonly string[],
+  at: Path,
+  what: string,
+): readonly Contradiction[] {
+  return values.flatMap((value, index) =>
+    values.indexOf(value) === index
+      ? []
+      : [{ path: [...at, index], message: `${what} ${value} appears again: once would be right` }],
+  )
+}
+
+function listenContradictions(host: HostText<PlanText>, at: Path): readonly Contradiction[] {
+  const services = (['smtp', 'submission', 'pop3'] as const).flatMap((service) => {
+    const listen = host[service]?.listen
+    return listen === undefined || listen.port === 0
+      ? []
+      : [{ service, address: `${listen.host}:${listen.port}` }]
+  })
+  return services.flatMap(({ service, address }, index) => {
+    const first = services.findIndex((other) => other.address === address)
+    const message = `${service} listens on the address of ${services[first]?.service}: one of its own would be right`
+    return first === index ? [] : [{ path: [...at, service, 'listen'], message }]
+  })
+}
+
+function planContradictions(host: HostText<PlanText>, at: Path): readonly Contradiction[] {
+  return host.plans.flatMap((plan, index) => {
+    const path = [...at, 'plans', index]
+    const wrong: Contradiction[] = []
+    if (plan.to === host.node) {
+      const message = `plan to ipn:${plan.to}, which is this node: another node would be right`
+      wrong.push({ path: [...path, 'to'], message })
+    }
+    if (host.udp === undefined) {
+      const message = `plan over udp, while ${nameOf([...at, 'udp'])} is off: udp with listen would be right`
+      wrong.push({ path: [...path, 'protocol'], message })
+    }
+    return wrong
+  })
+}
+
+function transportContradictions(host: HostText<PlanText>, at: Path): readonly Contradiction[] {
+  const domains = host.domains ?? [host.host]
+  return host.transport.flatMap(([name, route]): readonly Contradiction[] => {
+    const path = [...at, 'transport', name]
+    const node = parseRoute(route)
+    if (node === undefined) {
+      if (domains.includes(name)) return []
+      const message = `${name} is local, but not among the domains: ${domains.join(', ')} would be right`
+      return [{ path, message }]
+    }
+    if (domains.includes(name)) {
+      const message = `${name} goes to ${route}, but is among this host's own domains: local would be right`
+      return [{ path, message }]
+    }
+    if (node === host.node || !host.plans.some(({ to }) => to === node)) {
+      const message = `${name} goes to ${route}, but there is no plan to ipn:${node}: a plan to it would be right`
+      return [{ path, message }]
+    }
+    return []
+  })
+}
+
+/** The node in `bp:ipn:3.2525`. */
+function parseRoute(text: string): bigint | undefined {
+  const endpoint = text.startsWith('bp:') ? parseEndpointId(text.slice(3)) : undefined
+  return endpoint?.scheme === 'ipn' && endpoint.node > 0n && endpoint.service > 0n
+    ? endpoint.node
+    : undefined
+}

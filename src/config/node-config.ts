@@ -1,0 +1,43 @@
+/** The file of one node: `lightlag serve --config FILE`. */
+
+import type { Result } from '../base/fault.ts'
+import type { MailHostOptions } from '../bridge/mail-host-options.ts'
+import type { ConfigFaultCode } from './fault.ts'
+import { completeHost, type HostText, hostContradictions, hostShape, planShape } from './host.ts'
+import { parseWith } from './problems.ts'
+import { duration, mapping, word } from './schema.ts'
+
+export interface NodeConfig extends MailHostOptions {
+  /** Where everything is kept; relative to the folder of the file that says so. */
+  readonly directory: string
+}
+
+/** On failure the fault's message lists every problem, one line each. `fileName` is for these lines. */
+export function parseNodeConfig(
+  text: string,
+  fileName: string,
+): Result<NodeConfig, ConfigFaultCode> {
+  const parsed = parseWith(text, fileName, nodeSchema, (node) => hostContradictions(node, []))
+  if (!parsed.ok) return parsed
+  return {
+    ok: true,
+    value: {
+      ...completeHost(parsed.value, (plan) => plan.oneWayDelay),
+      directory: parsed.value.directory,
+    },
+  }
+}
+
+interface PlanText {
+  readonly to: bigint
+  readonly protocol: 'udp'
+  readonly duct: string
+  readonly oneWayDelay: number
+}
+
+type NodeText = HostText<PlanText> & { readonly directory: string }
+
+const nodeSchema = mapping<NodeText>({
+  ...hostShape(mapping<PlanText>({ ...planShape, oneWayDelay: duration })),
+  directory: word('a path such as ../var/mail-1', (text) => text || undefined),
+})
