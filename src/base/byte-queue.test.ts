@@ -31,6 +31,24 @@ test('what was appended is a copy', () => {
   expect(toLatin1(queue.takeAll())).toBe('abc')
 })
 
+test('what was taken is not overwritten by what comes later', () => {
+  const queue = new ByteQueue()
+  queue.append(fromLatin1('abc\n'))
+  const line = queue.takeLine()
+  queue.append(fromLatin1('xyz\n'))
+  expect(line && toLatin1(line)).toBe('abc')
+})
+
+test('clear forgets everything, the search for a line too', () => {
+  const queue = new ByteQueue()
+  queue.append(fromLatin1('no line end'))
+  expect(queue.takeLine()).toBeUndefined()
+  queue.clear()
+  expect(queue.length).toBe(0)
+  queue.append(fromLatin1('a\n'))
+  expect(queue.takeLine()).toEqual(fromLatin1('a'))
+})
+
 test('property: it gives back what was put in, in any pieces', () => {
   const put = fc.uint8Array({ maxLength: 900 }).map((bytes) => ({ type: 'put' as const, bytes }))
   const take = fc.nat(700).map((count) => ({ type: 'take' as const, count }))

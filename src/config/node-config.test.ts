@@ -168,7 +168,7 @@ test('contradictions are told at one of the two places', () => {
     'node.yaml:7:5: user user appears again: once would be right',
   ])
   expect(problemsWith('[mail-1.a.com, a.com]', '[a.com, A.com]')).toEqual([
-    'node.yaml:4:17: domain a.com appears again: once would be right',
+    'node.yaml:4:18: domain a.com appears again: once would be right',
   ])
   const plan = '  - {to: ipn:3, protocol: udp, duct: "127.0.0.1:3113", oneWayDelay: 20min}\n'
   expect(problemsWith(plan, plan + plan)).toEqual([

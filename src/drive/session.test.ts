@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest'
+import { fromLatin1, toLatin1 } from '../base/bytes.ts'
+import type { Machine, StreamEffect, StreamEvent } from '../base/machine.ts'
+import { monoMs, wallMs } from '../base/time.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { ByteStream } from '../ports/network.ts'
+import { runSession, UNSENT_BYTES_MAX } from './session.ts'
+
+const clock: Clock = { now: () => monoMs(0), wall: () => wallMs(0), at: () => () => {} }
+
+/** A stream that keeps what is done to it; nothing it sends leaves until a test says so. */
+class StuckStream implements ByteStream {
+  readonly local = { host: '127.0.0.1', port: 1 }
+  readonly remote = { host: '127.0.0.1', port: 2 }
+  readonly done: string[] = []
+  unsentBytes = 0
+  onBytes = (_bytes: Uint8Array): void => {}
+  onDrained = (): void => {}
+  onEnd = (): void => {}
+  send(bytes: Uint8Array): void {
+    this.unsentBytes += bytes.length
+    this.done.push(bytes.length < 20 ? `send ${toLatin1(bytes)}` : `send ${bytes.length}`)
+  }
+  close(): void {
+    this.done.push('close')
+  }
+  abort(): void {
+    this.done.push('abort')
+  }
+  pause(): void {
+    this.done.push('pause')
+  }
+  resume(): void {
+    this.done.push('resume')
+  }
+}
+
+type Answer = { readonly type: 'verdict'; readonly text: string }
+type Question = { readonly type: 'ask'; readonly text: string }
+
+/** Asks about every word it receives, says what it is answered, and notes all it hears. */
+class Parrot implements Machine<StreamEvent | Answer, StreamEffect | Question> {
+  readonly deadline = undefined
+  readonly heard: string[] = []
+  handle(event: StreamEvent | Answer): readonly (StreamEffect | Question)[] {
+    this.heard.push(event.type)
+    if (event.type === 'bytes') return [{ type: 'ask', text: toLatin1(event.bytes) }]
+    if (event.type === 'verdict') return [{ type: 'send', bytes: fromLatin1(event.text) }]
+    return event.type === 'ended' ? [{ type: 'close' }] : []
+  }
+}
+
+test('a session hears of its stream, asks, and carries out what the machine says', () => {
+  const stream = new StuckStream()
+  const parrot = new Parrot()
+  runSession<Answer, Question>(parrot, stream, clock, (question, answer) =>
+    answer({ type: 'verdict', text: question.text.toUpperCase() }),
+  )
+  stream.onBytes(fromLatin1('hello'))
+  stream.onDrained()
+  stream.onEnd()
+  expect(parrot.heard).toEqual(['connected', 'bytes', 'verdict', 'drained', 'ended'])
+  expect(stream.done).toEqual(['send HELLO', 'close'])
+})
+
+test('an event that no effect asked for comes in by the way that is returned', () => {
+  const stream = new StuckStream()
+  const feed = runSession<Answer, Question>(new Parrot(), stream, clock, () => {})
+  feed({ type: 'verdict', text: 'late' })
+  expect(stream.done).toEqual(['send late'])
+})
+
+test('a peer that never reads is no longer read from until it does', () => {
+  const stream = new StuckStream()
+  const feed = runSession<Answer, Question>(new Parrot(), stream, clock, () => {})
+  const text = 'x'.repeat(UNSENT_BYTES_MAX)
+  feed({ type: 'verdict', text })
+  expect(stream.done).toEqual([`send ${UNSENT_BYTES_MAX}`])
+  feed({ type: 'verdict', text: '1' })
+  feed({ type: 'verdict', text: '2' })
+  expect(stream.done.slice(1)).toEqual(['send 1', 'pause', 'send 2'])
+  stream.unsentBytes = 0
+  stream.onDrained()
+  stream.onDrained()
+  expect(stream.done.slice(4)).toEqual(['resume'])
+})
