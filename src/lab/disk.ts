@@ -142,7 +142,7 @@ export class LabDisk implements Disk {
 
   stat(path: string): Promise<FileStatus | undefined> {
     return this.#perform(() => {
-      const found = this.#find(path)
+      const found = this.#find(path, 'absent')
       if (found === undefined) return undefined
       const sizeBytes = found.kind === 'file' ? found.sizeBytes : 0
       return { kind: found.kind, sizeBytes, modifiedMs: found.modified }
@@ -237,12 +237,15 @@ export class LabDisk implements Disk {
     }
   }
 
-  /** Undefined where nothing is there. */
-  #find(path: string): FileNode | Directory | undefined {
+  /** Undefined where nothing is there; what lies below a file is absent, or a Fault. */
+  #find(path: string, belowFile: 'absent' | 'fault' = 'fault'): FileNode | Directory | undefined {
     let found: FileNode | Directory | undefined = this.#root
     for (const name of segments(path)) {
       if (found === undefined) return undefined
-      if (found.kind === 'file') throw fault('disk/not-a-directory', path)
+      if (found.kind === 'file') {
+        if (belowFile === 'absent') return undefined
+        throw fault('disk/not-a-directory', path)
+      }
       found = found.names.get(name)
     }
     return found

@@ -1,1 +1,1 @@
-export type LabFaultCode = 'lab/too-many-events'
+export type LabFaultCode = 'lab/too-many-events' | 'lab/stuck' | 'lab/not-retrieved'

@@ -26,3 +26,6 @@ export const RETRANSMISSIONS_MAX = 15
 
 /** Packets that a capture keeps; later ones are still counted and hashed. */
 export const CAPTURED_PACKETS_MAX = 1_000_000
+
+/** How long a mail program waits for its server, which is near. */
+export const CONNECT_TIMEOUT_MS = 30_000

@@ -120,6 +120,10 @@ export class HostClock implements Clock {
     this.#world = world
   }
 
+  get stopped(): boolean {
+    return this.#stopped
+  }
+
   now(): MonoMs {
     return this.#world.now()
   }

@@ -1,0 +1,85 @@
+import type { MonoMs } from '../base/time.ts'
+import { formatAddress, type SocketAddress } from '../ports/network.ts'
+import { CAPTURED_PACKETS_MAX } from './limits.ts'
+import type { SegmentKind } from './packet.ts'
+
+export interface CapturedPacket {
+  readonly sentAt: MonoMs
+  readonly arrivesAt: MonoMs | 'lost'
+  /** Names of hosts. */
+  readonly from: string
+  readonly to: string
+  readonly source: SocketAddress
+  readonly target: SocketAddress
+  readonly protocol: 'udp' | 'tcp'
+  /** Undefined for UDP. */
+  readonly segment: SegmentKind | undefined
+  /** Sent before, and not known to have arrived. */
+  readonly retransmitted: boolean
+  readonly payload: Uint8Array
+  /** The payload with its headers. */
+  readonly wireBytes: number
+}
+
+/** Everything that set out across a link, in the order of sending. */
+export class Capture {
+  readonly #packets: CapturedPacket[] = []
+  readonly #packetsMax: number
+  /** Two FNV-1a sums of 32 bits each, from different starts. */
+  #sums: readonly [number, number] = [0x811c9dc5, 0x9747b28c]
+  #count = 0
+  #wireBytes = 0
+
+  /** Hears each packet as it sets out. */
+  onPacket: (packet: CapturedPacket) => void = () => {}
+
+  constructor(packetsMax: number = CAPTURED_PACKETS_MAX) {
+    this.#packetsMax = packetsMax
+  }
+
+  /** The first `packetsMax` packets. */
+  get packets(): readonly CapturedPacket[] {
+    return this.#packets
+  }
+
+  /** Of all packets, kept or not. */
+  get count(): number {
+    return this.#count
+  }
+
+  /** Of all packets, kept or not. */
+  get wireBytes(): number {
+    return this.#wireBytes
+  }
+
+  add(packet: CapturedPacket): void {
+    this.#count++
+    this.#wireBytes += packet.wireBytes
+    this.#sums = [digest(packet, this.#sums[0]), digest(packet, this.#sums[1])]
+    if (this.#packets.length < this.#packetsMax) this.#packets.push(packet)
+    this.onPacket(packet)
+  }
+
+  /** Equal for equal traffic: same packets at the same times with the same fate. For tests, not for secrets. */
+  hash(): string {
+    return this.#sums.map((sum) => sum.toString(16).padStart(8, '0')).join('')
+  }
+}
+
+function digest(packet: CapturedPacket, start: number): number {
+  const head = [
+    packet.sentAt,
+    packet.arrivesAt,
+    packet.from,
+    packet.to,
+    packet.protocol,
+    packet.segment ?? '',
+    formatAddress(packet.source),
+    formatAddress(packet.target),
+    packet.payload.length,
+  ].join(' ')
+  let sum = start
+  for (let i = 0; i < head.length; i++) sum = Math.imul(sum ^ head.charCodeAt(i), 0x01000193)
+  for (const byte of packet.payload) sum = Math.imul(sum ^ byte, 0x01000193)
+  return sum >>> 0
+}

@@ -1,0 +1,171 @@
+/** A scenario come to life: its networks and links, and on every host the real services. */
+
+import { Fault } from '../base/fault.ts'
+import { seededRandom } from '../base/random.ts'
+import type { MonoMs } from '../base/time.ts'
+import { MailHost } from '../bridge/mail-host.ts'
+import type { Scenario, ScenarioHost } from '../config/scenario.ts'
+import type { HostEvent } from '../ports/events.ts'
+import { type DiskImage, LabDisk } from './disk.ts'
+import { labEntropy } from './entropy.ts'
+import type { LabFaultCode } from './fault.ts'
+import type { LabHost } from './host.ts'
+import { LabNetwork } from './network.ts'
+import { LabStore, type StoreImage } from './store.ts'
+import { World } from './world.ts'
+
+export interface LabOptions {
+  /** Resolves once every promise that can settle has settled. */
+  readonly settle: () => Promise<void>
+  /** Hears what happens on every host, as it happens. */
+  readonly onEvent: (happening: Happening) => void
+}
+
+export interface Happening {
+  readonly at: MonoMs
+  /** The host's name. */
+  readonly host: string
+  readonly event: HostEvent
+}
+
+/** Where every host keeps its users' files. */
+const HOMES = '/home'
+
+export class Lab {
+  readonly world: World
+  readonly network: LabNetwork
+  readonly #hosts: ReadonlyMap<string, LabMachine>
+
+  constructor(scenario: Scenario, options: LabOptions) {
+    this.world = new World({ settle: options.settle })
+    const random = seededRandom(scenario.seed)
+    this.network = new LabNetwork({ world: this.world, random, captureLocal: true })
+    for (const { between, oneWayDelayMs, loss, rateBytesPerSec } of scenario.links) {
+      this.network.addLink(between, { oneWayDelayMs, loss, rateBytesPerSec })
+    }
+    this.#hosts = new Map(
+      scenario.hosts.map((host) => {
+        const machine = this.network.addHost(host.host, host.network, host.address)
+        const tell = (event: HostEvent): void =>
+          options.onEvent({ at: this.world.now(), host: host.host, event })
+        return [host.host, new LabMachine(host, machine, labEntropy(random), tell)]
+      }),
+    )
+  }
+
+  host(name: string): LabMachine {
+    const host = this.#hosts.get(name)
+    if (host === undefined) throw new RangeError(`no host ${name}`)
+    return host
+  }
+
+  get hosts(): readonly LabMachine[] {
+    return [...this.#hosts.values()]
+  }
+
+  /** Starts every host. */
+  async start(): Promise<void> {
+    await this.perform(Promise.all(this.hosts.map((host) => host.start())))
+  }
+
+  async stop(): Promise<void> {
+    await this.perform(Promise.all(this.hosts.map((host) => host.stop())))
+  }
+
+  /** Lets time pass until `work` is done. Rejects as it does, or where nothing is left that could finish it. */
+  async perform<T>(work: Promise<T>): Promise<T> {
+    let settled = false
+    const watched = work.finally(() => {
+      settled = true
+    })
+    // Its rejection is for the caller, below; until then somebody has to hold it.
+    watched.catch(() => {})
+    await this.world.run(() => settled)
+    if (!settled) {
+      const text = `nothing is left to happen at ${this.world.now()} ms, and yet it is not done`
+      throw new Fault<LabFaultCode>('lab/stuck', text, { temporary: false })
+    }
+    return watched
+  }
+}
+
+/** One host: what survives a crash (disk and store) and what does not (everything else). */
+export class LabMachine {
+  readonly options: ScenarioHost
+  readonly machine: LabHost
+  readonly #tell: (event: HostEvent) => void
+  readonly #entropy: ReturnType<typeof labEntropy>
+  #disk: LabDisk
+  #store: LabStore
+  #services: MailHost
+
+  constructor(
+    options: ScenarioHost,
+    machine: LabHost,
+    entropy: ReturnType<typeof labEntropy>,
+    tell: (event: HostEvent) => void,
+  ) {
+    this.options = options
+    this.machine = machine
+    this.#entropy = entropy
+    this.#tell = tell
+    this.#disk = this.#newDisk(undefined)
+    this.#store = this.#newStore(undefined)
+    this.#services = this.#newServices()
+  }
+
+  /** The disk that the services use now. */
+  get disk(): LabDisk {
+    return this.#disk
+  }
+
+  start(): Promise<void> {
+    return this.#services.start()
+  }
+
+  stop(): Promise<void> {
+    return this.#services.stop()
+  }
+
+  /** The power fails, and comes back at once: what was durable is all that is left. */
+  async crash(): Promise<void> {
+    this.machine.crash()
+    const disk = this.#disk.crash()
+    const store = this.#store.crash()
+    this.machine.restart()
+    this.#disk = this.#newDisk(disk)
+    this.#store = this.#newStore(store)
+    this.#services = this.#newServices()
+    await this.#services.start()
+  }
+
+  #newDisk(image: DiskImage | undefined): LabDisk {
+    return new LabDisk({ clock: this.machine.clock }, image)
+  }
+
+  #newStore(image: StoreImage | undefined): LabStore {
+    const capacityBytes = this.options.limits.storeBytesMax
+    const latency = { clock: this.machine.clock, durationMs: COMMIT_MS }
+    return new LabStore({ capacityBytes, latency }, image)
+  }
+
+  #newServices(): MailHost {
+    const { clock, network } = this.machine
+    // A program that has been killed tells nothing any more.
+    const events = (event: HostEvent): void => {
+      if (this.machine.clock === clock) this.#tell(event)
+    }
+    return new MailHost(this.options, {
+      homes: HOMES,
+      clock,
+      network,
+      disk: this.#disk,
+      store: this.#store,
+      entropy: this.#entropy,
+      events,
+    })
+  }
+}
+
+/** What a flushed commit takes on an ordinary disk. */
+const COMMIT_MS = 1

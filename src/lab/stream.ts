@@ -1,0 +1,261 @@
+import { ByteQueue } from '../base/byte-queue.ts'
+import { NO_BYTES } from '../base/bytes.ts'
+import { Fault } from '../base/fault.ts'
+import type { MonoMs } from '../base/time.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { ByteStream, NetworkFaultCode, SocketAddress } from '../ports/network.ts'
+import { SEGMENT_BYTES_MAX, WINDOW_BYTES_MAX } from './limits.ts'
+import { lend, type Segment, type SegmentKind, type SegmentPacket } from './packet.ts'
+import { type Flight, Transmission } from './transmission.ts'
+import { soon } from './world.ts'
+
+export interface LabStreamOptions {
+  readonly role: 'client' | 'server'
+  readonly local: SocketAddress
+  readonly remote: SocketAddress
+  readonly clock: Clock
+  readonly transmit: (packet: SegmentPacket) => void
+  /** Hears once that the stream is open, or the Fault that kept it from opening. */
+  readonly onOpen: (fault: Fault | undefined) => void
+  /** Hears once that no segment of this stream matters any more. */
+  readonly onForgotten: () => void
+}
+
+/**
+ * One end of a simulated TCP connection. A handshake of three segments costs the client one round
+ * trip; bytes travel in segments of 1460, each acknowledged by itself; what is lost is sent again
+ * (see Transmission) and holds back what came after it. At most a window of 1 MiB may be under way
+ * and unread, so a reader that pauses stops the sender. No delayed acknowledgements, no Nagle, no
+ * probing of a reader that has been silent.
+ */
+export class LabStream implements ByteStream {
+  readonly local: SocketAddress
+  readonly remote: SocketAddress
+  onBytes: (bytes: Uint8Array) => void = () => {}
+  onDrained: () => void = () => {}
+  onEnd: (fault: Fault | undefined) => void = () => {}
+
+  readonly #options: LabStreamOptions
+  readonly #transmission: Transmission
+  #state: 'opening' | 'open' | 'ended' = 'opening'
+  #forgotten = false
+
+  readonly #unsent: ByteQueue = new ByteQueue()
+  #sentBytes = 0
+  #peerConsumedBytes = 0
+  #drainOwed = false
+  #pumpDue = false
+  #closing = false
+  #finSent = false
+
+  /** Sequence of the next segment to come in order. */
+  #expected = 0
+  readonly #early = new Map<number, SegmentPacket>()
+  readonly #unread: SegmentPacket[] = []
+  #consumedBytes = 0
+  #paused = false
+  #peerClosed = false
+  /** What a segment that must arrive says on its way; only the answer to a SYN says anything. */
+  #answers: Segment['acknowledges']
+
+  constructor(options: LabStreamOptions) {
+    this.#options = options
+    this.local = options.local
+    this.remote = options.remote
+    this.#transmission = new Transmission(
+      options.clock,
+      (flight) => this.#transmitFlight(flight),
+      () => this.#break('network/timed-out', 'no acknowledgement'),
+    )
+  }
+
+  get unsentBytes(): number {
+    return this.#unsent.length
+  }
+
+  /** The client's first segment. */
+  open(): void {
+    this.#transmission.transmit('syn', NO_BYTES)
+  }
+
+  /** The server's answer to a first segment. */
+  answer(syn: Segment): void {
+    this.#expected = 1
+    this.#answers = { sequence: 0, sentAt: syn.sentAt }
+    this.#transmission.transmit('syn-ack', NO_BYTES)
+  }
+
+  /** Gives up an attempt to open. */
+  abandon(): void {
+    if (this.#state === 'opening') this.#break('network/timed-out', 'no answer')
+  }
+
+  send(bytes: Uint8Array): void {
+    if (this.#state === 'ended' || this.#closing || bytes.length === 0) return
+    this.#unsent.append(bytes)
+    this.#drainOwed = true
+    this.#pumpSoon()
+  }
+
+  close(): void {
+    this.#closing = true
+    this.#pumpSoon()
+  }
+
+  abort(): void {
+    if (this.#state === 'ended') return
+    this.#state = 'ended'
+    this.#transmitControl('reset', undefined)
+    this.#forget()
+    soon(this.#options.clock, () => this.onEnd(undefined))
+  }
+
+  pause(): void {
+    this.#paused = true
+  }
+
+  resume(): void {
+    this.#paused = false
+    soon(this.#options.clock, () => {
+      const consumedBefore = this.#consumedBytes
+      this.#deliver()
+      // The peer may have stopped at the end of its window; that news must arrive.
+      if (this.#consumedBytes > consumedBefore && this.#state === 'open' && !this.#finSent) {
+        this.#transmission.transmit('window', NO_BYTES)
+      }
+      this.#pump()
+    })
+  }
+
+  receive(packet: SegmentPacket): void {
+    const { segment } = packet
+    if (segment.kind === 'reset') {
+      if (this.#state === 'opening') this.#break('network/refused', 'connection refused')
+      else this.#break('network/reset', 'connection reset by peer')
+      return
+    }
+    this.#peerConsumedBytes = Math.max(this.#peerConsumedBytes, segment.consumedBytes)
+    if (segment.acknowledges !== undefined) {
+      this.#transmission.acknowledge(segment.acknowledges.sequence, segment.acknowledges.sentAt)
+    }
+    if (this.#state === 'opening' && opens(this.#options.role, segment.kind)) {
+      this.#state = 'open'
+      this.#options.onOpen(undefined)
+    }
+    if (segment.sequence !== undefined) this.#accept(packet, segment.sequence, segment.sentAt)
+    this.#pump()
+  }
+
+  #accept(packet: SegmentPacket, sequence: number, sentAt: MonoMs): void {
+    if (sequence >= this.#expected) this.#early.set(sequence, packet)
+    for (;;) {
+      const next = this.#early.get(this.#expected)
+      if (next === undefined) break
+      this.#early.delete(this.#expected++)
+      this.#unread.push(next)
+    }
+    this.#deliver()
+    if (!this.#forgotten) this.#transmitControl('ack', { sequence, sentAt })
+  }
+
+  #deliver(): void {
+    while (this.#state === 'open' && (!this.#paused || this.#closing)) {
+      const packet = this.#unread.shift()
+      if (packet === undefined) return
+      if (packet.segment.kind === 'fin') {
+        this.#peerClosed = true
+        this.#closing = true
+      }
+      this.#consumedBytes += packet.payload.length
+      if (packet.payload.length > 0 && !this.#closing) lend(packet.payload, this.onBytes)
+    }
+  }
+
+  #pumpSoon(): void {
+    if (this.#pumpDue) return
+    this.#pumpDue = true
+    soon(this.#options.clock, () => {
+      this.#pumpDue = false
+      this.#deliver()
+      this.#pump()
+    })
+  }
+
+  /** Sends what may be sent; the end of what was to be sent; and tells the owner what has come of it. */
+  #pump(): void {
+    while (this.#state === 'open' && this.#unsent.length > 0) {
+      const size = Math.min(this.#unsent.length, SEGMENT_BYTES_MAX)
+      const unreadBytes = this.#sentBytes - this.#peerConsumedBytes
+      if (size > this.#transmission.roomBytes || unreadBytes + size > WINDOW_BYTES_MAX) break
+      this.#sentBytes += size
+      this.#transmission.transmit('data', this.#unsent.take(size))
+    }
+    if (this.#state === 'open' && this.#unsent.length === 0) {
+      if (this.#drainOwed) {
+        this.#drainOwed = false
+        this.onDrained()
+      }
+      this.#finish()
+    }
+    if (this.#state === 'ended' && this.#transmission.idle) this.#forget()
+  }
+
+  /** Once all is sent: our FIN where we are closing, and the end where the peer is closing too. */
+  #finish(): void {
+    if (this.#state !== 'open' || !this.#closing || this.#unsent.length > 0) return
+    if (!this.#finSent) {
+      this.#finSent = true
+      this.#transmission.transmit('fin', NO_BYTES)
+    }
+    if (this.#peerClosed) {
+      this.#state = 'ended'
+      this.onEnd(undefined)
+    }
+  }
+
+  #break(code: NetworkFaultCode, reason: string): void {
+    const before = this.#state
+    this.#state = 'ended'
+    this.#forget()
+    const fault = new Fault<NetworkFaultCode>(code, reason, { temporary: true })
+    if (before === 'opening') this.#options.onOpen(fault)
+    else if (before === 'open') this.onEnd(fault)
+  }
+
+  #forget(): void {
+    this.#transmission.stop()
+    this.#unsent.clear()
+    if (this.#forgotten) return
+    this.#forgotten = true
+    this.#options.onForgotten()
+  }
+
+  #transmitFlight(flight: Flight): void {
+    const { kind, sequence, payload, retransmitted } = flight
+    const acknowledges = kind === 'syn-ack' ? this.#answers : undefined
+    this.#transmit(payload, { kind, sequence, acknowledges, retransmitted })
+  }
+
+  #transmitControl(kind: 'ack' | 'reset', acknowledges: Segment['acknowledges']): void {
+    this.#transmit(NO_BYTES, { kind, sequence: undefined, acknowledges, retransmitted: false })
+  }
+
+  #transmit(payload: Uint8Array, segment: Omit<Segment, 'sentAt' | 'consumedBytes'>): void {
+    this.#options.transmit({
+      protocol: 'tcp',
+      source: this.local,
+      target: this.remote,
+      payload,
+      segment: {
+        ...segment,
+        sentAt: this.#options.clock.now(),
+        consumedBytes: this.#consumedBytes,
+      },
+    })
+  }
+}
+
+/** A server's stream is open once the client has shown that it heard the answer to its SYN. */
+function opens(role: 'client' | 'server', kind: SegmentKind): boolean {
+  return role === 'client' ? kind === 'syn-ack' : kind !== 'syn'
+}

@@ -1,0 +1,107 @@
+import { seededRandom } from '../../src/base/random.ts'
+import { LabDisk } from '../../src/lab/disk.ts'
+import { LabNetwork } from '../../src/lab/network.ts'
+import { LabStore, type StoreImage } from '../../src/lab/store.ts'
+import { HostClock, World as LabWorld } from '../../src/lab/world.ts'
+import { describeClock } from './clock.ts'
+import { describeDisk } from './disk.ts'
+import { describeNetwork, type NetworkWorld } from './network.ts'
+import { describeStore } from './store.ts'
+import type { World } from './world.ts'
+
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+function inLab(world: LabWorld): World {
+  return {
+    run: async (action) => {
+      let done = false
+      const finished = action().finally(() => {
+        done = true
+      })
+      finished.catch(() => {})
+      await world.run(() => done)
+      if (!done) throw new Error('the world came to rest before the test was done')
+      return finished
+    },
+    close: async () => {},
+  }
+}
+
+describeClock('lab', async () => {
+  const world = new LabWorld({ settle })
+  return { ...inLab(world), clock: new HostClock(world) }
+})
+
+for (const [name, options] of [
+  ['lab', {}],
+  ['lab, slow', { latencyMs: 5 }],
+] as const) {
+  describeDisk(name, async () => {
+    const world = new LabWorld({ settle })
+    const disk = new LabDisk({ clock: world, ...options })
+    const root = '/srv/mail'
+    await inLab(world).run(() => disk.makeDirectory(root))
+    return { ...inLab(world), disk, root }
+  })
+}
+
+for (const [name, durationMs] of [
+  ['lab', undefined],
+  ['lab, slow', 5],
+] as const) {
+  describeStore(name, async (capacityBytes) => {
+    const world = new LabWorld({ settle })
+    const latency = durationMs === undefined ? {} : { latency: { clock: world, durationMs } }
+    let store: LabStore | undefined
+    return {
+      ...inLab(world),
+      open: async () => {
+        const image: StoreImage | undefined = store?.crash()
+        store = new LabStore({ capacityBytes, ...latency }, image)
+        return store
+      },
+    }
+  })
+}
+
+/** Two hosts on two networks, and one on a third that swallows everything. */
+function acrossLink(
+  oneWayDelayMs: number,
+  lossShare = 0,
+  rateBytesPerSec?: number,
+): Promise<NetworkWorld> {
+  const world = new LabWorld({ settle })
+  const network = new LabNetwork({ world, random: seededRandom(1) })
+  const here = network.addHost('mail-1', 'earth', '172.21.0.3')
+  const there = network.addHost('mail-2', 'moon', '172.22.0.3')
+  network.addHost('nobody', 'void', '172.23.0.3')
+  network.addLink(['earth', 'moon'], { oneWayDelayMs, lossShare, rateBytesPerSec })
+  network.addLink(['earth', 'void'], { oneWayDelayMs, lossShare: 1 })
+  return Promise.resolve({
+    ...inLab(world),
+    here: { network: here.network, host: here.address },
+    there: { network: there.network, host: there.address },
+    foreignHost: '172.22.0.99',
+    silent: { host: '172.23.0.3', port: 25 },
+  })
+}
+
+describeNetwork('lab, no delay', () => acrossLink(0))
+describeNetwork('lab, half a second', () => acrossLink(500))
+describeNetwork('lab, 20 ms at 1 MB/s', () => acrossLink(20, 0, 1_000_000))
+
+describeNetwork('lab, one host', async () => {
+  const world = new LabWorld({ settle })
+  const network = new LabNetwork({ world, random: seededRandom(1) })
+  const host = network.addHost('mail-1', 'earth', '172.21.0.3')
+  network.addHost('nobody', 'void', '172.23.0.3')
+  network.addLink(['earth', 'void'], { oneWayDelayMs: 0, lossShare: 1 })
+  const end = { network: host.network, host: host.address }
+  return {
+    ...inLab(world),
+    here: end,
+    there: end,
+    foreignHost: '172.22.0.99',
+    silent: { host: '172.23.0.3', port: 25 },
+  }
+})
