@@ -82,7 +82,10 @@ function acrossLink(
     here: { network: here.network, host: here.address },
     there: { network: there.network, host: there.address },
     foreignHost: '172.22.0.99',
-    silent: { host: '172.23.0.3', port: 25 },
+    silentPeer: async () => ({
+      address: { host: '172.23.0.3', port: 25 },
+      close: async () => {},
+    }),
   })
 }
 
@@ -102,6 +105,9 @@ describeNetwork('lab, one host', async () => {
     here: end,
     there: end,
     foreignHost: '172.22.0.99',
-    silent: { host: '172.23.0.3', port: 25 },
+    silentPeer: async () => ({
+      address: { host: '172.23.0.3', port: 25 },
+      close: async () => {},
+    }),
   }
 })
