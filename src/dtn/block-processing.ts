@@ -1,0 +1,134 @@
+/** What a node does to the blocks of a bundle that passes through it. RFC 9171 §5.4, §5.6. */
+
+import { dtnMs, dtnToWall, type WallMs } from '../base/time.ts'
+import {
+  BLOCK_FLAGS,
+  BLOCK_TYPES,
+  type Bundle,
+  type CanonicalBlock,
+  findBlock,
+} from '../proto/bpv7/bundle.ts'
+import { ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
+import { decodeBundleAge, encodeBundleAge } from '../proto/bpv7/extension/bundle-age.ts'
+import { decodeHopCount, encodeHopCount } from '../proto/bpv7/extension/hop-count.ts'
+import { encodePreviousNode } from '../proto/bpv7/extension/previous-node.ts'
+import { BLOCKS_MAX } from '../proto/bpv7/limits.ts'
+import { LIFETIME_MS_MAX } from './limits.ts'
+
+/** `reason` is in the words of the registry of RFC 9171 §9.5. */
+export type Processed =
+  | { readonly ok: true; readonly bundle: Bundle }
+  | { readonly ok: false; readonly reason: string }
+
+/** Steps 3 and 4 of reception, past the decoding. RFC 9171 §5.6. */
+export function processReceived(bundle: Bundle): Processed {
+  const kept: CanonicalBlock[] = []
+  for (const block of bundle.blocks) {
+    if (isProcessable(block)) kept.push(block)
+    else if (has(block, BLOCK_FLAGS.deleteBundleIfUnprocessable)) {
+      return { ok: false, reason: 'block unsupported' }
+    } else if (!has(block, BLOCK_FLAGS.discardIfUnprocessable)) kept.push(block)
+  }
+  const hopCount = readHopCount(bundle)
+  if (hopCount !== undefined && hopCount.count > hopCount.limit) {
+    return { ok: false, reason: 'hop limit exceeded' }
+  }
+  const isWhole = kept.length === bundle.blocks.length
+  return { ok: true, bundle: isWhole ? bundle : { ...bundle, blocks: kept } }
+}
+
+/**
+ * What leaves the node `node` for the next: its Previous Node Block instead of the last one's, one hop
+ * more, and the bundle's age increased by the time it spent here. RFC 9171 §5.4 step 4.
+ */
+export function processForwarded(
+  bundle: Bundle,
+  options: { readonly node: bigint; readonly residenceMs: number },
+): Processed {
+  const blocks: CanonicalBlock[] = []
+  for (const block of bundle.blocks) {
+    if (block.type === BLOCK_TYPES.previousNode) continue
+    if (block.type === BLOCK_TYPES.bundleAge) blocks.push(aged(block, options.residenceMs))
+    else if (block.type !== BLOCK_TYPES.hopCount) blocks.push(block)
+    else {
+      const hopped = withOneHopMore(block)
+      if (hopped === undefined) return { ok: false, reason: 'hop limit exceeded' }
+      blocks.push(hopped)
+    }
+  }
+  // A bundle with as many blocks as we take goes on without: the block is only a SHOULD, §4.4.1.
+  if (blocks.length + 1 < BLOCKS_MAX) {
+    blocks.unshift({
+      type: BLOCK_TYPES.previousNode,
+      number: freeNumber(blocks),
+      flags: 0n,
+      crcType: 0,
+      data: encodePreviousNode(ipnEndpoint(options.node, 0n)),
+    })
+  }
+  return { ok: true, bundle: { ...bundle, blocks } }
+}
+
+/** How long the bundle has left to live, at most LIFETIME_MS_MAX; not above 0: none. RFC 9171 §5.5. */
+export function remainingLifetimeMs(bundle: Bundle, wall: WallMs): number {
+  const { creationTimestamp, lifetimeMs } = bundle.primary
+  const ageMs =
+    creationTimestamp.time === 0n
+      ? readAgeMs(bundle)
+      : // Its creation may lie ahead, by a clock that differs from ours; it does not live longer for that.
+        Math.max(0, wall - dtnToWall(dtnMs(Number(creationTimestamp.time))))
+  return Math.min(Number(lifetimeMs) - ageMs, LIFETIME_MS_MAX)
+}
+
+/** A block of any other type cannot be acted upon here, security blocks among them. */
+function isProcessable(block: CanonicalBlock): boolean {
+  return (
+    block.type === BLOCK_TYPES.previousNode ||
+    block.type === BLOCK_TYPES.bundleAge ||
+    block.type === BLOCK_TYPES.hopCount
+  )
+}
+
+function has(block: CanonicalBlock, flag: bigint): boolean {
+  return (block.flags & flag) !== 0n
+}
+
+function readAgeMs(bundle: Bundle): number {
+  const block = findBlock(bundle, BLOCK_TYPES.bundleAge)
+  const age = block === undefined ? undefined : decodeBundleAge(block.data)
+  return age?.ok ? Number(age.value) : 0
+}
+
+function readHopCount(
+  bundle: Bundle,
+): { readonly limit: number; readonly count: number } | undefined {
+  const block = findBlock(bundle, BLOCK_TYPES.hopCount)
+  const hopCount = block === undefined ? undefined : decodeHopCount(block.data)
+  return hopCount?.ok ? hopCount.value : undefined
+}
+
+/** As it is where it cannot be read: an encrypted block is not ours to change. */
+function aged(block: CanonicalBlock, residenceMs: number): CanonicalBlock {
+  const age = decodeBundleAge(block.data)
+  if (!age.ok) return block
+  const ageMs = age.value + BigInt(Math.max(0, Math.ceil(residenceMs)))
+  return { ...block, data: encodeBundleAge(ageMs < UINT64_MAX ? ageMs : UINT64_MAX) }
+}
+
+/** Undefined where the limit does not allow another. */
+function withOneHopMore(block: CanonicalBlock): CanonicalBlock | undefined {
+  const hopCount = decodeHopCount(block.data)
+  if (!hopCount.ok) return block
+  const { limit, count } = hopCount.value
+  if (count >= limit) return undefined
+  return { ...block, data: encodeHopCount({ limit, count: count + 1 }) }
+}
+
+/** Block numbers begin with 2; 1 is the payload's. RFC 9171 §4.1. */
+function freeNumber(blocks: readonly CanonicalBlock[]): number {
+  let number = 2
+  while (blocks.some((block) => block.number === number)) number++
+  return number
+}
+
+const UINT64_MAX = 0xffff_ffff_ffff_ffffn

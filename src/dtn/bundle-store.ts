@@ -1,0 +1,253 @@
+/**
+ * Where bundles wait. A bundle counts as accepted only when `add` has resolved: then it is on the
+ * disk, and `open` of a later run finds it.
+ */
+
+import { fromUtf8, toUtf8Strict } from '../base/bytes.ts'
+import { asFault, Fault } from '../base/fault.ts'
+import { type WallMs, wallMs } from '../base/time.ts'
+import type { EventSink } from '../ports/events.ts'
+import type { Store, StoreChange } from '../ports/store.ts'
+import { type EndpointId, formatEndpointId, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
+import type { DtnFaultCode } from './fault.ts'
+import { type BundleNodeLimits, UNFLUSHED_BYTES_MAX } from './limits.ts'
+
+/** What is known of a stored bundle without reading it. */
+export interface BundleRecord {
+  /** In the store; keys sort in the order of arrival. */
+  readonly key: string
+  readonly id: string
+  readonly destination: EndpointId
+  /** Its payload is an administrative record. RFC 9171 §6.1. */
+  readonly administrative: boolean
+  /** An application of this node sent it. */
+  readonly own: boolean
+  /** Keep it after it was forwarded. */
+  readonly hold: boolean
+  readonly sizeBytes: number
+  readonly arrivedAt: WallMs
+  readonly expiresAt: WallMs
+  readonly fragment?: FragmentExtent
+}
+
+/** Which part of which ADU a fragment carries, in bytes. */
+export interface FragmentExtent {
+  readonly aduId: string
+  readonly offset: number
+  readonly length: number
+  readonly aduBytes: number
+}
+
+/** One table so that a recovery reads small records only, another for the bundles themselves. */
+const RECORDS = 'bundles'
+const BYTES = 'bundle-bytes'
+const KEY_DIGITS = 15
+
+export class BundleStore {
+  readonly #store: Store
+  readonly #limits: Pick<BundleNodeLimits, 'storeBytesMax' | 'storeCountMax'>
+  readonly #events: EventSink
+  readonly #sizes = new Map<string, number>()
+  #usedBytes = 0
+  #unflushedBytes = 0
+  #nextKey = 0
+  /** To be removed with the next commit. */
+  #condemned: string[] = []
+  #removing: Promise<void> | undefined
+
+  constructor(
+    store: Store,
+    limits: Pick<BundleNodeLimits, 'storeBytesMax' | 'storeCountMax'>,
+    events: EventSink,
+  ) {
+    this.#store = store
+    this.#limits = limits
+    this.#events = events
+  }
+
+  get count(): number {
+    return this.#sizes.size
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes
+  }
+
+  /**
+   * The records of an earlier run, in the order of arrival. One that cannot be read is reported as
+   * trouble and left where it is.
+   */
+  open(): readonly BundleRecord[] {
+    const records: BundleRecord[] = []
+    for (const { key, value } of this.#store.range(RECORDS, {})) {
+      // Also that of a damaged record, lest a new bundle take its key.
+      if (/^\d+$/.test(key)) this.#nextKey = Math.max(this.#nextKey, Number(key) + 1)
+      const record = decodeRecord(key, value)
+      if (record === undefined) {
+        this.#trouble(`the record of bundle ${key} is damaged; it is skipped`)
+        continue
+      }
+      records.push(record)
+      this.#account(record)
+    }
+    return records
+  }
+
+  newKey(): string {
+    return String(this.#nextKey++).padStart(KEY_DIGITS, '0')
+  }
+
+  /**
+   * Resolves when the bundle is on the disk, with `alongside` in the same commit. Takes the bytes
+   * over. Rejects with a temporary Fault where there is no room, and with the faults of `Store.commit`.
+   */
+  async add(
+    record: BundleRecord,
+    bytes: Uint8Array,
+    alongside: readonly StoreChange[],
+  ): Promise<void> {
+    this.#requireRoom(record.sizeBytes)
+    this.#account(record)
+    this.#unflushedBytes += record.sizeBytes
+    try {
+      await this.#store.commit([
+        { table: RECORDS, key: record.key, value: encodeRecord(record) },
+        { table: BYTES, key: record.key, value: bytes },
+        ...alongside,
+      ])
+    } catch (error) {
+      this.#release(record.key)
+      throw asFault(error)
+    } finally {
+      this.#unflushedBytes -= record.sizeBytes
+    }
+  }
+
+  /** Undefined where there is no such bundle. */
+  read(key: string): Uint8Array | undefined {
+    return this.#store.get(BYTES, key)
+  }
+
+  /**
+   * Removes them soon; `settled` tells when. Removals that come close together share one commit. A
+   * removal that the store refuses is tried again with the next: until then a restart brings the
+   * bundle back.
+   */
+  remove(keys: readonly string[]): void {
+    this.#condemned.push(...keys)
+    this.#removing ??= this.#removeCondemned()
+  }
+
+  /** Resolves when no removal is under way. */
+  async settled(): Promise<void> {
+    while (this.#removing !== undefined) await this.#removing
+  }
+
+  async #removeCondemned(): Promise<void> {
+    // Whatever is condemned in this turn goes together.
+    await Promise.resolve()
+    while (this.#condemned.length > 0) {
+      const keys = this.#condemned
+      this.#condemned = []
+      try {
+        await this.#store.commit(
+          keys.flatMap((key) => [
+            { table: RECORDS, key, value: undefined },
+            { table: BYTES, key, value: undefined },
+          ]),
+        )
+        for (const key of keys) this.#release(key)
+      } catch (error) {
+        this.#trouble(`cannot remove ${keys.length} bundles: ${asFault(error).message}`)
+        this.#condemned.unshift(...keys)
+        break
+      }
+    }
+    this.#removing = undefined
+  }
+
+  #requireRoom(sizeBytes: number): void {
+    if (
+      this.#sizes.size >= this.#limits.storeCountMax ||
+      this.#usedBytes + sizeBytes > this.#limits.storeBytesMax
+    ) {
+      throw temporary('dtn/store-full', 'the bundle store is full')
+    }
+    if (this.#unflushedBytes > 0 && this.#unflushedBytes + sizeBytes > UNFLUSHED_BYTES_MAX) {
+      throw temporary('dtn/store-busy', 'too much waits to be flushed')
+    }
+  }
+
+  #account(record: BundleRecord): void {
+    this.#sizes.set(record.key, record.sizeBytes)
+    this.#usedBytes += record.sizeBytes
+  }
+
+  #release(key: string): void {
+    this.#usedBytes -= this.#sizes.get(key) ?? 0
+    this.#sizes.delete(key)
+  }
+
+  #trouble(reason: string): void {
+    this.#events({ type: 'trouble', where: 'bundle-store', reason })
+  }
+}
+
+function temporary(code: DtnFaultCode, message: string): Fault<DtnFaultCode> {
+  return new Fault(code, message, { temporary: true })
+}
+
+function encodeRecord(record: BundleRecord): Uint8Array {
+  const { key, destination, ...rest } = record
+  return fromUtf8(JSON.stringify({ ...rest, destination: formatEndpointId(destination) }))
+}
+
+/** Undefined where the bytes are no record of ours. */
+function decodeRecord(key: string, bytes: Uint8Array): BundleRecord | undefined {
+  const text = toUtf8Strict(bytes)
+  let value: unknown
+  try {
+    value = text === undefined ? undefined : JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  if (!isObject(value)) return undefined
+  const { id, destination, administrative, own, hold, fragment } = value
+  const { sizeBytes, arrivedAt, expiresAt } = value
+  const eid = typeof destination === 'string' ? parseEndpointId(destination) : undefined
+  if (eid === undefined || typeof id !== 'string') return undefined
+  if (typeof administrative !== 'boolean' || typeof own !== 'boolean') return undefined
+  if (typeof hold !== 'boolean' || !isCount(sizeBytes)) return undefined
+  if (!isInstant(arrivedAt) || !isInstant(expiresAt)) return undefined
+  if (fragment !== undefined && !isFragmentExtent(fragment)) return undefined
+  return {
+    key,
+    id,
+    destination: eid,
+    administrative,
+    own,
+    hold,
+    sizeBytes,
+    arrivedAt: wallMs(arrivedAt),
+    expiresAt: wallMs(expiresAt),
+    ...(fragment === undefined ? {} : { fragment }),
+  }
+}
+
+function isFragmentExtent(value: unknown): value is FragmentExtent {
+  if (!isObject(value)) return false
+  const { aduId, offset, length, aduBytes } = value
+  return typeof aduId === 'string' && [offset, length, aduBytes].every(isCount)
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+function isInstant(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value)
+}

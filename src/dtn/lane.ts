@@ -1,0 +1,128 @@
+import { Heap } from '../base/heap.ts'
+import { addMs, earlier, type MonoMs } from '../base/time.ts'
+import { RETRY_FIRST_MS, RETRY_MAX_MS } from './limits.ts'
+
+export interface LaneOptions {
+  /** Bounds on what is under way at once; a single item may be larger than the second. */
+  readonly underWayMax: number
+  readonly underWayBytesMax: number
+  /** What waits after a temporary failure: the whole lane, as for a neighbour, or just that item. */
+  readonly pause: 'lane' | 'item'
+}
+
+interface Waiting {
+  readonly sizeBytes: number
+  readonly failures: number
+}
+
+/** Things that await their turn in order of arrival, a bounded number of them under way. */
+export class Lane {
+  readonly #options: LaneOptions
+  readonly #waiting = new Map<string, Waiting>()
+  readonly #deferred = new Map<string, Waiting>()
+  readonly #deferredUntil: Heap<{ readonly at: MonoMs; readonly key: string }> = new Heap(
+    (a, b) => a.at < b.at,
+  )
+  readonly #underWay = new Map<string, Waiting>()
+  #underWayBytes = 0
+  #laneFailures = 0
+  #pausedUntil: MonoMs | undefined
+
+  constructor(options: LaneOptions) {
+    this.#options = options
+  }
+
+  /** When `take` may find something that it would not find now. */
+  get deadline(): MonoMs | undefined {
+    const deferred = this.#deferredUntil.peek()?.at
+    return this.#waiting.size > 0 ? earlier(this.#pausedUntil, deferred) : deferred
+  }
+
+  add(key: string, sizeBytes: number): void {
+    this.#waiting.set(key, { sizeBytes, failures: 0 })
+  }
+
+  /** The keys whose turn has come; each is under way until `finish` or `postpone`. */
+  take(now: MonoMs): readonly string[] {
+    this.#wakeDeferred(now)
+    if (this.#pausedUntil !== undefined) {
+      if (now < this.#pausedUntil) return []
+      this.#pausedUntil = undefined
+    }
+    const taken: string[] = []
+    for (const [key, item] of this.#waiting) {
+      if (!this.#hasRoom(item.sizeBytes)) break
+      this.#waiting.delete(key)
+      this.#underWay.set(key, item)
+      this.#underWayBytes += item.sizeBytes
+      taken.push(key)
+      // After a failure one goes ahead to try whether it works again.
+      if (this.#laneFailures > 0) break
+    }
+    return taken
+  }
+
+  /** It has succeeded, or failed for good. */
+  finish(key: string): void {
+    this.#leave(key)
+    this.#laneFailures = 0
+  }
+
+  /** It has failed for now: its turn comes again after a pause. */
+  postpone(key: string, now: MonoMs): void {
+    const item = this.#leave(key)
+    if (item === undefined) return
+    const failures = item.failures + 1
+    const again = { sizeBytes: item.sizeBytes, failures }
+    if (this.#options.pause === 'lane') {
+      // Of several that were under way together only the first makes the pause longer.
+      if (this.#pausedUntil === undefined) {
+        this.#laneFailures++
+        this.#pausedUntil = addMs(now, pauseMs(this.#laneFailures))
+      }
+      this.#waiting.set(key, again)
+      return
+    }
+    this.#deferred.set(key, again)
+    this.#deferredUntil.push({ at: addMs(now, pauseMs(failures)), key })
+  }
+
+  /** It is no longer wanted. What is under way keeps its place until it is finished. */
+  forget(key: string): void {
+    this.#waiting.delete(key)
+    this.#deferred.delete(key)
+  }
+
+  #wakeDeferred(now: MonoMs): void {
+    for (let next = this.#deferredUntil.peek(); next !== undefined && next.at <= now; ) {
+      this.#deferredUntil.pop()
+      const item = this.#deferred.get(next.key)
+      if (item !== undefined) {
+        this.#deferred.delete(next.key)
+        this.#waiting.set(next.key, item)
+      }
+      next = this.#deferredUntil.peek()
+    }
+  }
+
+  #hasRoom(sizeBytes: number): boolean {
+    if (this.#underWay.size === 0) return true
+    // A lane that has failed sends one ahead and waits for the outcome.
+    if (this.#laneFailures > 0) return false
+    const { underWayMax, underWayBytesMax } = this.#options
+    return this.#underWay.size < underWayMax && this.#underWayBytes + sizeBytes <= underWayBytesMax
+  }
+
+  #leave(key: string): Waiting | undefined {
+    const item = this.#underWay.get(key)
+    if (item === undefined) return undefined
+    this.#underWay.delete(key)
+    this.#underWayBytes -= item.sizeBytes
+    return item
+  }
+}
+
+/** After the `failures`-th failure in a row, counted from 1. */
+function pauseMs(failures: number): number {
+  return Math.min(RETRY_FIRST_MS * 2 ** Math.min(failures - 1, 30), RETRY_MAX_MS)
+}

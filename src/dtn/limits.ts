@@ -1,0 +1,68 @@
+/** The bounds of a node, each with its reason. */
+
+export interface BundleNodeLimits {
+  /** Bytes of bundles in the store; beyond it new bundles are refused. */
+  readonly storeBytesMax: number
+  /** Bundles in the store, because each costs memory for what the agent knows of it. */
+  readonly storeCountMax: number
+  /** Largest application data unit sent or put together: it is held in memory as a whole. */
+  readonly aduBytesMax: number
+  /** Total length of the ADUs whose fragments are being collected, so that each can be completed. */
+  readonly reassemblyBytesMax: number
+  /** Bundles from other nodes that have nowhere to go: no registration or no plan. */
+  readonly strandedCountMax: number
+  readonly strandedBytesMax: number
+}
+
+export const DEFAULT_LIMITS: BundleNodeLimits = {
+  storeBytesMax: 1_073_741_824,
+  storeCountMax: 100_000,
+  aduBytesMax: 67_108_864,
+  reassemblyBytesMax: 268_435_456,
+  strandedCountMax: 10_000,
+  strandedBytesMax: 134_217_728,
+}
+
+/** Bytes handed to the store and not yet flushed: they are held in memory until then. */
+export const UNFLUSHED_BYTES_MAX = 134_217_728
+
+/** Bundles of one plan with their convergence layer at once: their bytes are in memory. */
+export const TRANSMISSIONS_MAX = 64
+export const TRANSMISSION_BYTES_MAX = 16_777_216
+
+/** Deliveries to one registration at once: enough to share a flush, and their bytes are in memory. */
+export const DELIVERIES_MAX = 64
+export const DELIVERY_BYTES_MAX = 16_777_216
+
+/** The first pause after a failure, doubled at each further one. */
+export const RETRY_FIRST_MS = 1000
+/** A neighbour or an application that is back is noticed within this time. */
+export const RETRY_MAX_MS = 60_000
+
+/**
+ * When the room for reassembly is needed, an ADU of which nothing has come for so long gives way:
+ * longer than the patience of a sender whose round trip is an hour.
+ */
+export const REASSEMBLY_IDLE_MS = 21_600_000
+
+/** Of bundles sent here. Far beyond any path of ours, and a loop ends soon. RFC 9171 §4.4.3. */
+export const HOP_LIMIT = 32
+
+/** A remaining lifetime beyond a century is a century: RFC 9171 §4.3.1 allows 2^64 ms. */
+export const LIFETIME_MS_MAX = 3_155_760_000_000
+
+/** Datagrams given to the network in one turn of the event loop, so that receiving goes on. */
+export const DATAGRAMS_PER_TURN_MAX = 32
+
+/** Timers come late by a few milliseconds; what they cost may be caught up, and no more. */
+export const PACING_CREDIT_MS = 10
+
+/** Bundles waiting in the UDP convergence layer, and their bytes: about a second at 1 Gbit/s. */
+export const DATAGRAMS_WAITING_MAX = 2048
+export const DATAGRAM_BYTES_WAITING_MAX = 134_217_728
+
+/**
+ * Largest bundle that goes into one datagram. IPv4 carries 65,507 octets of UDP payload, 65,535 less
+ * the two headers; the difference is left to tunnels and IP options.
+ */
+export const UDP_BUNDLE_BYTES_MAX = 64_000

@@ -1,0 +1,119 @@
+/** Brings stored bundles to their convergence layers: the work behind the agent's `transmit`. */
+
+import { Fault } from '../base/fault.ts'
+import type { MonoMs } from '../base/time.ts'
+import type { Clock } from '../ports/clock.ts'
+import { decodeBundle, encodeBundle } from '../proto/bpv7/codec.ts'
+import { fragmentBundle } from '../proto/bpv7/fragmentation.ts'
+import { processForwarded } from './block-processing.ts'
+import type { ConvergenceLayer } from './convergence-layer.ts'
+import type { DtnFaultCode } from './fault.ts'
+import { Pacer } from './pacer.ts'
+import type { StaticPlan } from './static-plan.ts'
+
+export interface OutboundBundle {
+  /** As it is in the store; undefined where it is not there any more. */
+  readonly bytes: Uint8Array | undefined
+  readonly plan: StaticPlan
+  /** How long it has been at this node. */
+  readonly residenceMs: number
+}
+
+export interface Transmitted {
+  readonly wireBytes: number
+  /** 1 for a bundle that went whole. */
+  readonly fragments: number
+}
+
+export class Outbound {
+  readonly #node: bigint
+  readonly #clock: Clock
+  readonly #layers: ReadonlyMap<string, ConvergenceLayer>
+  readonly #pacers = new Map<StaticPlan, Pacer>()
+  /** Ends each wait for a turn. */
+  readonly #waits = new Set<() => void>()
+  #isStopped = false
+
+  /** Throws a Fault where a plan wants a convergence layer that is not there. */
+  constructor(
+    options: { readonly node: bigint; readonly plans: readonly StaticPlan[] },
+    layers: readonly ConvergenceLayer[],
+    clock: Clock,
+  ) {
+    this.#node = options.node
+    this.#clock = clock
+    this.#layers = new Map(layers.map((layer) => [layer.protocol, layer]))
+    for (const plan of options.plans) {
+      this.#layerOf(plan)
+      const { rateBytesPerSec } = plan
+      if (rateBytesPerSec !== undefined) this.#pacers.set(plan, new Pacer(rateBytesPerSec))
+    }
+  }
+
+  /**
+   * Resolves when all of the bundle has been handed over; rejects with a Fault: a temporary one is
+   * the convergence layer's, any other means that this bundle can never go.
+   */
+  async transmit({ bytes, plan, residenceMs }: OutboundBundle): Promise<Transmitted> {
+    const layer = this.#layerOf(plan)
+    const stored = bytes === undefined ? undefined : decodeBundle(bytes)
+    if (!stored?.ok) throw never('dtn/damaged', 'damaged in the store', stored?.fault)
+    const processed = processForwarded(stored.value, { node: this.#node, residenceMs })
+    if (!processed.ok) throw never('dtn/not-forwardable', processed.reason)
+    const fragments = fragmentBundle(processed.bundle, layer.bundleBytesMax)
+    if (!fragments.ok) {
+      throw never('dtn/not-forwardable', `cannot be fragmented: ${fragments.fault.message}`)
+    }
+    let wireBytes = 0
+    for (const fragment of fragments.value) {
+      const encoded = encodeBundle(fragment)
+      wireBytes += encoded.length
+      await this.#turn(plan, encoded.length)
+      await handOver(layer, encoded, plan.duct)
+    }
+    return { wireBytes, fragments: fragments.value.length }
+  }
+
+  /** What waits for its turn goes at once, to layers that are stopped or about to be. */
+  stop(): void {
+    this.#isStopped = true
+    for (const end of this.#waits) end()
+  }
+
+  async #turn(plan: StaticPlan, sizeBytes: number): Promise<void> {
+    const now = this.#clock.now()
+    const at = this.#pacers.get(plan)?.reserve(sizeBytes, now) ?? now
+    if (at > now && !this.#isStopped) await this.#until(at)
+  }
+
+  #until(at: MonoMs): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.at(at, () => end())
+      const end = (): void => {
+        cancel()
+        this.#waits.delete(end)
+        resolve()
+      }
+      this.#waits.add(end)
+    })
+  }
+
+  #layerOf(plan: StaticPlan): ConvergenceLayer {
+    const layer = this.#layers.get(plan.protocol)
+    if (layer !== undefined) return layer
+    throw never('dtn/unknown-protocol', `no convergence layer for ${plan.protocol}/${plan.duct}`)
+  }
+}
+
+function handOver(layer: ConvergenceLayer, bundle: Uint8Array, duct: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    layer.transmit(bundle, duct, (fault) => {
+      if (fault === undefined) resolve()
+      else reject(fault)
+    })
+  })
+}
+
+function never(code: DtnFaultCode, message: string, cause?: Fault): Fault<DtnFaultCode> {
+  return new Fault(code, message, { temporary: false, cause })
+}
