@@ -101,6 +101,9 @@ export class Pop3Client implements Machine<Pop3ClientEvent, Pop3ClientEffect> {
     this.#on(event, now)
     do this.#read()
     while (this.#sendCommands(now))
+    if (!this.#isAwaiting() && this.#received.length > RESPONSE_LENGTH_MAX) {
+      this.#fail('pop3/bad-response', 'more than was asked for', false)
+    }
     const effects = this.#effects
     this.#effects = []
     return effects
@@ -178,9 +181,6 @@ export class Pop3Client implements Machine<Pop3ClientEvent, Pop3ClientEffect> {
       const text = toLatin1(line).replace(/\r$/, '')
       if (this.#reading.type === 'lines') this.#onListLine(text)
       else this.#onStatusLine(text)
-    }
-    if (this.#state !== 'closed' && this.#received.length > RESPONSE_LENGTH_MAX) {
-      this.#fail('pop3/bad-response', 'more than was asked for', false)
     }
   }
 
@@ -326,6 +326,7 @@ export class Pop3Client implements Machine<Pop3ClientEvent, Pop3ClientEffect> {
   }
 
   #close(report: Pop3ClientReport): void {
+    this.#received.clear()
     this.#state = 'closed'
     this.#deadlines.clearAll()
     this.#effects.push(report, { type: 'close' })

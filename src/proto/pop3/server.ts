@@ -441,7 +441,10 @@ export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
       this.#state = { name: 'transaction', maildrop }
       return
     }
-    if (isFirst) this.#ok(`${maildrop.find(answer.number)?.sizeBytes} octets`)
+    if (isFirst) {
+      const isWhole = answer.verb === 'RETR'
+      this.#ok(isWhole ? `${maildrop.find(answer.number)?.sizeBytes} octets` : 'top follows')
+    }
     answer.offset += chunk.bytes.length
     const { bytes, ended } = answer.text.push(chunk.bytes, chunk.isLast || chunk.bytes.length === 0)
     this.#send(bytes)
