@@ -1,0 +1,22 @@
+import { Fault, type FaultOptions } from '../base/fault.ts'
+
+export type MailFaultCode =
+  /** The domain is ours, the user is not known. */
+  | 'mail/unknown-user'
+  /** Nobody told us where this domain is. */
+  | 'mail/no-route'
+  | 'mail/spool-full'
+  /** The store has lost a part of a message. */
+  | 'mail/spool-damaged'
+  /** The queue is not open. */
+  | 'mail/stopped'
+  /** It has been tried for as long as its route allows. */
+  | 'mail/gave-up'
+
+export function mailFault(
+  code: MailFaultCode,
+  message: string,
+  options: FaultOptions,
+): Fault<MailFaultCode> {
+  return new Fault(code, message, options)
+}

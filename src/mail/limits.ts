@@ -1,0 +1,26 @@
+/** Every bound of this folder, with its reason. */
+
+/** Largest piece of a body in the store, and largest body that is committed with its envelope at once. */
+export const CHUNK_BYTES_MAX = 262_144
+
+/** Keys removed in one commit while the leftovers of a crash are cleared away. */
+export const REMOVALS_PER_COMMIT_MAX = 1000
+
+/** `Received` fields beyond which a message is going round in circles. RFC 5321 §6.3. */
+export const HOPS_MAX = 100
+
+/** Recipients of a message that goes straight into mailboxes: each costs an open file. */
+export const DIRECT_RECIPIENTS_MAX = 8
+
+/** Attempts that read a message from the spool at the same time: each holds a chunk in memory. */
+export const HANDING_OVER_MAX = 16
+
+/** Header of the failed message that a report carries. */
+export const REPORT_HEADER_BYTES_MAX = 65_536
+
+/** Sessions of one service, and of one peer address with it, as in Postfix's `smtpd` (100 processes, 50). */
+export const SESSIONS_MAX = 1000
+export const SESSIONS_PER_PEER_MAX = 50
+
+/** Body bytes of one session that wait to be written; beyond it the stream is paused. */
+export const UNWRITTEN_BYTES_MAX = 262_144

@@ -1,0 +1,148 @@
+/**
+ * Delivery into the mailboxes of this host. RFC 5321 §4.4: final delivery.
+ *
+ * Straight from a session it is one step: `commit`. From the queue it is two, because a crash may
+ * come between the mailbox and the queue's own record: `prepare` writes the message where no reader
+ * sees it, the queue records the placement, and `place` lets it appear, as often as it is called
+ * exactly once.
+ */
+
+import { fromUtf8 } from '../base/bytes.ts'
+import { asFault, type Fault, type Result } from '../base/fault.ts'
+import { formatDeliveredTo, formatReturnPath } from '../proto/message/trace.ts'
+import type { Mailbox } from '../proto/smtp/envelope.ts'
+import { formatMailbox } from '../proto/smtp/path.ts'
+import type { Account, Accounts } from './accounts.ts'
+import type { Delivery, DeliveryTarget, MailStart, Outcome } from './delivery.ts'
+import { type MailFaultCode, mailFault } from './fault.ts'
+import type { Maildir, MaildirDraft, Placement } from './maildir.ts'
+
+/** What delivery needs of a mailbox. */
+export type Maildrop = Pick<Maildir, 'create' | 'place'>
+
+export class LocalTarget implements DeliveryTarget {
+  readonly #accounts: Accounts
+  readonly #maildirOf: (account: Account) => Maildrop
+
+  constructor(accounts: Accounts, maildirOf: (account: Account) => Maildrop) {
+    this.#accounts = accounts
+    this.#maildirOf = maildirOf
+  }
+
+  async start(mail: MailStart): Promise<LocalDelivery> {
+    return new LocalDelivery(mail, (recipient) => this.#maildir(recipient))
+  }
+
+  knows(recipient: Mailbox): boolean {
+    return this.#accounts.find(recipient) !== undefined
+  }
+
+  /**
+   * Lets a prepared message appear; does nothing more where it has appeared already. Resolves with
+   * its path, durable.
+   */
+  async place(recipient: Mailbox, placement: Placement): Promise<string> {
+    return this.#maildir(recipient).place(placement)
+  }
+
+  #maildir(recipient: Mailbox): Maildrop {
+    const account = this.#accounts.find(recipient)
+    if (account === undefined) throw unknownUser(recipient)
+    return this.#maildirOf(account)
+  }
+}
+
+export function unknownUser(recipient: Mailbox): Fault<MailFaultCode> {
+  return mailFault('mail/unknown-user', `no user ${formatMailbox(recipient)} here`, {
+    temporary: false,
+  })
+}
+
+interface Copy {
+  readonly maildir: Maildrop
+  readonly draft: MaildirDraft
+  /** Why this copy will not be delivered. */
+  fault: Fault | undefined
+}
+
+export class LocalDelivery implements Delivery {
+  readonly #mail: MailStart
+  readonly #maildirOf: (recipient: Mailbox) => Maildrop
+  readonly #copies: Copy[] = []
+
+  constructor(mail: MailStart, maildirOf: (recipient: Mailbox) => Maildrop) {
+    this.#mail = mail
+    this.#maildirOf = maildirOf
+  }
+
+  async addRecipient(recipient: Mailbox): Promise<void> {
+    const maildir = this.#maildirOf(recipient)
+    const draft = await maildir.create()
+    const copy: Copy = { maildir, draft, fault: undefined }
+    this.#copies.push(copy)
+    const { reversePath } = this.#mail.from
+    const returnPath = reversePath === undefined ? '' : formatMailbox(reversePath)
+    const trace = formatReturnPath(returnPath) + formatDeliveredTo(formatMailbox(recipient))
+    await writeTo(copy, fromUtf8(trace))
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    for (const copy of this.#copies) await writeTo(copy, bytes)
+  }
+
+  /** Makes every copy durable where no reader sees it; one result each, as `commit`. */
+  async prepare(): Promise<readonly Result<Placement>[]> {
+    return Promise.all(this.#copies.map(prepareCopy))
+  }
+
+  /**
+   * Where one copy cannot be written none is delivered, so that a sender who tries again causes no
+   * duplicates.
+   */
+  async commit(): Promise<readonly Outcome[]> {
+    const prepared = await this.prepare()
+    const failed = prepared.find((result) => !result.ok)
+    if (failed !== undefined && !failed.ok) {
+      await this.abort()
+      return prepared.map(() => ({ type: 'refused', fault: failed.fault }))
+    }
+    const outcomes: Outcome[] = []
+    for (const [i, copy] of this.#copies.entries()) {
+      const result = prepared[i]
+      if (result?.ok) outcomes.push(await placeCopy(copy, result.value))
+    }
+    return outcomes
+  }
+
+  async abort(): Promise<void> {
+    for (const copy of this.#copies) await copy.draft.abort()
+  }
+}
+
+/** A copy that cannot be written is left behind; the others go on. */
+async function writeTo(copy: Copy, bytes: Uint8Array): Promise<void> {
+  if (copy.fault !== undefined) return
+  try {
+    await copy.draft.write(bytes)
+  } catch (error) {
+    copy.fault = asFault(error)
+    await copy.draft.abort()
+  }
+}
+
+async function prepareCopy(copy: Copy): Promise<Result<Placement>> {
+  if (copy.fault !== undefined) return { ok: false, fault: copy.fault }
+  try {
+    return { ok: true, value: await copy.draft.prepare() }
+  } catch (error) {
+    return { ok: false, fault: asFault(error) }
+  }
+}
+
+async function placeCopy(copy: Copy, placement: Placement): Promise<Outcome> {
+  try {
+    return { type: 'delivered', detail: await copy.maildir.place(placement) }
+  } catch (error) {
+    return { type: 'refused', fault: asFault(error) }
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * What a server adds to a message that it accepts: trace information at its beginning (RFC 5321
+ * §4.4) and, for a client that submits it, the fields it should have had (RFC 5321 §6.4). All other
+ * bytes stay as they are.
+ */
+
+import { ByteQueue } from '../base/byte-queue.ts'
+import { concat, fromUtf8, NO_BYTES } from '../base/bytes.ts'
+import { formatMailDate } from '../base/calendar.ts'
+import { formatField, HeaderReader } from '../proto/message/header.ts'
+import { formatReceived, type ReceivedTrace } from '../proto/message/trace.ts'
+
+export class MessageIntake {
+  readonly #trace: ReceivedTrace
+  readonly #kind: 'transfer' | 'submission'
+  readonly #header = new HeaderReader()
+  readonly #held = new ByteQueue()
+  #begun = false
+
+  constructor(trace: ReceivedTrace, kind: 'transfer' | 'submission') {
+    this.#trace = trace
+    this.#kind = kind
+  }
+
+  /** How many servers the message had passed before. RFC 5321 §6.3. */
+  get hops(): number {
+    return this.#header.count('received')
+  }
+
+  /** The next bytes as they came in; returns those that go out. */
+  push(bytes: Uint8Array): Uint8Array {
+    if (this.#begun) return bytes
+    this.#header.push(bytes)
+    this.#held.append(bytes)
+    return this.#header.state === 'reading' ? NO_BYTES : this.#begin()
+  }
+
+  /** The message is complete; returns what is still to go out. */
+  end(): Uint8Array {
+    if (this.#begun) return NO_BYTES
+    this.#header.end()
+    return this.#begin()
+  }
+
+  #begin(): Uint8Array {
+    this.#begun = true
+    let added = formatReceived(this.#trace)
+    const { state } = this.#header
+    if (this.#kind === 'submission' && state !== 'cut') {
+      const { date, id, by } = this.#trace
+      if (this.#header.count('date') === 0) added += formatField('Date', [formatMailDate(date)])
+      if (this.#header.count('message-id') === 0)
+        added += formatField('Message-ID', [`<${id}@${by}>`])
+    }
+    // What is all body must not become a part of the header that now stands before it.
+    if (state === 'absent') added += '\r\n'
+    return concat(fromUtf8(added), this.#held.takeAll())
+  }
+}

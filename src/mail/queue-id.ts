@@ -1,0 +1,23 @@
+import type { Clock } from '../ports/clock.ts'
+import type { Entropy } from '../ports/entropy.ts'
+
+/** Crockford's Base32: sorts as the number does, and has no letters that look like digits. */
+const DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+
+const TIME_DIGITS = 9
+const RANDOM_DIGITS = 7
+
+/**
+ * 16 characters, never given twice: milliseconds since 1970 (enough until the year 3084) and 35
+ * random bits. Queue IDs sort by the time at which they were made.
+ */
+export function newQueueId(clock: Clock, entropy: Entropy): string {
+  let text = ''
+  let left = Math.floor(clock.wall())
+  for (let i = 0; i < TIME_DIGITS; i++) {
+    text = DIGITS.charAt(left % 32) + text
+    left = Math.floor(left / 32)
+  }
+  for (const byte of entropy.bytes(RANDOM_DIGITS)) text += DIGITS.charAt(byte % 32)
+  return text
+}

@@ -1,0 +1,54 @@
+/** Where a mail goes next, by the domain of its recipient, in the notation of Postfix's transport(5). */
+
+import type { Mailbox } from '../proto/smtp/envelope.ts'
+
+export type NextHop =
+  | { readonly transport: 'local' }
+  /** `nextHop` is the endpoint of the far gateway: `ipn:3.2525`. */
+  | { readonly transport: 'bp'; readonly nextHop: string }
+
+export interface Rule {
+  /** `mail-2.a.com`, `.a.com` for every name below it, or `*` for all others. */
+  readonly domain: string
+  readonly nextHop: NextHop
+}
+
+/** `local` or `bp:ipn:3.2525`; undefined where `text` is neither. */
+export function parseNextHop(text: string): NextHop | undefined {
+  if (text === 'local') return { transport: 'local' }
+  const nextHop = /^bp:([!-~]+)$/.exec(text)?.[1]
+  return nextHop === undefined ? undefined : { transport: 'bp', nextHop }
+}
+
+export function formatNextHop(hop: NextHop): string {
+  return hop.transport === 'local' ? 'local' : `bp:${hop.nextHop}`
+}
+
+export class Routes {
+  /** Domains whose mailboxes are here, in lower case. */
+  readonly localDomains: readonly string[]
+  readonly #rules = new Map<string, NextHop>()
+
+  constructor(domains: readonly string[], rules: readonly Rule[]) {
+    for (const domain of domains) this.#rules.set(domain.toLowerCase(), { transport: 'local' })
+    for (const { domain, nextHop } of rules) this.#rules.set(domain.toLowerCase(), nextHop)
+    this.localDomains = [...this.#rules]
+      .filter(([, hop]) => hop.transport === 'local')
+      .map(([domain]) => domain)
+  }
+
+  /**
+   * The rule for the whole domain, else for the nearest name above it, else for all; undefined where
+   * there is none.
+   */
+  of(mailbox: Mailbox): NextHop | undefined {
+    const domain = mailbox.domain.toLowerCase()
+    const exact = this.#rules.get(domain)
+    if (exact !== undefined) return exact
+    for (let dot = domain.indexOf('.'); dot >= 0; dot = domain.indexOf('.', dot + 1)) {
+      const above = this.#rules.get(domain.slice(dot))
+      if (above !== undefined) return above
+    }
+    return this.#rules.get('*')
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * What has ended for recipients of a queued mail, and what follows from it: a report to the sender
+ * (RFC 5321 §4.4), the removal of the mail. All of it is one commit, so that nobody is settled twice
+ * and nobody forgotten.
+ */
+
+import { assert } from '../base/assert.ts'
+import { asFault } from '../base/fault.ts'
+import type { WallMs } from '../base/time.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Entropy } from '../ports/entropy.ts'
+import type { EventSink } from '../ports/events.ts'
+import type { StoreChange } from '../ports/store.ts'
+import type { Mailbox } from '../proto/smtp/envelope.ts'
+import { formatMailbox, formatPath } from '../proto/smtp/path.ts'
+import type { Outcomes } from './attempt.ts'
+import { formatFailureReport } from './dsn.ts'
+import { REPORT_HEADER_BYTES_MAX } from './limits.ts'
+import { newQueueId } from './queue-id.ts'
+import type { NextHop } from './route.ts'
+import type { Spool } from './spool.ts'
+import { type Envelope, statusChange } from './spool-record.ts'
+
+export interface UnsettledMail {
+  readonly queueId: string
+  readonly acceptedAt: WallMs
+  /** Recipients without a recorded end. */
+  unsettled: number
+  /** The latest settlement: of two next hops that end together only one is the last. */
+  turn: Promise<unknown> | undefined
+}
+
+export interface SettlementPorts {
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly events: EventSink
+}
+
+export interface SettlementHooks {
+  /** Throws a Fault where nothing can be sent to this mailbox. */
+  readonly mayReceive: (recipient: Mailbox) => void
+  /** What others keep of a mail, removed in the commit that removes the mail. */
+  readonly forget: (queueId: string) => readonly StoreChange[]
+  /** Hears of each report once it is durable. */
+  readonly acceptReport: (report: Envelope) => void
+}
+
+export class Settlements {
+  readonly #hostname: string
+  readonly #spool: Spool
+  readonly #ports: SettlementPorts
+  readonly #hooks: SettlementHooks
+
+  constructor(hostname: string, spool: Spool, ports: SettlementPorts, hooks: SettlementHooks) {
+    this.#hostname = hostname
+    this.#spool = spool
+    this.#ports = ports
+    this.#hooks = hooks
+  }
+
+  /** Resolves with false where it could not be recorded: then nothing has changed. */
+  settle(mail: UnsettledMail, ended: Outcomes, hop: NextHop | undefined): Promise<boolean> {
+    const before = mail.turn ?? Promise.resolve()
+    const turn = before.then(() => this.#settleInTurn(mail, ended, hop))
+    mail.turn = turn
+    return turn
+  }
+
+  async #settleInTurn(
+    mail: UnsettledMail,
+    ended: Outcomes,
+    hop: NextHop | undefined,
+  ): Promise<boolean> {
+    const { queueId } = mail
+    const envelope = this.#spool.envelope(queueId)
+    assert(envelope !== undefined, `${queueId} is in the spool`)
+    const left = mail.unsettled - ended.size
+    const changes =
+      left === 0
+        ? [...this.#spool.removal(envelope), ...this.#hooks.forget(queueId)]
+        : [...ended.keys()].map((index) => statusChange(queueId, index, { type: 'settled' }))
+    let report: Envelope | undefined
+    try {
+      report = await this.#commit(envelope, ended, changes)
+    } catch (error) {
+      this.#trouble(queueId, asFault(error).message)
+      return false
+    }
+    mail.unsettled = left
+    this.#tellEnds(envelope, ended, hop)
+    if (left === 0) {
+      this.#spool.removed(envelope)
+      this.#ports.events({ type: 'mail-removed', queueId })
+    }
+    if (report !== undefined) this.#acceptReport(report)
+    return true
+  }
+
+  /** Resolves with the report to the sender, where there is one. */
+  async #commit(
+    envelope: Envelope,
+    ended: Outcomes,
+    changes: readonly StoreChange[],
+  ): Promise<Envelope | undefined> {
+    const to = envelope.from.reversePath
+    const recipients = [...ended].flatMap(([index, outcome]) => {
+      const mailbox = envelope.recipients[index]
+      const failed = outcome.type === 'refused' && mailbox !== undefined
+      return failed ? [{ mailbox, fault: outcome.fault }] : []
+    })
+    // Never a report about a report: it has a null reverse-path. RFC 5321 §4.5.5.
+    if (recipients.length === 0 || to === undefined || !this.#canReport(envelope, to)) {
+      await this.#spool.commit(changes)
+      return undefined
+    }
+    const { clock, entropy } = this.#ports
+    const queueId = newQueueId(clock, entropy)
+    const message = formatFailureReport({
+      hostname: this.#hostname,
+      queueId,
+      date: clock.wall(),
+      to,
+      failed: envelope,
+      recipients,
+      head: this.#spool.beginning(envelope).subarray(0, REPORT_HEADER_BYTES_MAX),
+    })
+    const draft = this.#spool.draft(queueId, 'report')
+    try {
+      await draft.write(message)
+      const from = { reversePath: undefined, parameters: {} }
+      return await draft.commit({ from, acceptedAt: clock.wall(), recipients: [to] }, changes)
+    } catch (error) {
+      await draft.abort()
+      throw error
+    }
+  }
+
+  #canReport(envelope: Envelope, to: Mailbox): boolean {
+    try {
+      this.#hooks.mayReceive(to)
+      return true
+    } catch (error) {
+      this.#trouble(envelope.queueId, `no report to the sender: ${asFault(error).message}`)
+      return false
+    }
+  }
+
+  #tellEnds(envelope: Envelope, ended: Outcomes, hop: NextHop | undefined): void {
+    const { queueId } = envelope
+    for (const [index, outcome] of ended) {
+      const recipient = recipientName(envelope, index)
+      if (outcome.type === 'delivered') {
+        const route = hop?.transport ?? 'local'
+        const { detail } = outcome
+        this.#ports.events({ type: 'mail-delivered', queueId, recipient, route, detail })
+      } else {
+        const reason = outcome.fault.message
+        this.#ports.events({ type: 'mail-failed', queueId, recipient, reason })
+      }
+    }
+  }
+
+  #acceptReport(report: Envelope): void {
+    this.#ports.events({
+      type: 'mail-accepted',
+      queueId: report.queueId,
+      via: 'report',
+      from: formatPath(report.from.reversePath),
+      recipients: report.recipients.map(formatMailbox),
+      sizeBytes: report.sizeBytes,
+    })
+    this.#hooks.acceptReport(report)
+  }
+
+  #trouble(queueId: string, reason: string): void {
+    this.#ports.events({ type: 'trouble', where: `queue ${queueId}`, reason })
+  }
+}
+
+export function recipientName(envelope: Envelope, index: number): string {
+  const mailbox = envelope.recipients[index]
+  return mailbox === undefined ? '' : formatMailbox(mailbox)
+}

@@ -1,0 +1,317 @@
+/** Answers the questions of one SMTP session. */
+
+import { assert } from '../base/assert.ts'
+import { asFault, type Fault } from '../base/fault.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Entropy } from '../ports/entropy.ts'
+import type { EventSink } from '../ports/events.ts'
+import type { ByteStream } from '../ports/network.ts'
+import type { Mailbox } from '../proto/smtp/envelope.ts'
+import { formatMailbox, formatPath } from '../proto/smtp/path.ts'
+import {
+  AUTHENTICATION_FAILED,
+  LOCAL_ERROR,
+  noSuchUser,
+  type Reply,
+  relayDenied,
+  STORAGE_FULL,
+  TOO_MANY_HOPS,
+} from '../proto/smtp/reply.ts'
+import type { SmtpAnswer, SmtpQuestion, Verdict } from '../proto/smtp/server.ts'
+import type { Accounts } from './accounts.ts'
+import type { Outcome } from './delivery.ts'
+import { HOPS_MAX, UNWRITTEN_BYTES_MAX } from './limits.ts'
+import type { LocalTarget } from './local-target.ts'
+import { MessageIntake } from './message-intake.ts'
+import type { MailQueue } from './queue.ts'
+import { newQueueId } from './queue-id.ts'
+import type { Routes } from './route.ts'
+import { type SessionDelivery, SessionTarget } from './session-target.ts'
+
+export interface SmtpSessionContext {
+  readonly service: 'smtp' | 'submission'
+  readonly hostname: string
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly events: EventSink
+  readonly accounts: Accounts
+  readonly routes: Routes
+  readonly local: LocalTarget
+  readonly queue: MailQueue
+}
+
+type Question<Type extends SmtpQuestion['type']> = Extract<SmtpQuestion, { readonly type: Type }>
+
+interface Transaction {
+  readonly queueId: string
+  readonly mail: Question<'mail'>
+  readonly recipients: Mailbox[]
+  writing: { readonly intake: MessageIntake; readonly target: SessionDelivery } | undefined
+  /** Why the message cannot be taken; told when it is complete. */
+  fault: Fault | undefined
+  sizeBytes: number
+}
+
+const ACCEPTED: Verdict = { ok: true }
+
+export class SmtpSession {
+  readonly #id: string
+  readonly #context: SmtpSessionContext
+  readonly #stream: ByteStream
+  readonly #target: SessionTarget
+  #transaction: Transaction | undefined
+  #unwrittenBytes = 0
+  #paused = false
+  #abandoned = false
+  #work: Promise<void> = Promise.resolve()
+
+  constructor(id: string, context: SmtpSessionContext, stream: ByteStream) {
+    this.#id = id
+    this.#context = context
+    this.#stream = stream
+    this.#target = new SessionTarget(context.queue, context.local, context.routes)
+  }
+
+  /** Resolves when everything asked so far is done. */
+  get idle(): Promise<void> {
+    return this.#work
+  }
+
+  /** Questions are answered one after the other; `body` and `reset` keep their place among them. */
+  ask(question: SmtpQuestion, answer: (event: SmtpAnswer) => void): void {
+    if (this.#abandoned) return
+    if (question.type === 'refused') {
+      this.#tellRefused(question.command, question.reply)
+      return
+    }
+    if (question.type === 'body') this.#slowDown(question.bytes.length)
+    this.#work = this.#work.then(async () => {
+      const verdict = await this.#carryOut(question)
+      if (verdict !== undefined) answer({ type: 'verdict', verdict })
+    })
+  }
+
+  /** Leaves nothing of an open transaction behind and hears no further questions. */
+  abandon(): Promise<void> {
+    this.#abandoned = true
+    this.#work = this.#work.then(() => this.#reset())
+    return this.#work
+  }
+
+  async #carryOut(
+    question: Exclude<SmtpQuestion, { readonly type: 'refused' }>,
+  ): Promise<Verdict | undefined> {
+    switch (question.type) {
+      case 'authenticate':
+        return this.#authenticate(question)
+      case 'mail':
+        return this.#mail(question)
+      case 'recipient':
+        return this.#recipient(question.recipient)
+      case 'data':
+        return this.#data()
+      case 'body':
+        await this.#body(question.bytes)
+        return undefined
+      case 'end-of-data':
+        return this.#endOfData()
+      case 'reset':
+        await this.#reset()
+        return undefined
+    }
+  }
+
+  async #authenticate({ user, password }: Question<'authenticate'>): Promise<Verdict> {
+    const account = await this.#context.accounts.verify(user, password)
+    const { service, events } = this.#context
+    const session = this.#id
+    if (account === undefined) {
+      events({ type: 'authentication-failed', service, session, user })
+      return { ok: false, reply: AUTHENTICATION_FAILED }
+    }
+    events({ type: 'authenticated', service, session, user: account.name })
+    return ACCEPTED
+  }
+
+  #mail(mail: Question<'mail'>): Verdict {
+    const { queue, clock, entropy } = this.#context
+    try {
+      queue.requireRoom(mail.from.parameters.sizeBytes ?? 0)
+    } catch (error) {
+      return this.#refuse(`MAIL FROM:${formatPath(mail.from.reversePath)}`, asFault(error))
+    }
+    this.#transaction = {
+      queueId: newQueueId(clock, entropy),
+      mail,
+      recipients: [],
+      writing: undefined,
+      fault: undefined,
+      sizeBytes: 0,
+    }
+    return ACCEPTED
+  }
+
+  #recipient(recipient: Mailbox): Verdict {
+    const transaction = this.#required()
+    const reply = this.#objectionTo(recipient, transaction.mail.user)
+    if (reply !== undefined) {
+      this.#tellRefused(`RCPT TO:<${formatMailbox(recipient)}>`, reply)
+      return { ok: false, reply }
+    }
+    transaction.recipients.push(recipient)
+    return ACCEPTED
+  }
+
+  /** Nobody relays through us who has not said who they are. */
+  #objectionTo(recipient: Mailbox, user: string | undefined): Reply | undefined {
+    const { routes, local } = this.#context
+    const name = formatMailbox(recipient)
+    const hop = routes.of(recipient)
+    if (hop?.transport === 'local') return local.knows(recipient) ? undefined : noSuchUser(name)
+    if (user === undefined) return relayDenied(name)
+    return hop === undefined ? noRoute(name) : undefined
+  }
+
+  async #data(): Promise<Verdict> {
+    const { service, hostname, clock } = this.#context
+    const { queueId, mail, recipients } = this.#required()
+    const [first, second] = recipients
+    const intake = new MessageIntake(
+      {
+        helo: mail.helo === '' ? undefined : mail.helo,
+        peer: this.#stream.remote.host,
+        by: hostname,
+        protocol: mail.protocol,
+        id: queueId,
+        recipient: first === undefined || second !== undefined ? undefined : formatMailbox(first),
+        date: clock.wall(),
+      },
+      service === 'smtp' ? 'transfer' : 'submission',
+    )
+    try {
+      const target = await this.#target.start({ queueId, from: mail.from }, recipients)
+      this.#required().writing = { intake, target }
+      return ACCEPTED
+    } catch (error) {
+      return this.#refuse('DATA', asFault(error))
+    }
+  }
+
+  async #body(bytes: Uint8Array): Promise<void> {
+    const transaction = this.#required()
+    const { writing } = transaction
+    if (writing !== undefined) await this.#write(transaction, writing.intake.push(bytes))
+    this.#unwrittenBytes -= bytes.length
+    if (this.#paused && this.#unwrittenBytes <= UNWRITTEN_BYTES_MAX) {
+      this.#paused = false
+      this.#stream.resume()
+    }
+  }
+
+  async #write(transaction: Transaction, bytes: Uint8Array): Promise<void> {
+    const { writing } = transaction
+    if (bytes.length === 0 || transaction.fault !== undefined) return
+    transaction.sizeBytes += bytes.length
+    try {
+      await writing?.target.delivery.write(bytes)
+    } catch (error) {
+      transaction.fault = asFault(error)
+    }
+  }
+
+  async #endOfData(): Promise<Verdict> {
+    const transaction = this.#required()
+    const { writing, queueId } = transaction
+    if (writing === undefined) return { ok: false, reply: LOCAL_ERROR }
+    await this.#write(transaction, writing.intake.end())
+    if (writing.intake.hops >= HOPS_MAX || transaction.fault !== undefined) {
+      const { fault } = transaction
+      await this.#reset()
+      if (fault !== undefined) return this.#refuse('end of data', fault)
+      this.#tellRefused('end of data', TOO_MANY_HOPS)
+      return { ok: false, reply: TOO_MANY_HOPS }
+    }
+    this.#transaction = undefined
+    const outcomes = await writing.target.delivery.commit()
+    const refusal = outcomes.find((outcome) => outcome.type === 'refused')
+    if (refusal !== undefined) return this.#refuse('end of data', refusal.fault)
+    this.#tellAccepted(transaction, outcomes)
+    return { ok: true, queueId }
+  }
+
+  async #reset(): Promise<void> {
+    const writing = this.#transaction?.writing
+    this.#transaction = undefined
+    await writing?.target.delivery.abort()
+  }
+
+  #slowDown(bytes: number): void {
+    this.#unwrittenBytes += bytes
+    if (this.#paused || this.#unwrittenBytes <= UNWRITTEN_BYTES_MAX) return
+    this.#paused = true
+    this.#stream.pause()
+  }
+
+  #tellAccepted(transaction: Transaction, outcomes: readonly Outcome[]): void {
+    const { events, service } = this.#context
+    const { queueId, mail, recipients, sizeBytes, writing } = transaction
+    events({
+      type: 'mail-accepted',
+      queueId,
+      via: service,
+      from: formatPath(mail.from.reversePath),
+      recipients: recipients.map(formatMailbox),
+      sizeBytes,
+    })
+    if (writing?.target.kind !== 'direct') return
+    for (const [i, recipient] of recipients.entries()) {
+      const outcome = outcomes[i]
+      if (outcome?.type !== 'delivered') continue
+      const { detail } = outcome
+      const name = formatMailbox(recipient)
+      events({ type: 'mail-delivered', queueId, recipient: name, route: 'local', detail })
+    }
+  }
+
+  #refuse(command: string, fault: Fault): Verdict {
+    const reply = replyToFault(fault)
+    this.#tellRefused(command, reply, fault.message)
+    return { ok: false, reply }
+  }
+
+  #tellRefused(command: string, reply: Reply, why?: string): void {
+    const { events, service } = this.#context
+    const said = `${reply.code} ${reply.enhanced ?? ''} ${reply.lines.join(' ')}`
+    events({
+      type: 'command-refused',
+      service,
+      session: this.#id,
+      command,
+      reply: why === undefined ? said : `${said} (${why})`,
+    })
+  }
+
+  #required(): Transaction {
+    const transaction = this.#transaction
+    assert(transaction !== undefined, 'the machine asks this in a mail transaction only')
+    return transaction
+  }
+}
+
+/** What a client is told of a Fault of ours: nothing about our inside. */
+function replyToFault(fault: Fault): Reply {
+  switch (fault.code) {
+    case 'mail/spool-full':
+    case 'store/full':
+    case 'disk/full':
+      return STORAGE_FULL
+    default:
+      return fault.temporary ? LOCAL_ERROR : { ...LOCAL_ERROR, code: 554, enhanced: '5.3.0' }
+  }
+}
+
+/** RFC 3463: bad destination system address. */
+function noRoute(recipient: string): Reply {
+  const text = `<${recipient}>: Recipient address rejected: Domain not found`
+  return { code: 550, enhanced: '5.1.2', lines: [text] }
+}

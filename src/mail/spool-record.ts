@@ -1,0 +1,92 @@
+/**
+ * What the spool keeps of a mail, as keys and values of one table:
+ *
+ * - `b/ID/00000000`, …: the message, in chunks
+ * - `e/ID`: the envelope; a mail is accepted when this is durable, and it never changes
+ * - `r/ID/00000`: how far the delivery to one recipient has come; absent while nothing has happened
+ */
+
+import { fromUtf8, toUtf8 } from '../base/bytes.ts'
+import type { WallMs } from '../base/time.ts'
+import type { StoreChange, TableName } from '../ports/store.ts'
+import type { Mailbox, MailFrom } from '../proto/smtp/envelope.ts'
+import type { Placement } from './maildir.ts'
+
+export interface Envelope {
+  readonly queueId: string
+  readonly from: MailFrom
+  readonly acceptedAt: WallMs
+  readonly sizeBytes: number
+  readonly chunkCount: number
+  readonly recipients: readonly Mailbox[]
+}
+
+export type RecipientStatus =
+  | {
+      readonly type: 'deferred'
+      readonly attempts: number
+      readonly retryAt: WallMs
+      readonly reason: string
+    }
+  /** Written and about to appear in the mailbox: must only be placed, never written again. */
+  | { readonly type: 'placing'; readonly placement: Placement }
+  | { readonly type: 'settled' }
+
+export const SPOOL_TABLE: TableName = 'spool'
+
+/** The keys of one group, for ranges. */
+export type KeyGroup = 'b' | 'e' | 'r'
+
+export function envelopeChange(envelope: Envelope): StoreChange {
+  return { table: SPOOL_TABLE, key: envelopeKey(envelope.queueId), value: encode(envelope) }
+}
+
+export function chunkChange(queueId: string, index: number, value: Uint8Array): StoreChange {
+  return { table: SPOOL_TABLE, key: chunkKey(queueId, index), value }
+}
+
+export function statusChange(
+  queueId: string,
+  recipient: number,
+  status: RecipientStatus,
+): StoreChange {
+  return { table: SPOOL_TABLE, key: statusKey(queueId, recipient), value: encode(status) }
+}
+
+export function removalOf(key: string): StoreChange {
+  return { table: SPOOL_TABLE, key, value: undefined }
+}
+
+export function envelopeKey(queueId: string): string {
+  return `e/${queueId}`
+}
+
+export function chunkKey(queueId: string, index: number): string {
+  return `b/${queueId}/${String(index).padStart(8, '0')}`
+}
+
+export function statusKey(queueId: string, recipient: number): string {
+  return `r/${queueId}/${String(recipient).padStart(5, '0')}`
+}
+
+export function queueIdOf(key: string): string {
+  return key.split('/')[1] ?? ''
+}
+
+export function recipientOf(key: string): number {
+  return Number(key.split('/')[2])
+}
+
+/** Of a value that this table holds. */
+export function decodeEnvelope(value: Uint8Array): Envelope {
+  return JSON.parse(toUtf8(value)) as Envelope
+}
+
+/** Of a value that this table holds. */
+export function decodeStatus(value: Uint8Array): RecipientStatus {
+  return JSON.parse(toUtf8(value)) as RecipientStatus
+}
+
+function encode(value: Envelope | RecipientStatus): Uint8Array {
+  return fromUtf8(JSON.stringify(value))
+}

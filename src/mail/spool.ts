@@ -1,0 +1,233 @@
+/**
+ * Mails that are waiting, in the store. Nothing counts as accepted before its commit is durable: a
+ * small mail is one commit; the chunks of a large one are durable before its envelope is, and chunks
+ * without an envelope are the leftovers of a crash.
+ */
+
+import { ByteQueue } from '../base/byte-queue.ts'
+import { NO_BYTES } from '../base/bytes.ts'
+import { asFault, type Fault } from '../base/fault.ts'
+import { type Store, type StoreChange, type StoreRange, withPrefix } from '../ports/store.ts'
+import { type MailFaultCode, mailFault } from './fault.ts'
+import { CHUNK_BYTES_MAX, REMOVALS_PER_COMMIT_MAX } from './limits.ts'
+import {
+  chunkChange,
+  chunkKey,
+  decodeEnvelope,
+  decodeStatus,
+  type Envelope,
+  envelopeChange,
+  envelopeKey,
+  type KeyGroup,
+  queueIdOf,
+  type RecipientStatus,
+  recipientOf,
+  removalOf,
+  SPOOL_TABLE,
+  statusKey,
+} from './spool-record.ts'
+
+export interface SpoolLimits {
+  /** Messages and what is still being received, in bytes of body. */
+  readonly bytesMax: number
+  readonly messagesMax: number
+}
+
+export interface SpooledMail {
+  readonly envelope: Envelope
+  /** By index of recipient. */
+  readonly statuses: ReadonlyMap<number, RecipientStatus>
+}
+
+export class Spool {
+  readonly #store: Store
+  readonly #limits: SpoolLimits
+  #bytes = 0
+  #messages = 0
+
+  constructor(store: Store, limits: SpoolLimits) {
+    this.#store = store
+    this.#limits = limits
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get messages(): number {
+    return this.#messages
+  }
+
+  /** What is there after a restart; clears away what belongs to no mail. Reads no bodies. */
+  async open(): Promise<readonly SpooledMail[]> {
+    const statuses = new Map<string, Map<number, RecipientStatus>>()
+    for (const { key, value } of this.#store.range(SPOOL_TABLE, group('r'))) {
+      const ofMail = statuses.get(queueIdOf(key)) ?? new Map<number, RecipientStatus>()
+      statuses.set(queueIdOf(key), ofMail.set(recipientOf(key), decodeStatus(value)))
+    }
+    const mails = new Map<string, SpooledMail>()
+    for (const { value } of this.#store.range(SPOOL_TABLE, group('e'))) {
+      const envelope = decodeEnvelope(value)
+      const { queueId, sizeBytes } = envelope
+      mails.set(queueId, { envelope, statuses: statuses.get(queueId) ?? new Map() })
+      this.#bytes += sizeBytes
+      this.#messages++
+    }
+    const leftovers = [
+      ...this.#store.keys(SPOOL_TABLE, group('b')),
+      ...this.#store.keys(SPOOL_TABLE, group('r')),
+    ].filter((key) => !mails.has(queueIdOf(key)))
+    for (let at = 0; at < leftovers.length; at += REMOVALS_PER_COMMIT_MAX) {
+      const keys = leftovers.slice(at, at + REMOVALS_PER_COMMIT_MAX)
+      await this.#store.commit(keys.map(removalOf))
+    }
+    return [...mails.values()]
+  }
+
+  /** Throws `mail/spool-full` where one more message, of `bytes`, would be too much. */
+  requireRoom(bytes: number): void {
+    if (this.#messages >= this.#limits.messagesMax) throw this.#full()
+    this.#requireBytes(bytes)
+  }
+
+  /**
+   * A mail being received. A report of a failure is taken beyond the bound too: it follows mail
+   * that was accepted, and without it that mail could not leave.
+   */
+  draft(queueId: string, kind: 'mail' | 'report' = 'mail'): SpoolDraft {
+    if (kind === 'mail') this.requireRoom(0)
+    this.#messages++
+    return new SpoolDraft(this.#store, queueId, {
+      grow: (bytes) => {
+        if (kind === 'mail') this.#requireBytes(bytes)
+        this.#bytes += bytes
+      },
+      leave: (bytes) => {
+        this.#bytes -= bytes
+        this.#messages--
+      },
+    })
+  }
+
+  envelope(queueId: string): Envelope | undefined {
+    const value = this.#store.get(SPOOL_TABLE, envelopeKey(queueId))
+    return value === undefined ? undefined : decodeEnvelope(value)
+  }
+
+  status(queueId: string, recipient: number): RecipientStatus | undefined {
+    const value = this.#store.get(SPOOL_TABLE, statusKey(queueId, recipient))
+    return value === undefined ? undefined : decodeStatus(value)
+  }
+
+  /** The message; each chunk is read when it is asked for. Throws `mail/spool-damaged`. */
+  *chunks(envelope: Envelope): Iterable<Uint8Array> {
+    for (let index = 0; index < envelope.chunkCount; index++) {
+      const chunk = this.#store.get(SPOOL_TABLE, chunkKey(envelope.queueId, index))
+      if (chunk === undefined) {
+        const text = `chunk ${index} of ${envelope.queueId} is missing`
+        throw mailFault('mail/spool-damaged', text, { temporary: true })
+      }
+      yield chunk
+    }
+  }
+
+  /** The first chunk of the message, as far as it is there. */
+  beginning(envelope: Envelope): Uint8Array {
+    return this.#store.get(SPOOL_TABLE, chunkKey(envelope.queueId, 0)) ?? NO_BYTES
+  }
+
+  /** Resolves once they are durable. */
+  commit(changes: readonly StoreChange[]): Promise<void> {
+    return this.#store.commit(changes)
+  }
+
+  /** All that takes a mail out of the spool; then `removed`. */
+  removal(envelope: Envelope): readonly StoreChange[] {
+    const { queueId, chunkCount } = envelope
+    const statuses = this.#store.keys(SPOOL_TABLE, withPrefix(`r/${queueId}/`))
+    const chunks = Array.from({ length: chunkCount }, (_, index) => chunkKey(queueId, index))
+    return [envelopeKey(queueId), ...statuses, ...chunks].map(removalOf)
+  }
+
+  removed(envelope: Envelope): void {
+    this.#bytes -= envelope.sizeBytes
+    this.#messages--
+  }
+
+  #requireBytes(bytes: number): void {
+    if (this.#bytes + bytes > this.#limits.bytesMax) throw this.#full()
+  }
+
+  #full(): Fault<MailFaultCode> {
+    return mailFault('mail/spool-full', 'the spool is full', {
+      temporary: true,
+      detail: { bytes: this.#bytes, messages: this.#messages },
+    })
+  }
+}
+
+/** One mail being received. Nothing of it counts until `commit` has resolved. */
+export class SpoolDraft {
+  readonly #store: Store
+  readonly #queueId: string
+  readonly #room: Room
+  readonly #unwritten = new ByteQueue()
+  #sizeBytes = 0
+  #chunkCount = 0
+
+  constructor(store: Store, queueId: string, room: Room) {
+    this.#store = store
+    this.#queueId = queueId
+    this.#room = room
+  }
+
+  /** Copies the bytes. Rejects with a Fault where there is no room; then only `abort` is left. */
+  async write(bytes: Uint8Array): Promise<void> {
+    this.#room.grow(bytes.length)
+    this.#sizeBytes += bytes.length
+    this.#unwritten.append(bytes)
+    while (this.#unwritten.length > CHUNK_BYTES_MAX) {
+      await this.#store.commit([this.#nextChunk()])
+    }
+  }
+
+  /** `alongside` becomes durable in the same step. Rejects with a Fault; then only `abort` is left. */
+  async commit(
+    head: Pick<Envelope, 'from' | 'acceptedAt' | 'recipients'>,
+    alongside: readonly StoreChange[],
+  ): Promise<Envelope> {
+    const last = this.#unwritten.length === 0 ? [] : [this.#nextChunk()]
+    const envelope: Envelope = {
+      queueId: this.#queueId,
+      from: head.from,
+      acceptedAt: head.acceptedAt,
+      sizeBytes: this.#sizeBytes,
+      chunkCount: this.#chunkCount,
+      recipients: head.recipients,
+    }
+    await this.#store.commit([...last, envelopeChange(envelope), ...alongside])
+    return envelope
+  }
+
+  /** Leaves nothing behind but what cannot be removed now and the next `open` clears away. */
+  async abort(): Promise<void> {
+    this.#room.leave(this.#sizeBytes)
+    this.#unwritten.clear()
+    const keys = Array.from({ length: this.#chunkCount }, (_, i) => chunkKey(this.#queueId, i))
+    if (keys.length > 0) await this.#store.commit(keys.map(removalOf)).catch(asFault)
+  }
+
+  #nextChunk(): StoreChange {
+    return chunkChange(this.#queueId, this.#chunkCount++, this.#unwritten.take(CHUNK_BYTES_MAX))
+  }
+}
+
+/** The part of the spool's bound that one draft takes up. */
+interface Room {
+  grow(bytes: number): void
+  leave(bytes: number): void
+}
+
+function group(name: KeyGroup): StoreRange {
+  return withPrefix(`${name}/`)
+}
