@@ -1,11 +1,21 @@
 /** One SMTP session, client side: any number of mails, one after another. RFC 5321 §3, RFC 2920. */
 
-import type { Fault } from '../../base/fault.ts'
+import { assert } from '../../base/assert.ts'
+import { fromLatin1, toBase64 } from '../../base/bytes.ts'
+import { Fault } from '../../base/fault.ts'
 import type { Machine, StreamEffect, StreamEvent } from '../../base/machine.ts'
-import type { MonoMs } from '../../base/time.ts'
-import type { Credentials } from '../sasl/mechanism.ts'
+import { addMs, type MonoMs } from '../../base/time.ts'
+import { clientResponses } from '../sasl/exchange.ts'
+import type { Credentials, SaslMechanism } from '../sasl/mechanism.ts'
+import { ClientTransaction, type MailStep } from './client-transaction.ts'
+import { type Command, formatCommand } from './command.ts'
+import { DataWriter } from './data.ts'
 import type { Mailbox, MailFrom } from './envelope.ts'
-import type { Reply } from './reply.ts'
+import { type Extensions, NO_EXTENSIONS, readExtensions } from './extension.ts'
+import type { SmtpFault, SmtpFaultCode } from './fault.ts'
+import { CLIENT_TIMEOUTS_MS } from './limits.ts'
+import { isIntermediate, isPositive, isTemporary, type Reply } from './reply.ts'
+import { ReplyReader } from './reply-codec.ts'
 
 export interface SmtpClientOptions {
   /** What we call ourselves in EHLO. */
@@ -34,30 +44,351 @@ export type SmtpClientEffect =
   | { readonly type: 'ready' }
   /** Answer with `body` or `body-end`. */
   | { readonly type: 'more-body' }
-  /** The mail is over: one reply for each recipient, in order; 2xx means taken over by the server. */
+  /** The mail is over: one reply for each recipient, in order; 2yz means taken over by the server. */
   | { readonly type: 'settled'; readonly replies: readonly Reply[] }
-  /** The session is over, and with it the mail that was not settled. Last effect but `close`. */
-  | { readonly type: 'failed'; readonly fault: Fault; readonly reply: Reply | undefined }
-  /** The session has ended as `quit` asked. Last effect but `close`. */
+  /**
+   * The session is over, and with it the mail that was not settled: it may or may not have arrived.
+   * `reply` is what the server said last, if that was the reason.
+   */
+  | { readonly type: 'failed'; readonly fault: SmtpFault; readonly reply: Reply | undefined }
+  /** The session has ended as `quit` asked. */
   | { readonly type: 'finished' }
 
-export class SmtpClient
-  implements Machine<StreamEvent | SmtpClientEvent, StreamEffect | SmtpClientEffect>
-{
+type Effect = StreamEffect | SmtpClientEffect
+
+/** What a reply is awaited for. */
+type Step =
+  | { readonly type: 'greeting' | 'quit' }
+  | { readonly type: 'hello'; readonly verb: 'EHLO' | 'HELO' }
+  /** With the base64 lines that are still to be said. */
+  | { readonly type: 'auth'; readonly responses: readonly string[] }
+  | MailStep
+  | EndStep
+
+type EndStep =
+  | { readonly type: 'end-of-data' }
+  /** Of data that nobody will receive. RFC 2920 §3.1. */
+  | { readonly type: 'end-of-nothing' }
+
+type Phase =
+  /** Replies are awaited. */
+  | 'replies'
+  | 'ready'
+  | 'wants-body'
+  /** A block of the message is leaving. */
+  | 'draining'
+  | 'closed'
+
+export class SmtpClient implements Machine<StreamEvent | SmtpClientEvent, Effect> {
   readonly #options: SmtpClientOptions
+  readonly #reader = new ReplyReader()
+  #phase: Phase = 'replies'
+  /** Sent and not answered, in order: replies are told apart by counting. RFC 2920 §3.1. */
+  readonly #awaited: Step[] = [{ type: 'greeting' }]
+  /** Not sent yet. */
+  #planned: MailStep[] = []
+  #transaction: ClientTransaction | undefined
+  #writer = new DataWriter()
+  /** The server may still hold a transaction that came to nothing. */
+  #resetNeeded = false
+  #extensions: Extensions = NO_EXTENSIONS
+  #deadline: MonoMs | undefined
+  /** Something was sent or answered, so that waiting begins anew. */
+  #moved = false
+  #effects: Effect[] = []
 
   constructor(options: SmtpClientOptions) {
     this.#options = options
   }
 
   get deadline(): MonoMs | undefined {
-    return undefined
+    return this.#deadline
   }
 
-  handle(
-    _event: StreamEvent | SmtpClientEvent,
-    _now: MonoMs,
-  ): readonly (StreamEffect | SmtpClientEffect)[] {
-    return this.#options.timeoutMs === 0 ? [] : []
+  handle(event: StreamEvent | SmtpClientEvent, now: MonoMs): readonly Effect[] {
+    if (this.#phase === 'closed') return []
+    switch (event.type) {
+      case 'connected':
+        this.#moved = true
+        break
+      case 'bytes':
+        this.#onBytes(event.bytes)
+        break
+      case 'drained':
+        if (this.#phase === 'draining') this.#wantBody()
+        break
+      case 'mail':
+        assert(this.#phase === 'ready' && event.recipients.length > 0, 'no mail before ready')
+        this.#startMail(event.from, event.recipients)
+        break
+      case 'body':
+        assert(this.#phase === 'wants-body', 'no body before more-body')
+        this.#onBody(event.bytes)
+        break
+      case 'body-end':
+        assert(this.#phase === 'wants-body', 'no end of body before more-body')
+        this.#onBodyEnd()
+        break
+      case 'quit':
+        assert(this.#phase === 'ready', 'no quit before ready')
+        this.#send('QUIT\r\n')
+        this.#await({ type: 'quit' })
+        break
+      case 'tick':
+        if (this.#deadline === undefined || now < this.#deadline) break
+        this.#end('smtp/timed-out', 'the server did not answer in time')
+        break
+      case 'ended':
+        this.#end('smtp/connection-lost', 'the connection was closed')
+        break
+    }
+    this.#arm(now)
+    const effects = this.#effects
+    this.#effects = []
+    return effects
+  }
+
+  #arm(now: MonoMs): void {
+    const timeoutMs = this.#timeoutMs()
+    if (timeoutMs === undefined) this.#deadline = undefined
+    else if (this.#moved) this.#deadline = addMs(now, this.#options.timeoutMs ?? timeoutMs)
+    this.#moved = false
+  }
+
+  #timeoutMs(): number | undefined {
+    if (this.#phase === 'draining') return CLIENT_TIMEOUTS_MS.dataBlock
+    if (this.#phase !== 'replies') return undefined
+    switch (this.#awaited[0]?.type) {
+      case 'greeting':
+        return CLIENT_TIMEOUTS_MS.greeting
+      case 'data':
+        return CLIENT_TIMEOUTS_MS.dataInitiation
+      case 'end-of-data':
+        return CLIENT_TIMEOUTS_MS.dataTermination
+      default:
+        return CLIENT_TIMEOUTS_MS.command
+    }
+  }
+
+  #onBytes(bytes: Uint8Array): void {
+    this.#reader.append(bytes)
+    while (this.#phase !== 'closed') {
+      const read = this.#reader.next()
+      if (read === undefined) return
+      this.#moved = true
+      if (read.ok) this.#onReply(this.#awaited.shift(), read.value)
+      else this.#fail('smtp/bad-reply', read.fault.message)
+    }
+  }
+
+  #onReply(step: Step | undefined, reply: Reply): void {
+    // The server is about to close, whatever was asked. RFC 5321 §4.3.2.
+    if (reply.code === 421 && step?.type !== 'quit') {
+      this.#fail('smtp/refused', 'the server closes the session', reply)
+      return
+    }
+    if (step === undefined) {
+      // Early word from a server that will not read the rest, or none that belongs here at all.
+      const code = reply.code >= 400 ? 'smtp/refused' : 'smtp/bad-reply'
+      this.#fail(code, 'a reply before its time', reply)
+      return
+    }
+    switch (step.type) {
+      case 'greeting':
+        if (isPositive(reply)) this.#hello('EHLO')
+        else this.#leave('smtp/refused', 'the server refuses the session', reply)
+        break
+      case 'hello':
+        this.#onHelloReply(step.verb, reply)
+        break
+      case 'auth':
+        this.#onAuthReply(step.responses, reply)
+        break
+      case 'quit':
+        this.#finish()
+        break
+      default:
+        assert(this.#transaction !== undefined, 'a mail is under way')
+        this.#onMailReply(step, this.#transaction, reply)
+    }
+  }
+
+  #hello(verb: 'EHLO' | 'HELO'): void {
+    this.#command({ verb, domain: this.#options.hostname })
+    this.#await({ type: 'hello', verb })
+  }
+
+  #onHelloReply(verb: 'EHLO' | 'HELO', reply: Reply): void {
+    if (isPositive(reply)) {
+      if (verb === 'EHLO') this.#extensions = readExtensions(reply)
+      this.#authenticate()
+    } else if (verb === 'EHLO' && !isTemporary(reply)) {
+      // RFC 5321 §3.2.
+      this.#hello('HELO')
+    } else this.#leave('smtp/refused', 'the server refuses our name', reply)
+  }
+
+  #authenticate(): void {
+    const { credentials } = this.#options
+    if (credentials === undefined) {
+      this.#becomeReady()
+      return
+    }
+    const mechanism = MECHANISMS.find((ours) => this.#extensions.mechanisms.includes(ours))
+    if (mechanism === undefined) {
+      this.#leave('smtp/no-authentication', 'the server offers no AUTH that we speak')
+      return
+    }
+    const responses = clientResponses(mechanism, credentials).map(toBase64)
+    // Only in PLAIN the client speaks first. RFC 2554 §4.
+    const initialResponse = mechanism === 'PLAIN' ? responses.shift() : undefined
+    this.#command({ verb: 'AUTH', mechanism, initialResponse })
+    this.#await({ type: 'auth', responses })
+  }
+
+  #onAuthReply(responses: readonly string[], reply: Reply): void {
+    const [response, ...rest] = responses
+    if (reply.code === 334 && response !== undefined) {
+      this.#send(`${response}\r\n`)
+      this.#await({ type: 'auth', responses: rest })
+    } else if (isPositive(reply)) this.#becomeReady()
+    else if (reply.code === 334) this.#fail('smtp/bad-reply', 'a challenge too many', reply)
+    else this.#leave('smtp/authentication-failed', 'the server refuses the credentials', reply)
+  }
+
+  #becomeReady(): void {
+    this.#phase = 'ready'
+    this.#effects.push({ type: 'ready' })
+  }
+
+  #startMail(from: MailFrom, recipients: readonly Mailbox[]): void {
+    const transaction = new ClientTransaction(from, recipients)
+    this.#transaction = transaction
+    this.#writer = new DataWriter()
+    this.#planned = transaction.steps(this.#resetNeeded)
+    this.#proceed(transaction)
+  }
+
+  /** Sends the next command, or all that are left as one group. RFC 2920 §3.1. */
+  #proceed(transaction: ClientTransaction): void {
+    const { length } = this.#planned
+    const group = this.#planned.splice(0, this.#extensions.pipelining ? length : 1)
+    this.#send(group.map((step) => transaction.line(step, this.#extensions)).join(''))
+    for (const step of group) this.#await(step)
+  }
+
+  #onMailReply(step: MailStep | EndStep, transaction: ClientTransaction, reply: Reply): void {
+    if (step.type === 'data' ? isPositive(reply) : isIntermediate(reply)) {
+      this.#fail('smtp/bad-reply', 'a reply of the wrong kind', reply)
+      return
+    }
+    switch (step.type) {
+      case 'end-of-data':
+        transaction.finish(reply)
+        this.#resetNeeded = false
+        this.#settle(transaction)
+        return
+      case 'end-of-nothing':
+        this.#resetNeeded = false
+        this.#settle(transaction)
+        return
+      case 'data':
+        this.#onDataReply(transaction, reply)
+        return
+      default:
+        if (step.type === 'mail') this.#resetNeeded = isPositive(reply)
+        transaction.hear(step, reply)
+    }
+    if (this.#awaited.length > 0) return
+    const refused =
+      transaction.isRefused || (this.#planned[0]?.type === 'data' && !transaction.isWanted)
+    if (refused) this.#settle(transaction)
+    else this.#proceed(transaction)
+  }
+
+  #onDataReply(transaction: ClientTransaction, reply: Reply): void {
+    if (!isIntermediate(reply)) {
+      transaction.hear({ type: 'data' }, reply)
+      this.#settle(transaction)
+    } else if (transaction.isWanted) this.#wantBody()
+    else {
+      this.#send('.\r\n')
+      this.#await({ type: 'end-of-nothing' })
+    }
+  }
+
+  #wantBody(): void {
+    this.#phase = 'wants-body'
+    this.#effects.push({ type: 'more-body' })
+  }
+
+  #onBody(bytes: Uint8Array): void {
+    if (bytes.length === 0) {
+      this.#effects.push({ type: 'more-body' })
+      return
+    }
+    this.#effects.push({ type: 'send', bytes: this.#writer.write(bytes) })
+    this.#phase = 'draining'
+    this.#moved = true
+  }
+
+  #onBodyEnd(): void {
+    this.#effects.push({ type: 'send', bytes: this.#writer.end() })
+    this.#await({ type: 'end-of-data' })
+  }
+
+  #settle(transaction: ClientTransaction): void {
+    this.#planned = []
+    this.#transaction = undefined
+    this.#effects.push({ type: 'settled', replies: transaction.outcome() })
+    this.#becomeReady()
+  }
+
+  #command(command: Command): void {
+    this.#send(`${formatCommand(command)}\r\n`)
+  }
+
+  #send(text: string): void {
+    this.#effects.push({ type: 'send', bytes: fromLatin1(text) })
+  }
+
+  #await(step: Step): void {
+    this.#awaited.push(step)
+    this.#phase = 'replies'
+    this.#moved = true
+  }
+
+  /** Says goodbye to a server that we have no more use for. */
+  #leave(code: SmtpFaultCode, message: string, reply?: Reply): void {
+    this.#send('QUIT\r\n')
+    this.#fail(code, message, reply)
+  }
+
+  /** The stream has ended, or nothing more is to be hoped of it. */
+  #end(code: SmtpFaultCode, message: string): void {
+    if (this.#awaited[0]?.type === 'quit') this.#finish()
+    else this.#fail(code, message)
+  }
+
+  #fail(code: SmtpFaultCode, message: string, reply?: Reply): void {
+    const judged = code === 'smtp/refused' || code === 'smtp/authentication-failed'
+    const temporary = judged && reply ? isTemporary(reply) : code !== 'smtp/no-authentication'
+    const words =
+      reply === undefined ? message : `${message}: ${reply.code} ${reply.lines.join(' ')}`
+    this.#effects.push({ type: 'failed', fault: new Fault(code, words, { temporary }), reply })
+    this.#close()
+  }
+
+  #finish(): void {
+    this.#effects.push({ type: 'finished' })
+    this.#close()
+  }
+
+  #close(): void {
+    this.#effects.push({ type: 'close' })
+    this.#phase = 'closed'
   }
 }
+
+/** PLAIN wherever it is offered. draft-murchison-sasl-login §1. */
+const MECHANISMS: readonly SaslMechanism[] = ['PLAIN', 'LOGIN']

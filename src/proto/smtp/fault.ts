@@ -11,12 +11,14 @@ export type SmtpFaultCode =
   // How a session of our client ended.
   | 'smtp/refused'
   | 'smtp/no-authentication'
+  | 'smtp/authentication-failed'
   | 'smtp/bad-reply'
   | 'smtp/timed-out'
   | 'smtp/connection-lost'
 
 export type SmtpFault = Fault<SmtpFaultCode>
 
+/** A permanent one: what a client said stays wrong. */
 export function smtpFault(code: SmtpFaultCode, message: string): SmtpFault {
   return new Fault(code, message, { temporary: false })
 }

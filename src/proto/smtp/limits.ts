@@ -27,6 +27,9 @@ export const REPLY_LINE_ACCEPTED_MAX = 4096
 /** Far more than any EHLO reply has. */
 export const REPLY_LINES_MAX = 200
 
+/** Longest piece of a message that leaves in one `body`. */
+export const BODY_BYTES_MAX = 65_536
+
 /**
  * Bytes kept while a question is open. A client that heeds the replies sends no more than one group
  * of commands ahead, and a thousand recipients fit.

@@ -19,6 +19,11 @@ export function isPositive(reply: Reply): boolean {
   return reply.code >= 200 && reply.code < 300
 }
 
+/** Go on: 3yz. */
+export function isIntermediate(reply: Reply): boolean {
+  return reply.code >= 300 && reply.code < 400
+}
+
 /** Worth trying again later: 4yz. */
 export function isTemporary(reply: Reply): boolean {
   return reply.code >= 400 && reply.code < 500
@@ -95,6 +100,7 @@ export const BARE_LINE_END: Reply = reply(
 export const AUTHENTICATION_REQUIRED: Reply = reply(530, '5.7.0', 'Authentication required')
 export const AUTHENTICATION_FAILED: Reply = reply(535, '5.7.8', 'Error: authentication failed')
 export const AUTHENTICATION_CANCELLED: Reply = reply(501, '5.7.0', 'Authentication aborted')
+export const BAD_BASE64: Reply = reply(501, '5.5.2', 'Error: cannot decode base64 response')
 export const UNKNOWN_MECHANISM: Reply = reply(504, '5.5.4', 'Unrecognized authentication type')
 export const NO_VALID_RECIPIENTS: Reply = reply(554, '5.5.1', 'Error: no valid recipients')
 
