@@ -24,7 +24,7 @@ const BLOCK_OVERHEAD_BYTES = 64
  */
 export function encodeBundle(bundle: Bundle): Uint8Array {
   const broken = brokenRule(bundle)
-  assert(broken === undefined, `${broken?.code}: ${broken?.message}`)
+  if (broken !== undefined) assert(false, `${broken.code}: ${broken.message}`)
   const { primary, blocks, payload } = bundle
   let sizeHint = payload.data.length + 3 * BLOCK_OVERHEAD_BYTES
   for (const block of blocks) sizeHint += block.data.length + BLOCK_OVERHEAD_BYTES

@@ -8,7 +8,8 @@ import type { Bpv7FaultCode } from './fault.ts'
 /** 0 is none, 1 is X.25 CRC-16, 2 is CRC-32C (Castagnoli). */
 export type CrcType = 0 | 1 | 2
 
-const CRC_BYTES = { 1: 2, 2: 4 } as const
+/** What a CRC counts as while it is computed; its length on the wire. */
+const ZEROS = { 1: new Uint8Array(2), 2: new Uint8Array(4) } as const
 
 /** Throws a Fault. */
 export function readCrcType(reader: CborReader): CrcType {
@@ -20,8 +21,8 @@ export function readCrcType(reader: CborReader): CrcType {
 /** Ends the block that began at `start` with its CRC. */
 export function writeCrc(writer: CborWriter, start: number, crcType: CrcType): void {
   if (crcType === 0) return
-  const width = CRC_BYTES[crcType]
-  writer.byteString(ZEROS.subarray(0, width))
+  writer.byteString(ZEROS[crcType])
+  const width = ZEROS[crcType].length
   const bytes = writer.written()
   const crcAt = bytes.length - width
   const crc = blockCrc(crcType, bytes, { start, end: bytes.length, crcAt })
@@ -47,7 +48,8 @@ export function closeBlock(
     return
   }
   const stated = reader.byteString()
-  if (stated.length !== CRC_BYTES[crcType]) throw fault('bpv7/bad-crc', 'CRC of the wrong length')
+  if (stated.length !== ZEROS[crcType].length)
+    throw fault('bpv7/bad-crc', 'CRC of the wrong length')
   const crcAt = reader.at - stated.length
   reader.closeArray(length, count)
   const crc = blockCrc(crcType, reader.bytes, { start, end: reader.at, crcAt })
@@ -67,14 +69,12 @@ export function blockCrc(
 ): number {
   const table = crcType === 1 ? X25_TABLE : CRC32C_TABLE
   const ones = crcType === 1 ? 0xffff : 0xffff_ffff
-  const width = CRC_BYTES[crcType]
+  const zeros = ZEROS[crcType]
   let crc = update(table, ones, bytes, block.start, block.crcAt)
-  crc = update(table, crc, ZEROS, 0, width)
-  crc = update(table, crc, bytes, block.crcAt + width, block.end)
+  crc = update(table, crc, zeros, 0, zeros.length)
+  crc = update(table, crc, bytes, block.crcAt + zeros.length, block.end)
   return (crc ^ ones) >>> 0
 }
-
-const ZEROS = new Uint8Array(4)
 
 /** Polynomials bit-reversed, as both CRCs take the low bit first. */
 const X25_TABLE: Uint32Array = makeTable(0x8408)

@@ -41,10 +41,13 @@ function brokenBlockRule(bundle: Bundle): Fault | undefined {
   if (payload.type !== BLOCK_TYPES.payload || payload.number !== 1) {
     return fault('bpv7/bad-structure', 'the last block is not a payload block with the number 1')
   }
+  const isNumbered = blocks.some(isOfBpsec)
   for (const [index, block] of blocks.entries()) {
     if (block.type === BLOCK_TYPES.payload) {
       return fault('bpv7/bad-structure', 'more than one payload block')
     }
+    // ION 4.1.3 numbers every extension block of a fragment 0; only security blocks would care.
+    if (block.number === 0 && !isNumbered) continue
     if (block.number < 2 || blocks.findIndex((b) => b.number === block.number) !== index) {
       return fault('bpv7/bad-structure', `block number ${block.number} is taken`)
     }
@@ -54,6 +57,12 @@ function brokenBlockRule(bundle: Bundle): Fault | undefined {
     return fault('bpv7/missing-crc', 'nothing protects the primary block')
   }
   return undefined
+}
+
+function isOfBpsec(block: CanonicalBlock): boolean {
+  return (
+    block.type === BLOCK_TYPES.blockIntegrity || block.type === BLOCK_TYPES.blockConfidentiality
+  )
 }
 
 /** Nobody may ask for reports about a report or about an anonymous bundle. RFC 9171 §4.2.3, §4.2.4. */

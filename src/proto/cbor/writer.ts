@@ -75,12 +75,6 @@ export class CborWriter {
   #head(major: number, value: number | bigint): void {
     this.#room(9)
     const bytes = this.#bytes
-    if (typeof value === 'bigint' && value > Number.MAX_SAFE_INTEGER) {
-      bytes[this.#length++] = major | 27
-      this.#uint32(Number(value >> 32n))
-      this.#uint32(Number(value & 0xffff_ffffn))
-      return
-    }
     const n = Number(value)
     if (n < 24) {
       bytes[this.#length++] = major | n
@@ -96,8 +90,9 @@ export class CborWriter {
       this.#uint32(n)
     } else {
       bytes[this.#length++] = major | 27
-      this.#uint32(Math.floor(n / TWO_TO_32))
-      this.#uint32(n)
+      const isExact = n <= Number.MAX_SAFE_INTEGER
+      this.#uint32(isExact ? Math.floor(n / TWO_TO_32) : Number(BigInt(value) >> 32n))
+      this.#uint32(isExact ? n : Number(BigInt(value) & 0xffff_ffffn))
     }
   }
 
