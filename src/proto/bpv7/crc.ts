@@ -48,14 +48,15 @@ export function closeBlock(
     return
   }
   const stated = reader.byteString()
-  if (stated.length !== ZEROS[crcType].length)
+  if (stated.length !== ZEROS[crcType].length) {
     throw fault('bpv7/bad-crc', 'CRC of the wrong length')
+  }
   const crcAt = reader.at - stated.length
   reader.closeArray(length, count)
   const crc = blockCrc(crcType, reader.bytes, { start, end: reader.at, crcAt })
-  if (stated.reduce((value, byte) => value * 256 + byte, 0) !== crc) {
-    throw fault('bpv7/bad-crc', 'a block was damaged')
-  }
+  let value = 0
+  for (const byte of stated) value = value * 256 + byte
+  if (value !== crc) throw fault('bpv7/bad-crc', 'a block was damaged')
 }
 
 /**

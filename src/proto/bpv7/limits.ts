@@ -1,5 +1,5 @@
 /**
- * Most blocks in one bundle. Ten kinds of block are in use anywhere; uniqueness of the block numbers
+ * Most blocks after the primary. Ten kinds of block are in use anywhere; uniqueness of the block numbers
  * is checked pair by pair, so the square of this must stay small.
  */
 export const BLOCKS_MAX = 64
@@ -13,5 +13,5 @@ export const FRAGMENTS_MAX = 4096
 /** Most separate extents held of one ADU in reassembly: all fragments of a peer with our bounds. */
 export const EXTENTS_MAX = 4096
 
-/** Largest ADU that is put together again; it is held in memory as a whole while it is delivered. */
-export const ADU_BYTES_MAX = 256 * 1024 * 1024
+/** Largest ADU that is put together again, 256 MiB: it is in memory as a whole when it is delivered. */
+export const ADU_BYTES_MAX = 268_435_456

@@ -92,6 +92,12 @@ test('a number is written like the bigint of the same value', () => {
   }
 })
 
+test('what is no unsigned 64-bit integer is a mistake of ours', () => {
+  for (const value of [-1, -1n, Number.NaN, 0x1_0000_0000_0000_0000n]) {
+    expect(() => new CborWriter().uint(value)).toThrow('assertion failed')
+  }
+})
+
 test('an integer longer than need be is read all the same (RFC 9171 §4.1)', () => {
   for (const hex of ['1807', '190007', '1a00000007', '1b0000000000000007']) {
     expect(reading(hex, (r) => r.uint())).toBe(7n)

@@ -1,5 +1,6 @@
 /** Writes the deterministic subset of CBOR that bundles use. RFC 9171 §4.1. */
 
+import { assert } from '../../base/assert.ts'
 import { fromUtf8 } from '../../base/bytes.ts'
 
 const UINT = 0x00
@@ -7,6 +8,7 @@ const BYTES = 0x40
 const TEXT = 0x60
 const ARRAY = 0x80
 const TWO_TO_32 = 0x1_0000_0000
+const UINT64_MAX = 0xffff_ffff_ffff_ffffn
 
 /** Appends items to one buffer; every head is as short as it can be. */
 export class CborWriter {
@@ -76,6 +78,8 @@ export class CborWriter {
     this.#room(9)
     const bytes = this.#bytes
     const n = Number(value)
+    const isExact = n <= Number.MAX_SAFE_INTEGER
+    assert(n >= 0 && (isExact || BigInt(value) <= UINT64_MAX), 'not an unsigned 64-bit integer')
     if (n < 24) {
       bytes[this.#length++] = major | n
     } else if (n < 0x100) {
@@ -90,7 +94,6 @@ export class CborWriter {
       this.#uint32(n)
     } else {
       bytes[this.#length++] = major | 27
-      const isExact = n <= Number.MAX_SAFE_INTEGER
       this.#uint32(isExact ? Math.floor(n / TWO_TO_32) : Number(BigInt(value) >> 32n))
       this.#uint32(isExact ? n : Number(BigInt(value) & 0xffff_ffffn))
     }
