@@ -6,6 +6,8 @@ import type { SegmentKind } from './packet.ts'
 export interface CapturedPacket {
   readonly sentAt: MonoMs
   readonly arrivesAt: MonoMs | 'lost'
+  /** It crossed no link: it stayed within one network or one host. */
+  readonly local: boolean
   /** Names of hosts. */
   readonly from: string
   readonly to: string
@@ -21,7 +23,7 @@ export interface CapturedPacket {
   readonly wireBytes: number
 }
 
-/** Everything that set out across a link, in the order of sending. */
+/** What set out across a link, and, where that was asked for, what stayed local, in the order of sending. */
 export class Capture {
   readonly #packets: CapturedPacket[] = []
   readonly #packetsMax: number

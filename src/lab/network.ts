@@ -80,6 +80,7 @@ export class LabNetwork {
       this.capture.add({
         sentAt,
         arrivesAt: arrivesAt ?? 'lost',
+        local: way.link === undefined,
         from: from.name,
         to: way.host.name,
         source: packet.source,

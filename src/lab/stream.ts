@@ -25,8 +25,9 @@ export interface LabStreamOptions {
  * One end of a simulated TCP connection. A handshake of three segments costs the client one round
  * trip; bytes travel in segments of 1460, each acknowledged by itself; what is lost is sent again
  * (see Transmission) and holds back what came after it. At most a window of 1 MiB may be under way
- * and unread, so a reader that pauses stops the sender. No delayed acknowledgements, no Nagle, no
- * probing of a reader that has been silent.
+ * and unread, so a reader that pauses stops the sender. As with the real thing, a round trip beyond
+ * some 20 minutes outlasts every retransmission of the handshake, and no stream opens. No delayed
+ * acknowledgements, no Nagle, no probing of a peer that is silent.
  */
 export class LabStream implements ByteStream {
   readonly local: SocketAddress

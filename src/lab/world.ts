@@ -114,6 +114,7 @@ export class World implements Clock {
 /** One host's view of the world's time, which ends with the host. */
 export class HostClock implements Clock {
   readonly #world: World
+  readonly #cancels = new Set<() => void>()
   #stopped = false
 
   constructor(world: World) {
@@ -133,14 +134,23 @@ export class HostClock implements Clock {
   }
 
   at(at: MonoMs, callback: () => void): () => void {
-    return this.#world.at(at, () => {
-      if (!this.#stopped) callback()
+    if (this.#stopped) return () => {}
+    const cancel = this.#world.at(at, () => {
+      this.#cancels.delete(cancel)
+      callback()
     })
+    this.#cancels.add(cancel)
+    return () => {
+      this.#cancels.delete(cancel)
+      cancel()
+    }
   }
 
   /** No callback of this clock runs any more. */
   stop(): void {
     this.#stopped = true
+    for (const cancel of this.#cancels) cancel()
+    this.#cancels.clear()
   }
 }
 

@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest'
+import { fromLatin1, toLatin1 } from '../base/bytes.ts'
+import { monoMs } from '../base/time.ts'
+import { LabStore } from './store.ts'
+import { World } from './world.ts'
+
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+const put = (key: string, text: string) => ({ table: 't', key, value: fromLatin1(text) })
+const contents = (store: LabStore): readonly string[] =>
+  [...store.range('t', {})].map(({ key, value }) => `${key}=${toLatin1(value)}`)
+
+describe('the lab store in a crash', () => {
+  it('keeps what has resolved, loses what has not, and never settles that', async () => {
+    const world = new World({ settle })
+    const store = new LabStore({ latency: { clock: world, durationMs: 5 } })
+    let settled = 0
+    void store.commit([put('a', 'one'), put('b', 'two')]).then(() => settled++)
+    await world.run(monoMs(3))
+    void store.commit([put('a', 'changed'), { ...put('b', ''), value: undefined }]).finally(() => {
+      settled++
+    })
+    await world.run(monoMs(6))
+    const again = new LabStore({}, store.crash())
+    await world.run()
+    expect(settled).toBe(1)
+    expect(contents(again)).toEqual(['a=one', 'b=two'])
+    expect(again.usedBytes).toBe(8)
+  })
+
+  it('has no effect any more on what survived it', async () => {
+    const store = new LabStore()
+    await store.commit([put('a', 'one')])
+    const again = new LabStore({}, store.crash())
+    void store.commit([put('a', 'from the grave')])
+    await settle()
+    expect(contents(again)).toEqual(['a=one'])
+    await again.commit([put('a', 'alive')])
+    expect(contents(store)).toEqual(['a=one'])
+  })
+
+  it('keeps its own copy of what was committed', async () => {
+    const store = new LabStore()
+    const value = fromLatin1('one')
+    const committed = store.commit([{ table: 't', key: 'a', value }])
+    value.fill(0)
+    await committed
+    expect(contents(store)).toEqual(['a=one'])
+  })
+})
+
+describe('the lab store', () => {
+  it('takes what a commit brings exactly up to its capacity', async () => {
+    const store = new LabStore({ capacityBytes: 10 })
+    await store.commit([put('a', '123456789')])
+    await expect(store.commit([put('b', '')])).rejects.toMatchObject({ code: 'store/full' })
+    await store.commit([put('a', '1'), put('b', '1234567')])
+    expect(store.usedBytes).toBe(10)
+  })
+
+  it('refuses keys that no store takes, as a mistake of ours', () => {
+    for (const key of ['', 'k'.repeat(501), 'ü', 'a\n']) {
+      expect(() => new LabStore().commit([put(key, 'x')])).toThrow('assertion failed')
+    }
+  })
+})
