@@ -300,7 +300,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   /** RFC 9171 §5.7. */
   #dispatchLocally(entry: Entry, now: MonoMs, effects: AgentEffect[]): void {
     const { record } = entry
-    // Our administrative element knows no record yet, and ignores what it does not know. RFC 9171 §6.
+    // Our administrative element knows no kind of record yet.
     if (record.administrative || serviceOf(record) === 0n) {
       this.#delete(entry, 'administrative record not understood', effects)
       return

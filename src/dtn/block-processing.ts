@@ -13,6 +13,7 @@ import { decodeBundleAge, encodeBundleAge } from '../proto/bpv7/extension/bundle
 import { decodeHopCount, encodeHopCount } from '../proto/bpv7/extension/hop-count.ts'
 import { encodePreviousNode } from '../proto/bpv7/extension/previous-node.ts'
 import { BLOCKS_MAX } from '../proto/bpv7/limits.ts'
+import { brokenRule } from '../proto/bpv7/rules.ts'
 import { LIFETIME_MS_MAX } from './limits.ts'
 
 /** `reason` is in the words of the registry of RFC 9171 §9.5. */
@@ -33,8 +34,11 @@ export function processReceived(bundle: Bundle): Processed {
   if (hopCount !== undefined && hopCount.count > hopCount.limit) {
     return { ok: false, reason: 'hop limit exceeded' }
   }
-  const isWhole = kept.length === bundle.blocks.length
-  return { ok: true, bundle: isWhole ? bundle : { ...bundle, blocks: kept } }
+  if (kept.length === bundle.blocks.length) return { ok: true, bundle }
+  const rest = { ...bundle, blocks: kept }
+  // Some blocks are in order only together with a security block, which may just have been removed.
+  if (brokenRule(rest) !== undefined) return { ok: false, reason: 'block unintelligible' }
+  return { ok: true, bundle: rest }
 }
 
 /**

@@ -3,6 +3,7 @@
 import { Fault } from '../base/fault.ts'
 import type { MonoMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
+import { BLOCK_TYPES, type Bundle, findBlock } from '../proto/bpv7/bundle.ts'
 import { decodeBundle, encodeBundle } from '../proto/bpv7/codec.ts'
 import { fragmentBundle } from '../proto/bpv7/fragmentation.ts'
 import { processForwarded } from './block-processing.ts'
@@ -60,18 +61,15 @@ export class Outbound {
     if (!stored?.ok) throw never('dtn/damaged', 'damaged in the store', stored?.fault)
     const processed = processForwarded(stored.value, { node: this.#node, residenceMs })
     if (!processed.ok) throw never('dtn/not-forwardable', processed.reason)
-    const fragments = fragmentBundle(processed.bundle, layer.bundleBytesMax)
-    if (!fragments.ok) {
-      throw never('dtn/not-forwardable', `cannot be fragmented: ${fragments.fault.message}`)
-    }
+    const pieces = cutToFit(processed.bundle, layer.bundleBytesMax)
     let wireBytes = 0
-    for (const fragment of fragments.value) {
-      const encoded = encodeBundle(fragment)
+    for (const piece of pieces) {
+      const encoded = encodeBundle(piece)
       wireBytes += encoded.length
       await this.#turn(plan, encoded.length)
       await handOver(layer, encoded, plan.duct)
     }
-    return { wireBytes, fragments: fragments.value.length }
+    return { wireBytes, fragments: pieces.length }
   }
 
   /** What waits for its turn goes at once, to layers that are stopped or about to be. */
@@ -104,6 +102,21 @@ export class Outbound {
     throw never('dtn/unknown-protocol', `no convergence layer for ${plan.protocol}/${plan.duct}`)
   }
 }
+
+/** The bundle, or its fragments where it is too large. Throws a Fault. */
+function cutToFit(bundle: Bundle, bundleBytesMax: number): readonly Bundle[] {
+  const isSecured = SECURITY_BLOCKS.some((type) => findBlock(bundle, type) !== undefined)
+  if (isSecured) {
+    // What its blocks cover would not be true of a fragment.
+    if (encodeBundle(bundle).length <= bundleBytesMax) return [bundle]
+    throw never('dtn/not-forwardable', 'too large, and its security blocks forbid fragmentation')
+  }
+  const fragments = fragmentBundle(bundle, bundleBytesMax)
+  if (fragments.ok) return fragments.value
+  throw never('dtn/not-forwardable', `too large, and ${fragments.fault.message}`)
+}
+
+const SECURITY_BLOCKS = [BLOCK_TYPES.blockIntegrity, BLOCK_TYPES.blockConfidentiality]
 
 function handOver(layer: ConvergenceLayer, bundle: Uint8Array, duct: string): Promise<void> {
   return new Promise((resolve, reject) => {
