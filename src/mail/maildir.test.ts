@@ -1,0 +1,293 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { concat, fromLatin1, toLatin1 } from '../base/bytes.ts'
+import { seededRandom } from '../base/random.ts'
+import { monoMs, wallMs } from '../base/time.ts'
+import { type DiskImage, LabDisk } from '../lab/disk.ts'
+import { labEntropy } from '../lab/entropy.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Disk } from '../ports/disk.ts'
+import { Maildir, type Placement } from './maildir.ts'
+
+const PATH = '/home/user/Maildir'
+const START_MS = 1_795_420_800_000
+
+interface Machine {
+  readonly disk: LabDisk
+  readonly clock: Clock & { wallMs: number }
+  readonly maildir: Maildir
+}
+
+function machine(image?: DiskImage, seed = 1): Machine {
+  const clock = {
+    wallMs: START_MS,
+    now: () => monoMs(clock.wallMs),
+    wall: () => wallMs(clock.wallMs),
+    at: () => () => {},
+  }
+  const disk = new LabDisk({ clock }, image)
+  return { disk, clock, maildir: maildirOn(disk, clock, seed) }
+}
+
+function maildirOn(disk: Disk, clock: Clock, seed = 1, host = 'mail-1.a.com'): Maildir {
+  return new Maildir(PATH, host, { disk, clock, entropy: labEntropy(seededRandom(seed)) })
+}
+
+async function prepare(maildir: Maildir, ...pieces: readonly string[]): Promise<Placement> {
+  const draft = await maildir.create()
+  for (const piece of pieces) await draft.write(fromLatin1(piece))
+  return draft.prepare()
+}
+
+async function deliver(maildir: Maildir, ...pieces: readonly string[]): Promise<string> {
+  return maildir.place(await prepare(maildir, ...pieces))
+}
+
+async function drop(disk: Disk, path: string, text: string): Promise<void> {
+  const file = await disk.create(`${PATH}/${path}`)
+  await file.append(fromLatin1(text))
+  await file.sync()
+  await file.close()
+  await disk.syncDirectory(`${PATH}/${path.split('/')[0]}`)
+}
+
+async function contentOf(maildir: Maildir, uid: string): Promise<string> {
+  const file = await maildir.read({ uid, path: `${PATH}/new/${uid}` })
+  return toLatin1(await file.read(0, file.sizeBytes))
+}
+
+test('a message appears in new under a name of its own, with its sizes', async () => {
+  const { disk, maildir } = machine()
+  const path = await deliver(maildir, 'Subject: x\r\n', '\r\nbody\r\n')
+  expect(path).toMatch(
+    /^\/home\/user\/Maildir\/new\/1795420800\.M000000P\d+\.mail-1\.a\.com,S=20,W=20$/,
+  )
+  expect(await disk.list(`${PATH}/tmp`)).toEqual([])
+  const [entry] = await maildir.list()
+  expect(entry).toEqual({ uid: path.slice(path.lastIndexOf('/') + 1, -10), path, sizeBytes: 20 })
+  expect(await contentOf(maildir, entry?.uid ?? '')).toBe('Subject: x\r\n\r\nbody\r\n')
+})
+
+test('names never repeat, and sort by age even within one millisecond', async () => {
+  const { clock, maildir } = machine()
+  const paths: string[] = []
+  for (let i = 0; i < 12; i++) paths.push(await deliver(maildir, 'x\r\n'))
+  clock.wallMs -= 5000
+  paths.push(await deliver(maildir, 'x\r\n'))
+  clock.wallMs += 60_000
+  paths.push(await deliver(maildir, 'x\r\n'))
+  expect((await maildir.list()).map((entry) => entry.path)).toEqual(paths)
+  expect(new Set(paths).size).toBe(14)
+})
+
+test('two programs that deliver in the same microsecond take different names', async () => {
+  const { disk, clock, maildir } = machine()
+  const other = maildirOn(disk, clock, 2)
+  expect(await deliver(maildir, 'a\r\n')).not.toBe(await deliver(other, 'b\r\n'))
+  expect(await maildir.list()).toHaveLength(2)
+})
+
+test('what would not fit in a file name is escaped in the host name', async () => {
+  const { disk, clock } = machine()
+  const path = await deliver(maildirOn(disk, clock, 1, 'a/b:c,d'), 'x\r\n')
+  expect(path).toContain('.a\\057b\\072c\\054d,S=3,W=3')
+})
+
+test('nothing appears before it is placed, and an abandoned draft leaves nothing', async () => {
+  const { disk, maildir } = machine()
+  const written = await maildir.create()
+  await written.write(fromLatin1('half a mess'))
+  await written.abort()
+  await written.abort()
+  const prepared = await maildir.create()
+  await prepared.prepare()
+  expect(await maildir.list()).toEqual([])
+  await prepared.abort()
+  expect(await disk.list(`${PATH}/tmp`)).toEqual([])
+})
+
+test('what is prepared survives a power failure and can be placed after it', async () => {
+  const before = machine()
+  const placement = await prepare(before.maildir, 'body\r\n')
+  const after = machine(before.disk.crash())
+  const path = await after.maildir.place(JSON.parse(JSON.stringify(placement)))
+  const last = machine(after.disk.crash())
+  expect(await last.maildir.list()).toMatchObject([{ path, sizeBytes: 6 }])
+  expect(await contentOf(last.maildir, path.slice(`${PATH}/new/`.length, -8))).toBe('body\r\n')
+})
+
+test('placing once more after a crash delivers nothing twice, even when it was read and removed', async () => {
+  const before = machine()
+  const placement = await prepare(before.maildir, 'body\r\n')
+  const path = await before.maildir.place(placement)
+  const after = machine(before.disk.crash())
+  expect(await after.maildir.place(placement)).toBe(path)
+  expect(await after.maildir.remove(await after.maildir.list())).toEqual([])
+  await after.maildir.place(placement)
+  expect(await machine(after.disk.crash()).maildir.list()).toEqual([])
+})
+
+test('property: a power failure at any operation loses and doubles nothing that is placed until it succeeds', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.nat(12), async (operations) => {
+      const before = machine()
+      const placement = await prepare(before.maildir, 'body\r\n')
+      let left = operations
+      // A disk on which the power fails before an operation: that one and all later never settle.
+      const failing = new Proxy(before.disk, {
+        get: (disk, name: keyof Disk) => {
+          if (left-- <= 0) return () => new Promise(() => {})
+          return disk[name].bind(disk)
+        },
+      })
+      const placing = maildirOn(failing, before.clock).place(placement)
+      await Promise.race([placing, new Promise((resolve) => setImmediate(resolve))])
+      const after = machine(before.disk.crash())
+      await after.maildir.place(placement)
+      expect(await machine(after.disk.crash()).maildir.list()).toHaveLength(1)
+    }),
+  )
+})
+
+test('placing does not take a missing mailbox for a message already delivered', async () => {
+  const { disk, maildir } = machine()
+  const placement = await prepare(maildir, 'body\r\n')
+  const withoutNew = new Proxy(disk, {
+    get: (target, name: keyof Disk) =>
+      name === 'rename'
+        ? (from: string) => target.rename(from, '/home/nobody/new/x')
+        : target[name].bind(target),
+  })
+  const { clock } = machine()
+  await expect(maildirOn(withoutNew, clock).place(placement)).rejects.toMatchObject({
+    code: 'disk/not-found',
+  })
+})
+
+test('messages of other programs are counted as sent, wherever they stand (RFC 1939 §11)', async () => {
+  const { disk, maildir } = machine()
+  await maildir.open()
+  await drop(disk, 'new/1.a', 'a\nb\n')
+  await drop(disk, 'cur/2.b:2,S', 'a\r\nb')
+  await drop(disk, 'cur/3.c,S=4,W=6:2,RS', 'a\nb\n')
+  await drop(disk, 'cur/4.d,S=4:2,', 'a\nb\n')
+  await drop(disk, 'new/5.e', '')
+  await drop(disk, 'new/.hidden', 'x')
+  expect((await maildir.list()).map(({ uid, sizeBytes }) => `${uid} ${sizeBytes}`)).toEqual([
+    ...['1.a 6', '2.b 6', '3.c 6', '4.d 6', '5.e 0'],
+  ])
+})
+
+test('a size is counted once, not at every listing', async () => {
+  const { disk, clock, maildir } = machine()
+  await maildir.open()
+  await drop(disk, 'new/1.a', 'a\nb\n')
+  let opened = 0
+  const counting = new Proxy(disk, {
+    get: (target, name: keyof Disk) => {
+      if (name === 'open') opened++
+      return target[name].bind(target)
+    },
+  })
+  const observed = maildirOn(counting, clock)
+  await observed.list()
+  await disk.rename(`${PATH}/new/1.a`, `${PATH}/cur/1.a:2,S`)
+  expect(await observed.list()).toMatchObject([{ uid: '1.a', sizeBytes: 6 }])
+  expect(opened).toBe(1)
+})
+
+test('a message whose last line has no end is given no W, for one will be sent', async () => {
+  const { maildir } = machine()
+  expect(await deliver(maildir, 'a\nb')).toMatch(/,S=3$/)
+  expect(await deliver(maildir, 'a\nb\n')).toMatch(/,S=4,W=6$/)
+  expect((await maildir.list()).map((entry) => entry.sizeBytes)).toEqual([6, 6])
+})
+
+test('a message that is renamed under its reader is found again, one that is gone is not', async () => {
+  const { disk, maildir } = machine()
+  await deliver(maildir, 'one\r\n')
+  await deliver(maildir, 'two\r\n')
+  const entries = await maildir.list()
+  const [first, second] = entries as [(typeof entries)[number], (typeof entries)[number]]
+  await disk.rename(first.path, `${PATH}/cur/${first.uid},S=5,W=5:2,S`)
+  await disk.remove(second.path)
+  const file = await maildir.read(first)
+  expect(toLatin1(await file.read(0, 5))).toBe('one\r\n')
+  await expect(maildir.read(second)).rejects.toMatchObject({ code: 'disk/not-found' })
+  expect(await maildir.remove(entries)).toEqual([])
+  expect(await machine(disk.crash()).maildir.list()).toEqual([])
+})
+
+test('what cannot be removed is told, and the rest is removed', async () => {
+  const { disk, clock, maildir } = machine()
+  await deliver(maildir, 'one\r\n')
+  await maildir.open()
+  await disk.makeDirectory(`${PATH}/new/0.directory,W=1`)
+  const observed = maildirOn(disk, clock)
+  const faults = await observed.remove(await observed.list())
+  expect(faults.map((fault) => fault.code)).toEqual(['disk/failed'])
+  expect(await disk.list(`${PATH}/new`)).toEqual(['0.directory,W=1'])
+})
+
+test('what a writer left in tmp is cleared away after 36 hours; what a queue may still place is not', async () => {
+  const { disk, clock, maildir } = machine()
+  await prepare(maildir, 'kept\r\n')
+  await maildir.create()
+  await drop(disk, 'tmp/1.foreign', 'x')
+  clock.wallMs += 36 * 3_600_000 - 1
+  await drop(disk, 'tmp/2.young', 'x')
+  await maildirOn(disk, clock).open()
+  expect(await disk.list(`${PATH}/tmp`)).toHaveLength(4)
+  clock.wallMs += 1
+  await maildirOn(disk, clock).open()
+  const left = await disk.list(`${PATH}/tmp`)
+  expect(left).toEqual([expect.stringContaining(',S=6'), '2.young'])
+})
+
+test('deliveries that wait together share the flush of a directory', async () => {
+  const { disk, clock } = machine()
+  let flushes = 0
+  const counting = new Proxy(disk, {
+    get: (target, name: keyof Disk) => {
+      if (name !== 'syncDirectory') return target[name].bind(target)
+      return async (path: string) => {
+        flushes++
+        await new Promise((resolve) => setImmediate(resolve))
+        return target.syncDirectory(path)
+      }
+    },
+  })
+  const maildir = maildirOn(counting, clock)
+  await maildir.open()
+  await Promise.all(Array.from({ length: 50 }, () => deliver(maildir, 'x\r\n')))
+  expect(flushes).toBeLessThan(20)
+  expect(await machine(disk.crash()).maildir.list()).toHaveLength(50)
+})
+
+test('a disk that is full refuses the message and keeps nothing of it', async () => {
+  const { clock } = machine()
+  const disk = new LabDisk({ clock, capacityBytes: 1000 })
+  const maildir = maildirOn(disk, clock)
+  const draft = await maildir.create()
+  await draft.write(fromLatin1('x'.repeat(2000)))
+  await expect(draft.prepare()).rejects.toMatchObject({ code: 'disk/full', temporary: true })
+  await draft.abort()
+  expect(disk.usedBytes).toBe(0)
+})
+
+test('property: what is written in any pieces is what is read, and its size is as sent', async () => {
+  const piece = fc.array(fc.constantFrom('\r', '\n', 'a', '\r\n')).map((parts) => parts.join(''))
+  await fc.assert(
+    fc.asyncProperty(fc.array(piece), async (pieces) => {
+      const { maildir } = machine()
+      await deliver(maildir, ...pieces)
+      const [entry] = await maildir.list()
+      const text = toLatin1(concat(...pieces.map(fromLatin1)))
+      expect(await contentOf(maildir, entry?.uid ?? '')).toBe(text)
+      const lines = text.replace(/(?<!\r)\n/g, '\r\n')
+      const sent = lines === '' || lines.endsWith('\n') ? lines : `${lines}\r\n`
+      expect(entry?.sizeBytes).toBe(sent.length)
+    }),
+    { numRuns: 50 },
+  )
+})

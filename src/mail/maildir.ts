@@ -1,0 +1,363 @@
+/**
+ * A mailbox as one file per message in `new` and `cur`, readable by every Maildir program. A message
+ * is written in `tmp`, where no reader looks, and appears by a rename.
+ *
+ * Names are `<seconds>.M<microseconds>P<instance>.<host>,S=<size>,W=<size as sent>`. Readers may
+ * rename a message at any moment, from `new` to `cur` or for its flags; what comes before the first
+ * `,` or `:` stays and names it.
+ */
+
+import { concat } from '../base/bytes.ts'
+import { asFault, type Fault } from '../base/fault.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Disk, FileReader, FileWriter } from '../ports/disk.ts'
+import type { Entropy } from '../ports/entropy.ts'
+import { countBareLf } from '../proto/message/line-endings.ts'
+
+export interface MaildirPorts {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly entropy: Entropy
+}
+
+export interface MaildirEntry {
+  /** The part of the name that no reader changes; unique for ever. */
+  readonly uid: string
+  readonly path: string
+  /** As sent, every line ended by CRLF. RFC 1939 §11. */
+  readonly sizeBytes: number
+}
+
+/** A message that waits in `tmp` under its final name. May be kept as JSON. */
+export interface Placement {
+  readonly name: string
+}
+
+export interface MaildirDraft {
+  /** The next bytes, taken over. */
+  write(bytes: Uint8Array): Promise<void>
+  /** Ends the message: its content and its name in `tmp` are durable. */
+  prepare(): Promise<Placement>
+  /** Leaves nothing behind. After `prepare` only while the placement is given up as well. */
+  abort(): Promise<void>
+}
+
+/** Bytes gathered before they are written: most mails become one write. */
+const WRITE_BYTES = 65_536
+
+/** Most read at once while a size is counted. */
+const SCAN_BYTES = 65_536
+
+/** How often a message is looked for again when it is renamed just as it is wanted. */
+const LOOKUPS_MAX = 3
+
+/** Age beyond which a file in `tmp` has been given up by its writer, as Maildir programs agree. */
+const ABANDONED_MS = 36 * 3_600_000
+
+export class Maildir {
+  readonly #path: string
+  readonly #host: string
+  readonly #instance: string
+  readonly #ports: MaildirPorts
+  readonly #flushTmp: () => Promise<void>
+  readonly #flushNew: () => Promise<void>
+  #opened: Promise<void> | undefined
+  #lastMicroseconds = 0
+  /** Sizes that no name told, of the messages last listed. */
+  #counted: ReadonlyMap<string, number> = new Map()
+
+  /** `path` is absolute; `host` goes into names. Nothing is touched before `open`. */
+  constructor(path: string, host: string, ports: MaildirPorts) {
+    this.#path = path
+    this.#host = escapeHost(host)
+    this.#ports = ports
+    this.#instance = String(new DataView(ports.entropy.bytes(4).slice().buffer).getUint32(0))
+    this.#flushTmp = shared(() => ports.disk.syncDirectory(`${path}/tmp`))
+    this.#flushNew = shared(() => ports.disk.syncDirectory(`${path}/new`))
+  }
+
+  /** Makes what is missing of the three directories, durably, and clears away what was abandoned. */
+  open(): Promise<void> {
+    this.#opened ??= this.#open().catch((error: unknown) => {
+      this.#opened = undefined
+      throw error
+    })
+    return this.#opened
+  }
+
+  async create(): Promise<MaildirDraft> {
+    await this.open()
+    const unique = this.#uniqueName()
+    const writer = await this.#ports.disk.create(`${this.#path}/tmp/${unique}`)
+    return new Draft(this.#ports.disk, `${this.#path}/tmp`, unique, writer, this.#flushTmp)
+  }
+
+  /**
+   * Moves a prepared message into `new` and resolves with its path, durable. Where it is no longer
+   * in `tmp` it has been moved already, and perhaps read and removed: so this may be repeated after
+   * a crash and delivers once.
+   */
+  async place(placement: Placement): Promise<string> {
+    await this.open()
+    const { disk } = this.#ports
+    const from = `${this.#path}/tmp/${placement.name}`
+    const to = `${this.#path}/new/${placement.name}`
+    try {
+      await disk.rename(from, to)
+    } catch (error) {
+      if (!isNotFound(error) || (await disk.stat(from)) !== undefined) throw error
+    }
+    // Both: were the old name to come back after a crash, the message would be placed twice.
+    await Promise.all([this.#flushNew(), this.#flushTmp()])
+    return to
+  }
+
+  /** The messages in `new` and `cur`, oldest first. */
+  async list(): Promise<readonly MaildirEntry[]> {
+    await this.open()
+    const names = await this.#names()
+    const counted = new Map<string, number>()
+    const entries: MaildirEntry[] = []
+    for (const [uid, path] of [...names].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      let sizeBytes = sizeInName(path) ?? this.#counted.get(uid)
+      if (sizeBytes === undefined) {
+        try {
+          sizeBytes = await this.#countSize({ uid, path })
+        } catch (error) {
+          if (isNotFound(error)) continue
+          throw error
+        }
+      }
+      if (sizeInName(path) === undefined) counted.set(uid, sizeBytes)
+      entries.push({ uid, path, sizeBytes })
+    }
+    this.#counted = counted
+    return entries
+  }
+
+  /** `disk/not-found` where the message is gone. */
+  read(entry: Pick<MaildirEntry, 'uid' | 'path'>): Promise<FileReader> {
+    return this.#whereverItIs(entry, (path) => this.#ports.disk.open(path))
+  }
+
+  /** Removes these, durably; what is gone already counts as removed. Resolves with what went wrong. */
+  async remove(entries: readonly MaildirEntry[]): Promise<readonly Fault[]> {
+    const faults: Fault[] = []
+    const { disk } = this.#ports
+    for (const entry of entries) {
+      try {
+        await this.#whereverItIs(entry, (path) => disk.remove(path))
+      } catch (error) {
+        if (!isNotFound(error)) faults.push(asFault(error))
+      }
+    }
+    if (entries.length > 0) {
+      await Promise.all([this.#flushNew(), disk.syncDirectory(`${this.#path}/cur`)])
+    }
+    return faults
+  }
+
+  async #open(): Promise<void> {
+    for (const name of ['tmp', 'new', 'cur']) {
+      await this.#ports.disk.makeDirectory(`${this.#path}/${name}`)
+    }
+    await this.#clearAbandoned()
+  }
+
+  /** Prepared messages stay, however old: a queue may still hold their placement. */
+  async #clearAbandoned(): Promise<void> {
+    const { disk, clock } = this.#ports
+    for (const name of await disk.list(`${this.#path}/tmp`)) {
+      if (name.includes(',S=')) continue
+      const path = `${this.#path}/tmp/${name}`
+      const status = await disk.stat(path)
+      if (status?.kind !== 'file' || clock.wall() - status.modifiedMs < ABANDONED_MS) continue
+      await disk.remove(path).catch(ignoreNotFound)
+    }
+  }
+
+  /** Later names sort behind earlier ones, those of one microsecond included. */
+  #uniqueName(): string {
+    const now = Math.floor(this.#ports.clock.wall() * 1000)
+    this.#lastMicroseconds = Math.max(now, this.#lastMicroseconds + 1)
+    const seconds = Math.floor(this.#lastMicroseconds / 1_000_000)
+    const microseconds = String(this.#lastMicroseconds % 1_000_000).padStart(6, '0')
+    return `${seconds}.M${microseconds}P${this.#instance}.${this.#host}`
+  }
+
+  /** Paths by unique part. `new` first, so that what moves to `cur` meanwhile is not missed. */
+  async #names(): Promise<Map<string, string>> {
+    const names = new Map<string, string>()
+    for (const directory of ['new', 'cur']) {
+      for (const name of await this.#ports.disk.list(`${this.#path}/${directory}`)) {
+        if (name.startsWith('.')) continue
+        names.set(uniquePart(name), `${this.#path}/${directory}/${name}`)
+      }
+    }
+    return names
+  }
+
+  async #whereverItIs<T>(
+    entry: Pick<MaildirEntry, 'uid' | 'path'>,
+    action: (path: string) => Promise<T>,
+  ): Promise<T> {
+    let path = entry.path
+    for (let lookups = 0; ; lookups++) {
+      try {
+        return await action(path)
+      } catch (error) {
+        if (!isNotFound(error) || lookups === LOOKUPS_MAX) throw error
+        const found = (await this.#names()).get(entry.uid)
+        if (found === undefined) throw error
+        path = found
+      }
+    }
+  }
+
+  async #countSize(entry: Pick<MaildirEntry, 'uid' | 'path'>): Promise<number> {
+    const reader = await this.read(entry)
+    try {
+      const counter = new SizeCounter()
+      for (let at = 0; at < reader.sizeBytes; at += SCAN_BYTES) {
+        counter.push(await reader.read(at, SCAN_BYTES))
+      }
+      return counter.sentBytes
+    } finally {
+      await reader.close()
+    }
+  }
+}
+
+class Draft implements MaildirDraft {
+  readonly #disk: Disk
+  readonly #directory: string
+  readonly #unique: string
+  readonly #writer: FileWriter
+  readonly #flushDirectory: () => Promise<void>
+  readonly #counter = new SizeCounter()
+  #gathered: Uint8Array[] = []
+  #gatheredBytes = 0
+  /** Its present name in `tmp`; undefined once it is gone. */
+  #name: string | undefined
+  #isClosed = false
+
+  constructor(
+    disk: Disk,
+    directory: string,
+    unique: string,
+    writer: FileWriter,
+    flushDirectory: () => Promise<void>,
+  ) {
+    this.#disk = disk
+    this.#directory = directory
+    this.#unique = unique
+    this.#writer = writer
+    this.#flushDirectory = flushDirectory
+    this.#name = unique
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    this.#counter.push(bytes)
+    this.#gathered.push(bytes)
+    this.#gatheredBytes += bytes.length
+    if (this.#gatheredBytes >= WRITE_BYTES) await this.#writeGathered()
+  }
+
+  async prepare(): Promise<Placement> {
+    await this.#writeGathered()
+    await this.#writer.sync()
+    await this.#close()
+    const name = `${this.#unique},${this.#counter.marks}`
+    await this.#disk.rename(`${this.#directory}/${this.#unique}`, `${this.#directory}/${name}`)
+    this.#name = name
+    await this.#flushDirectory()
+    return { name }
+  }
+
+  async abort(): Promise<void> {
+    if (this.#name === undefined) return
+    const path = `${this.#directory}/${this.#name}`
+    this.#name = undefined
+    await this.#close()
+    await this.#disk.remove(path).catch(ignoreNotFound)
+  }
+
+  async #writeGathered(): Promise<void> {
+    if (this.#gatheredBytes === 0) return
+    const bytes = concat(...this.#gathered)
+    this.#gathered = []
+    this.#gatheredBytes = 0
+    await this.#writer.append(bytes)
+  }
+
+  async #close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    await this.#writer.close()
+  }
+}
+
+/** Counts a message as stored and as sent with CRLF at every line's end. */
+class SizeCounter {
+  #bytes = 0
+  #missingCr = 0
+  #last: number | undefined
+
+  push(bytes: Uint8Array): void {
+    this.#missingCr += countBareLf(bytes, this.#last)
+    this.#bytes += bytes.length
+    this.#last = bytes.at(-1) ?? this.#last
+  }
+
+  get sentBytes(): number {
+    const endsLine = this.#last === undefined || this.#last === 0x0a
+    return this.#bytes + this.#missingCr + (endsLine ? 0 : 2)
+  }
+
+  /** In the manner of Maildir++, understood by Dovecot: S as stored, W with CRLF. */
+  get marks(): string {
+    const stored = `S=${this.#bytes}`
+    // W counts no line end that the message lacks: better no mark than a wrong one.
+    const endsLine = this.sentBytes === this.#bytes + this.#missingCr
+    return endsLine ? `${stored},W=${this.#bytes + this.#missingCr}` : stored
+  }
+}
+
+/** Callers that come while one flush runs share the next: the running one may have begun too early for them. */
+function shared(flush: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> = Promise.resolve()
+  let next: Promise<void> | undefined
+  return () => {
+    next ??= running
+      .catch(() => {})
+      .then(() => {
+        next = undefined
+        running = flush()
+        return running
+      })
+    return next
+  }
+}
+
+function uniquePart(name: string): string {
+  return /^[^,:]*/.exec(name)?.[0] ?? name
+}
+
+/** The size as sent, where the part of the name that readers keep tells it. */
+function sizeInName(path: string): number | undefined {
+  const digits = /,W=(\d{1,15})[^/:]*(?::[^/]*)?$/.exec(path)?.[1]
+  return digits === undefined ? undefined : Number(digits)
+}
+
+/** As the Maildir rules say, and the comma that we look for too. */
+function escapeHost(host: string): string {
+  return host.replace(/[/:,]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`)
+}
+
+function isNotFound(error: unknown): boolean {
+  return asFault(error).code === 'disk/not-found'
+}
+
+function ignoreNotFound(error: unknown): void {
+  if (!isNotFound(error)) throw error
+}
