@@ -108,6 +108,11 @@ const REFUSED: Readonly<Record<string, string>> = {
 
 const NO_SUCH_MESSAGE = 'no such message'
 
+/** What a host that has no session left says instead of a greeting. */
+export function tooManySessions(): Uint8Array {
+  return fromLatin1('-ERR [SYS/TEMP] too many sessions, try again later\r\n')
+}
+
 export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
   readonly #options: Pop3ServerOptions
   readonly #received = new ByteQueue()
