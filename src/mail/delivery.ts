@@ -29,7 +29,7 @@ export interface Delivery {
    * addRecipient. What is delivered is durable. Never rejects with a Fault.
    */
   commit(): Promise<readonly Outcome[]>
-  /** Leaves nothing behind. */
+  /** Leaves nothing behind; without effect once committed or aborted. Never rejects with a Fault. */
   abort(): Promise<void>
 }
 

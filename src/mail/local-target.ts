@@ -115,7 +115,7 @@ export class LocalDelivery implements Delivery {
   }
 
   async abort(): Promise<void> {
-    for (const copy of this.#copies) await copy.draft.abort()
+    for (const copy of this.#copies) await discard(copy)
   }
 }
 
@@ -126,8 +126,13 @@ async function writeTo(copy: Copy, bytes: Uint8Array): Promise<void> {
     await copy.draft.write(bytes)
   } catch (error) {
     copy.fault = asFault(error)
-    await copy.draft.abort()
+    await discard(copy)
   }
+}
+
+/** What cannot be removed now, the mailbox clears away when it has grown old. */
+async function discard(copy: Copy): Promise<void> {
+  await copy.draft.abort().catch(asFault)
 }
 
 async function prepareCopy(copy: Copy): Promise<Result<Placement>> {
@@ -135,6 +140,7 @@ async function prepareCopy(copy: Copy): Promise<Result<Placement>> {
   try {
     return { ok: true, value: await copy.draft.prepare() }
   } catch (error) {
+    await discard(copy)
     return { ok: false, fault: asFault(error) }
   }
 }

@@ -174,6 +174,7 @@ export class SpoolDraft {
   readonly #unwritten = new ByteQueue()
   #sizeBytes = 0
   #chunkCount = 0
+  #isOver = false
 
   constructor(store: Store, queueId: string, room: Room) {
     this.#store = store
@@ -206,11 +207,17 @@ export class SpoolDraft {
       recipients: head.recipients,
     }
     await this.#store.commit([...last, envelopeChange(envelope), ...alongside])
+    this.#isOver = true
     return envelope
   }
 
-  /** Leaves nothing behind but what cannot be removed now and the next `open` clears away. */
+  /**
+   * Leaves nothing behind but what cannot be removed now and the next `open` clears away. Without
+   * effect once the draft is committed or aborted.
+   */
   async abort(): Promise<void> {
+    if (this.#isOver) return
+    this.#isOver = true
     this.#room.leave(this.#sizeBytes)
     this.#unwritten.clear()
     const keys = Array.from({ length: this.#chunkCount }, (_, i) => chunkKey(this.#queueId, i))
