@@ -15,3 +15,18 @@ export const TAKEN_MAX = 1_000_000
 
 /** Expired records removed with each new one, so that the table shrinks as fast as it grew. */
 export const FORGET_BATCH = 16
+
+/** Recipients of one mail in a batch: the far gateway has limited them already. */
+export const BATCH_RECIPIENTS_MAX = 100_000
+
+/** Recipients of one mail in a session. RFC 5321 §4.5.3.1.8 wants at least 100. */
+export const RECIPIENTS_MAX = 1000
+
+/** Mails in the queue, whatever their size. */
+export const QUEUED_MESSAGES_MAX = 1_000_000
+
+/** Mails for one far gateway that may wait for its acknowledgement at once: one flight of a long link. */
+export const ATTEMPTS_PER_GATEWAY_MAX = 10_000
+
+/** Mails being written into mailboxes at once. */
+export const LOCAL_ATTEMPTS_MAX = 20

@@ -16,6 +16,9 @@ const SEGMENT_NAMES: Readonly<Record<Exclude<SegmentKind, 'data'>, string>> = {
   reset: 'RST',
 }
 
+/** A command that carries a password, up to it. RFC 1939 §7, RFC 4954 §4. */
+const SECRET = /^(PASS|AUTH [A-Z0-9-]+) .*/i
+
 /** Characters of a line that are worth showing. */
 const LINE_LENGTH_MAX = 100
 
@@ -35,7 +38,8 @@ export function describeBytes(bytes: Uint8Array): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters tell binary from text
   if (text === undefined || /[\x00-\x08\x0e-\x1f\x7f]/.test(text)) return `${bytes.length} bytes`
   const [first = '', ...more] = text.replace(/\r?\n$/, '').split(/\r?\n/)
-  const shown = first.length > LINE_LENGTH_MAX ? `${first.slice(0, LINE_LENGTH_MAX)}…` : first
+  const line = first.replace(SECRET, '$1 ****')
+  const shown = line.length > LINE_LENGTH_MAX ? `${line.slice(0, LINE_LENGTH_MAX)}…` : line
   return more.length === 0 ? shown : `${shown} … ${more.length} more`
 }
 

@@ -1,1 +1,5 @@
-export type LabFaultCode = 'lab/too-many-events' | 'lab/stuck' | 'lab/not-retrieved'
+export type LabFaultCode =
+  | 'lab/too-many-events'
+  | 'lab/stuck'
+  | 'lab/not-retrieved'
+  | 'lab/not-shown'

@@ -41,7 +41,7 @@ export class Lab {
     const random = seededRandom(scenario.seed)
     this.network = new LabNetwork({ world: this.world, random, captureLocal: true })
     for (const { between, oneWayDelayMs, loss, rateBytesPerSec } of scenario.links) {
-      this.network.addLink(between, { oneWayDelayMs, loss, rateBytesPerSec })
+      this.network.addLink(between, { oneWayDelayMs, lossShare: loss, rateBytesPerSec })
     }
     this.#hosts = new Map(
       scenario.hosts.map((host) => {

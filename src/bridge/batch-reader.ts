@@ -1,0 +1,102 @@
+/** Reads a batch-SMTP object by the machine that also serves port 25. RFC 2442. */
+
+import { monoMs } from '../base/time.ts'
+import type { Mailbox, MailFrom } from '../proto/smtp/envelope.ts'
+import type { Reply } from '../proto/smtp/reply.ts'
+import { type SmtpQuestion, SmtpServer, type Verdict } from '../proto/smtp/server.ts'
+import { BATCH_RECIPIENTS_MAX } from './limits.ts'
+
+export interface BatchMail {
+  /** As the far gateway called itself; empty where it did not. */
+  readonly helo: string
+  readonly from: MailFrom
+  /** In the order of RCPT. */
+  readonly recipients: readonly Mailbox[]
+  /** The message, in pieces. */
+  readonly body: readonly Uint8Array[]
+}
+
+export type BatchResult =
+  | { readonly ok: true; readonly mail: BatchMail }
+  /** What a client would have been told. */
+  | { readonly ok: false; readonly reply: Reply }
+
+/** A batch arrives complete: nothing in it waits for anything. */
+const NO_TIME = monoMs(0)
+
+/** The one mail in `batch`; whatever the machine refuses in it refuses all of it. */
+export function readBatch(batch: Uint8Array, host: string, messageBytesMax: number): BatchResult {
+  const machine = new SmtpServer({
+    hostname: host,
+    role: 'batch',
+    sizeBytesMax: messageBytesMax,
+    recipientsMax: BATCH_RECIPIENTS_MAX,
+    mechanisms: [],
+    requireAuthentication: false,
+  })
+  const reading = new Reading()
+  for (const event of [
+    { type: 'connected' as const },
+    { type: 'bytes' as const, bytes: batch },
+    { type: 'ended' as const },
+  ]) {
+    const effects = [...machine.handle(event, NO_TIME)]
+    for (let next = effects.shift(); next !== undefined; next = effects.shift()) {
+      const verdict = next.type === 'send' || next.type === 'close' ? undefined : reading.hear(next)
+      if (verdict === undefined) continue
+      effects.push(...machine.handle({ type: 'verdict', verdict }, NO_TIME))
+    }
+  }
+  return reading.result()
+}
+
+const YES: Verdict = { ok: true }
+
+class Reading {
+  readonly #recipients: Mailbox[] = []
+  readonly #body: Uint8Array[] = []
+  #mail: Extract<SmtpQuestion, { type: 'mail' }> | undefined
+  #complete = false
+  #refused: Reply | undefined
+
+  /** The answer to a question; undefined where none is expected. */
+  hear(question: SmtpQuestion): Verdict | undefined {
+    switch (question.type) {
+      case 'mail':
+        if (this.#mail !== undefined) this.#refused ??= NOT_ONE_MAIL
+        this.#mail = question
+        return YES
+      case 'recipient':
+        this.#recipients.push(question.recipient)
+        return YES
+      case 'data':
+        return YES
+      case 'body':
+        this.#body.push(question.bytes.slice())
+        return undefined
+      case 'end-of-data':
+        this.#complete = true
+        return YES
+      case 'authenticate':
+        return { ok: false, reply: NOT_ONE_MAIL }
+      case 'refused':
+        this.#refused ??= question.reply
+        return undefined
+      case 'reset':
+        return undefined
+    }
+  }
+
+  result(): BatchResult {
+    if (this.#refused !== undefined) return { ok: false, reply: this.#refused }
+    if (this.#mail === undefined || !this.#complete) return { ok: false, reply: NOT_ONE_MAIL }
+    const { helo, from } = this.#mail
+    return { ok: true, mail: { helo, from, recipients: this.#recipients, body: this.#body } }
+  }
+}
+
+const NOT_ONE_MAIL: Reply = {
+  code: 554,
+  enhanced: '5.6.0',
+  lines: ['Error: the batch is not exactly one complete mail'],
+}

@@ -1,0 +1,290 @@
+/**
+ * The `bp` transport: a queued mail leaves as a bundle and counts as delivered when the far gateway
+ * has acknowledged it, not before.
+ *
+ * Order of writes: the transaction's name, then the bundle, then the bundle's id beside the name.
+ * After a crash the same transaction goes on, so the far side recognises what it has taken already.
+ */
+
+import { concat, toHex } from '../base/bytes.ts'
+import { asFault, Fault } from '../base/fault.ts'
+import { addMs, type WallMs } from '../base/time.ts'
+import { runMachine } from '../drive/run.ts'
+import type { BundleNode } from '../dtn/node.ts'
+import type { Delivery, DeliveryTarget, MailStart, Outcome } from '../mail/delivery.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Entropy } from '../ports/entropy.ts'
+import type { EventSink } from '../ports/events.ts'
+import type { Store, StoreChange } from '../ports/store.ts'
+import { type EndpointId, formatEndpointId } from '../proto/bpv7/endpoint-id.ts'
+import { writeBatch } from '../proto/smtp/batch.ts'
+import type { Mailbox } from '../proto/smtp/envelope.ts'
+import { formatMailbox } from '../proto/smtp/path.ts'
+import { type Acknowledgement, encodeMailAdu, TRANSACTION_BYTES } from './adu.ts'
+import type { BridgeFaultCode } from './fault.ts'
+import { OPEN_TRANSACTIONS_MAX } from './limits.ts'
+import { type OpenTransaction, Outbox } from './outbox.ts'
+import { type TransactionEffect, type TransactionEvent, Transactions } from './transactions.ts'
+
+export interface BpTransportOptions {
+  /** The name in the batch's EHLO. */
+  readonly host: string
+  readonly mailService: bigint
+  /** Two one-way delays to a destination. */
+  readonly roundTripMs: (destination: EndpointId) => number
+  /** Lifetime of a mail that brings no end of its own. */
+  readonly lifetimeMs: number
+}
+
+export interface BpTransportPorts {
+  readonly node: BundleNode
+  readonly store: Store
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly events: EventSink
+}
+
+type End = Acknowledgement | 'expired'
+
+/** A transaction that waits for its end. */
+interface UnderWay {
+  readonly queueId: string
+  readonly destination: string
+  readonly transaction: string
+  /** Undefined until there is one, and once it is known to be gone. */
+  bundle: string | undefined
+  /** Makes the bundle, anew or for the first time; resolves with its id once that is on record. */
+  readonly send: () => Promise<string>
+  readonly settle: (end: End) => void
+}
+
+interface Job {
+  readonly mail: MailStart
+  readonly destination: EndpointId
+  readonly recipients: readonly Mailbox[]
+  readonly message: Uint8Array
+  readonly expiresAt: WallMs
+}
+
+export class BpTransport {
+  readonly #options: BpTransportOptions
+  readonly #ports: BpTransportPorts
+  readonly #outbox: Outbox
+  readonly #underWay = new Map<string, UnderWay>()
+  readonly #transactionOf = new Map<string, string>()
+  readonly #time: (event: TransactionEvent) => void
+
+  constructor(options: BpTransportOptions, ports: BpTransportPorts) {
+    this.#options = options
+    this.#ports = ports
+    this.#outbox = new Outbox(ports.store)
+    this.#time = runMachine<TransactionEvent, TransactionEffect>(
+      new Transactions(),
+      ports.clock,
+      (effect) => this.#onTime(effect),
+    )
+    ports.node.onForwarded = (bundle) => {
+      const transaction = this.#transactionOf.get(bundle)
+      if (transaction !== undefined) this.#time({ type: 'forwarded', transaction })
+    }
+  }
+
+  target(destination: EndpointId): DeliveryTarget {
+    return { start: (mail) => this.#start(mail, destination) }
+  }
+
+  /** The changes that forget a mail, for the commit that removes it from the queue. */
+  removal(queueId: string): readonly StoreChange[] {
+    return this.#outbox.removal(queueId)
+  }
+
+  /** The far gateway's answer; one that nobody waits for is late or repeated. */
+  acknowledged(source: EndpointId, acknowledgement: Acknowledgement): void {
+    const { transaction } = acknowledgement
+    const underWay = this.#underWay.get(transaction)
+    const by = formatEndpointId(source)
+    if (underWay === undefined || underWay.destination !== by) return
+    const { queueId } = underWay
+    this.#ports.events({ type: 'transaction-acknowledged', queueId, transaction, by })
+    underWay.settle(acknowledgement)
+  }
+
+  async #start(mail: MailStart, destination: EndpointId): Promise<Delivery> {
+    if (this.#underWay.size >= OPEN_TRANSACTIONS_MAX) {
+      throw new Fault<BridgeFaultCode>('bridge/too-many-open', 'too many mails under way', {
+        temporary: true,
+        detail: { limit: OPEN_TRANSACTIONS_MAX },
+      })
+    }
+    const recipients: Mailbox[] = []
+    const body: Uint8Array[] = []
+    const lifetimeEnd = addMs(this.#ports.clock.wall(), this.#options.lifetimeMs)
+    const expiresAt = mail.expiresAt ?? lifetimeEnd
+    return {
+      addRecipient: async (recipient) => void recipients.push(recipient),
+      write: async (bytes) => void body.push(bytes),
+      commit: () =>
+        this.#deliver({ mail, destination, recipients, message: concat(...body), expiresAt }),
+      abort: async () => {},
+    }
+  }
+
+  async #deliver(job: Job): Promise<readonly Outcome[]> {
+    const destination = formatEndpointId(job.destination)
+    const settled = new Map<string, Outcome>()
+    try {
+      const record = this.#outbox.read(job.mail.queueId, destination)
+      for (const taken of record?.taken ?? []) {
+        settled.set(taken, { type: 'delivered', detail: destination })
+      }
+      const missing = job.recipients.map(formatMailbox).filter((name) => !settled.has(name))
+      if (missing.length > 0) {
+        const open = record?.open ?? (await this.#name(job, [...settled.keys()], missing))
+        const end = await this.#transact(job, [...settled.keys()], open)
+        for (const [i, name] of open.recipients.entries()) {
+          settled.set(name, outcomeOf(end, i, destination))
+        }
+        await this.#outbox.write(job.mail.queueId, destination, {
+          taken: [...settled].filter(([, { type }]) => type === 'delivered').map(([name]) => name),
+          open: undefined,
+        })
+      }
+    } catch (error) {
+      const fault = asFault(error)
+      return job.recipients.map(() => ({ type: 'refused', fault }))
+    }
+    return job.recipients.map((recipient) => settled.get(formatMailbox(recipient)) ?? LATER)
+  }
+
+  /** Puts the name of a new transaction on record, before anything bears it. */
+  async #name(
+    job: Job,
+    taken: readonly string[],
+    recipients: readonly string[],
+  ): Promise<OpenTransaction> {
+    const transaction = toHex(this.#ports.entropy.bytes(TRANSACTION_BYTES))
+    const open = { transaction, recipients, bundle: undefined }
+    await this.#outbox.write(job.mail.queueId, formatEndpointId(job.destination), { taken, open })
+    return open
+  }
+
+  async #transact(job: Job, taken: readonly string[], open: OpenTransaction): Promise<End> {
+    const { node, clock } = this.#ports
+    const { queueId } = job.mail
+    const { transaction } = open
+    const destination = formatEndpointId(job.destination)
+    let settle = (_end: End): void => {}
+    const ended = new Promise<End>((resolve) => {
+      settle = resolve
+    })
+    const send = async (): Promise<string> => {
+      const bundle = await this.#send(job, open)
+      await this.#outbox.write(queueId, destination, { taken, open: { ...open, bundle } })
+      return bundle
+    }
+    const underWay = { queueId, destination, transaction, bundle: open.bundle, send, settle }
+    this.#underWay.set(transaction, underWay)
+    this.#time({
+      type: 'open',
+      transaction,
+      roundTripMs: this.#options.roundTripMs(job.destination),
+      expiresAt: addMs(clock.now(), job.expiresAt - clock.wall()),
+    })
+    try {
+      await this.#forward(underWay)
+      return await ended
+    } finally {
+      this.#time({ type: 'close', transaction })
+      this.#underWay.delete(transaction)
+      this.#forget(underWay)
+      if (underWay.bundle !== undefined) await node.release(underWay.bundle)
+    }
+  }
+
+  async #send(job: Job, open: OpenTransaction): Promise<string> {
+    const { node, clock } = this.#ports
+    const recipients = open.recipients.map(mailboxOf)
+    const batch = writeBatch(this.#options.host, job.mail.from, recipients, job.message)
+    return node.send({
+      sourceService: this.#options.mailService,
+      destination: job.destination,
+      payload: encodeMailAdu(open.transaction, batch),
+      lifetimeMs: Math.max(1, job.expiresAt - clock.wall()),
+      hold: true,
+    })
+  }
+
+  /** Has the bundle sent, again where there is one already. */
+  async #forward(underWay: UnderWay): Promise<void> {
+    const { node, events } = this.#ports
+    const { queueId, transaction, destination } = underWay
+    if (underWay.bundle !== undefined) {
+      this.#transactionOf.set(underWay.bundle, transaction)
+      if (node.resend(underWay.bundle)) return
+      this.#forget(underWay)
+    }
+    underWay.bundle = await underWay.send()
+    this.#transactionOf.set(underWay.bundle, transaction)
+    const { bundle } = underWay
+    events({ type: 'transaction-sent', queueId, transaction, to: destination, bundle })
+  }
+
+  #forget(underWay: UnderWay): void {
+    if (underWay.bundle !== undefined) this.#transactionOf.delete(underWay.bundle)
+  }
+
+  #onTime(effect: TransactionEffect): void {
+    const underWay = this.#underWay.get(effect.transaction)
+    if (underWay === undefined) return
+    if (effect.type === 'expire') {
+      underWay.settle('expired')
+      return
+    }
+    const { queueId, transaction, destination } = underWay
+    const { attempt } = effect
+    this.#ports.events({
+      type: 'transaction-resent',
+      queueId,
+      transaction,
+      to: destination,
+      attempt,
+    })
+    this.#forward(underWay).catch((error: unknown) => {
+      const reason = asFault(error).message
+      this.#ports.events({ type: 'trouble', where: `transaction ${transaction}`, reason })
+      // Counts as forwarded, so that the next attempt follows after a longer wait.
+      this.#time({ type: 'forwarded', transaction })
+    })
+  }
+}
+
+const LATER: Outcome = {
+  type: 'refused',
+  fault: new Fault<BridgeFaultCode>('bridge/too-many-open', 'an earlier transaction ends first', {
+    temporary: true,
+  }),
+}
+
+function outcomeOf(end: End, index: number, destination: string): Outcome {
+  if (end === 'expired') {
+    const text = `no answer from ${destination} in its lifetime`
+    const fault = new Fault<BridgeFaultCode>('bridge/lifetime-ended', text, { temporary: false })
+    return { type: 'refused', fault }
+  }
+  const refusal = end.refusals.find(
+    ({ recipient }) => recipient === undefined || recipient === index,
+  )
+  if (refusal === undefined) return { type: 'delivered', detail: destination }
+  const { code, text } = refusal
+  const fault = new Fault<BridgeFaultCode>(
+    'bridge/far-side-refused',
+    `${destination} said: ${code} ${text}`,
+    { temporary: code < 500, detail: { code } },
+  )
+  return { type: 'refused', fault }
+}
+
+function mailboxOf(name: string): Mailbox {
+  const at = name.lastIndexOf('@')
+  return { localPart: name.slice(0, at), domain: name.slice(at + 1) }
+}

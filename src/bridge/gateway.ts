@@ -1,0 +1,188 @@
+/**
+ * The mail service of a bundle node: takes mails that arrive in bundles into the queue and answers
+ * each with an acknowledgement.
+ *
+ * A mail and the memory of its transaction are one commit. Whatever happens to the acknowledgement,
+ * the next copy of the mail finds that memory and is only acknowledged.
+ */
+
+import { fromLatin1 } from '../base/bytes.ts'
+import { asFault } from '../base/fault.ts'
+import type { BundleNode, ReceivedAdu } from '../dtn/node.ts'
+import type { Accounts } from '../mail/accounts.ts'
+import type { MailQueue } from '../mail/queue.ts'
+import { newQueueId } from '../mail/queue-id.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Entropy } from '../ports/entropy.ts'
+import type { EventSink } from '../ports/events.ts'
+import type { Store, StoreChange } from '../ports/store.ts'
+import { formatEndpointId } from '../proto/bpv7/endpoint-id.ts'
+import { formatReceived } from '../proto/message/trace.ts'
+import { formatMailbox } from '../proto/smtp/path.ts'
+import { noSuchUser, type Reply } from '../proto/smtp/reply.ts'
+import { decodeAdu, encodeAcknowledgement, type Refusal } from './adu.ts'
+import { type BatchMail, readBatch } from './batch-reader.ts'
+import type { BpTransport } from './bp-transport.ts'
+import { Taken } from './taken.ts'
+
+export interface GatewayOptions {
+  readonly host: string
+  readonly mailService: bigint
+  readonly messageBytesMax: number
+}
+
+export interface GatewayPorts {
+  readonly node: BundleNode
+  readonly queue: MailQueue
+  readonly transport: BpTransport
+  readonly accounts: Accounts
+  readonly store: Store
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly events: EventSink
+}
+
+export class Gateway {
+  readonly #options: GatewayOptions
+  readonly #ports: GatewayPorts
+  readonly #taken: Taken
+  /** Transactions being taken at this moment; a second copy waits for the first. */
+  readonly #inProgress = new Map<string, Promise<readonly Refusal[]>>()
+
+  constructor(options: GatewayOptions, ports: GatewayPorts) {
+    this.#options = options
+    this.#ports = ports
+    this.#taken = new Taken(ports.store, ports.clock)
+  }
+
+  /** Takes the node's mail service over; call before the node starts. */
+  register(): void {
+    this.#ports.node.register(this.#options.mailService, (adu) => this.#receive(adu))
+  }
+
+  /** Rejects with a Fault: temporary where the bundle has to wait, permanent where it is useless. */
+  async #receive(received: ReceivedAdu): Promise<void> {
+    const decoded = decodeAdu(received.payload)
+    if (!decoded.ok) throw decoded.fault
+    const adu = decoded.value
+    if (adu.type === 'acknowledgement') {
+      this.#ports.transport.acknowledged(received.source, adu)
+      return
+    }
+    const refusals = await this.#takeOnce(received, adu.transaction, adu.batch)
+    await this.#acknowledge(received, adu.transaction, refusals)
+  }
+
+  async #takeOnce(
+    received: ReceivedAdu,
+    transaction: string,
+    batch: Uint8Array,
+  ): Promise<readonly Refusal[]> {
+    const from = formatEndpointId(received.source)
+    const key = `${from}/${transaction}`
+    const known = this.#inProgress.get(key) ?? this.#taken.find(from, transaction)
+    if (known !== undefined) {
+      this.#ports.events({ type: 'transaction-duplicate', transaction, from })
+      return known
+    }
+    const taking = this.#take(received, transaction, batch)
+    this.#inProgress.set(key, taking)
+    try {
+      return await taking
+    } finally {
+      this.#inProgress.delete(key)
+    }
+  }
+
+  async #take(
+    received: ReceivedAdu,
+    transaction: string,
+    batch: Uint8Array,
+  ): Promise<readonly Refusal[]> {
+    const { host, messageBytesMax } = this.#options
+    const from = formatEndpointId(received.source)
+    const read = readBatch(batch, host, messageBytesMax)
+    const refusals = read.ok ? this.#judge(read.mail) : [refusalOf(read.reply, undefined)]
+    const changes = this.#taken.remember(from, transaction, refusals, received.expiresAt)
+    if (read.ok && refusals.length < read.mail.recipients.length) {
+      await this.#accept(read.mail, refusals, { from, transaction }, changes)
+    } else {
+      await this.#ports.store.commit(changes)
+    }
+    this.#taken.committed(changes)
+    return refusals
+  }
+
+  /** No mail is taken that would have to travel on: a gateway is no open relay. */
+  #judge(mail: BatchMail): Refusal[] {
+    return mail.recipients.flatMap((recipient, i) =>
+      this.#ports.accounts.find(recipient) === undefined
+        ? [refusalOf(noSuchUser(formatMailbox(recipient)), i)]
+        : [],
+    )
+  }
+
+  async #accept(
+    mail: BatchMail,
+    refusals: readonly Refusal[],
+    sender: { readonly from: string; readonly transaction: string },
+    alongside: readonly StoreChange[],
+  ): Promise<void> {
+    const { queue, clock, entropy, events } = this.#ports
+    const queueId = newQueueId(clock, entropy)
+    const refused = new Set(refusals.map(({ recipient }) => recipient))
+    const recipients = mail.recipients.filter((_, i) => !refused.has(i))
+    const delivery = await queue.start({ queueId, from: mail.from }, () => alongside)
+    try {
+      for (const recipient of recipients) await delivery.addRecipient(recipient)
+      const trace = formatReceived({
+        helo: mail.helo === '' ? undefined : mail.helo,
+        peer: undefined,
+        by: this.#options.host,
+        protocol: 'BSMTP',
+        id: queueId,
+        recipient: recipients.length === 1 ? recipients.map(formatMailbox)[0] : undefined,
+        date: clock.wall(),
+      })
+      await delivery.write(fromLatin1(trace))
+      for (const piece of mail.body) await delivery.write(piece)
+      const [outcome] = await delivery.commit()
+      if (outcome?.type === 'refused') throw outcome.fault
+    } catch (error) {
+      await delivery.abort()
+      throw asFault(error)
+    }
+    events({
+      type: 'transaction-taken',
+      transaction: sender.transaction,
+      from: sender.from,
+      queueId,
+    })
+  }
+
+  async #acknowledge(
+    received: ReceivedAdu,
+    transaction: string,
+    refusals: readonly Refusal[],
+  ): Promise<void> {
+    const { node, clock, events } = this.#ports
+    try {
+      await node.send({
+        sourceService: this.#options.mailService,
+        destination: received.source,
+        payload: encodeAcknowledgement({ transaction, refusals }),
+        lifetimeMs: Math.max(1, received.expiresAt - clock.wall()),
+        hold: false,
+      })
+    } catch (error) {
+      // The sender asks again, and is answered then.
+      const reason = asFault(error).message
+      events({ type: 'trouble', where: `acknowledgement of ${transaction}`, reason })
+    }
+  }
+}
+
+function refusalOf(reply: Reply, recipient: number | undefined): Refusal {
+  const enhanced = reply.enhanced === undefined ? '' : `${reply.enhanced} `
+  return { recipient, code: reply.code, text: `${enhanced}${reply.lines.join(' ')}` }
+}

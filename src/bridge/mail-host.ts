@@ -1,0 +1,213 @@
+/** One host of the system: its mail services, its bundle node, and the gateway between them. */
+
+import { assert } from '../base/assert.ts'
+import { BundleNode } from '../dtn/node.ts'
+import { udpConvergenceLayer } from '../dtn/udp.ts'
+import { Accounts } from '../mail/accounts.ts'
+import { LocalTarget } from '../mail/local-target.ts'
+import { Maildir } from '../mail/maildir.ts'
+import { Pop3Service } from '../mail/pop3-service.ts'
+import { MailQueue } from '../mail/queue.ts'
+import { parseNextHop, Routes } from '../mail/route.ts'
+import { SmtpService } from '../mail/smtp-service.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Disk } from '../ports/disk.ts'
+import type { Entropy } from '../ports/entropy.ts'
+import type { EventSink } from '../ports/events.ts'
+import type { Network } from '../ports/network.ts'
+import type { Store } from '../ports/store.ts'
+import { type EndpointId, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
+import { BpTransport } from './bp-transport.ts'
+import { Gateway } from './gateway.ts'
+import {
+  ATTEMPTS_PER_GATEWAY_MAX,
+  LOCAL_ATTEMPTS_MAX,
+  QUEUED_MESSAGES_MAX,
+  RECIPIENTS_MAX,
+} from './limits.ts'
+import type { MailHostOptions } from './mail-host-options.ts'
+
+export interface MailHostPorts {
+  /** The directory in which every user has one, with a `Maildir` in it. */
+  readonly homes: string
+  readonly clock: Clock
+  readonly network: Network
+  readonly disk: Disk
+  readonly store: Store
+  readonly entropy: Entropy
+  readonly events: EventSink
+}
+
+interface Service {
+  start(): Promise<unknown>
+  stop(): Promise<void>
+}
+
+/** The waits between two attempts, from the first to the longest. RFC 5321 §4.5.4.1. */
+const FIRST_RETRY_MS = 60_000
+const RETRY_MAX_MS = 3_600_000
+
+export class MailHost {
+  readonly #options: MailHostOptions
+  readonly #ports: MailHostPorts
+  readonly #queue: MailQueue
+  readonly #node: BundleNode
+  /** In the order in which they start. */
+  readonly #services: readonly Service[]
+
+  /** Throws a Fault where a plan or a route leads nowhere. */
+  constructor(options: MailHostOptions, ports: MailHostPorts) {
+    this.#options = options
+    this.#ports = ports
+    const routes = new Routes(options.domains, options.transport.map(ruleOf))
+    const accounts = new Accounts(options.users, routes.localDomains)
+    const maildirs = new Map(
+      options.users.map(({ name }) => [
+        name,
+        new Maildir(`${ports.homes}/${name}/Maildir`, options.host, ports),
+      ]),
+    )
+    const maildirOf = ({ name }: { readonly name: string }): Maildir => {
+      const maildir = maildirs.get(name)
+      assert(maildir !== undefined, `${name} has a Maildir`)
+      return maildir
+    }
+    const local = new LocalTarget(accounts, maildirOf)
+    this.#node = new BundleNode(
+      { node: options.node, plans: options.plans },
+      { ...ports, layers: this.#layers() },
+    )
+    const transport = this.#transport()
+    this.#queue = this.#newQueue(routes, local, transport)
+    const gateway = new Gateway(
+      {
+        host: options.host,
+        mailService: options.mailService,
+        messageBytesMax: options.limits.messageBytesMax,
+      },
+      { ...ports, node: this.#node, queue: this.#queue, transport, accounts },
+    )
+    gateway.register()
+    const context = {
+      hostname: options.host,
+      ...ports,
+      accounts,
+      routes,
+      local,
+      queue: this.#queue,
+    }
+    this.#services = [
+      ...this.#smtpServices(context),
+      ...(options.pop3 === undefined
+        ? []
+        : [
+            new Pop3Service(options.pop3, {
+              ...ports,
+              hostname: options.host,
+              accounts,
+              maildirOf,
+            }),
+          ]),
+    ]
+  }
+
+  /**
+   * Takes up what an earlier run left, then opens its ports. Rejects with a Fault; `stop` clears up
+   * what had been started.
+   */
+  async start(): Promise<void> {
+    await this.#queue.open()
+    await this.#node.start()
+    for (const service of this.#services) await service.start()
+  }
+
+  /** Ends what is being answered, begins nothing more. What waits goes on at the next start. */
+  async stop(): Promise<void> {
+    for (const service of this.#services) await service.stop()
+    await this.#queue.stop()
+    await this.#node.stop()
+    this.#ports.events({ type: 'stopped' })
+  }
+
+  #layers(): readonly ReturnType<typeof udpConvergenceLayer>[] {
+    const { udp } = this.#options
+    return udp === undefined
+      ? []
+      : [udpConvergenceLayer(udp, this.#ports.network, this.#ports.clock)]
+  }
+
+  #transport(): BpTransport {
+    const { host, mailService, plans, retry } = this.#options
+    const oneWayDelayMs = new Map(plans.map((plan) => [plan.node, plan.oneWayDelayMs]))
+    return new BpTransport(
+      {
+        host,
+        mailService,
+        roundTripMs: (destination) =>
+          destination.scheme === 'ipn' ? 2 * (oneWayDelayMs.get(destination.node) ?? 0) : 0,
+        lifetimeMs: retry.giveUpAfterMs,
+      },
+      { ...this.#ports, node: this.#node },
+    )
+  }
+
+  #newQueue(routes: Routes, local: LocalTarget, transport: BpTransport): MailQueue {
+    const { host, limits, retry } = this.#options
+    const schedule = {
+      firstRetryMs: FIRST_RETRY_MS,
+      retryMaxMs: RETRY_MAX_MS,
+      giveUpAfterMs: retry.giveUpAfterMs,
+    }
+    return new MailQueue(
+      {
+        hostname: host,
+        // Bundles share the store: half of it is theirs.
+        spool: { bytesMax: limits.storeBytesMax / 2, messagesMax: QUEUED_MESSAGES_MAX },
+        schedules: {
+          local: { ...schedule, attemptsMax: LOCAL_ATTEMPTS_MAX },
+          bp: { ...schedule, attemptsMax: ATTEMPTS_PER_GATEWAY_MAX },
+        },
+      },
+      this.#ports,
+      {
+        routes,
+        local,
+        remote: (nextHop) => transport.target(endpointOf(nextHop)),
+        forget: (queueId) => transport.removal(queueId),
+      },
+    )
+  }
+
+  #smtpServices(context: Omit<ConstructorParameters<typeof SmtpService>[1], 'service'>): Service[] {
+    const { smtp, submission, limits } = this.#options
+    const common = { sizeBytesMax: limits.messageBytesMax, recipientsMax: RECIPIENTS_MAX }
+    return [
+      ...(smtp === undefined
+        ? []
+        : [
+            new SmtpService(
+              { ...common, ...smtp, plaintextAuth: 'refuse' },
+              { ...context, service: 'smtp' },
+            ),
+          ]),
+      ...(submission === undefined
+        ? []
+        : [new SmtpService({ ...common, ...submission }, { ...context, service: 'submission' })]),
+    ]
+  }
+}
+
+function ruleOf({ domain, route }: MailHostOptions['transport'][number]): {
+  readonly domain: string
+  readonly nextHop: NonNullable<ReturnType<typeof parseNextHop>>
+} {
+  const nextHop = parseNextHop(route)
+  assert(nextHop !== undefined, `route ${route} was checked`)
+  return { domain, nextHop }
+}
+
+function endpointOf(nextHop: string): EndpointId {
+  const endpoint = parseEndpointId(nextHop)
+  assert(endpoint !== undefined, `next hop ${nextHop} was checked`)
+  return endpoint
+}

@@ -1,0 +1,65 @@
+import { setImmediate } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { asFault } from '../base/fault.ts'
+import { parseScenario, type Scenario } from '../config/scenario.ts'
+import { runDemo } from '../lab/demo.ts'
+import { EXIT, Failure } from './failure.ts'
+import { readBytes, readText } from './files.ts'
+
+export interface DemoArguments {
+  readonly message: string | undefined
+  readonly scenario: string | undefined
+  readonly delayMs: number | undefined
+  readonly loss: number | undefined
+  readonly seed: number | undefined
+}
+
+const PROJECT = new URL('../../', import.meta.url)
+
+/** Runs the main job in virtual time and prints it; a Failure where a mail does not arrive. */
+export async function demo(args: DemoArguments): Promise<void> {
+  const scenario = changed(readScenario(args.scenario), args)
+  const message = args.message ?? fileURLToPath(new URL('examples/hello.eml', PROJECT))
+  try {
+    await runDemo({
+      scenario,
+      message: withNetworkLineEnds(readBytes(message)),
+      settle: () => setImmediate(),
+      print: (line) => process.stdout.write(`${line}\n`),
+    })
+  } catch (error) {
+    throw new Failure(EXIT.failed, `lightlag demo: ${asFault(error).message}`)
+  }
+}
+
+function readScenario(file: string | undefined): Scenario {
+  const path = file ?? fileURLToPath(new URL('scenarios/earth-moon.yaml', PROJECT))
+  const parsed = parseScenario(readText(path), path)
+  if (!parsed.ok) throw new Failure(EXIT.usage, parsed.fault.message)
+  return parsed.value
+}
+
+/** The scenario with what the command line says of its links. */
+function changed(scenario: Scenario, { delayMs, loss, seed }: DemoArguments): Scenario {
+  const delay = delayMs === undefined ? {} : { oneWayDelayMs: delayMs }
+  return {
+    ...scenario,
+    ...(seed !== undefined && { seed }),
+    links: scenario.links.map((link) => ({
+      ...link,
+      ...delay,
+      ...(loss !== undefined && { loss }),
+    })),
+    hosts: scenario.hosts.map((host) => ({
+      ...host,
+      plans: host.plans.map((plan) => ({ ...plan, ...delay })),
+    })),
+  }
+}
+
+/** A file on this machine ends its lines with LF, a message on its way with CRLF. */
+function withNetworkLineEnds(bytes: Uint8Array): Uint8Array {
+  const text = Buffer.from(bytes).toString('latin1')
+  const lines = text.replace(/\r?\n/g, '\r\n')
+  return Buffer.from(lines.endsWith('\r\n') ? lines : `${lines}\r\n`, 'latin1')
+}

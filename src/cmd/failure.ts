@@ -1,0 +1,37 @@
+/** Exit statuses, as in the `--help` of every command. */
+export const EXIT = {
+  ok: 0,
+  /** It was understood, and did not work. */
+  failed: 1,
+  /** It was not understood: an option, a value, a file. */
+  usage: 2,
+} as const
+
+export type ExitStatus = (typeof EXIT)[keyof typeof EXIT]
+
+/** Ends a command: its message goes to standard error as it is, then the program exits with `status`. */
+export class Failure extends Error {
+  override readonly name: string = 'Failure'
+  readonly status: ExitStatus
+
+  constructor(status: ExitStatus, message: string) {
+    super(message)
+    this.status = status
+  }
+}
+
+/** What the operating system said, in words a person expects. */
+export function reasonOf(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code
+  switch (code) {
+    case 'ENOENT':
+      return 'no such file or directory'
+    case 'EACCES':
+    case 'EPERM':
+      return 'permission denied'
+    case 'EISDIR':
+      return 'is a directory'
+    default:
+      return error instanceof Error ? error.message : String(error)
+  }
+}

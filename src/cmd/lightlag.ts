@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { parseDuration, parseShare } from '../base/quantity.ts'
+import { type DemoArguments, demo } from './demo.ts'
+import { EXIT, Failure } from './failure.ts'
+import { serve } from './serve.ts'
+
+const EXIT_STATUSES = `
+Exit status: 0 done, 1 it failed, 2 an option, a value or a file was not understood.`
+
+const program = new Command('lightlag')
+  .description('Email that keeps working when the round trip takes minutes.')
+  .version(version())
+  .exitOverride()
+  .showHelpAfterError('(try --help)')
+
+program
+  .command('demo')
+  .description('carry a mail across a slow link and its answer back, in virtual time')
+  .option('--message <file>', 'mail to carry instead of the built-in one; - for standard input')
+  .option('--delay <duration>', 'one-way delay of the link: 500ms, 20min, 0', duration)
+  .option('--loss <share>', 'share of packets that the link loses: 20%', share)
+  .option('--seed <number>', 'what decides everything random: 0 to 4294967295', seed)
+  .option('--scenario <file>', 'the world to run it in (default: scenarios/earth-moon.yaml)')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  lightlag demo
+  lightlag demo --delay 20min --loss 20%
+  lightlag demo --message letter.eml
+${EXIT_STATUSES}`,
+  )
+  .action((options: Record<string, never>) => demo(options as unknown as DemoArguments))
+
+program
+  .command('serve')
+  .description('run one host on real sockets and files until SIGINT or SIGTERM')
+  .requiredOption('--config <file>', "the host's file, as etc/mail-1.yaml")
+  .addHelpText(
+    'after',
+    `
+Examples:
+  lightlag serve --config etc/mail-1.yaml
+${EXIT_STATUSES}`,
+  )
+  .action(({ config }: { readonly config: string }) => serve(config))
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.exitCode = told(error)
+}
+
+/** What the user hears of an error, and the exit status for it. A mistake of ours goes on. */
+function told(error: unknown): number {
+  if (error instanceof Failure) {
+    process.stderr.write(`${error.message}\n`)
+    return error.status
+  }
+  // Commander has written its message already; help and version come this way too.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  throw error
+}
+
+function duration(text: string): number {
+  const ms = parseDuration(text)
+  if (ms === undefined) throw new InvalidArgumentError('A duration is 500ms, 1.5s, 20min, 2h or 0.')
+  return ms
+}
+
+function share(text: string): number {
+  const value = parseShare(text)
+  if (value === undefined) throw new InvalidArgumentError('A share is between 0% and 100%.')
+  return value
+}
+
+function seed(text: string): number {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || value > 0xffff_ffff) {
+    throw new InvalidArgumentError('A seed is a whole number from 0 to 4294967295.')
+  }
+  return value
+}
+
+function version(): string {
+  const file = new URL('../../package.json', import.meta.url)
+  return (JSON.parse(readFileSync(file, 'utf8')) as { readonly version: string }).version
+}

@@ -1,0 +1,55 @@
+import { dirname, resolve } from 'node:path'
+import { asFault } from '../base/fault.ts'
+import { MailHost } from '../bridge/mail-host.ts'
+import { type NodeConfig, parseNodeConfig } from '../config/node-config.ts'
+import { hostClock } from '../host/clock.ts'
+import { hostDisk } from '../host/disk.ts'
+import { hostEntropy } from '../host/entropy.ts'
+import { hostNetwork } from '../host/network.ts'
+import { openLmdbStore } from '../host/store.ts'
+import { EXIT, Failure } from './failure.ts'
+import { readText } from './files.ts'
+
+/** Runs one host on real sockets and files until SIGINT or SIGTERM. */
+export async function serve(configFile: string): Promise<void> {
+  const config = readConfig(configFile)
+  const directory = resolve(dirname(configFile), config.directory)
+  const stopped = signalled()
+  const events = logSink()
+  try {
+    const store = await openLmdbStore(`${directory}/store`, {
+      capacityBytes: config.limits.storeBytesMax,
+    })
+    const host = new MailHost(config, {
+      homes: `${directory}/home`,
+      clock: hostClock,
+      network: hostNetwork,
+      disk: hostDisk,
+      store,
+      entropy: hostEntropy,
+      events,
+    })
+    try {
+      await host.start()
+      await stopped
+    } finally {
+      await host.stop()
+      await store.close()
+    }
+  } catch (error) {
+    throw new Failure(EXIT.failed, `lightlag serve: ${asFault(error).message}`)
+  }
+}
+
+function readConfig(file: string): NodeConfig {
+  const parsed = parseNodeConfig(readText(file), file)
+  if (!parsed.ok) throw new Failure(EXIT.usage, parsed.fault.message)
+  return parsed.value
+}
+
+/** Resolves at the first request to stop; a second one finds the default handler and ends at once. */
+function signalled(): Promise<void> {
+  return new Promise((done) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => done())
+  })
+}

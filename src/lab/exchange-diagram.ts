@@ -1,0 +1,42 @@
+/** The whole of an exchange as a sequence diagram, in which a user on a host stands beside the host. */
+
+import { decodeAdu } from '../bridge/adu.ts'
+import { decodeBundle } from '../proto/bpv7/codec.ts'
+import type { CapturedPacket } from './capture.ts'
+import { type DiagramStep, packetSteps, sequenceDiagram } from './diagram.ts'
+
+/** `hosts` in the order in which they shall stand. */
+export function exchangeDiagram(
+  packets: readonly CapturedPacket[],
+  hosts: readonly string[],
+): string {
+  const shown = packets.filter(({ protocol, segment }) => protocol === 'udp' || segment === 'data')
+  const steps = packetSteps(shown).map((step, i) => withParts(step, shown[i] as CapturedPacket))
+  const [first, ...others] = hosts
+  const order =
+    first === undefined
+      ? []
+      : [userOn(first), first, ...others.flatMap((host) => [host, userOn(host)])]
+  return sequenceDiagram(steps, order)
+}
+
+function withParts(step: DiagramStep, packet: CapturedPacket): DiagramStep {
+  if (step.type === 'note') return step
+  if (packet.protocol === 'udp') return { ...step, text: `${step.text}${cargo(packet.payload)}` }
+  if (packet.from !== packet.to) return step
+  // Both ends are on one host: the one that dialled is the user's program, with the higher port.
+  return packet.source.port > packet.target.port
+    ? { ...step, from: userOn(packet.from) }
+    : { ...step, to: userOn(packet.to) }
+}
+
+function userOn(host: string): string {
+  return `user on ${host}`
+}
+
+/** What a bundle carries, where it is one of the gateways'. */
+function cargo(payload: Uint8Array): string {
+  const bundle = decodeBundle(payload)
+  const adu = bundle.ok ? decodeAdu(bundle.value.payload.data) : undefined
+  return adu?.ok ? `, ${adu.value.type} ${adu.value.transaction}` : ''
+}
