@@ -1,0 +1,410 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { type MonoMs, monoMs, wallMs } from '../base/time.ts'
+import { NULL_ENDPOINT, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
+import { type AgentEffect, type AgentEvent, BundleAgent } from './agent.ts'
+import type { BundleRecord, FragmentExtent } from './bundle-store.ts'
+import { DEFAULT_LIMITS, REASSEMBLY_IDLE_MS, RETRY_FIRST_MS, TRANSMISSIONS_MAX } from './limits.ts'
+import type { StaticPlan } from './static-plan.ts'
+
+const t0 = monoMs(0)
+const plan: StaticPlan = { node: 3n, protocol: 'udp', duct: '172.22.0.3:3113' }
+const limits = {
+  ...DEFAULT_LIMITS,
+  strandedCountMax: 2,
+  aduBytesMax: 100,
+  reassemblyBytesMax: 100,
+}
+
+function agent(): BundleAgent {
+  return new BundleAgent({ node: 2n, plans: [plan], limits })
+}
+
+function record(key: string, destination: string, more: Partial<BundleRecord> = {}): BundleRecord {
+  return {
+    key,
+    id: `id-${key}`,
+    destination: parseEndpointId(destination) ?? NULL_ENDPOINT,
+    administrative: false,
+    own: false,
+    hold: false,
+    sizeBytes: 10,
+    arrivedAt: wallMs(1000),
+    expiresAt: wallMs(11_000),
+    ...more,
+  }
+}
+
+function piece(key: string, offset: number, length: number, more: Partial<BundleRecord> = {}) {
+  const fragment: FragmentExtent = { aduId: 'ipn:9.1/1-0', offset, length, aduBytes: 30 }
+  return record(key, 'ipn:2.7', { fragment, ...more })
+}
+
+function offer(a: BundleAgent, r: BundleRecord, now: MonoMs = t0): readonly AgentEffect[] {
+  const wall = wallMs(1000 + now)
+  return a.handle({ type: 'offered', record: r, bytes: new Uint8Array(1), wall }, now)
+}
+
+/** Offers a bundle, which the agent must want, and tells that it is on the disk. */
+function keep(a: BundleAgent, r: BundleRecord, now: MonoMs = t0): readonly AgentEffect[] {
+  expect(offer(a, r, now)).toMatchObject([{ type: 'store', record: r }])
+  return a.handle({ type: 'stored', key: r.key }, now)
+}
+
+test('a bundle is neither forwarded nor delivered before it is stored', () => {
+  const a = agent()
+  expect(offer(a, record('k', 'ipn:3.1')).map(({ type }) => type)).toEqual(['store'])
+  expect(a.handle({ type: 'stored', key: 'k' }, monoMs(5))).toEqual([
+    { type: 'transmit', key: 'k', id: 'id-k', plan, residenceMs: 5 },
+  ])
+})
+
+test('once forwarded it leaves the store, unless it is held (RFC 9171 §5.4 step 5, §5.11)', () => {
+  const a = agent()
+  keep(a, record('gone', 'ipn:3.1'))
+  keep(a, record('held', 'ipn:3.1', { hold: true, own: true }))
+  expect(a.handle({ type: 'transmitted', key: 'gone' }, t0)).toEqual([
+    { type: 'remove', keys: ['gone'] },
+  ])
+  expect(a.handle({ type: 'transmitted', key: 'held' }, t0)).toEqual([
+    { type: 'forwarded', id: 'id-held' },
+  ])
+  expect(a.census).toEqual({ storing: 0, waiting: 0, held: 1 })
+})
+
+test('a held bundle is forwarded again when asked for, until it is released', () => {
+  const a = agent()
+  keep(a, record('k', 'ipn:3.1', { hold: true }))
+  expect(a.handle({ type: 'resend', id: 'id-k' }, t0)).toEqual([])
+  a.handle({ type: 'transmitted', key: 'k' }, t0)
+  expect(a.handle({ type: 'resend', id: 'id-k' }, t0)).toMatchObject([{ type: 'transmit' }])
+  expect(a.holds('id-k')).toBe(true)
+  expect(a.handle({ type: 'release', id: 'id-k' }, t0)).toEqual([{ type: 'remove', keys: ['k'] }])
+  expect(a.holds('id-k')).toBe(false)
+  expect(a.handle({ type: 'transmitted', key: 'k' }, t0)).toEqual([])
+})
+
+test('at the end of its lifetime it is deleted, whatever it waits for (RFC 9171 §5.5)', () => {
+  const a = agent()
+  keep(a, record('held', 'ipn:3.1', { hold: true }))
+  a.handle({ type: 'transmitted', key: 'held' }, t0)
+  keep(a, record('waiting', 'ipn:2.7'))
+  expect(a.deadline).toBe(10_000)
+  expect(a.handle({ type: 'tick' }, monoMs(9_999))).toEqual([])
+  expect(a.handle({ type: 'tick' }, monoMs(10_000))).toEqual([
+    { type: 'remove', keys: ['held'] },
+    { type: 'deleted', id: 'id-held', reason: 'lifetime expired' },
+    { type: 'remove', keys: ['waiting'] },
+    { type: 'deleted', id: 'id-waiting', reason: 'lifetime expired' },
+  ])
+  expect(a.deadline).toBeUndefined()
+})
+
+test('what expires while it is written is deleted once it is stored', () => {
+  const a = agent()
+  offer(a, record('k', 'ipn:3.1'))
+  a.handle({ type: 'tick' }, monoMs(20_000))
+  expect(a.handle({ type: 'stored', key: 'k' }, monoMs(20_000))).toEqual([
+    { type: 'remove', keys: ['k'] },
+    { type: 'deleted', id: 'id-k', reason: 'lifetime expired' },
+  ])
+})
+
+test('expired, for nobody, or here already: refused', () => {
+  const a = agent()
+  keep(a, record('k', 'ipn:2.7'))
+  const refusal = (r: BundleRecord): unknown =>
+    offer(a, r).map((effect) => effect.type === 'refuse' && effect.fault.code)
+  expect(refusal(record('e', 'ipn:3.1', { expiresAt: wallMs(1000) }))).toEqual(['dtn/expired'])
+  expect(refusal(record('n', 'dtn:none'))).toEqual(['dtn/no-destination'])
+  expect(refusal(record('z', 'ipn:0.5'))).toEqual(['dtn/no-destination'])
+  expect(refusal(record('d', 'ipn:2.7', { id: 'id-k' }))).toEqual(['dtn/duplicate'])
+})
+
+test('a bundle that was delivered may come again, and is delivered again', () => {
+  const a = agent()
+  a.handle({ type: 'registered', service: 7n }, t0)
+  for (const key of ['first', 'second']) {
+    expect(keep(a, record(key, 'ipn:2.7', { id: 'same' }))).toMatchObject([{ type: 'deliver' }])
+    a.handle({ type: 'delivered', key }, t0)
+  }
+})
+
+test('bundles for an endpoint that nobody has registered wait for it (RFC 9171 §5.7)', () => {
+  const a = agent()
+  expect(keep(a, record('k', 'ipn:2.7'))).toEqual([])
+  expect(a.handle({ type: 'registered', service: 7n }, t0)).toMatchObject([
+    { type: 'deliver', key: 'k', keys: ['k'], service: 7n, expiresAt: 11_000 },
+  ])
+})
+
+test('bundles of others with nowhere to go are bounded, and those with a way go on', () => {
+  const a = agent()
+  keep(a, record('1', 'ipn:2.7'))
+  keep(a, record('2', 'ipn:99.7'))
+  const refused = [{ type: 'refuse', fault: { code: 'dtn/too-many-waiting', temporary: true } }]
+  expect(offer(a, record('3', 'dtn://x/y'))).toMatchObject(refused)
+  keep(a, record('4', 'ipn:99.7', { own: true }))
+  keep(a, record('5', 'ipn:3.1'))
+  a.handle({ type: 'registered', service: 7n }, t0)
+  keep(a, record('6', 'ipn:99.7'))
+  expect(offer(a, record('7', 'ipn:99.7'))).toMatchObject(refused)
+})
+
+test('administrative records are taken and ignored while we know none (RFC 9171 §6.1)', () => {
+  const a = agent()
+  a.handle({ type: 'registered', service: 7n }, t0)
+  for (const r of [record('0', 'ipn:2.0'), record('a', 'ipn:2.7', { administrative: true })]) {
+    expect(keep(a, r)).toMatchObject([{ type: 'remove', keys: [r.key] }, { type: 'deleted' }])
+  }
+})
+
+test('a neighbour that fails for now is tried again after a pause, one bundle ahead', () => {
+  const a = agent()
+  for (const key of ['1', '2']) keep(a, record(key, 'ipn:3.1'))
+  const failure = { temporary: true } as const
+  for (const key of ['1', '2']) a.handle({ type: 'not-transmitted', key, failure }, t0)
+  expect(a.deadline).toBe(RETRY_FIRST_MS)
+  const again = a.handle({ type: 'tick' }, monoMs(RETRY_FIRST_MS))
+  expect(again).toMatchObject([{ type: 'transmit', key: '1' }])
+  expect(a.handle({ type: 'transmitted', key: '1' }, monoMs(RETRY_FIRST_MS))).toMatchObject([
+    { type: 'remove' },
+    { type: 'transmit', key: '2' },
+  ])
+})
+
+test('what fails for good is deleted with the reason (RFC 9171 §5.4.2)', () => {
+  const a = agent()
+  keep(a, record('k', 'ipn:3.1', { hold: true }))
+  const failure = { temporary: false, reason: 'hop limit exceeded' } as const
+  expect(a.handle({ type: 'not-transmitted', key: 'k', failure }, t0)).toEqual([
+    { type: 'remove', keys: ['k'] },
+    { type: 'deleted', id: 'id-k', reason: 'hop limit exceeded' },
+  ])
+})
+
+test('a bounded number of bundles is with a neighbour at once', () => {
+  const a = agent()
+  for (let i = 0; i < TRANSMISSIONS_MAX; i++)
+    expect(keep(a, record(`${i}`, 'ipn:3.1'))).toHaveLength(1)
+  expect(keep(a, record('more', 'ipn:3.1'))).toEqual([])
+  expect(a.handle({ type: 'transmitted', key: '0' }, t0)).toMatchObject([
+    { type: 'remove' },
+    { type: 'transmit', key: 'more' },
+  ])
+})
+
+test('fragments are delivered together when the last is stored, and leave together (RFC 9171 §5.9)', () => {
+  const a = agent()
+  a.handle({ type: 'registered', service: 7n }, t0)
+  expect(keep(a, piece('c', 20, 10))).toEqual([])
+  expect(keep(a, piece('a', 0, 15))).toEqual([])
+  expect(keep(a, piece('b', 10, 15))).toMatchObject([
+    { type: 'deliver', key: 'c', keys: ['c', 'a', 'b'] },
+  ])
+  expect(a.handle({ type: 'delivered', key: 'c' }, t0)).toEqual([
+    { type: 'remove', keys: ['c', 'a', 'b'] },
+  ])
+  expect(a.census).toEqual({ storing: 0, waiting: 0, held: 0 })
+})
+
+test('fragments found at the start go on where they were, before and after registration', () => {
+  for (const registerFirst of [true, false]) {
+    const a = agent()
+    const register = (): readonly AgentEffect[] => a.handle({ type: 'registered', service: 7n }, t0)
+    if (registerFirst) register()
+    const effects = [piece('a', 0, 15), piece('b', 15, 15)].flatMap((r) =>
+      a.handle({ type: 'recovered', record: r, wall: wallMs(2000) }, t0),
+    )
+    if (!registerFirst) effects.push(...register())
+    expect(effects).toMatchObject([{ type: 'deliver', keys: ['a', 'b'] }])
+    expect(a.deadline).toBe(9000)
+  }
+})
+
+test('a fragment that is covered is refused as a duplicate; an expired one takes its ADU along', () => {
+  const a = agent()
+  keep(a, piece('a', 0, 20))
+  expect(offer(a, piece('b', 5, 10))).toMatchObject([{ fault: { code: 'dtn/duplicate' } }])
+  keep(a, piece('c', 20, 5, { expiresAt: wallMs(2000) }))
+  expect(a.handle({ type: 'tick' }, monoMs(1000))).toEqual([
+    { type: 'remove', keys: ['a', 'c'] },
+    { type: 'deleted', id: 'ipn:9.1/1-0', reason: 'lifetime expired' },
+  ])
+})
+
+test('an ADU without room is refused, until an idle one gives way to it', () => {
+  const a = agent()
+  const other = (key: string): BundleRecord => {
+    const fragment: FragmentExtent = { aduId: 'ipn:9.1/2-0', offset: 0, length: 5, aduBytes: 80 }
+    return record(key, 'ipn:2.7', { fragment, expiresAt: wallMs(1e12) })
+  }
+  keep(a, piece('a', 0, 5, { expiresAt: wallMs(1e12) }))
+  expect(offer(a, other('b'))).toMatchObject([{ fault: { code: 'dtn/too-many-waiting' } }])
+  expect(offer(a, other('c'), monoMs(REASSEMBLY_IDLE_MS))).toMatchObject([
+    { type: 'remove', keys: ['a'] },
+    { type: 'deleted', reason: 'traffic pared' },
+    { type: 'store' },
+  ])
+})
+
+test('after stop nothing begins, and what was under way is still brought to its end', () => {
+  const a = agent()
+  keep(a, record('1', 'ipn:3.1'))
+  a.handle({ type: 'stop' }, t0)
+  expect(a.deadline).toBeUndefined()
+  expect(
+    a.handle({ type: 'recovered', record: record('2', 'ipn:3.1'), wall: wallMs(1000) }, t0),
+  ).toEqual([])
+  expect(a.handle({ type: 'transmitted', key: '1' }, t0)).toEqual([{ type: 'remove', keys: ['1'] }])
+})
+
+test('expiries of bundles long gone do not pile up', () => {
+  const a = agent()
+  for (let i = 0; i < 5000; i++) {
+    keep(a, record(`${i}`, 'ipn:3.1', { expiresAt: wallMs(1e12 + i) }))
+    a.handle({ type: 'transmitted', key: `${i}` }, t0)
+  }
+  keep(a, record('last', 'ipn:3.1', { expiresAt: wallMs(1e13) }))
+  a.handle({ type: 'transmitted', key: 'last' }, t0)
+  // Only an upper bound can be seen from outside: the next wake is none of the first bundles'.
+  expect(a.deadline).toBeGreaterThan(1e12 - 1000 + 3000)
+})
+
+test('property: in any order of events nothing throws, and every bundle is accounted for', () => {
+  const destination = fc.constantFrom(
+    'ipn:3.1',
+    'ipn:2.7',
+    'ipn:2.8',
+    'ipn:99.1',
+    'ipn:2.0',
+    'dtn://x/y',
+  )
+  const step = fc.oneof(
+    fc.record({
+      do: fc.constant('offer' as const),
+      destination,
+      hold: fc.boolean(),
+      own: fc.boolean(),
+      id: fc.nat(30),
+      lifetimeMs: fc.integer({ min: -5, max: 50_000 }),
+    }),
+    fc.record({
+      do: fc.constant('piece' as const),
+      offset: fc.nat(29),
+      length: fc.integer({ min: 1, max: 30 }),
+      lifetimeMs: fc.integer({ min: 1, max: 50_000 }),
+    }),
+    fc.record({
+      do: fc.constant('answer' as const),
+      pick: fc.nat(),
+      how: fc.constantFrom('good', 'later', 'never'),
+    }),
+    fc.record({ do: fc.constantFrom('resend' as const, 'release' as const), id: fc.nat(30) }),
+    fc.record({ do: fc.constant('wait' as const), durationMs: fc.nat(8000) }),
+    fc.record({ do: fc.constant('register' as const) }),
+  )
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
+      const a = agent()
+      const open = new Map<string, 'store' | 'transmit' | 'deliver'>()
+      const kept = new Set<string>()
+      let now = t0
+      let storing = 0
+      const run = (event: AgentEvent): void => {
+        for (const effect of a.handle(event, now)) {
+          if (effect.type === 'store') {
+            open.set(effect.record.key, 'store')
+            storing++
+          } else if (effect.type === 'transmit' || effect.type === 'deliver') {
+            for (const key of effect.type === 'deliver' ? effect.keys : [effect.key]) {
+              expect(kept.has(key)).toBe(true)
+            }
+            expect(open.has(effect.key)).toBe(false)
+            open.set(effect.key, effect.type)
+          } else if (effect.type === 'remove') {
+            for (const key of effect.keys) expect(kept.delete(key)).toBe(true)
+          }
+        }
+        const { waiting, held, storing: written } = a.census
+        expect(waiting + held).toBe(kept.size)
+        expect(written).toBe(storing)
+      }
+      const answer = (pick: number, how: string): void => {
+        const [key, what] = [...open][pick % Math.max(1, open.size)] ?? []
+        if (key === undefined) return
+        open.delete(key)
+        const failure =
+          how === 'later'
+            ? ({ temporary: true } as const)
+            : ({ temporary: false, reason: 'x' } as const)
+        if (what === 'store') {
+          storing--
+          if (how === 'good') kept.add(key)
+          run(how === 'good' ? { type: 'stored', key } : { type: 'not-stored', key })
+        } else if (what === 'transmit') {
+          run(
+            how === 'good'
+              ? { type: 'transmitted', key }
+              : { type: 'not-transmitted', key, failure },
+          )
+        } else
+          run(how === 'good' ? { type: 'delivered', key } : { type: 'not-delivered', key, failure })
+      }
+      let registered = false
+      for (const [index, s] of steps.entries()) {
+        const key = String(index).padStart(4, '0')
+        const wall = wallMs(1000 + now)
+        const arrived = { arrivedAt: wall, own: false }
+        switch (s.do) {
+          case 'offer': {
+            const more = {
+              ...arrived,
+              hold: s.hold,
+              own: s.own,
+              id: `${s.id}`,
+              expiresAt: wallMs(wall + s.lifetimeMs),
+            }
+            run({
+              type: 'offered',
+              record: record(key, s.destination, more),
+              bytes: new Uint8Array(),
+              wall,
+            })
+            break
+          }
+          case 'piece': {
+            const more = {
+              ...arrived,
+              id: `${s.offset}+${s.length}`,
+              expiresAt: wallMs(wall + s.lifetimeMs),
+            }
+            run({
+              type: 'offered',
+              record: piece(key, s.offset, s.length, more),
+              bytes: new Uint8Array(),
+              wall,
+            })
+            break
+          }
+          case 'answer':
+            answer(s.pick, s.how)
+            break
+          case 'resend':
+          case 'release':
+            run({ type: s.do, id: `${s.id}` })
+            break
+          case 'wait':
+            now = monoMs(now + s.durationMs)
+            run({ type: 'tick' })
+            expect(a.deadline ?? now + 1).toBeGreaterThan(now)
+            break
+          case 'register':
+            if (!registered) run({ type: 'registered', service: 7n })
+            registered = true
+        }
+      }
+    }),
+    { numRuns: 300 },
+  )
+})
