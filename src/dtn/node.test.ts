@@ -1,0 +1,476 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { fromUtf8, toUtf8 } from '../base/bytes.ts'
+import { Fault } from '../base/fault.ts'
+import { seededRandom } from '../base/random.ts'
+import { monoMs, type WallMs, wallMs } from '../base/time.ts'
+import { LabNetwork } from '../lab/network.ts'
+import { LabStore } from '../lab/store.ts'
+import { World } from '../lab/world.ts'
+import type { HostEvent } from '../ports/events.ts'
+import type { Store } from '../ports/store.ts'
+import { BLOCK_FLAGS, type Bundle, findBlock } from '../proto/bpv7/bundle.ts'
+import { decodeBundle, encodeBundle } from '../proto/bpv7/codec.ts'
+import { ipnEndpoint, NULL_ENDPOINT } from '../proto/bpv7/endpoint-id.ts'
+import { decodeHopCount } from '../proto/bpv7/extension/hop-count.ts'
+import type { ConvergenceLayer } from './convergence-layer.ts'
+import { RETRY_FIRST_MS } from './limits.ts'
+import { BundleNode, type BundleNodeOptions, type ReceivedAdu } from './node.ts'
+import { udpConvergenceLayer } from './udp.ts'
+
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+const SERVICE = 2525n
+
+/** Carries out `action` while virtual time goes on. */
+async function run<T>(world: World, action: Promise<T>): Promise<T> {
+  let done = false
+  const finished = action.finally(() => {
+    done = true
+  })
+  finished.catch(() => {})
+  await world.run(() => done)
+  return finished
+}
+
+/** A node alone, whose only layer keeps what it is given and answers as it is told. */
+async function alone(
+  options: Partial<BundleNodeOptions> & {
+    readonly store?: Store
+    readonly wall?: () => WallMs
+    readonly bundleBytesMax?: number
+  } = {},
+) {
+  const world = new World({ settle })
+  const events: HostEvent[] = []
+  const sent: Bundle[] = []
+  const outcome: { fault: Fault | undefined } = { fault: undefined }
+  let receive: (bundle: Uint8Array, from: string) => void = () => {}
+  const layer: ConvergenceLayer = {
+    protocol: 'udp',
+    bundleBytesMax: options.bundleBytesMax ?? 64_000,
+    start: async (onBundle) => {
+      receive = onBundle
+    },
+    transmit: (bytes, _duct, done) => {
+      const decoded = decodeBundle(bytes)
+      if (!decoded.ok) throw decoded.fault
+      if (outcome.fault === undefined) sent.push(decoded.value)
+      done(outcome.fault)
+    },
+    stop: async () => {},
+  }
+  const { wall } = options
+  const clock =
+    wall === undefined
+      ? world
+      : { now: () => world.now(), wall, at: world.at.bind(world) as World['at'] }
+  const store = options.store ?? new LabStore()
+  const ports = {
+    store,
+    clock,
+    events: (event: HostEvent) => void events.push(event),
+    layers: [layer],
+  }
+  const plans = [{ node: 3n, protocol: 'udp', duct: 'x' }]
+  const node = new BundleNode({ node: 2n, plans, ...options }, ports)
+  const types = (): string[] => events.map(({ type }) => type)
+  return {
+    world,
+    events,
+    types,
+    sent,
+    outcome,
+    node,
+    receive: (b: Uint8Array) => receive(b, 'peer'),
+  }
+}
+
+function request(
+  text: string,
+  more: { readonly hold?: boolean; readonly lifetimeMs?: number } = {},
+) {
+  const { hold = false, lifetimeMs = 3_600_000 } = more
+  const destination = ipnEndpoint(3n, SERVICE)
+  return { sourceService: SERVICE, destination, payload: fromUtf8(text), lifetimeMs, hold }
+}
+
+function incoming(
+  text: string,
+  more: Partial<Bundle['primary']> = {},
+  blocks: Bundle['blocks'] = [],
+) {
+  return encodeBundle({
+    primary: {
+      flags: 0n,
+      crcType: 2,
+      destination: ipnEndpoint(2n, SERVICE),
+      source: ipnEndpoint(9n, 1n),
+      reportTo: NULL_ENDPOINT,
+      creationTimestamp: { time: 848_736_000_000n, sequence: 0n },
+      lifetimeMs: 3_600_000n,
+      ...more,
+    },
+    blocks,
+    payload: { type: 1, number: 1, flags: 0n, crcType: 2, data: fromUtf8(text) },
+  })
+}
+
+/** mail-1 (node 2) and mail-2 (node 3), each with its store, across a link. */
+async function pair(quality: { readonly lossShare: number; readonly bundleBytesMax?: number }) {
+  const world = new World({ settle })
+  const lab = new LabNetwork({ world, random: seededRandom(7) })
+  lab.addLink(['earth', 'moon'], { oneWayDelayMs: 500, lossShare: quality.lossShare })
+  const hosts = [
+    lab.addHost('mail-1', 'earth', '172.21.0.3'),
+    lab.addHost('mail-2', 'moon', '172.22.0.3'),
+  ]
+  const events: HostEvent[] = []
+  const start = async (index: 0 | 1, store: Store): Promise<BundleNode> => {
+    const host = hosts[index] as (typeof hosts)[number]
+    const port = [2113, 3113][index] as number
+    const layer = udpConvergenceLayer(
+      {
+        listen: { host: host.address, port },
+        ...(quality.bundleBytesMax && { bundleBytesMax: quality.bundleBytesMax }),
+      },
+      host.network,
+      host.clock,
+    )
+    const plan = [
+      { node: 3n, protocol: 'udp', duct: '172.22.0.3:3113' },
+      { node: 2n, protocol: 'udp', duct: '172.21.0.3:2113' },
+    ][index]
+    const node = new BundleNode(
+      { node: BigInt(2 + index), plans: plan === undefined ? [] : [plan] },
+      { store, clock: host.clock, events: (event) => void events.push(event), layers: [layer] },
+    )
+    await node.start()
+    return node
+  }
+  return { world, hosts, events, start }
+}
+
+test('send resolves once the bundle is durable, and it is forwarded with its blocks in order', async () => {
+  const { world, node, sent, types } = await alone()
+  await node.start()
+  const id = await run(world, node.send(request('hello')))
+  await world.run()
+  expect(id).toMatch(/^ipn:2\.2525\/\d+-0$/)
+  expect(sent).toHaveLength(1)
+  const [bundle] = sent as [Bundle]
+  expect(bundle.primary).toMatchObject({ flags: 0n, crcType: 2, lifetimeMs: 3_600_000n })
+  expect(bundle.payload.crcType).toBe(2)
+  expect(findBlock(bundle, 6)).toBeDefined()
+  expect(decodeHopCount(findBlock(bundle, 10)?.data ?? new Uint8Array())).toMatchObject({
+    value: { limit: 32, count: 1 },
+  })
+  expect(types()).toEqual(['bundle-created', 'bundle-sent'])
+})
+
+test('nothing is sent that was not flushed, and a bundle that was is sent after a restart', async () => {
+  const store = new LabStore()
+  const first = await alone({ store })
+  first.outcome.fault = new Fault('network/unreachable', 'down', { temporary: true })
+  await first.node.start()
+  const id = await run(first.world, first.node.send(request('kept')))
+  const unflushed = first.node.send(request('lost'))
+  unflushed.catch(() => {})
+  const second = await alone({ store: new LabStore({}, store.crash()) })
+  await second.node.start()
+  await second.world.run()
+  expect(second.sent.map(({ payload }) => toUtf8(payload.data))).toEqual(['kept'])
+  expect(second.events).toMatchObject([{ type: 'bundle-sent', bundle: id }])
+})
+
+test('creation timestamps are not repeated after a restart, nor when the clock is set back', async () => {
+  const store = new LabStore()
+  const ids = new Set<string>()
+  for (const wall of [1000, 1000, 0, 1000, 2000]) {
+    const { world, node } = await alone({ store, wall: () => wallMs(1_795_420_800_000 + wall) })
+    await node.start()
+    for (const text of ['a', 'b']) ids.add(await run(world, node.send(request(text))))
+    await run(world, node.stop())
+  }
+  expect(ids.size).toBe(10)
+})
+
+test('lifetimes go on through a restart', async () => {
+  const store = new LabStore()
+  const image = await (async () => {
+    const { world, node } = await alone({ store, plans: [] })
+    await node.start()
+    await run(world, node.send(request('x', { lifetimeMs: 10_000 })))
+    return store.crash()
+  })()
+  const { world, node, events } = await alone({ store: new LabStore({}, image), plans: [] })
+  await node.start()
+  await world.run(monoMs(9_999))
+  expect(events).toEqual([])
+  await world.run(monoMs(10_000))
+  expect(events).toMatchObject([{ type: 'bundle-deleted', reason: 'lifetime expired' }])
+})
+
+test('a held bundle survives a restart and can be resent and released', async () => {
+  const store = new LabStore()
+  const first = await alone({ store })
+  await first.node.start()
+  const id = await run(first.world, first.node.send(request('held', { hold: true })))
+  await first.world.run(() => first.sent.length === 1)
+  const second = await alone({ store: new LabStore({}, store.crash()) })
+  const forwarded: string[] = []
+  second.node.onForwarded = (bundle) => forwarded.push(bundle)
+  await second.node.start()
+  await second.world.run(() => forwarded.length === 1)
+  expect(second.node.resend(id)).toBe(true)
+  await second.world.run(() => forwarded.length === 2)
+  expect(forwarded).toEqual([id, id])
+  await run(second.world, second.node.release(id))
+  expect(second.node.resend(id)).toBe(false)
+})
+
+test('a full store refuses for now, and sends again when a release has made room', async () => {
+  const { world, node } = await alone({ limits: { storeCountMax: 1 } })
+  await node.start()
+  const id = await run(world, node.send(request('one', { hold: true })))
+  await expect(run(world, node.send(request('two')))).rejects.toMatchObject({
+    code: 'dtn/store-full',
+    temporary: true,
+  })
+  await run(world, node.release(id))
+  await run(world, node.send(request('two')))
+})
+
+test('a received bundle that finds the store full is refused with an event', async () => {
+  const { world, node, receive, events } = await alone({ limits: { storeCountMax: 0 } })
+  await node.start()
+  receive(incoming('x'))
+  await world.run(monoMs(1))
+  expect(events).toMatchObject([
+    { type: 'bundle-received' },
+    { type: 'bundle-refused', from: 'peer' },
+  ])
+})
+
+test('too large an ADU, and a node that does not run, are refused', async () => {
+  const { node } = await alone({ limits: { aduBytesMax: 3 } })
+  await expect(node.send(request('x'))).rejects.toMatchObject({ code: 'dtn/stopped' })
+  await node.start()
+  await expect(node.send(request('long'))).rejects.toMatchObject({
+    code: 'dtn/adu-too-large',
+    temporary: false,
+  })
+})
+
+test('a plan for a convergence layer that is not there is refused at once', async () => {
+  const plans = [{ node: 3n, protocol: 'ltp', duct: '3' }]
+  await expect(alone({ plans })).rejects.toMatchObject({ code: 'dtn/unknown-protocol' })
+})
+
+test('an ADU stays in the store until the application has taken it (RFC 9171 §5.7)', async () => {
+  const { world, node, receive, types } = await alone()
+  await node.start()
+  const outcomes = [
+    new Fault('mail/queue-full', 'later', { temporary: true }),
+    new Fault('mail/queue-full', 'later', { temporary: true }),
+    undefined,
+  ]
+  const tries: { readonly at: number; readonly adu: ReceivedAdu }[] = []
+  node.register(SERVICE, async (adu) => {
+    tries.push({ at: world.now(), adu })
+    const fault = outcomes.shift()
+    if (fault !== undefined) throw fault
+  })
+  receive(incoming('text'))
+  await world.run(monoMs(60_000))
+  expect(tries.map(({ at }) => at)).toEqual([0, RETRY_FIRST_MS, 3 * RETRY_FIRST_MS])
+  expect(toUtf8(tries[0]?.adu.payload ?? new Uint8Array())).toBe('text')
+  expect(tries[0]?.adu).toMatchObject({
+    bundle: 'ipn:9.1/848736000000-0',
+    expiresAt: 1_795_420_800_000 + 3_600_000,
+  })
+  expect(types()).toEqual(['bundle-received', 'trouble', 'trouble', 'bundle-delivered'])
+})
+
+test('what the application refuses for good is discarded with an event', async () => {
+  const { world, node, receive, events } = await alone()
+  await node.start()
+  node.register(SERVICE, async () => {
+    throw new Fault('bridge/not-a-batch', 'not a batch', { temporary: false })
+  })
+  receive(incoming('text'))
+  await world.run(monoMs(1))
+  expect(events.at(-1)).toMatchObject({ type: 'bundle-deleted', reason: 'not a batch' })
+})
+
+test('a duplicate that comes after the delivery is delivered again', async () => {
+  const { world, node, receive } = await alone()
+  await node.start()
+  let count = 0
+  node.register(SERVICE, async () => {
+    count++
+  })
+  for (let i = 0; i < 2; i++) {
+    receive(incoming('text'))
+    await world.run(monoMs(i + 1))
+  }
+  expect(count).toBe(2)
+})
+
+test('bundles for other nodes are relayed by plan, aged and with our Previous Node Block', async () => {
+  const { world, node, receive, sent, outcome } = await alone()
+  outcome.fault = new Fault('network/unreachable', 'down', { temporary: true })
+  await node.start()
+  const age = { type: 7, number: 5, flags: 0n, crcType: 0 as const, data: Uint8Array.of(0) }
+  receive(incoming('x', { destination: ipnEndpoint(3n, 1n) }, [age]))
+  await world.run(monoMs(500))
+  outcome.fault = undefined
+  await world.run(() => sent.length > 0)
+  const [bundle] = sent as [Bundle]
+  expect(findBlock(bundle, 7)?.data).toEqual(Uint8Array.of(0x19, 0x03, 0xe8))
+  expect(findBlock(bundle, 6)).toBeDefined()
+})
+
+test('a record or a bundle that was damaged in the store is told of, and the others go on', async () => {
+  const store = new LabStore()
+  const first = await alone({ store, plans: [] })
+  await first.node.start()
+  for (const text of ['a', 'b', 'c']) await run(first.world, first.node.send(request(text)))
+  const [one, two] = [...store.keys('bundles', {})] as [string, string]
+  await store.commit([
+    { table: 'bundles', key: one, value: fromUtf8('?') },
+    { table: 'bundle-bytes', key: two, value: fromUtf8('?') },
+  ])
+  const second = await alone({ store: new LabStore({}, store.crash()) })
+  await second.node.start()
+  await second.world.run()
+  expect(second.sent.map(({ payload }) => toUtf8(payload.data))).toEqual(['c'])
+  expect(second.types()).toEqual(['trouble', 'bundle-deleted', 'bundle-sent'])
+})
+
+test('stop waits for a delivery under way, and what it has taken is not delivered again', async () => {
+  const store = new LabStore()
+  const first = await alone({ store })
+  await first.node.start()
+  let finish = (): void => {}
+  first.node.register(
+    SERVICE,
+    () =>
+      new Promise((resolve) => {
+        finish = resolve
+      }),
+  )
+  first.receive(incoming('x'))
+  await settle()
+  const stopped = first.node.stop()
+  finish()
+  await stopped
+  expect([...store.keys('bundles', {})]).toEqual([])
+  first.receive(incoming('y'))
+  expect(first.types()).toEqual(['bundle-received', 'bundle-delivered'])
+})
+
+test('a plan with a rate is paced, and stopping does not wait for it', async () => {
+  const plans = [{ node: 3n, protocol: 'udp', duct: 'x', rateBytesPerSec: 100 }]
+  const { world, node, sent } = await alone({ plans })
+  await node.start()
+  for (let i = 0; i < 9; i++) await node.send(request('x'.repeat(100)))
+  await world.run(() => sent.length === 3)
+  expect(world.now()).toBeGreaterThan(2000)
+  expect(world.now()).toBeLessThan(6000)
+  const before = world.now()
+  await node.stop()
+  expect(world.now()).toBe(before)
+})
+
+test('across a link that loses 30 %, held bundles that are resent all get through', async () => {
+  const { world, start } = await pair({ lossShare: 0.3 })
+  const [sender, receiver] = [await start(0, new LabStore()), await start(1, new LabStore())]
+  const arrived = new Set<string>()
+  receiver.register(SERVICE, async ({ payload, source }) => {
+    arrived.add(toUtf8(payload))
+    await receiver.send({ ...request(toUtf8(payload)), destination: source })
+  })
+  const open = new Map<string, string>()
+  sender.register(SERVICE, async ({ payload }) => {
+    const bundle = open.get(toUtf8(payload))
+    if (bundle === undefined) return
+    open.delete(toUtf8(payload))
+    await sender.release(bundle)
+  })
+  sender.onForwarded = (bundle) => {
+    world.at(monoMs(world.now() + 1500), () => void sender.resend(bundle))
+  }
+  for (let i = 0; i < 20; i++) {
+    open.set(`mail ${i}`, await run(world, sender.send(request(`mail ${i}`, { hold: true }))))
+  }
+  await world.run(() => open.size === 0)
+  expect(arrived.size).toBe(20)
+})
+
+test('a large ADU goes in fragments, which gather at the receiver through losses and its restart', async () => {
+  const { world, hosts, start, events } = await pair({ lossShare: 0.3, bundleBytesMax: 1000 })
+  const sender = await start(0, new LabStore())
+  const stores = [new LabStore()]
+  await start(1, stores[0] as LabStore)
+  const large = 'lightlag '.repeat(2000)
+  sender.onForwarded = (bundle) => {
+    world.at(monoMs(world.now() + 2000), () => void sender.resend(bundle))
+  }
+  await run(world, sender.send(request(large, { hold: true, lifetimeMs: 36_000_000 })))
+  await world.run(monoMs(1000))
+  const before = [...(stores[0] as LabStore).keys('bundles', {})].length
+  expect(before).toBeGreaterThan(3)
+  hosts[1]?.crash()
+  hosts[1]?.restart()
+  const again = await start(1, new LabStore({}, (stores[0] as LabStore).crash()))
+  const arrived: ReceivedAdu[] = []
+  again.register(SERVICE, async (adu) => void arrived.push(adu))
+  await world.run(() => arrived.length > 0)
+  expect(toUtf8(arrived[0]?.payload ?? new Uint8Array())).toBe(large)
+  expect(arrived[0]?.bundle).toMatch(/^ipn:2\.2525\/\d+-\d+$/)
+  const sends = events.filter((event) => event.type === 'bundle-sent')
+  expect(sends[0]).toMatchObject({ fragments: expect.any(Number) as number })
+  expect(sends.length).toBeLessThan(6)
+})
+
+test('property: no bytes from a neighbour make a node fail, not even bundles cut small for the next', async () => {
+  const { world, node, receive } = await alone({ bundleBytesMax: 150 })
+  await node.start()
+  node.register(SERVICE, async () => {})
+  const block = fc.record({
+    type: fc.constantFrom(6, 7, 10, 11, 12, 200),
+    flags: fc.constantFrom(0n, 1n, BLOCK_FLAGS.discardIfUnprocessable),
+    data: fc.oneof(
+      fc.uint8Array({ maxLength: 60 }),
+      fc.constantFrom(Uint8Array.of(0x82, 1, 0), Uint8Array.of(0)),
+    ),
+  })
+  const shaped = fc
+    .record({
+      blocks: fc.array(block, { maxLength: 4 }),
+      size: fc.nat(400),
+      node: fc.constantFrom(2n, 3n, 4n),
+      flip: fc.option(fc.nat()),
+    })
+    .map(({ blocks, size, node: to, flip }) => {
+      try {
+        const numbered = blocks.map((b, i) => ({ ...b, number: i + 2, crcType: 0 as const }))
+        const bytes = incoming(
+          'x'.repeat(size),
+          { destination: ipnEndpoint(to, SERVICE) },
+          numbered,
+        )
+        if (flip !== null) bytes[flip % bytes.length] = flip & 0xff
+        return bytes
+      } catch {
+        return new Uint8Array()
+      }
+    })
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(shaped, fc.uint8Array({ maxLength: 300 })), async (bytes) => {
+      receive(bytes)
+      await world.run(monoMs(world.now() + 1))
+    }),
+    { numRuns: 300 },
+  )
+})
