@@ -14,7 +14,7 @@ function convert(...pieces: readonly Uint8Array[]): Uint8Array {
   )
 }
 
-test('a bare LF becomes CRLF; CRLF and a bare CR stay (RFC 5322 §2.3)', () => {
+test('a bare LF becomes CRLF; CRLF and a bare CR stay (RFC 5321 §2.3.8)', () => {
   expect(toLatin1(convert(fromLatin1('\na\nb\r\nc\rd\n\n')))).toBe('\r\na\r\nb\r\nc\rd\r\n\r\n')
   expect(countBareLf(fromLatin1('\na\nb\r\nc\rd\n\n'), undefined)).toBe(4)
 })

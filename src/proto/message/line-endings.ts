@@ -1,5 +1,5 @@
 /**
- * Line ends for the wire, where CRLF is the only one (RFC 5322 §2.3): files of other programs end
+ * Line ends for the wire, where CRLF is the only one (RFC 5321 §2.3.8): files of other programs end
  * their lines with a bare LF. A message comes in pieces; `before` is the byte that preceded this
  * one, undefined at the beginning.
  */
