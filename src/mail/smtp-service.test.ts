@@ -1,0 +1,410 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  HOST,
+  mailStage,
+  pass,
+  QUEUE_OPTIONS,
+  type Stage,
+  type StageOptions,
+} from '../../test/support/mail-stage.ts'
+import { fromLatin1, toBase64, toLatin1 } from '../base/bytes.ts'
+import { Fault } from '../base/fault.ts'
+import type { Disk } from '../ports/disk.ts'
+import type { ByteStream, Network, SocketAddress } from '../ports/network.ts'
+import { UNWRITTEN_BYTES_MAX } from './limits.ts'
+import { SmtpService, type SmtpServiceOptions } from './smtp-service.ts'
+import { SPOOL_TABLE } from './spool-record.ts'
+
+const NEAR = `user@${HOST}`
+const FAR = 'user@mail-2.a.com'
+const LOGIN = `AUTH PLAIN ${toBase64(fromLatin1('\0user\x00123456'))}`
+
+const OPTIONS: SmtpServiceOptions = {
+  listen: { host: '172.21.0.3', port: 25 },
+  sizeBytesMax: 2_000_000,
+  recipientsMax: 100,
+  plaintextAuth: 'allow',
+}
+
+/** The server's side of a connection, with a client that types. */
+class FakeStream implements ByteStream {
+  readonly local: SocketAddress = OPTIONS.listen
+  readonly remote: SocketAddress
+  unsentBytes = 0
+  heard = ''
+  isPaused = false
+  state: 'open' | 'closed' | 'ended' = 'open'
+  onBytes: (bytes: Uint8Array) => void = () => {}
+  onDrained: () => void = () => {}
+  onEnd: (fault: Fault | undefined) => void = () => {}
+
+  constructor(host: string) {
+    this.remote = { host, port: 40_000 }
+  }
+  send(bytes: Uint8Array): void {
+    if (this.state === 'open') this.heard += toLatin1(bytes)
+  }
+  close(): void {
+    this.state = 'closed'
+  }
+  abort(): void {
+    this.state = 'closed'
+  }
+  pause(): void {
+    this.isPaused = true
+  }
+  resume(): void {
+    this.isPaused = false
+  }
+  end(): void {
+    if (this.state === 'ended') return
+    this.state = 'ended'
+    this.onEnd(undefined)
+  }
+}
+
+interface Bench {
+  readonly stage: Stage
+  readonly service: SmtpService
+  readonly connect: (host?: string) => FakeStream
+  /** Types lines and resolves with the replies to them. */
+  readonly say: (stream: FakeStream, ...lines: readonly string[]) => Promise<string>
+}
+
+async function bench(
+  service: 'smtp' | 'submission',
+  options: Partial<SmtpServiceOptions> = {},
+  stageOptions: StageOptions = {},
+): Promise<Bench> {
+  const stage = mailStage(stageOptions)
+  await stage.queue.open()
+  let accept = (_stream: ByteStream): void => {}
+  const network: Network = {
+    listen: async (address, onStream) => {
+      accept = onStream
+      return { address, close: async () => {} }
+    },
+    connect: () => Promise.reject(new Error('not used')),
+    bind: () => Promise.reject(new Error('not used')),
+  }
+  const { clock, entropy, accounts, routes, local, queue } = stage
+  const smtp = new SmtpService(
+    { ...OPTIONS, ...options },
+    {
+      ...{ service, hostname: HOST, network, clock, entropy, accounts, routes, local, queue },
+      events: (event) => void stage.events.push(event),
+    },
+  )
+  await smtp.start()
+  return {
+    stage,
+    service: smtp,
+    connect: (host = '172.21.0.4') => {
+      const stream = new FakeStream(host)
+      accept(stream)
+      return stream
+    },
+    say: async (stream, ...lines) => {
+      const from = stream.heard.length
+      stream.onBytes(fromLatin1(lines.map((line) => `${line}\r\n`).join('')))
+      await pass(stage, 0)
+      return stream.heard.slice(from)
+    },
+  }
+}
+
+function typesOf(stage: Stage): readonly string[] {
+  return stage.events.map(({ type }) => type)
+}
+
+function spooled(stage: Stage): readonly string[] {
+  return [...stage.store.keys(SPOOL_TABLE, {})]
+}
+
+const TO_NEAR = ['EHLO client.a.com', 'MAIL FROM:<ann@b.com>', `RCPT TO:<${NEAR}>`, 'DATA']
+
+describe('the SMTP service', () => {
+  it('delivers mail for its own users straight into the mailbox, before the 250', async () => {
+    const { stage, connect, say } = await bench('smtp')
+    const stream = connect()
+    await say(stream, ...TO_NEAR)
+    expect(await say(stream, 'Subject: hello', '', 'Hello', '.')).toMatch(
+      /^250 2\.0\.0 Ok: queued as /,
+    )
+    const [message = ''] = await stage.inbox('user')
+    const id = /queued as (\w+)/.exec(stream.heard)?.[1]
+    expect(message).toBe(
+      `Return-Path: <ann@b.com>\r\nDelivered-To: ${NEAR}\r\n` +
+        'Received: from client.a.com ([172.21.0.4]) by mail-1.a.com (Lightlag) with\r\n' +
+        `\tESMTP id ${id} for <${NEAR}>;\r\n\tMon, 23 Nov 2026 08:00:00 +0000\r\n` +
+        'Subject: hello\r\n\r\nHello\r\n',
+    )
+    expect(spooled(stage)).toEqual([])
+    expect(typesOf(stage)).toEqual([
+      'listening',
+      'session-opened',
+      'mail-accepted',
+      'mail-delivered',
+    ])
+  })
+
+  it('relays for nobody who has not said who they are (554 5.7.1)', async () => {
+    const { stage, connect, say } = await bench('smtp')
+    const stream = connect()
+    await say(stream, 'EHLO c', 'MAIL FROM:<ann@b.com>')
+    expect(await say(stream, `RCPT TO:<${FAR}>`)).toMatch(/^554 5\.7\.1 /)
+    expect(await say(stream, 'RCPT TO:<x@nowhere.org>')).toMatch(/^554 5\.7\.1 /)
+    expect(typesOf(stage).filter((type) => type === 'command-refused')).toHaveLength(2)
+  })
+
+  it('knows its users (550 5.1.1), and its postmaster without a domain (RFC 5321 §4.5.1)', async () => {
+    const { connect, say } = await bench('smtp')
+    const stream = connect()
+    await say(stream, 'EHLO c', 'MAIL FROM:<>')
+    expect(await say(stream, `RCPT TO:<nobody@${HOST}>`)).toMatch(/^550 5\.1\.1 /)
+    expect(await say(stream, 'RCPT TO:<Postmaster>')).toMatch(/^250 /)
+  })
+
+  it('does not offer AUTH for transfer', async () => {
+    const { connect, say } = await bench('smtp')
+    expect(await say(connect(), 'EHLO c')).not.toContain('AUTH')
+  })
+
+  it('refuses a message that goes in circles (554 5.4.6, RFC 5321 §6.3)', async () => {
+    const { stage, connect, say } = await bench('smtp')
+    const stream = connect()
+    await say(stream, ...TO_NEAR)
+    const trace = Array.from({ length: 100 }, () => 'Received: by x')
+    expect(await say(stream, ...trace, '', 'Hello', '.')).toMatch(/^554 5\.4\.6 /)
+    expect(await stage.inbox('user')).toEqual([])
+    expect(await stage.disk.list('/home/user/Maildir/tmp')).toEqual([])
+    await say(stream, ...TO_NEAR.slice(1))
+    expect(await say(stream, ...trace.slice(1), '', 'Hello', '.')).toMatch(/^250 /)
+  })
+
+  it('a full disk is a reason to try later (452 4.3.1)', async () => {
+    const { stage, connect, say } = await bench(
+      'smtp',
+      {},
+      {
+        disk: (disk) => ({
+          ...wrapped(disk),
+          create: async (path) => {
+            const writer = await disk.create(path)
+            const full = new Fault('disk/full', 'full', { temporary: true })
+            return {
+              append: () => Promise.reject(full),
+              sync: () => writer.sync(),
+              close: () => writer.close(),
+            }
+          },
+        }),
+      },
+    )
+    const stream = connect()
+    await say(stream, ...TO_NEAR)
+    expect(await say(stream, 'Hello', '.')).toMatch(/^452 4\.3\.1 /)
+    expect(await stage.inbox('user')).toEqual([])
+    expect(await stage.disk.list('/home/user/Maildir/tmp')).toEqual([])
+  })
+
+  it('a session that ends in the middle of a mail leaves nothing behind', async () => {
+    const { stage, connect, say } = await bench('smtp')
+    const stream = connect()
+    await say(stream, ...TO_NEAR, 'Subject: hello', '')
+    await say(stream, 'x'.repeat(100_000))
+    stream.end()
+    await pass(stage, 0)
+    expect(await stage.disk.list('/home/user/Maildir/tmp')).toEqual([])
+    expect(typesOf(stage).at(-1)).toBe('session-closed')
+    expect(typesOf(stage)).not.toContain('mail-accepted')
+  })
+
+  it('has no more sessions than its bound, and none too many of one peer (421)', async () => {
+    const { stage, connect } = await bench('smtp', { sessionsMax: 3, sessionsPerPeerMax: 2 })
+    const first = connect('10.0.0.1')
+    connect('10.0.0.1')
+    expect(connect('10.0.0.1').heard).toMatch(/^421 4\.7\.0 /)
+    connect('10.0.0.2')
+    const refused = connect('10.0.0.3')
+    expect([refused.heard.slice(0, 4), refused.state]).toEqual(['421 ', 'closed'])
+    expect(stage.events.filter(({ type }) => type === 'session-refused')).toHaveLength(2)
+    first.end()
+    expect(connect('10.0.0.1').heard).toMatch(/^220 /)
+  })
+
+  it('stops reading while too much of a body is unwritten', async () => {
+    let release = (): void => {}
+    const gate = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const { stage, connect, say } = await bench(
+      'smtp',
+      {},
+      {
+        disk: (disk) => ({
+          ...wrapped(disk),
+          create: async (path) => {
+            const writer = await disk.create(path)
+            return {
+              append: (bytes) => gate.then(() => writer.append(bytes)),
+              sync: () => writer.sync(),
+              close: () => writer.close(),
+            }
+          },
+        }),
+      },
+    )
+    const stream = connect()
+    await say(stream, ...TO_NEAR, 'Subject: hello', '')
+    const line = `${'x'.repeat(998)}\r\n`
+    let given = 0
+    while (!stream.isPaused) {
+      stream.onBytes(fromLatin1(line.repeat(64)))
+      given += 64_000
+      expect(given).toBeLessThan(2 * UNWRITTEN_BYTES_MAX)
+    }
+    release()
+    await pass(stage, 0)
+    expect(stream.isPaused).toBe(false)
+    expect(await say(stream, '.')).toMatch(/^250 /)
+    expect((await stage.inbox('user'))[0]?.length).toBeGreaterThan(given)
+  })
+
+  it('answers what is being accepted, then says goodbye and leaves nothing open', async () => {
+    const { stage, connect, say, service } = await bench('smtp')
+    const [busy, idle] = [connect(), connect()]
+    await say(busy, ...TO_NEAR)
+    await say(idle, ...TO_NEAR, 'Hello')
+    busy.onBytes(fromLatin1('Hello\r\n.\r\n'))
+    const stopped = service.stop()
+    await pass(stage, 0)
+    await stopped
+    expect(busy.heard).toMatch(/250 2\.0\.0 Ok: queued as \w+\r\n421 4\.3\.2 [^\r]*\r\n$/)
+    expect(idle.heard).toMatch(/\r\n421 4\.3\.2 [^\r]*\r\n$/)
+    expect([busy.state, idle.state]).toEqual(['closed', 'closed'])
+    expect(await stage.disk.list('/home/user/Maildir/tmp')).toEqual([])
+    expect(await stage.inbox('user')).toHaveLength(1)
+  })
+
+  it('property: whatever bytes come, in whatever pieces, nothing breaks and nothing is left', async () => {
+    const words = fc.constantFrom(
+      ...TO_NEAR,
+      'RSET',
+      'QUIT',
+      '.',
+      'Hello',
+      `RCPT TO:<${FAR}>`,
+      LOGIN,
+    )
+    const script = fc.array(fc.oneof(words, fc.string({ maxLength: 20 })), { maxLength: 30 })
+    await fc.assert(
+      fc.asyncProperty(script, fc.array(fc.integer({ min: 1, max: 40 })), async (lines, sizes) => {
+        const { stage, connect } = await bench('smtp')
+        const stream = connect()
+        const bytes = new TextEncoder().encode(lines.map((line) => `${line}\r\n`).join(''))
+        let at = 0
+        for (const size of [...sizes, bytes.length]) {
+          if (stream.state === 'open') stream.onBytes(bytes.slice(at, at + size))
+          at += size
+          await pass(stage, 0)
+        }
+        stream.end()
+        await pass(stage, 0)
+        const accepted = typesOf(stage).filter((type) => type === 'mail-accepted').length
+        expect((await stage.inbox('user')).length).toBeGreaterThanOrEqual(accepted)
+        if (await stage.disk.stat('/home/user/Maildir/tmp')) {
+          expect(await stage.disk.list('/home/user/Maildir/tmp')).toEqual([])
+        }
+      }),
+      { numRuns: 50 },
+    )
+  })
+})
+
+describe('the submission service', () => {
+  it('takes mail for anywhere from its users, into the queue, durable before the 250', async () => {
+    const { stage, connect, say } = await bench(
+      'submission',
+      {},
+      {
+        remote: () => new Promise(() => {}),
+      },
+    )
+    const stream = connect()
+    expect(await say(stream, 'EHLO client.a.com')).toContain('AUTH PLAIN LOGIN')
+    expect(await say(stream, LOGIN)).toMatch(/^235 /)
+    await say(stream, `MAIL FROM:<${NEAR}>`, `RCPT TO:<${FAR}>`, `RCPT TO:<${NEAR}>`, 'DATA')
+    expect(await say(stream, 'Subject: hello', '', 'Hello', '.')).toMatch(/^250 /)
+    expect(spooled(stage).some((key) => key.startsWith('e/'))).toBe(true)
+    const [sent] = stage.sent
+    expect(sent).toMatch(/with\r\n\tESMTPA id \w+; Mon, 23 Nov 2026/)
+    expect(sent).toContain('\r\nDate: Mon, 23 Nov 2026 08:00:00 +0000\r\nMessage-ID: <')
+    expect(typesOf(stage).slice(2)).toEqual(['authenticated', 'mail-accepted', 'mail-delivered'])
+    expect(stage.events.find(({ type }) => type === 'mail-accepted')).toMatchObject({
+      via: 'submission',
+      from: `<${NEAR}>`,
+      recipients: [FAR, NEAR],
+    })
+  })
+
+  it('takes nothing without a password (530), nor with a wrong one (535)', async () => {
+    const { stage, connect, say } = await bench('submission')
+    const stream = connect()
+    await say(stream, 'EHLO c')
+    expect(await say(stream, `MAIL FROM:<${NEAR}>`)).toMatch(/^530 5\.7\.0 /)
+    expect(await say(stream, `AUTH PLAIN ${toBase64(fromLatin1('\0user\0wrong'))}`)).toMatch(
+      /^535 /,
+    )
+    expect(typesOf(stage)).toContain('authentication-failed')
+    expect(JSON.stringify(stage.events)).not.toContain('wrong')
+  })
+
+  it('does not offer AUTH where passwords may not cross unencrypted', async () => {
+    const { connect, say } = await bench('submission', { plaintextAuth: 'refuse' })
+    const stream = connect()
+    expect(await say(stream, 'EHLO c')).not.toContain('AUTH')
+    expect(await say(stream, LOGIN)).toMatch(/^5/)
+  })
+
+  it('says that a domain is nowhere to be found (550 5.1.2)', async () => {
+    const { connect, say } = await bench('submission')
+    const stream = connect()
+    await say(stream, 'EHLO c', LOGIN, `MAIL FROM:<${NEAR}>`)
+    expect(await say(stream, 'RCPT TO:<x@nowhere.org>')).toMatch(/^550 5\.1\.2 /)
+  })
+
+  it('a full spool is a reason to try later, said at MAIL where the size is known (452 4.3.1)', async () => {
+    const { stage, connect, say } = await bench(
+      'submission',
+      {},
+      {
+        queue: { ...QUEUE_OPTIONS, spool: { bytesMax: 10_000, messagesMax: 10 } },
+      },
+    )
+    const stream = connect()
+    await say(stream, 'EHLO c', LOGIN)
+    expect(await say(stream, `MAIL FROM:<${NEAR}> SIZE=20000`)).toMatch(/^452 4\.3\.1 /)
+    await say(stream, `MAIL FROM:<${NEAR}>`, `RCPT TO:<${FAR}>`, 'DATA')
+    const lines = Array.from({ length: 20 }, () => 'x'.repeat(998))
+    expect(await say(stream, ...lines, '.')).toMatch(/^452 4\.3\.1 /)
+    expect(spooled(stage)).toEqual([])
+    await say(stream, `MAIL FROM:<${NEAR}>`, `RCPT TO:<${FAR}>`, 'DATA')
+    expect(await say(stream, 'Hello', '.')).toMatch(/^250 /)
+  })
+})
+
+/** The methods of a disk as a plain object, to replace some of them. */
+function wrapped(disk: Disk): Disk {
+  return {
+    create: (path) => disk.create(path),
+    open: (path) => disk.open(path),
+    rename: (from, to) => disk.rename(from, to),
+    remove: (path) => disk.remove(path),
+    syncDirectory: (path) => disk.syncDirectory(path),
+    makeDirectory: (path) => disk.makeDirectory(path),
+    list: (path) => disk.list(path),
+    stat: (path) => disk.stat(path),
+  }
+}
