@@ -61,15 +61,14 @@ export class Outbound {
     if (!stored?.ok) throw never('dtn/damaged', 'damaged in the store', stored?.fault)
     const processed = processForwarded(stored.value, { node: this.#node, residenceMs })
     if (!processed.ok) throw never('dtn/not-forwardable', processed.reason)
-    const pieces = cutToFit(processed.bundle, layer.bundleBytesMax)
-    let wireBytes = 0
-    for (const piece of pieces) {
-      const encoded = encodeBundle(piece)
+    let [wireBytes, fragments] = [0, 0]
+    for (const encoded of encodeToFit(processed.bundle, layer.bundleBytesMax)) {
       wireBytes += encoded.length
+      fragments++
       await this.#turn(plan, encoded.length)
       await handOver(layer, encoded, plan.duct)
     }
-    return { wireBytes, fragments: pieces.length }
+    return { wireBytes, fragments }
   }
 
   /** What waits for its turn goes at once, to layers that are stopped or about to be. */
@@ -103,17 +102,20 @@ export class Outbound {
   }
 }
 
-/** The bundle, or its fragments where it is too large. Throws a Fault. */
-function cutToFit(bundle: Bundle, bundleBytesMax: number): readonly Bundle[] {
-  const isSecured = SECURITY_BLOCKS.some((type) => findBlock(bundle, type) !== undefined)
-  if (isSecured) {
-    // What its blocks cover would not be true of a fragment.
-    if (encodeBundle(bundle).length <= bundleBytesMax) return [bundle]
+/** The bundle, or its fragments one after the other where it is too large. Throws a Fault. */
+function* encodeToFit(bundle: Bundle, bundleBytesMax: number): Iterable<Uint8Array> {
+  const whole = encodeBundle(bundle)
+  if (whole.length <= bundleBytesMax) {
+    yield whole
+    return
+  }
+  // What a security block covers would not be true of a fragment.
+  if (SECURITY_BLOCKS.some((type) => findBlock(bundle, type) !== undefined)) {
     throw never('dtn/not-forwardable', 'too large, and its security blocks forbid fragmentation')
   }
   const fragments = fragmentBundle(bundle, bundleBytesMax)
-  if (fragments.ok) return fragments.value
-  throw never('dtn/not-forwardable', `too large, and ${fragments.fault.message}`)
+  if (!fragments.ok) throw never('dtn/not-forwardable', `too large, and ${fragments.fault.message}`)
+  for (const fragment of fragments.value) yield encodeBundle(fragment)
 }
 
 const SECURITY_BLOCKS = [BLOCK_TYPES.blockIntegrity, BLOCK_TYPES.blockConfidentiality]
