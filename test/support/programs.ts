@@ -1,0 +1,23 @@
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/**
+ * For `test.skipIf(needs('tshark'))`: why a test that needs `program` cannot run, and the same said
+ * on stderr, so that nothing is skipped silently; undefined where the program is there.
+ */
+export function needs(program: string): string | undefined {
+  const { PATH = '' } = process.env
+  if (PATH.split(delimiter).some((folder) => isExecutable(join(folder, program)))) return undefined
+  const reason = `skipped: ${program} is not installed`
+  process.stderr.write(`${reason}\n`)
+  return reason
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
