@@ -112,6 +112,8 @@ function parseHello(verb: 'EHLO' | 'HELO', argument: string): Command | undefine
   return domain === undefined || domain.length > DOMAIN_MAX ? undefined : { verb, domain }
 }
 
+// A space after the colon is forbidden by RFC 5321 §3.3, but common, and it means nothing else.
+
 function parseMail(argument: string): Command | undefined {
   const prefix = /^FROM: */i.exec(argument)?.[0]
   if (prefix === undefined) return undefined

@@ -8,7 +8,7 @@ const DOT_STRING = `${ATOM}(?:\\.${ATOM})*`
 const QUOTED_STRING = '"(?:[ !#-\\[\\]-~]|\\\\[ -~])*"'
 const LABEL = '[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*'
 const DOMAIN = `${LABEL}(?:\\.${LABEL})*`
-const LITERAL = '\\[[0-9A-Fa-fIPv:.]+\\]'
+const LITERAL = '\\[[0-9A-Za-z:.]+\\]'
 const MAILBOX = `(${DOT_STRING}|${QUOTED_STRING})@(${DOMAIN}|${LITERAL})`
 /** A source route is read and ignored. RFC 5321 Appendix C. */
 const SOURCE_ROUTE = `@${DOMAIN}(?:,@${DOMAIN})*:`

@@ -133,7 +133,7 @@ export function replyTo(fault: SmtpFault): Reply {
     case 'smtp/bad-forward-path':
       return reply(501, '5.1.3', `Error: ${fault.message}`)
     case 'smtp/unknown-parameter':
-      return reply(555, '5.5.4', `Error: ${fault.message}`)
+      return reply(555, '5.5.4', fault.message)
     default:
       return reply(501, '5.5.4', fault.message)
   }

@@ -37,7 +37,7 @@ export interface SmtpServerOptions {
   readonly requireAuthentication: boolean
 }
 
-/** As in the `with` clause of a trace field. RFC 5321 §4.4, RFC 3848. */
+/** As in the `with` clause of a trace field. RFC 5321 §4.4. */
 export type SmtpProtocol = 'SMTP' | 'ESMTP' | 'ESMTPA'
 
 /**
