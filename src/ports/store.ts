@@ -3,7 +3,8 @@
  * `host` makes it of LMDB, `lab` of memory. One process owns a store.
  */
 
-export type StoreFaultCode = 'store/full' | 'store/failed' | 'store/closed'
+/** `store/in-use`: another process, or this one, has opened it already. */
+export type StoreFaultCode = 'store/full' | 'store/failed' | 'store/closed' | 'store/in-use'
 
 /** Names a group of keys; made on first use. */
 export type TableName = string

@@ -2,15 +2,18 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
+import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { describe } from 'vitest'
 import { hostClock } from '../../src/host/clock.ts'
 import { hostDisk } from '../../src/host/disk.ts'
 import { hostNetwork } from '../../src/host/network.ts'
+import { openLmdbStore } from '../../src/host/store.ts'
 import type { SocketAddress } from '../../src/ports/network.ts'
 import { describeClock } from './clock.ts'
 import { describeDisk } from './disk.ts'
 import { describeNetwork } from './network.ts'
+import { describeStore } from './store.ts'
 import type { World } from './world.ts'
 
 const run: World['run'] = (action) => action()
@@ -27,6 +30,21 @@ describeNetwork('Node, IPv4', async () => {
   const here = { network: hostNetwork, host: '127.0.0.1' }
   // RFC 5737 §3: an address for documentation is nobody's.
   return { run, close: nothing, here, there: here, foreignHost: '192.0.2.1', silentPeer }
+})
+
+if (hasIpv6Loopback()) {
+  describeNetwork('Node, IPv6', async () => {
+    const here = { network: hostNetwork, host: '::1' }
+    // RFC 3849 §2: likewise.
+    return { run, close: nothing, here, there: here, foreignHost: '2001:db8::1', silentPeer }
+  })
+} else {
+  describe.skip('the network contract: Node, IPv6: this machine has no ::1', () => {})
+}
+
+describeStore('LMDB', async (capacityBytes) => {
+  const { root, close } = temporaryDirectory()
+  return { run, close, open: () => openLmdbStore(join(root, 'store'), { capacityBytes }) }
 })
 
 function temporaryDirectory(): { root: string; close: () => Promise<void> } {
@@ -61,3 +79,9 @@ require('net').createServer().listen({ host: '127.0.0.1', port: 0, backlog: 1 },
   require('fs').writeSync(1, String(this.address().port))
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
 })`
+
+function hasIpv6Loopback(): boolean {
+  return Object.values(networkInterfaces()).some((each) =>
+    each?.some(({ address }) => address === '::1'),
+  )
+}

@@ -1,0 +1,289 @@
+/**
+ * The store on LMDB: one environment, one database, keys `table NUL key`.
+ *
+ * Commits that arrive while one is being written wait and go into the next transaction together, so
+ * that many share one flush. `overlappingSync` is off: a transaction has been flushed when its
+ * promise resolves, and LMDB's file needs no recovery after a crash.
+ */
+
+import { open, type RootDatabase } from 'lmdb'
+import { assert } from '../base/assert.ts'
+import { fromLatin1, toLatin1 } from '../base/bytes.ts'
+import { Fault } from '../base/fault.ts'
+import type {
+  Store,
+  StoreChange,
+  StoreEntry,
+  StoreFaultCode,
+  StoreRange,
+  TableName,
+} from '../ports/store.ts'
+import { plainBytes } from './bytes.ts'
+import { hostDisk } from './disk.ts'
+import { claimDirectory } from './lock.ts'
+
+export interface LmdbStoreOptions {
+  /**
+   * Bound on the room that all entries together take up in pages. The file can grow beyond it, as
+   * pages are replaced by copying and holes do not always fit, but not without bound.
+   */
+  readonly capacityBytes: number
+}
+
+/**
+ * Opens the store in `directory`, which is made if there is none. Rejects with `store/in-use`, or
+ * with `store/failed` where the files cannot be made, read or understood.
+ */
+export async function openLmdbStore(directory: string, options: LmdbStoreOptions): Promise<Store> {
+  await hostDisk.makeDirectory(directory)
+  const release = await claimDirectory(directory)
+  if (release === undefined) {
+    throw fault('store/in-use', `another process has opened ${directory}`, true)
+  }
+  try {
+    const database = openDatabase(directory, options.capacityBytes)
+    await hostDisk.syncDirectory(directory)
+    return new LmdbStore(database, options.capacityBytes, release)
+  } catch (error) {
+    release()
+    throw fault('store/failed', `cannot open ${directory}: ${messageOf(error)}`, false, error)
+  }
+}
+
+interface Commit {
+  readonly changes: readonly StoreChange[]
+  readonly resolve: () => void
+  readonly reject: (fault: Fault<StoreFaultCode>) => void
+}
+
+class LmdbStore implements Store {
+  readonly #database: RootDatabase<Uint8Array, Uint8Array>
+  readonly #capacityBytes: number
+  readonly #release: () => void
+  #usedBytes: number
+  #waiting: Commit[] = []
+  #writing: Promise<void> | undefined
+  #closed: Promise<void> | undefined
+
+  constructor(
+    database: RootDatabase<Uint8Array, Uint8Array>,
+    capacityBytes: number,
+    release: () => void,
+  ) {
+    this.#database = database
+    this.#capacityBytes = capacityBytes
+    this.#release = release
+    const used = database.getBinary(USED_KEY)
+    this.#usedBytes = used === undefined ? 0 : Number(toLatin1(used))
+  }
+
+  get(table: TableName, key: string): Uint8Array | undefined {
+    const value = this.#open().getBinary(fullKey(table, key))
+    return value === undefined ? undefined : plainBytes(value)
+  }
+
+  *range(table: TableName, range: StoreRange): Iterable<StoreEntry> {
+    for (const { key, value } of this.#open().getRange(bounds(table, range))) {
+      yield { key: shortKey(table, key), value: plainBytes(value) }
+    }
+  }
+
+  *keys(table: TableName, range: StoreRange): Iterable<string> {
+    for (const key of this.#open().getKeys(bounds(table, range))) yield shortKey(table, key)
+  }
+
+  commit(changes: readonly StoreChange[]): Promise<void> {
+    for (const { table, key } of changes) {
+      assert(TABLE.test(table) && KEY.test(key), `not a store key: ${table} ${key}`)
+    }
+    if (this.#closed !== undefined) return Promise.reject(closedFault())
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ changes, resolve, reject })
+      this.#writing ??= this.#write()
+    })
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= (async () => {
+      await this.#writing
+      await this.#database.close()
+      this.#release()
+    })()
+    return this.#closed
+  }
+
+  async #write(): Promise<void> {
+    // One microtask later, so that commits of one turn share a transaction.
+    await undefined
+    while (this.#waiting.length > 0) await this.#writeTogether(this.#waiting.splice(0))
+    this.#writing = undefined
+  }
+
+  async #writeTogether(commits: readonly Commit[]): Promise<void> {
+    const { accepted, usedBytes } = this.#admit(commits)
+    if (accepted.length === 0) return
+    try {
+      await this.#writeTransaction(
+        accepted.flatMap((commit) => commit.changes),
+        usedBytes,
+      )
+    } catch (error) {
+      const failure = await writeFault(error)
+      for (const commit of accepted) commit.reject(failure)
+      return
+    }
+    this.#usedBytes = usedBytes
+    for (const commit of accepted) commit.resolve()
+  }
+
+  /**
+   * Refuses, in order, what would exceed the capacity. What frees room is never refused. Nothing
+   * else is being written now, so what the database holds is what the commits will change.
+   */
+  #admit(commits: readonly Commit[]): { accepted: readonly Commit[]; usedBytes: number } {
+    const accepted: Commit[] = []
+    const sizes = new Map<string, number>()
+    let usedBytes = this.#usedBytes
+    for (const commit of commits) {
+      const changed = new Map<string, number>()
+      let growthBytes = 0
+      for (const { table, key, value } of commit.changes) {
+        const name = `${table}\0${key}`
+        const before = changed.get(name) ?? sizes.get(name) ?? this.#entryBytes(table, key)
+        const after = value === undefined ? 0 : entryBytes(name.length, value.length)
+        changed.set(name, after)
+        growthBytes += after - before
+      }
+      if (growthBytes > 0 && usedBytes + growthBytes > this.#capacityBytes) {
+        const needed = `${usedBytes + growthBytes} of ${this.#capacityBytes} bytes`
+        commit.reject(fault('store/full', `the store is full: ${needed} needed`, true))
+        continue
+      }
+      usedBytes += growthBytes
+      for (const [name, size] of changed) sizes.set(name, size)
+      accepted.push(commit)
+    }
+    return { accepted, usedBytes }
+  }
+
+  /** All in one transaction of LMDB; resolves once it is flushed. */
+  async #writeTransaction(changes: readonly StoreChange[], usedBytes: number): Promise<void> {
+    const database = this.#database
+    await database.batch(() => {
+      for (const { table, key, value } of changes) {
+        if (value === undefined) void database.remove(fullKey(table, key))
+        else void database.put(fullKey(table, key), value)
+      }
+      void database.put(USED_KEY, fromLatin1(String(usedBytes)))
+    })
+    // Reads from now on see it.
+    database.resetReadTxn()
+  }
+
+  #entryBytes(table: TableName, key: string): number {
+    const name = fullKey(table, key)
+    const value = this.#database.getBinary(name)
+    return value === undefined ? 0 : entryBytes(name.length, value.length)
+  }
+
+  #open(): RootDatabase<Uint8Array, Uint8Array> {
+    if (this.#closed !== undefined) throw closedFault()
+    return this.#database
+  }
+}
+
+const TABLE = /^[\x21-\x7e]{1,100}$/
+const KEY = /^[\x20-\x7e]{1,500}$/
+/** What the entries take up, as decimal digits; no table can have this key. */
+const USED_KEY: Uint8Array = fromLatin1('\0used')
+
+const PAGE_BYTES = 4096
+const PAGE_HEADER_BYTES = 16
+/** A node's header, its place in the page's index, and rounding. */
+const NODE_BYTES = 12
+/** A larger node leaves its value to pages of its own, so that every page holds two keys. */
+const NODE_BYTES_MAX = (PAGE_BYTES - PAGE_HEADER_BYTES) / 2
+
+/** The room of one entry. Pages of small ones are counted as half full, the least a B-tree keeps. */
+function entryBytes(keyLength: number, valueLength: number): number {
+  const whole = NODE_BYTES + keyLength + valueLength
+  if (whole <= NODE_BYTES_MAX) return 2 * whole
+  const pages = Math.ceil((PAGE_HEADER_BYTES + valueLength) / PAGE_BYTES)
+  return 2 * (NODE_BYTES + keyLength + 8) + pages * PAGE_BYTES
+}
+
+function openDatabase(
+  directory: string,
+  capacityBytes: number,
+): RootDatabase<Uint8Array, Uint8Array> {
+  const options = {
+    path: directory,
+    // A directory may have a dot in its name; lmdb-js would take it for a file.
+    noSubdir: false,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    overlappingSync: false,
+    // With it a transaction that fails leaves a rejected promise that nobody can handle.
+    eventTurnBatching: false,
+    pageSize: PAGE_BYTES,
+    // Address space only; saves mapping the file anew each time that it has grown.
+    mapSize: Math.ceil((2 * capacityBytes) / MAP_STEP_BYTES) * MAP_STEP_BYTES,
+    // Not in the declared type, but taken: mail is nobody else's business.
+    permissionsMode: 0o600,
+  } as const
+  return open<Uint8Array, Uint8Array>(options)
+}
+
+const MAP_STEP_BYTES = 1_048_576
+
+function fullKey(table: TableName, key: string): Uint8Array {
+  return fromLatin1(`${table}\0${key}`)
+}
+
+function shortKey(table: TableName, key: Uint8Array): string {
+  return toLatin1(key.subarray(table.length + 1))
+}
+
+function bounds(table: TableName, range: StoreRange): { start: Uint8Array; end: Uint8Array } {
+  return {
+    start: fullKey(table, range.from ?? ''),
+    end: range.to === undefined ? fromLatin1(`${table}\x01`) : fullKey(table, range.to),
+  }
+}
+
+/** The disk may have room again, or be repaired: nothing is lost, so every one is temporary. */
+async function writeFault(error: unknown): Promise<Fault<StoreFaultCode>> {
+  const reason = await underlying(error)
+  const full = FULL_ERRNOS.includes((reason as { code?: unknown }).code as number)
+  return fault(full ? 'store/full' : 'store/failed', messageOf(reason), true, reason)
+}
+
+/** EFBIG, ENOSPC, EDQUOT on Linux. */
+const FULL_ERRNOS: readonly number[] = [27, 28, 122]
+
+/** lmdb-js rejects with "Commit failed" and keeps the reason in a promise of its own. */
+async function underlying(error: unknown): Promise<unknown> {
+  const { commitError } = error as { commitError?: Promise<unknown> }
+  if (commitError === undefined) return error
+  return commitError.then(
+    () => error,
+    (reason: unknown) => reason,
+  )
+}
+
+function closedFault(): Fault<StoreFaultCode> {
+  return fault('store/closed', 'the store is closed', true)
+}
+
+function fault(
+  code: StoreFaultCode,
+  message: string,
+  temporary: boolean,
+  cause?: unknown,
+): Fault<StoreFaultCode> {
+  return new Fault(code, message, { temporary, cause })
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
