@@ -68,12 +68,17 @@ export function fromLatin1(text: string): Uint8Array {
 const APPLY_MAX = 4096
 
 export function toLatin1(bytes: Uint8Array): string {
-  if (bytes.length <= APPLY_MAX) return String.fromCharCode(...bytes)
+  if (bytes.length <= APPLY_MAX) return charactersOf(bytes)
   let text = ''
   for (let at = 0; at < bytes.length; at += APPLY_MAX) {
-    text += String.fromCharCode(...bytes.subarray(at, at + APPLY_MAX))
+    text += charactersOf(bytes.subarray(at, at + APPLY_MAX))
   }
   return text
+}
+
+function charactersOf(bytes: ArrayLike<number>): string {
+  // Spreading the bytes would go through an iterator: seven times slower.
+  return String.fromCharCode.apply(null, bytes as number[])
 }
 
 export function toHex(bytes: Uint8Array): string {

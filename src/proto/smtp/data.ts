@@ -117,8 +117,25 @@ export class DataReader {
   }
 }
 
-/** The first CR or LF from `start` on, or the end. The hot loop of every mail, so four at a time. */
+/**
+ * Where text from `start` on stops being ordinary: at a CR or LF other than a line end before a
+ * line without dot, or at the end. The hot loop of every mail.
+ */
 function skipText(chunk: Uint8Array, start: number): number {
+  let at = skipLine(chunk, start)
+  while (
+    at + 2 < chunk.length &&
+    chunk[at] === CR &&
+    chunk[at + 1] === LF &&
+    chunk[at + 2] !== DOT
+  ) {
+    at = skipLine(chunk, at + 2)
+  }
+  return at
+}
+
+/** The first CR or LF from `start` on, or the end; four bytes at a time. */
+function skipLine(chunk: Uint8Array, start: number): number {
   const { length } = chunk
   let at = start
   while (at + 3 < length) {
