@@ -12,10 +12,13 @@ export const MAIL_LINE_MAX: number = COMMAND_LINE_MAX + 26 + 500
  */
 export const AUTH_LINE_MAX = 12_288
 
-/** RFC 5321 §4.5.3.1.3. The local part has no bound of its own: longer ones than 64 are in use. */
+/**
+ * RFC 5321 §4.5.3.1.3. It bounds the domain within; the local part has no bound of its own, since
+ * longer ones than 64 are in use.
+ */
 export const PATH_MAX = 256
 
-/** RFC 5321 §4.5.3.1.2. */
+/** Of the name in EHLO. RFC 5321 §4.5.3.1.2. */
 export const DOMAIN_MAX = 255
 
 /** RFC 5321 §4.5.3.1.5. */

@@ -1,7 +1,7 @@
 /** Mailboxes and paths. RFC 5321 §4.1.2, §4.1.3. */
 
 import type { Mailbox, ReversePath } from './envelope.ts'
-import { DOMAIN_MAX, PATH_MAX } from './limits.ts'
+import { PATH_MAX } from './limits.ts'
 
 const ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 const DOT_STRING = `${ATOM}(?:\\.${ATOM})*`
@@ -14,7 +14,6 @@ const MAILBOX = `(${DOT_STRING}|${QUOTED_STRING})@(${DOMAIN}|${LITERAL})`
 const SOURCE_ROUTE = `@${DOMAIN}(?:,@${DOMAIN})*:`
 
 const WHOLE_DOT_STRING = new RegExp(`^${DOT_STRING}$`)
-const WHOLE_DOMAIN = new RegExp(`^(?:${DOMAIN}|${LITERAL})$`)
 const WHOLE_MAILBOX = new RegExp(`^${MAILBOX}$`)
 const PATH = new RegExp(`^<(?:${SOURCE_ROUTE})?${MAILBOX}>`)
 
@@ -41,11 +40,6 @@ export function formatPath(path: ReversePath): string {
   return path === undefined ? '<>' : `<${formatMailbox(path)}>`
 }
 
-/** The same place, as far as anyone but its own host can tell. RFC 5321 §2.4. */
-export function sameMailbox(a: Mailbox, b: Mailbox): boolean {
-  return a.localPart === b.localPart && a.domain === b.domain
-}
-
 /** Undefined where `text` does not begin with a Reverse-path. */
 export function parseReversePath(text: string): PathRead<ReversePath> | undefined {
   return text.startsWith('<>') ? { path: undefined, rest: text.slice(2) } : parseMailboxPath(text)
@@ -62,11 +56,6 @@ export function parseForwardPath(text: string): PathRead<Mailbox> | undefined {
     : { path: { localPart: postmaster, domain: '' }, rest: text.slice(postmaster.length + 2) }
 }
 
-/** A domain name or an address literal. */
-export function isDomain(text: string): boolean {
-  return text.length <= DOMAIN_MAX && WHOLE_DOMAIN.test(text) && isSoundLiteral(text)
-}
-
 function parseMailboxPath(text: string): PathRead<Mailbox> | undefined {
   const match = PATH.exec(text)
   if (match === null || match[0].length > PATH_MAX) return undefined
@@ -76,7 +65,7 @@ function parseMailboxPath(text: string): PathRead<Mailbox> | undefined {
 
 function toMailbox(match: RegExpExecArray | null): Mailbox | undefined {
   const [, local = '', domain = ''] = match ?? []
-  if (match === null || domain.length > DOMAIN_MAX || !isSoundLiteral(domain)) return undefined
+  if (match === null || !isSoundLiteral(domain)) return undefined
   const localPart = local.startsWith('"') ? local.slice(1, -1).replace(/\\(.)/g, '$1') : local
   return { localPart, domain: domain.toLowerCase() }
 }
