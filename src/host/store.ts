@@ -6,6 +6,7 @@
  * promise resolves, and LMDB's file needs no recovery after a crash.
  */
 
+import { accessSync, constants } from 'node:fs'
 import { open, type RootDatabase } from 'lmdb'
 import { assert } from '../base/assert.ts'
 import { fromLatin1, toLatin1 } from '../base/bytes.ts'
@@ -35,18 +36,18 @@ export interface LmdbStoreOptions {
  * with `store/failed` where the files cannot be made, read or understood.
  */
 export async function openLmdbStore(directory: string, options: LmdbStoreOptions): Promise<Store> {
-  await hostDisk.makeDirectory(directory)
-  const release = await claimDirectory(directory)
+  const release = await claim(directory)
   if (release === undefined) {
     throw fault('store/in-use', `another process has opened ${directory}`, true)
   }
   try {
+    await checkFile(`${directory}/${FILE_NAME}`)
     const database = openDatabase(directory, options.capacityBytes)
     await hostDisk.syncDirectory(directory)
     return new LmdbStore(database, options.capacityBytes, release)
   } catch (error) {
     release()
-    throw fault('store/failed', `cannot open ${directory}: ${messageOf(error)}`, false, error)
+    throw openFault(directory, error)
   }
 }
 
@@ -198,7 +199,7 @@ const KEY = /^[\x20-\x7e]{1,500}$/
 const USED_KEY: Uint8Array = fromLatin1('\0used')
 
 const PAGE_BYTES = 4096
-const PAGE_HEADER_BYTES = 16
+const PAGE_HEADER_BYTES = 24
 /** A node's header, its place in the page's index, and rounding. */
 const NODE_BYTES = 12
 /** A larger node leaves its value to pages of its own, so that every page holds two keys. */
@@ -211,6 +212,51 @@ function entryBytes(keyLength: number, valueLength: number): number {
   const pages = Math.ceil((PAGE_HEADER_BYTES + valueLength) / PAGE_BYTES)
   return 2 * (NODE_BYTES + keyLength + 8) + pages * PAGE_BYTES
 }
+
+async function claim(directory: string): Promise<(() => void) | undefined> {
+  try {
+    await hostDisk.makeDirectory(directory)
+    return await claimDirectory(directory)
+  } catch (error) {
+    throw openFault(directory, error)
+  }
+}
+
+const FILE_NAME = 'data.mdb'
+
+/**
+ * Looks at the two meta pages that begin a file of LMDB, where there is one: lmdb-js crashes the
+ * process instead of reporting a file that it cannot open.
+ */
+async function checkFile(path: string): Promise<void> {
+  if ((await hostDisk.stat(path)) === undefined) return
+  accessSync(path, constants.R_OK | constants.W_OK)
+  const file = await hostDisk.open(path)
+  try {
+    if (file.sizeBytes === 0) return
+    const first = await file.read(0, META_BYTES)
+    const second = await file.read(isMeta(first) ? pageBytes(first) : 0, META_BYTES)
+    if (!isMeta(first) || !isMeta(second)) {
+      throw fault('store/failed', `${FILE_NAME} is damaged or not a store`, false)
+    }
+  } finally {
+    await file.close()
+  }
+}
+
+function isMeta(page: Uint8Array): boolean {
+  if (page.length < META_BYTES) return false
+  const view = new DataView(page.buffer, page.byteOffset, page.length)
+  const isMetaPage = (view.getUint16(18, true) & 0x08) !== 0
+  const version = view.getUint32(28, true) & 0xffff
+  return isMetaPage && view.getUint32(24, true) === 0xbeefc0de && version === 2
+}
+
+function pageBytes(meta: Uint8Array): number {
+  return new DataView(meta.buffer, meta.byteOffset, meta.length).getUint32(48, true)
+}
+
+const META_BYTES = 52
 
 function openDatabase(
   directory: string,
@@ -269,6 +315,10 @@ async function underlying(error: unknown): Promise<unknown> {
     () => error,
     (reason: unknown) => reason,
   )
+}
+
+function openFault(directory: string, error: unknown): Fault<StoreFaultCode> {
+  return fault('store/failed', `cannot open ${directory}: ${messageOf(error)}`, false, error)
 }
 
 function closedFault(): Fault<StoreFaultCode> {

@@ -1,0 +1,263 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { fromLatin1 } from '../base/bytes.ts'
+import type { Store } from '../ports/store.ts'
+import { openLmdbStore } from './store.ts'
+
+let directory: string
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'lightlag-store.'))
+})
+afterEach(() => rmSync(directory, { recursive: true, force: true }))
+
+const options = { capacityBytes: 4_000_000 }
+
+describe('the store on LMDB', () => {
+  it('is refused to a second opener, clearly, until the first has closed it', async () => {
+    const store = await openLmdbStore(directory, options)
+    await expect(openLmdbStore(directory, options)).rejects.toMatchObject({
+      name: 'Fault',
+      code: 'store/in-use',
+      message: expect.stringContaining(directory),
+    })
+    await store.close()
+    await (await openLmdbStore(directory, options)).close()
+  })
+
+  it('is refused while another process has it, and free as soon as that one is killed', async () => {
+    const writer = startWriter(directory)
+    await writer.printed(1)
+    await expect(openLmdbStore(directory, options)).rejects.toMatchObject({ code: 'store/in-use' })
+    await writer.kill()
+    await (await openLmdbStore(directory, options)).close()
+  })
+
+  it('says what is wrong with a file that is no store, or only its beginning', async () => {
+    const path = join(directory, 'data.mdb')
+    const store = await openLmdbStore(directory, options)
+    await store.close()
+    const good = readFileSync(path)
+    for (const bad of [
+      Buffer.alloc(20_000, 'not a store'),
+      good.subarray(0, 4096),
+      good.subarray(0, 30),
+    ]) {
+      writeFileSync(path, bad)
+      await expect(openLmdbStore(directory, options)).rejects.toMatchObject({
+        name: 'Fault',
+        code: 'store/failed',
+        temporary: false,
+        message: `cannot open ${directory}: data.mdb is damaged or not a store`,
+      })
+    }
+    for (const usable of [Buffer.alloc(0), good]) {
+      writeFileSync(path, usable)
+      await (await openLmdbStore(directory, options)).close()
+    }
+  })
+
+  it('says so where the directory cannot be made', async () => {
+    const path = join(directory, 'file')
+    writeFileSync(path, '')
+    await expect(openLmdbStore(join(path, 'store'), options)).rejects.toMatchObject({
+      code: 'store/failed',
+      message: expect.stringContaining(path),
+    })
+  })
+
+  it('lets nobody else read its files', async () => {
+    const path = join(directory, 'new', 'store')
+    const store = await openLmdbStore(path, options)
+    await store.commit([{ table: 't', key: 'k', value: fromLatin1('x') }])
+    expect(statSync(path).mode & 0o777).toBe(0o700)
+    expect(statSync(join(path, 'data.mdb')).mode & 0o777).toBe(0o600)
+    await store.close()
+  })
+
+  it('keeps values of every size around the limits of pages and buffers', async () => {
+    const store = await openLmdbStore(directory, options)
+    const sizes = [0, 1, 63, 64, 65, 2020, 2030, 2040, 4080, 4096, 8192, 32_767, 32_768, 32_769]
+    for (const size of sizes) {
+      const value = new Uint8Array(size).map((_, i) => i + size)
+      await store.commit([{ table: 't', key: String(size), value: value.slice() }])
+      expect(store.get('t', String(size))).toEqual(value)
+      for (const entry of store.range('t', { from: String(size), to: `${size}!` })) {
+        expect(entry.value).toEqual(value)
+      }
+    }
+    await store.close()
+  })
+
+  it('refuses a key that is not printable ASCII as a mistake of ours', async () => {
+    const store = await openLmdbStore(directory, options)
+    for (const key of ['', 'a\0b', 'ä', 'k'.repeat(501)]) {
+      expect(() => store.commit([{ table: 't', key, value: undefined }])).toThrow('assertion')
+    }
+    await store.close()
+  })
+
+  it('does not let its file grow without bound while entries come and go', async () => {
+    const store = await openLmdbStore(directory, { capacityBytes: 1_000_000 })
+    for (let round = 0; round < 30; round++) {
+      const keys: string[] = []
+      for (let i = 0; i < 12; i++) {
+        const key = `${round}-${i}`
+        keys.push(key)
+        const value = new Uint8Array(1000 + ((round * 7919 + i * 104_729) % 60_000))
+        await store.commit([{ table: 't', key, value }])
+      }
+      await Promise.all(keys.map((key) => store.commit([{ table: 't', key, value: undefined }])))
+    }
+    await store.close()
+    expect(statSync(join(directory, 'data.mdb')).size).toBeLessThan(4_000_000)
+  })
+
+  it('commits many at once with few flushes', async () => {
+    const store = await openLmdbStore(directory, options)
+    const value = new Uint8Array(1000)
+    const startMs = performance.now()
+    for (let i = 0; i < 10; i++) await store.commit([{ table: 't', key: `one-${i}`, value }])
+    const oneByOneMs = performance.now() - startMs
+    const togetherStartMs = performance.now()
+    await Promise.all(
+      Array.from({ length: 1000 }, (_, i) => store.commit([{ table: 't', key: `${i}`, value }])),
+    )
+    const perFlushMs = oneByOneMs / 10
+    // A thousand flushes would take a thousand times as long as one; allow for fifty.
+    expect(performance.now() - togetherStartMs).toBeLessThan(Math.max(50 * perFlushMs, 500))
+    await store.close()
+  })
+
+  it('reports a disk without room as a temporary Fault, keeps what it has, and recovers', async () => {
+    const said = await fillWithLimit(directory)
+    expect(said).toEqual(['refused temporary=true old=kept', 'small commit works'])
+    const store = await openLmdbStore(directory, options)
+    expect(store.get('t', 'old')).toEqual(fromLatin1('kept'))
+    expect(store.get('t', 'small')).toEqual(fromLatin1('x'))
+    await store.close()
+  })
+
+  it('has every commit that had resolved before the process was killed', async () => {
+    let printed = 0
+    for (let round = 0; round < KILLS; round++) {
+      const writer = startWriter(directory)
+      // From at once to well into the work, at no particular point of it.
+      await writer.printed(printed + 1 + Math.floor(Math.random() * 60))
+      printed = await writer.kill()
+      const store = await openLmdbStore(directory, { capacityBytes: 100_000_000 })
+      expect(missing(store, printed)).toEqual([])
+      await store.close()
+    }
+    expect(printed).toBeGreaterThan(KILLS)
+  }, 60_000)
+})
+
+const KILLS = 20
+
+/** Of the numbers up to `last`, those without both of their records. */
+function missing(store: Store, last: number): readonly number[] {
+  const numbers = Array.from({ length: last }, (_, i) => i + 1)
+  return numbers.filter((each) => {
+    const record = store.get('record', String(each))
+    return record?.length !== 1000 + (each % 3000) || store.get('index', String(each)) === undefined
+  })
+}
+
+interface Writer {
+  /** Resolves once a number of at least `least` has been printed. */
+  printed(least: number): Promise<void>
+  /** kill -9; resolves with the last number that was printed. */
+  kill(): Promise<number>
+}
+
+/** A process that commits numbered records, ten at a time, and prints each number once it is committed. */
+function startWriter(directory: string): Writer {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', WRITER, STORE, directory], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let output = ''
+  let heard = (): void => {}
+  child.stdout.on('data', (text: Buffer) => {
+    output += text
+    heard()
+  })
+  // What follows the last line end was cut off by the kill.
+  const last = (): number => Math.max(0, ...output.split('\n').slice(0, -1).map(Number))
+  return {
+    printed: (least) =>
+      new Promise((resolve) => {
+        heard = () => {
+          if (last() >= least) resolve()
+        }
+      }),
+    kill: async () => {
+      child.kill('SIGKILL')
+      await once(child, 'close')
+      return last()
+    },
+  }
+}
+
+/** Fills a store in a process that may write no file beyond 4 MB; resolves with what it printed. */
+async function fillWithLimit(directory: string): Promise<readonly string[]> {
+  const limited = 'trap "" XFSZ; ulimit -f 8000; exec "$0" "$@"'
+  const command = [process.execPath, '--input-type=module', '-e', FILLER, STORE, directory]
+  const child = spawn('sh', ['-c', limited, ...command], { stdio: ['ignore', 'pipe', 'ignore'] })
+  let output = ''
+  child.stdout.on('data', (text: Buffer) => {
+    output += text
+  })
+  await once(child, 'close')
+  return output.trimEnd().split('\n')
+}
+
+/** A child process runs what was built: Node 20 cannot run the sources. */
+const STORE = fileURLToPath(new URL('../../dist/host/store.js', import.meta.url))
+
+const WRITER = `
+import { writeSync } from 'node:fs'
+const [, store, directory] = process.argv
+const { openLmdbStore } = await import(store)
+const opened = await openLmdbStore(directory, { capacityBytes: 100_000_000 })
+let next = 1 + [...opened.keys('index', {})].length
+let printed = next - 1
+const done = new Set()
+await Promise.all(Array.from({ length: 10 }, async () => {
+  for (;;) {
+    const number = next++
+    await opened.commit([
+      { table: 'record', key: String(number), value: new Uint8Array(1000 + (number % 3000)) },
+      { table: 'index', key: String(number), value: new Uint8Array(1) },
+    ])
+    done.add(number)
+    for (; done.delete(printed + 1); printed++) writeSync(1, printed + 1 + '\\n')
+  }
+}))`
+
+const FILLER = `
+const [, store, directory] = process.argv
+const { openLmdbStore } = await import(store)
+const opened = await openLmdbStore(directory, { capacityBytes: 100_000_000 })
+const text = (string) => new TextEncoder().encode(string)
+await opened.commit([{ table: 't', key: 'old', value: text('kept') }])
+for (let i = 0; ; i++) {
+  try {
+    await opened.commit([
+      { table: 't', key: 'old', value: text('changed') },
+      { table: 't', key: 'piece-' + i, value: new Uint8Array(100_000) },
+    ])
+    await opened.commit([{ table: 't', key: 'old', value: text('kept') }])
+  } catch (fault) {
+    const old = new TextDecoder().decode(opened.get('t', 'old'))
+    console.log('refused temporary=' + fault.temporary + ' old=' + old)
+    break
+  }
+}
+await opened.commit([{ table: 't', key: 'small', value: text('x') }])
+console.log('small commit works')
+await opened.close()`
