@@ -2,8 +2,9 @@
  * The `bp` transport: a queued mail leaves as a bundle and counts as delivered when the far gateway
  * has acknowledged it, not before.
  *
- * Order of writes: the transaction's name, then the bundle, then the bundle's id beside the name.
- * After a crash the same transaction goes on, so the far side recognises what it has taken already.
+ * The name of the transaction is on record before the bundle that bears it, and the node holds the
+ * bundle under that name: after a crash the same transaction goes on, and the far side recognises
+ * what it has taken already.
  */
 
 import { concat, toHex } from '../base/bytes.ts'
@@ -48,13 +49,9 @@ type End = Acknowledgement | 'expired'
 
 /** A transaction that waits for its end. */
 interface UnderWay {
-  readonly queueId: string
+  readonly job: Job
   readonly destination: string
-  readonly transaction: string
-  /** Undefined until there is one, and once it is known to be gone. */
-  bundle: string | undefined
-  /** Makes the bundle, anew or for the first time; resolves with its id once that is on record. */
-  readonly send: () => Promise<string>
+  readonly open: OpenTransaction
   readonly settle: (end: End) => void
 }
 
@@ -71,7 +68,6 @@ export class BpTransport {
   readonly #ports: BpTransportPorts
   readonly #outbox: Outbox
   readonly #underWay = new Map<string, UnderWay>()
-  readonly #transactionOf = new Map<string, string>()
   readonly #time: (event: TransactionEvent) => void
 
   constructor(options: BpTransportOptions, ports: BpTransportPorts) {
@@ -83,10 +79,7 @@ export class BpTransport {
       ports.clock,
       (effect) => this.#onTime(effect),
     )
-    ports.node.onForwarded = (bundle) => {
-      const transaction = this.#transactionOf.get(bundle)
-      if (transaction !== undefined) this.#time({ type: 'forwarded', transaction })
-    }
+    ports.node.onForwarded = (transaction) => this.#time({ type: 'forwarded', transaction })
   }
 
   target(destination: EndpointId): DeliveryTarget {
@@ -104,7 +97,7 @@ export class BpTransport {
     const underWay = this.#underWay.get(transaction)
     const by = formatEndpointId(source)
     if (underWay === undefined || underWay.destination !== by) return
-    const { queueId } = underWay
+    const { queueId } = underWay.job.mail
     this.#ports.events({ type: 'transaction-acknowledged', queueId, transaction, by })
     underWay.settle(acknowledgement)
   }
@@ -140,7 +133,7 @@ export class BpTransport {
       const missing = job.recipients.map(formatMailbox).filter((name) => !settled.has(name))
       if (missing.length > 0) {
         const open = record?.open ?? (await this.#name(job, [...settled.keys()], missing))
-        const end = await this.#transact(job, [...settled.keys()], open)
+        const end = await this.#transact(job, open)
         for (const [i, name] of open.recipients.entries()) {
           settled.set(name, outcomeOf(end, i, destination))
         }
@@ -163,26 +156,19 @@ export class BpTransport {
     recipients: readonly string[],
   ): Promise<OpenTransaction> {
     const transaction = toHex(this.#ports.entropy.bytes(TRANSACTION_BYTES))
-    const open = { transaction, recipients, bundle: undefined }
+    const open = { transaction, recipients }
     await this.#outbox.write(job.mail.queueId, formatEndpointId(job.destination), { taken, open })
     return open
   }
 
-  async #transact(job: Job, taken: readonly string[], open: OpenTransaction): Promise<End> {
+  async #transact(job: Job, open: OpenTransaction): Promise<End> {
     const { node, clock } = this.#ports
-    const { queueId } = job.mail
     const { transaction } = open
-    const destination = formatEndpointId(job.destination)
     let settle = (_end: End): void => {}
     const ended = new Promise<End>((resolve) => {
       settle = resolve
     })
-    const send = async (): Promise<string> => {
-      const bundle = await this.#send(job, open)
-      await this.#outbox.write(queueId, destination, { taken, open: { ...open, bundle } })
-      return bundle
-    }
-    const underWay = { queueId, destination, transaction, bundle: open.bundle, send, settle }
+    const underWay = { job, destination: formatEndpointId(job.destination), open, settle }
     this.#underWay.set(transaction, underWay)
     this.#time({
       type: 'open',
@@ -196,58 +182,43 @@ export class BpTransport {
     } finally {
       this.#time({ type: 'close', transaction })
       this.#underWay.delete(transaction)
-      this.#forget(underWay)
-      if (underWay.bundle !== undefined) await node.release(underWay.bundle)
+      await node.release(transaction)
     }
-  }
-
-  async #send(job: Job, open: OpenTransaction): Promise<string> {
-    const { node, clock } = this.#ports
-    const recipients = open.recipients.map(mailboxOf)
-    const batch = writeBatch(this.#options.host, job.mail.from, recipients, job.message)
-    return node.send({
-      sourceService: this.#options.mailService,
-      destination: job.destination,
-      payload: encodeMailAdu(open.transaction, batch),
-      lifetimeMs: Math.max(1, job.expiresAt - clock.wall()),
-      hold: true,
-    })
   }
 
   /** Has the bundle sent, again where there is one already. */
-  async #forward(underWay: UnderWay): Promise<void> {
-    const { node, events } = this.#ports
-    const { queueId, transaction, destination } = underWay
-    if (underWay.bundle !== undefined) {
-      this.#transactionOf.set(underWay.bundle, transaction)
-      if (node.resend(underWay.bundle)) return
-      this.#forget(underWay)
-    }
-    underWay.bundle = await underWay.send()
-    this.#transactionOf.set(underWay.bundle, transaction)
-    const { bundle } = underWay
+  async #forward({ job, destination, open }: UnderWay): Promise<void> {
+    const { node, clock, events } = this.#ports
+    const { transaction } = open
+    if (node.resend(transaction)) return
+    const recipients = open.recipients.map(mailboxOf)
+    const batch = writeBatch(this.#options.host, job.mail.from, recipients, job.message)
+    const bundle = await node.send({
+      sourceService: this.#options.mailService,
+      destination: job.destination,
+      payload: encodeMailAdu(transaction, batch),
+      lifetimeMs: Math.max(1, job.expiresAt - clock.wall()),
+      hold: transaction,
+    })
+    const { queueId } = job.mail
     events({ type: 'transaction-sent', queueId, transaction, to: destination, bundle })
   }
 
-  #forget(underWay: UnderWay): void {
-    if (underWay.bundle !== undefined) this.#transactionOf.delete(underWay.bundle)
-  }
-
   #onTime(effect: TransactionEffect): void {
-    const underWay = this.#underWay.get(effect.transaction)
+    const { transaction } = effect
+    const underWay = this.#underWay.get(transaction)
     if (underWay === undefined) return
     if (effect.type === 'expire') {
       underWay.settle('expired')
       return
     }
-    const { queueId, transaction, destination } = underWay
-    const { attempt } = effect
+    const { job, destination } = underWay
     this.#ports.events({
       type: 'transaction-resent',
-      queueId,
+      queueId: job.mail.queueId,
       transaction,
       to: destination,
-      attempt,
+      attempt: effect.attempt,
     })
     this.#forward(underWay).catch((error: unknown) => {
       const reason = asFault(error).message

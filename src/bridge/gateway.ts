@@ -18,7 +18,7 @@ import type { EventSink } from '../ports/events.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
 import { formatEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import { formatReceived } from '../proto/message/trace.ts'
-import { formatMailbox } from '../proto/smtp/path.ts'
+import { formatMailbox, formatPath } from '../proto/smtp/path.ts'
 import { noSuchUser, type Reply } from '../proto/smtp/reply.ts'
 import { decodeAdu, encodeAcknowledgement, type Refusal } from './adu.ts'
 import { type BatchMail, readBatch } from './batch-reader.ts'
@@ -158,6 +158,14 @@ export class Gateway {
       from: sender.from,
       queueId,
     })
+    events({
+      type: 'mail-accepted',
+      queueId,
+      via: sender.from,
+      from: formatPath(mail.from.reversePath),
+      recipients: recipients.map(formatMailbox),
+      sizeBytes: mail.body.reduce((sum, piece) => sum + piece.length, 0),
+    })
   }
 
   async #acknowledge(
@@ -172,7 +180,6 @@ export class Gateway {
         destination: received.source,
         payload: encodeAcknowledgement({ transaction, refusals }),
         lifetimeMs: Math.max(1, received.expiresAt - clock.wall()),
-        hold: false,
       })
     } catch (error) {
       // The sender asks again, and is answered then.

@@ -43,6 +43,10 @@ interface Service {
   stop(): Promise<void>
 }
 
+/** Of the store's bytes. What is left is for the records of progress, which must never lack room. */
+const SPOOL_SHARE = 0.4
+const BUNDLES_SHARE = 0.4
+
 /** The waits between two attempts, from the first to the longest. RFC 5321 §4.5.4.1. */
 const FIRST_RETRY_MS = 60_000
 const RETRY_MAX_MS = 3_600_000
@@ -74,7 +78,11 @@ export class MailHost {
     }
     const local = new LocalTarget(accounts, maildirOf)
     this.#node = new BundleNode(
-      { node: options.node, plans: options.plans },
+      {
+        node: options.node,
+        plans: options.plans,
+        limits: { storeBytesMax: options.limits.storeBytesMax * BUNDLES_SHARE },
+      },
       { ...ports, layers: this.#layers() },
     )
     const transport = this.#transport()
@@ -118,7 +126,9 @@ export class MailHost {
   async start(): Promise<void> {
     await this.#queue.open()
     await this.#node.start()
+    this.#queue.resume()
     for (const service of this.#services) await service.start()
+    this.#ports.events({ type: 'started' })
   }
 
   /** Ends what is being answered, begins nothing more. What waits goes on at the next start. */
@@ -161,8 +171,10 @@ export class MailHost {
     return new MailQueue(
       {
         hostname: host,
-        // Bundles share the store: half of it is theirs.
-        spool: { bytesMax: limits.storeBytesMax / 2, messagesMax: QUEUED_MESSAGES_MAX },
+        spool: {
+          bytesMax: limits.storeBytesMax * SPOOL_SHARE,
+          messagesMax: QUEUED_MESSAGES_MAX,
+        },
         schedules: {
           local: { ...schedule, attemptsMax: LOCAL_ATTEMPTS_MAX },
           bp: { ...schedule, attemptsMax: ATTEMPTS_PER_GATEWAY_MAX },

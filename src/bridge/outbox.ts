@@ -20,8 +20,6 @@ export interface OpenTransaction {
   /** Hexadecimal. */
   readonly transaction: string
   readonly recipients: readonly string[]
-  /** Undefined until the bundle has been stored. */
-  readonly bundle: string | undefined
 }
 
 export class Outbox {

@@ -27,7 +27,6 @@ function record(key: string, destination: string, more: Partial<BundleRecord> = 
     destination: parseEndpointId(destination) ?? NULL_ENDPOINT,
     administrative: false,
     own: false,
-    hold: false,
     sizeBytes: 10,
     arrivedAt: wallMs(1000),
     expiresAt: wallMs(11_000),
@@ -62,31 +61,31 @@ test('a bundle is neither forwarded nor delivered before it is stored', () => {
 test('once forwarded it leaves the store, unless it is held (RFC 9171 §5.4 step 5, §5.11)', () => {
   const a = agent()
   keep(a, record('gone', 'ipn:3.1'))
-  keep(a, record('held', 'ipn:3.1', { hold: true, own: true }))
+  keep(a, record('held', 'ipn:3.1', { hold: 'h', own: true }))
   expect(a.handle({ type: 'transmitted', key: 'gone' }, t0)).toEqual([
     { type: 'remove', keys: ['gone'] },
   ])
   expect(a.handle({ type: 'transmitted', key: 'held' }, t0)).toEqual([
-    { type: 'forwarded', id: 'id-held' },
+    { type: 'forwarded', hold: 'h' },
   ])
   expect(a.census).toEqual({ storing: 0, waiting: 0, held: 1 })
 })
 
 test('a held bundle is forwarded again when asked for, until it is released', () => {
   const a = agent()
-  keep(a, record('k', 'ipn:3.1', { hold: true }))
-  expect(a.handle({ type: 'resend', id: 'id-k' }, t0)).toEqual([])
+  keep(a, record('k', 'ipn:3.1', { hold: 'h' }))
+  expect(a.handle({ type: 'resend', hold: 'h' }, t0)).toEqual([])
   a.handle({ type: 'transmitted', key: 'k' }, t0)
-  expect(a.handle({ type: 'resend', id: 'id-k' }, t0)).toMatchObject([{ type: 'transmit' }])
-  expect(a.holds('id-k')).toBe(true)
-  expect(a.handle({ type: 'release', id: 'id-k' }, t0)).toEqual([{ type: 'remove', keys: ['k'] }])
-  expect(a.holds('id-k')).toBe(false)
+  expect(a.handle({ type: 'resend', hold: 'h' }, t0)).toMatchObject([{ type: 'transmit' }])
+  expect(a.holds('h')).toBe(true)
+  expect(a.handle({ type: 'release', hold: 'h' }, t0)).toEqual([{ type: 'remove', keys: ['k'] }])
+  expect(a.holds('h')).toBe(false)
   expect(a.handle({ type: 'transmitted', key: 'k' }, t0)).toEqual([])
 })
 
 test('at the end of its lifetime it is deleted, whatever it waits for (RFC 9171 §5.5)', () => {
   const a = agent()
-  keep(a, record('held', 'ipn:3.1', { hold: true }))
+  keep(a, record('held', 'ipn:3.1', { hold: 'h' }))
   a.handle({ type: 'transmitted', key: 'held' }, t0)
   keep(a, record('waiting', 'ipn:2.7'))
   expect(a.deadline).toBe(10_000)
@@ -175,7 +174,7 @@ test('a neighbour that fails for now is tried again after a pause, one bundle ah
 
 test('what fails for good is deleted with the reason (RFC 9171 §5.4.2)', () => {
   const a = agent()
-  keep(a, record('k', 'ipn:3.1', { hold: true }))
+  keep(a, record('k', 'ipn:3.1', { hold: 'h' }))
   const failure = { temporary: false, reason: 'hop limit exceeded' } as const
   expect(a.handle({ type: 'not-transmitted', key: 'k', failure }, t0)).toEqual([
     { type: 'remove', keys: ['k'] },
@@ -284,7 +283,7 @@ test('property: in any order of events nothing throws, and every bundle is accou
     fc.record({
       do: fc.constant('offer' as const),
       destination,
-      hold: fc.boolean(),
+      hold: fc.option(fc.constantFrom('a', 'b', 'c'), { nil: undefined }),
       own: fc.boolean(),
       id: fc.nat(30),
       lifetimeMs: fc.integer({ min: -5, max: 50_000 }),
@@ -300,7 +299,10 @@ test('property: in any order of events nothing throws, and every bundle is accou
       pick: fc.nat(),
       how: fc.constantFrom('good', 'later', 'never'),
     }),
-    fc.record({ do: fc.constantFrom('resend' as const, 'release' as const), id: fc.nat(30) }),
+    fc.record({
+      do: fc.constantFrom('resend' as const, 'release' as const),
+      hold: fc.constantFrom('a', 'b', 'c'),
+    }),
     fc.record({ do: fc.constant('wait' as const), durationMs: fc.nat(8000) }),
     fc.record({ do: fc.constant('register' as const) }),
   )
@@ -360,7 +362,7 @@ test('property: in any order of events nothing throws, and every bundle is accou
           case 'offer': {
             const more = {
               ...arrived,
-              hold: s.hold,
+              ...(s.hold !== undefined && { hold: s.hold }),
               own: s.own,
               id: `${s.id}`,
               expiresAt: wallMs(wall + s.lifetimeMs),
@@ -392,7 +394,7 @@ test('property: in any order of events nothing throws, and every bundle is accou
             break
           case 'resend':
           case 'release':
-            run({ type: s.do, id: `${s.id}` })
+            run({ type: s.do, hold: s.hold })
             break
           case 'wait':
             now = monoMs(now + s.durationMs)

@@ -48,9 +48,9 @@ export type AgentEvent =
   /** Answers to `deliver`. */
   | { readonly type: 'delivered'; readonly key: string }
   | { readonly type: 'not-delivered'; readonly key: string; readonly failure: Failure }
-  /** Of a bundle sent with `hold`. */
-  | { readonly type: 'resend'; readonly id: string }
-  | { readonly type: 'release'; readonly id: string }
+  /** Of a held bundle, by the name that it is held under. */
+  | { readonly type: 'resend'; readonly hold: string }
+  | { readonly type: 'release'; readonly hold: string }
   /** Nothing new begins any more; what is under way is still answered. */
   | { readonly type: 'stop' }
   | { readonly type: 'tick' }
@@ -79,7 +79,7 @@ export type AgentEffect =
       readonly expiresAt: WallMs
     }
   /** A held bundle has been handed over completely. */
-  | { readonly type: 'forwarded'; readonly id: string }
+  | { readonly type: 'forwarded'; readonly hold: string }
   | { readonly type: 'remove'; readonly keys: readonly string[] }
   | { readonly type: 'deleted'; readonly id: string; readonly reason: string }
 
@@ -116,6 +116,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   readonly #options: BundleAgentOptions
   readonly #entries = new Map<string, Entry>()
   readonly #keysById = new Map<string, string>()
+  readonly #keysByHold = new Map<string, string>()
   readonly #plans = new Map<StaticPlan, Way>()
   readonly #registrations = new Map<bigint, Way>()
   /** Stranded bundles of services that nobody has registered yet. */
@@ -149,9 +150,9 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     return count
   }
 
-  /** Whether a bundle with this ID was sent with `hold` and is neither released nor expired. */
-  holds(id: string): boolean {
-    return this.#find(id)?.record.hold === true
+  /** Whether a bundle held under this name is neither released nor expired. */
+  holds(hold: string): boolean {
+    return this.#keysByHold.has(hold)
   }
 
   handle(event: AgentEvent, now: MonoMs): readonly AgentEffect[] {
@@ -182,12 +183,12 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
         this.#onFailed(event.key, event.failure, now, effects)
         break
       case 'resend': {
-        const entry = this.#find(event.id)
+        const entry = this.#held(event.hold)
         if (entry?.state === 'held') this.#dispatch(entry, now, effects)
         break
       }
       case 'release': {
-        const entry = this.#find(event.id)
+        const entry = this.#held(event.hold)
         if (entry !== undefined && entry.state !== 'storing') this.#drop([entry], effects)
         break
       }
@@ -227,7 +228,10 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     now: MonoMs,
     effects: AgentEffect[],
   ): Fault<DtnFaultCode> | undefined {
-    if (this.#keysById.has(record.id)) return permanent('dtn/duplicate', 'it is here already')
+    const isHeld = record.hold !== undefined && this.#keysByHold.has(record.hold)
+    if (isHeld || this.#keysById.has(record.id)) {
+      return permanent('dtn/duplicate', 'it is here already')
+    }
     if (isNullEndpoint(record.destination)) {
       return permanent('dtn/no-destination', 'its destination is the null endpoint')
     }
@@ -366,9 +370,9 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     const way = this.#answered(key)
     way?.lane.finish(key)
     const entry = this.#entries.get(key)
-    if (entry?.record.hold) {
+    if (entry?.record.hold !== undefined) {
       entry.state = 'held'
-      effects.push({ type: 'forwarded', id: entry.record.id })
+      effects.push({ type: 'forwarded', hold: entry.record.hold })
     } else if (entry !== undefined) this.#drop(this.#unitOf(key), effects)
     if (way !== undefined) this.#proceed(way, now, effects)
   }
@@ -432,6 +436,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     }
     this.#entries.set(record.key, entry)
     this.#keysById.set(record.id, record.key)
+    if (record.hold !== undefined) this.#keysByHold.set(record.hold, record.key)
     this.#expiries.push({ at: entry.expiresAt, key: record.key })
     // Most bundles go long before their lifetime ends: their expiries must not pile up.
     if (this.#expiries.size > 2 * this.#entries.size + EXPIRIES_SPARE) {
@@ -465,6 +470,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     const { record } = entry
     this.#entries.delete(record.key)
     this.#keysById.delete(record.id)
+    if (record.hold !== undefined) this.#keysByHold.delete(record.hold)
     this.#countStranded(entry, false)
     if (!this.#isLocal(record)) {
       const plan = choosePlan(this.#options.plans, record.destination)
@@ -479,8 +485,8 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     if (this.#isFragmentForUs(record)) this.#ledger.drop(aduName(record), record.key)
   }
 
-  #find(id: string): Entry | undefined {
-    return this.#entries.get(this.#keysById.get(id) ?? '')
+  #held(hold: string): Entry | undefined {
+    return this.#entries.get(this.#keysByHold.get(hold) ?? '')
   }
 
   /** What is delivered, and goes, together with the bundle `key`. */

@@ -16,7 +16,7 @@ function record(key: string, sizeBytes: number): BundleRecord {
     destination: ipnEndpoint((977_000n << 32n) | 3n, 25n),
     administrative: false,
     own: true,
-    hold: true,
+    hold: 'h',
     sizeBytes,
     arrivedAt: wallMs(1000),
     expiresAt: wallMs(2000.5),

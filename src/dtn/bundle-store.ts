@@ -22,8 +22,8 @@ export interface BundleRecord {
   readonly administrative: boolean
   /** An application of this node sent it. */
   readonly own: boolean
-  /** Keep it after it was forwarded. */
-  readonly hold: boolean
+  /** Keep it after it was forwarded, under this name. */
+  readonly hold?: string
   readonly sizeBytes: number
   readonly arrivedAt: WallMs
   readonly expiresAt: WallMs
@@ -217,7 +217,7 @@ function decodeRecord(key: string, bytes: Uint8Array): BundleRecord | undefined 
   const eid = typeof destination === 'string' ? parseEndpointId(destination) : undefined
   if (eid === undefined || typeof id !== 'string') return undefined
   if (typeof administrative !== 'boolean' || typeof own !== 'boolean') return undefined
-  if (typeof hold !== 'boolean' || !isCount(sizeBytes)) return undefined
+  if ((hold !== undefined && typeof hold !== 'string') || !isCount(sizeBytes)) return undefined
   if (!isInstant(arrivedAt) || !isInstant(expiresAt)) return undefined
   if (fragment !== undefined && !isFragmentExtent(fragment)) return undefined
   return {
@@ -226,7 +226,7 @@ function decodeRecord(key: string, bytes: Uint8Array): BundleRecord | undefined 
     destination: eid,
     administrative,
     own,
-    hold,
+    ...(hold !== undefined && { hold }),
     sizeBytes,
     arrivedAt: wallMs(arrivedAt),
     expiresAt: wallMs(expiresAt),

@@ -87,11 +87,11 @@ async function alone(
 
 function request(
   text: string,
-  more: { readonly hold?: boolean; readonly lifetimeMs?: number } = {},
+  more: { readonly hold?: string; readonly lifetimeMs?: number } = {},
 ) {
-  const { hold = false, lifetimeMs = 3_600_000 } = more
+  const { lifetimeMs = 3_600_000 } = more
   const destination = ipnEndpoint(3n, SERVICE)
-  return { sourceService: SERVICE, destination, payload: fromUtf8(text), lifetimeMs, hold }
+  return { sourceService: SERVICE, destination, payload: fromUtf8(text), ...more, lifetimeMs }
 }
 
 function incoming(
@@ -214,29 +214,29 @@ test('a held bundle survives a restart and can be resent and released', async ()
   const store = new LabStore()
   const first = await alone({ store })
   await first.node.start()
-  const id = await run(first.world, first.node.send(request('held', { hold: true })))
+  await run(first.world, first.node.send(request('held', { hold: 'h' })))
   await first.world.run(() => first.sent.length === 1)
   const second = await alone({ store: new LabStore({}, store.crash()) })
   const forwarded: string[] = []
-  second.node.onForwarded = (bundle) => forwarded.push(bundle)
+  second.node.onForwarded = (hold) => forwarded.push(hold)
   await second.node.start()
   await second.world.run(() => forwarded.length === 1)
-  expect(second.node.resend(id)).toBe(true)
+  expect(second.node.resend('h')).toBe(true)
   await second.world.run(() => forwarded.length === 2)
-  expect(forwarded).toEqual([id, id])
-  await run(second.world, second.node.release(id))
-  expect(second.node.resend(id)).toBe(false)
+  expect(forwarded).toEqual(['h', 'h'])
+  await run(second.world, second.node.release('h'))
+  expect(second.node.resend('h')).toBe(false)
 })
 
 test('a full store refuses for now, and sends again when a release has made room', async () => {
   const { world, node } = await alone({ limits: { storeCountMax: 1 } })
   await node.start()
-  const id = await run(world, node.send(request('one', { hold: true })))
+  await run(world, node.send(request('one', { hold: 'h' })))
   await expect(run(world, node.send(request('two')))).rejects.toMatchObject({
     code: 'dtn/store-full',
     temporary: true,
   })
-  await run(world, node.release(id))
+  await run(world, node.release('h'))
   await run(world, node.send(request('two')))
 })
 
@@ -390,18 +390,16 @@ test('across a link that loses 30 %, held bundles that are resent all get throug
     arrived.add(toUtf8(payload))
     await receiver.send({ ...request(toUtf8(payload)), destination: source })
   })
-  const open = new Map<string, string>()
+  const open = new Set<string>()
   sender.register(SERVICE, async ({ payload }) => {
-    const bundle = open.get(toUtf8(payload))
-    if (bundle === undefined) return
-    open.delete(toUtf8(payload))
-    await sender.release(bundle)
+    if (open.delete(toUtf8(payload))) await sender.release(toUtf8(payload))
   })
-  sender.onForwarded = (bundle) => {
-    world.at(monoMs(world.now() + 1500), () => void sender.resend(bundle))
+  sender.onForwarded = (hold) => {
+    world.at(monoMs(world.now() + 1500), () => void sender.resend(hold))
   }
   for (let i = 0; i < 20; i++) {
-    open.set(`mail ${i}`, await run(world, sender.send(request(`mail ${i}`, { hold: true }))))
+    open.add(`mail ${i}`)
+    await run(world, sender.send(request(`mail ${i}`, { hold: `mail ${i}` })))
   }
   await world.run(() => open.size === 0)
   expect(arrived.size).toBe(20)
@@ -413,10 +411,10 @@ test('a large ADU goes in fragments, which gather at the receiver through losses
   const stores = [new LabStore()]
   await start(1, stores[0] as LabStore)
   const large = 'lightlag '.repeat(2000)
-  sender.onForwarded = (bundle) => {
-    world.at(monoMs(world.now() + 2000), () => void sender.resend(bundle))
+  sender.onForwarded = (hold) => {
+    world.at(monoMs(world.now() + 2000), () => void sender.resend(hold))
   }
-  await run(world, sender.send(request(large, { hold: true, lifetimeMs: 36_000_000 })))
+  await run(world, sender.send(request(large, { hold: 'h', lifetimeMs: 36_000_000 })))
   await world.run(monoMs(1000))
   const before = [...(stores[0] as LabStore).keys('bundles', {})].length
   expect(before).toBeGreaterThan(3)

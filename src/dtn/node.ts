@@ -51,8 +51,11 @@ export interface SendRequest {
   readonly payload: Uint8Array
   /** Above 0. */
   readonly lifetimeMs: number
-  /** Keep the bundle after it was forwarded, until `release` or the end of its lifetime. */
-  readonly hold: boolean
+  /**
+   * Keep the bundle after it was forwarded, until `release` or the end of its lifetime, under this
+   * name, which no other held bundle may bear.
+   */
+  readonly hold?: string
 }
 
 export interface ReceivedAdu {
@@ -76,8 +79,8 @@ const NODE_TABLE = 'bundle-node'
 const TIMESTAMPS_KEY = 'creation-timestamps'
 
 export class BundleNode {
-  /** Hears each time a held bundle has been handed to its convergence layer completely. */
-  onForwarded: (bundle: string) => void = () => {}
+  /** Hears each time a held bundle, by its name, has been handed to its convergence layer completely. */
+  onForwarded: (hold: string) => void = () => {}
   readonly #options: BundleNodeOptions
   readonly #limits: BundleNodeLimits
   readonly #ports: BundleNodePorts
@@ -152,7 +155,12 @@ export class BundleNode {
     const wall = this.#ports.clock.wall()
     const bundle = this.#newBundle(request, this.#timestamps.next(wall))
     const bytes = encodeBundle(bundle)
-    const record = recordOf(bundle, bytes, { key: this.#store.newKey(), own: true, hold, wall })
+    const record = recordOf(bundle, bytes, {
+      key: this.#store.newKey(),
+      own: true,
+      ...(hold !== undefined && { hold }),
+      wall,
+    })
     return new Promise((resolve, reject) => {
       const stored = (): void => {
         this.#ports.events({
@@ -170,15 +178,15 @@ export class BundleNode {
   }
 
   /** Forwards a held bundle once more; false where it is no longer held (expired or never was). */
-  resend(bundle: string): boolean {
-    if (this.#state !== 'running' || !this.#agent.holds(bundle)) return false
-    this.#feed({ type: 'resend', id: bundle })
+  resend(hold: string): boolean {
+    if (this.#state !== 'running' || !this.#agent.holds(hold)) return false
+    this.#feed({ type: 'resend', hold })
     return true
   }
 
   /** Drops the hold; the bundle leaves the store. Resolves when that is on the disk. */
-  async release(bundle: string): Promise<void> {
-    this.#feed({ type: 'release', id: bundle })
+  async release(hold: string): Promise<void> {
+    this.#feed({ type: 'release', hold })
     // Called from inside a handler of ours, the event waits for its turn.
     await Promise.resolve()
     await this.#store.settled()
@@ -228,7 +236,7 @@ export class BundleNode {
     const bytes = bundle === decoded.value ? received : encodeBundle(bundle)
     const wall = clock.wall()
     const key = this.#store.newKey()
-    const record = recordOf(bundle, bytes, { key, own: false, hold: false, wall })
+    const record = recordOf(bundle, bytes, { key, own: false, wall })
     const refused = (fault: Fault): void => {
       // A repeated transmission is nothing to tell of: the first one is on its way.
       if (fault.code === 'dtn/duplicate') return
@@ -253,7 +261,7 @@ export class BundleNode {
         this.#track(this.#deliverUnit(effect))
         return
       case 'forwarded':
-        this.onForwarded(effect.id)
+        this.onForwarded(effect.hold)
         return
       case 'remove':
         this.#store.remove(effect.keys)

@@ -26,7 +26,7 @@ function formatInstant(at: MonoMs): string {
 export function tellStep(event: HostEvent): string | undefined {
   switch (event.type) {
     case 'mail-accepted':
-      return `${event.queueId} accepted over ${event.via}: from <${event.from}> to ${list(event.recipients)}, ${event.sizeBytes} B, queued and durable`
+      return `${event.queueId} accepted over ${event.via}: from ${event.from} to ${list(event.recipients)}, ${event.sizeBytes} B, queued and durable`
     case 'bundle-created':
       return `bundle ${event.bundle} created for ${event.destination}: ${event.payloadBytes} B payload, lifetime ${formatDuration(event.lifetimeMs)}`
     case 'bundle-sent':

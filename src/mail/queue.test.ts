@@ -34,6 +34,7 @@ function typesOf(events: readonly HostEvent[]): readonly string[] {
 async function opened(options: StageOptions = {}): Promise<Stage> {
   const stage = mailStage(options)
   await stage.queue.open()
+  stage.queue.resume()
   return stage
 }
 
@@ -196,6 +197,7 @@ describe('MailQueue', () => {
     const stage = mailStage()
     await expect(submit(stage, [FAR])).rejects.toMatchObject({ code: 'mail/stopped' })
     await stage.queue.open()
+    stage.queue.resume()
     await stage.queue.stop()
     await expect(submit(stage, [FAR])).rejects.toMatchObject({ code: 'mail/stopped' })
   })
@@ -272,6 +274,7 @@ describe('a crash of the queue', () => {
     let accepted = false
     const whole = (async () => {
       await stage.queue.open()
+      stage.queue.resume()
       await submit(stage, [NEAR, `other@${HOST}`])
       accepted = true
     })()
@@ -310,7 +313,7 @@ describe('a crash of the queue', () => {
         const { world } = stage
         const powerCut: PowerCut = { operation: second, moment: 'after' }
         const recovery = mailStage({ world, seed: 2, ...images, powerCut })
-        void recovery.queue.open()
+        void recovery.queue.open().then(() => recovery.queue.resume())
         await pass(recovery, MINUTE_MS)
         const again = await opened({ world, seed: 3, ...recovery.crash() })
         await pass(again, MINUTE_MS)
@@ -365,7 +368,7 @@ describe('a crash of the queue', () => {
           const images = stage.crash()
           const powerCut: PowerCut = { operation: cut ?? Number.POSITIVE_INFINITY, moment: 'after' }
           stage = mailStage({ world, remote, seed: 10 + i, powerCut, ...images })
-          void stage.queue.open()
+          void stage.queue.open().then(() => stage.queue.resume())
         }
         await pass(stage, MINUTE_MS)
         note(stage)

@@ -84,6 +84,7 @@ export class MailQueue implements DeliveryTarget {
   readonly #feedMachine: (event: QueueEvent) => void
   readonly #work = new Set<Promise<void>>()
   #justAccepted: Envelope[] = []
+  #recovered: [Job, SpooledMail][] = []
   #state: 'closed' | 'open' | 'stopped' = 'closed'
 
   constructor(options: QueueOptions, ports: QueuePorts, targets: QueueTargets) {
@@ -105,16 +106,23 @@ export class MailQueue implements DeliveryTarget {
     )
   }
 
-  /** Finds what was accepted before, finishes the deliveries that were about to appear, goes on. */
+  /** Finds what was accepted before and finishes the deliveries that were about to appear. */
   async open(): Promise<void> {
     assert(this.#state === 'closed', 'a queue is opened once')
     const mails = await this.#spool.open()
     this.#state = 'open'
     for (const mail of mails) {
-      const jobs = this.#jobsOf(mail)
-      for (const job of jobs) await this.#finishPlacing(job, mail)
-      for (const job of jobs) if (job.waiting.length > 0) this.#schedule(job, mail)
+      for (const job of this.#jobsOf(mail)) {
+        await this.#finishPlacing(job, mail)
+        if (job.waiting.length > 0) this.#recovered.push([job, mail])
+      }
     }
+  }
+
+  /** Goes on with what `open` found, once its targets can be used. */
+  resume(): void {
+    for (const [job, mail] of this.#recovered) this.#schedule(job, mail)
+    this.#recovered = []
   }
 
   /** Begins nothing more; what waits for an answer from afar goes on after the next `open`. */

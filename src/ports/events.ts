@@ -7,6 +7,8 @@ export type MailService = 'smtp' | 'submission' | 'pop3'
 
 export type HostEvent =
   | { readonly type: 'listening'; readonly service: string; readonly address: string }
+  /** Everything is up: the listeners listen and the queue is worked off. */
+  | { readonly type: 'started' }
   | { readonly type: 'stopped' }
   | {
       readonly type: 'session-opened'
@@ -40,7 +42,7 @@ export type HostEvent =
       readonly command: string
       readonly reply: string
     }
-  /** The accept point: durable, about to be answered 250. `via` is `smtp`, `submission` or the EID it came from. */
+  /** The accept point: durable, about to be answered 250. `via` is `smtp`, `submission`, `report` for one of our own, or the EID it came from. */
   | {
       readonly type: 'mail-accepted'
       readonly queueId: string
