@@ -7,6 +7,7 @@
  * what it has taken already.
  */
 
+import { assert } from '../base/assert.ts'
 import { concat, toHex } from '../base/bytes.ts'
 import { asFault, Fault } from '../base/fault.ts'
 import { addMs, type WallMs } from '../base/time.ts'
@@ -20,7 +21,7 @@ import type { Store, StoreChange } from '../ports/store.ts'
 import { type EndpointId, formatEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import { writeBatch } from '../proto/smtp/batch.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
-import { formatMailbox } from '../proto/smtp/path.ts'
+import { formatMailbox, parseMailbox } from '../proto/smtp/path.ts'
 import { type Acknowledgement, encodeMailAdu, TRANSACTION_BYTES } from './adu.ts'
 import type { BridgeFaultCode } from './fault.ts'
 import { OPEN_TRANSACTIONS_MAX } from './limits.ts'
@@ -256,6 +257,7 @@ function outcomeOf(end: End, index: number, destination: string): Outcome {
 }
 
 function mailboxOf(name: string): Mailbox {
-  const at = name.lastIndexOf('@')
-  return { localPart: name.slice(0, at), domain: name.slice(at + 1) }
+  const mailbox = parseMailbox(name)
+  assert(mailbox !== undefined, `${name} was written by us`)
+  return mailbox
 }
