@@ -12,21 +12,27 @@ import {
 import { plainBytes } from './bytes.ts'
 import { networkFault } from './network-fault.ts'
 
-/** How long a stream that is closing may stand still before the rest is given up. */
-const CLOSING_IDLE_MS = 60_000
-/**
- * How long the peer has for its own close once everything has left. Closing the socket at once would
- * answer bytes that still come with a reset, which can overtake and destroy our last words.
- */
-const PEER_CLOSE_MS = 10_000
+/** What keeps a stream that is closing from living as long as its peer likes. */
+export interface ClosingLimits {
+  /** How long what is unsent may stand still before the rest is given up. */
+  readonly idleMs: number
+  /**
+   * How long the peer has for its own close once everything has left. Closing the socket at once
+   * would answer bytes that still come with a reset, which can overtake and destroy our last words.
+   */
+  readonly peerCloseMs: number
+}
+
+const CLOSING_LIMITS: ClosingLimits = { idleMs: 60_000, peerCloseMs: 10_000 }
 const TIMER_MS_MAX = 2_147_483_647
 
 export function listenTcp(
   at: SocketAddress,
   onStream: (stream: ByteStream) => void,
+  limits: ClosingLimits = CLOSING_LIMITS,
 ): Promise<Listener> {
   const server = createServer({ noDelay: true }, (socket) => {
-    const stream = wrapSocket(socket)
+    const stream = wrapSocket(socket, limits)
     if (stream !== undefined) onStream(stream)
   })
   return new Promise((resolve, reject) => {
@@ -66,7 +72,7 @@ export function connectTcp(to: SocketAddress, timeoutMs: number): Promise<ByteSt
     socket.once('connect', () => {
       clearTimeout(timer)
       socket.off('error', fail)
-      const stream = wrapSocket(socket)
+      const stream = wrapSocket(socket, CLOSING_LIMITS)
       if (stream !== undefined) resolve(stream)
       else reject(new Fault('network/reset', 'gone as soon as connected', { temporary: true }))
     })
@@ -74,7 +80,7 @@ export function connectTcp(to: SocketAddress, timeoutMs: number): Promise<ByteSt
 }
 
 /** Undefined where the peer has gone already, so that the socket no longer knows its addresses. */
-function wrapSocket(socket: Socket): ByteStream | undefined {
+function wrapSocket(socket: Socket, limits: ClosingLimits): ByteStream | undefined {
   const { localAddress, localPort, remoteAddress, remotePort } = socket
   if (localAddress === undefined || localPort === undefined) return discard(socket)
   if (remoteAddress === undefined || remotePort === undefined) return discard(socket)
@@ -94,12 +100,13 @@ function wrapSocket(socket: Socket): ByteStream | undefined {
   const close = (): void => {
     if (closing) return
     closing = true
-    socket.setTimeout(CLOSING_IDLE_MS, () => {
+    socket.setTimeout(limits.idleMs, () => {
       fault = timedOut('closing, but the peer takes no more')
       socket.destroy()
     })
     socket.once('finish', () => {
-      peerCloseTimer = setTimeout(() => socket.destroy(), PEER_CLOSE_MS)
+      socket.setTimeout(0)
+      peerCloseTimer = setTimeout(() => socket.destroy(), limits.peerCloseMs)
     })
     socket.end()
     // What still comes is read and dropped, else the peer's close behind it would never be seen.

@@ -1,0 +1,30 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { addMs } from '../base/time.ts'
+import { hostClock } from './clock.ts'
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+})
+afterEach(() => vi.useRealTimers())
+
+it('waits in several pieces for what setTimeout cannot hold, and calls back once', () => {
+  const waitMs = 3 * 2 ** 31
+  let calls = 0
+  hostClock.at(addMs(hostClock.now(), waitMs), () => calls++)
+  vi.advanceTimersByTime(waitMs - 1)
+  expect(calls).toBe(0)
+  vi.advanceTimersByTime(2)
+  expect(calls).toBe(1)
+  vi.advanceTimersByTime(waitMs)
+  expect(calls).toBe(1)
+})
+
+it('forgets a long wait that is cancelled between two of its pieces', () => {
+  const waitMs = 3 * 2 ** 31
+  let calls = 0
+  const cancel = hostClock.at(addMs(hostClock.now(), waitMs), () => calls++)
+  vi.advanceTimersByTime(2 ** 32)
+  cancel()
+  vi.advanceTimersByTime(waitMs)
+  expect(calls).toBe(0)
+})

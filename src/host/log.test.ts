@@ -1,0 +1,189 @@
+import { Writable } from 'node:stream'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { fromCivil } from '../base/calendar.ts'
+import { addMs, monoMs } from '../base/time.ts'
+import type { HostEvent } from '../ports/events.ts'
+import { formatEvent, formatEventAsJson, logSink } from './log.ts'
+
+const wall = addMs(
+  fromCivil({ year: 2026, month: 11, day: 23, hour: 8, minute: 0, second: 0 }),
+  250,
+)
+const context = { wall, host: 'mail-1.a.com', pid: 123 }
+const clock = { now: () => monoMs(0), wall: () => wall, at: () => () => {} }
+
+describe('a log line', () => {
+  it.each<[HostEvent, string]>([
+    [
+      { type: 'listening', service: 'smtp', address: '127.0.0.1:2025' },
+      'master[123]: listening on 127.0.0.1:2025 for smtp',
+    ],
+    [{ type: 'stopped' }, 'master[123]: stopped'],
+    [
+      { type: 'session-opened', service: 'smtp', session: 's1', peer: '127.0.0.1:4711' },
+      'smtpd[123]: s1: connect from 127.0.0.1:4711',
+    ],
+    [
+      { type: 'authenticated', service: 'submission', session: 's1', user: 'user' },
+      'submission/smtpd[123]: s1: user=<user>, authenticated',
+    ],
+    [
+      {
+        type: 'command-refused',
+        service: 'smtp',
+        session: 's1',
+        command: 'RCPT TO:<x@y>',
+        reply: '550 5.1.1 no such user',
+      },
+      'smtpd[123]: s1: reject: RCPT TO:<x@y>: 550 5.1.1 no such user',
+    ],
+    [
+      {
+        type: 'mail-accepted',
+        queueId: '4XkQ',
+        via: 'smtp',
+        from: '<user@mail-1.a.com>',
+        recipients: ['user@mail-2.a.com'],
+        sizeBytes: 431,
+      },
+      'qmgr[123]: 4XkQ: from=<user@mail-1.a.com>, size=431, nrcpt=1 (queue active), via=smtp',
+    ],
+    [
+      {
+        type: 'mail-delivered',
+        queueId: '4XkQ',
+        recipient: 'user@mail-2.a.com',
+        route: 'bp',
+        detail: 'ipn:3.2525',
+      },
+      'bp[123]: 4XkQ: to=<user@mail-2.a.com>, relay=bp, status=sent (ipn:3.2525)',
+    ],
+    [
+      {
+        type: 'mail-deferred',
+        queueId: '4XkQ',
+        recipient: 'user@mail-2.a.com',
+        reason: 'the disk is full',
+        retryInMs: 300_000,
+      },
+      'qmgr[123]: 4XkQ: to=<user@mail-2.a.com>, status=deferred (the disk is full), retry in 5min',
+    ],
+    [{ type: 'mail-removed', queueId: '4XkQ' }, 'qmgr[123]: 4XkQ: removed'],
+    [
+      {
+        type: 'bundle-sent',
+        bundle: 'ipn:2.2525/8-3',
+        to: '172.22.0.3:2113',
+        wireBytes: 900,
+        fragments: 1,
+      },
+      'bpa[123]: ipn:2.2525/8-3: sent to 172.22.0.3:2113, size=900, fragments=1',
+    ],
+    [
+      { type: 'transaction-acknowledged', queueId: '4XkQ', transaction: 't1', by: 'ipn:3.2525' },
+      'bp[123]: 4XkQ: transaction=t1, acknowledged by ipn:3.2525',
+    ],
+    [
+      { type: 'trouble', where: 'queue', reason: 'the store is full' },
+      'master[123]: warning: queue: the store is full',
+    ],
+  ])('tells %o', (event, text) => {
+    expect(formatEvent(event, context)).toBe(`Nov 23 08:00:00 mail-1.a.com lightlag/${text}`)
+  })
+
+  it('shows what a peer wrote without letting it act on the reader', () => {
+    const reply = 'a\nNov 23 forged\r\x1b[31m\u202egpj.exe\u2028\u{e0041}\ud800é'
+    const event: HostEvent = {
+      type: 'command-refused',
+      service: 'smtp',
+      session: 's1',
+      command: 'X',
+      reply,
+    }
+    expect(formatEvent(event, context)).toContain(
+      'a\\u000aNov 23 forged\\u000d\\u001b[31m\\u202egpj.exe\\u2028\\udb40\\udc41\\ud800é',
+    )
+    expect(JSON.parse(formatEventAsJson(event, context))).toMatchObject({ reply })
+  })
+
+  it('property: is one printable line for any text of a peer, and JSON that reads back', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (reason) => {
+        const event: HostEvent = { type: 'bundle-refused', from: 'x', reason }
+        for (const line of [formatEvent(event, context), formatEventAsJson(event, context)]) {
+          expect(line).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
+        }
+        expect(JSON.parse(formatEventAsJson(event, context))).toEqual({
+          time: '2026-11-23T08:00:00.250Z',
+          host: 'mail-1.a.com',
+          pid: 123,
+          ...event,
+        })
+      }),
+    )
+  })
+})
+
+describe('the log sink', () => {
+  it('writes one line per event', () => {
+    const { output, written } = collector()
+    const sink = logSink(output, { format: 'lines', host: 'h', pid: 1, clock })
+    sink({ type: 'started' })
+    sink({ type: 'stopped' })
+    expect(written()).toBe(
+      'Nov 23 08:00:00 h lightlag/master[1]: started\nNov 23 08:00:00 h lightlag/master[1]: stopped\n',
+    )
+  })
+
+  it('writes JSON lines where asked to', () => {
+    const { output, written } = collector()
+    logSink(output, { format: 'json', host: 'h', pid: 1, clock })({ type: 'started' })
+    expect(JSON.parse(written())).toMatchObject({ type: 'started', host: 'h' })
+  })
+
+  it('keeps a bounded number of lines for a reader that stands still, and counts the others', () => {
+    const { output, written, proceed } = collector({ stopped: true })
+    const sink = logSink(output, { format: 'lines', host: 'h', pid: 1, clock })
+    const event: HostEvent = { type: 'bundle-refused', from: 'x', reason: 'y'.repeat(1000) }
+    for (let i = 0; i < 10_000; i++) sink(event)
+    expect(output.writableLength).toBeLessThan(5_000_000)
+    proceed()
+    sink({ type: 'stopped' })
+    expect(output.writableLength).toBe(0)
+    const lines = written().trimEnd().split('\n')
+    const lost = 10_000 - (lines.length - 2)
+    expect(lines.at(-2)).toContain(`log: too slow to take ${lost} lines`)
+    expect(lines.at(-1)).toContain('stopped')
+  })
+})
+
+function collector(options = { stopped: false }): {
+  output: Writable
+  written: () => string
+  proceed: () => void
+} {
+  const chunks: string[] = []
+  let { stopped } = options
+  let resume = (): void => {}
+  const output = new Writable({
+    decodeStrings: false,
+    write: (chunk: string, _encoding, done) => {
+      chunks.push(chunk)
+      if (stopped) resume = done
+      else done()
+    },
+    writev: (parts, done) => {
+      chunks.push(...parts.map(({ chunk }) => chunk as string))
+      done()
+    },
+  })
+  return {
+    output,
+    written: () => chunks.join(''),
+    proceed: () => {
+      stopped = false
+      resume()
+    },
+  }
+}
