@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { parseDuration, parseShare } from '../base/quantity.ts'
 import { type DemoArguments, demo } from './demo.ts'
 import { EXIT, Failure } from './failure.ts'
-import { serve } from './serve.ts'
+import { type ServeArguments, serve } from './serve.ts'
 
 const EXIT_STATUSES = `
 Exit status: 0 done, 1 it failed, 2 an option, a value or a file was not understood.`
@@ -12,7 +12,6 @@ const program = new Command('lightlag')
   .description('Email that keeps working when the round trip takes minutes.')
   .version(version())
   .exitOverride()
-  .showHelpAfterError('(try --help)')
 
 program
   .command('demo')
@@ -31,12 +30,19 @@ Examples:
   lightlag demo --message letter.eml
 ${EXIT_STATUSES}`,
   )
-  .action((options: Record<string, never>) => demo(options as unknown as DemoArguments))
+  .action(({ delay, ...others }: Omit<DemoArguments, 'delayMs'> & { readonly delay?: number }) =>
+    demo({ ...others, delayMs: delay }),
+  )
 
 program
   .command('serve')
   .description('run one host on real sockets and files until SIGINT or SIGTERM')
   .requiredOption('--config <file>', "the host's file, as etc/mail-1.yaml")
+  .addOption(
+    new Option('--log <format>', 'how the log on standard output is written')
+      .choices(['lines', 'json'])
+      .default('lines'),
+  )
   .addHelpText(
     'after',
     `
@@ -44,7 +50,7 @@ Examples:
   lightlag serve --config etc/mail-1.yaml
 ${EXIT_STATUSES}`,
   )
-  .action(({ config }: { readonly config: string }) => serve(config))
+  .action((options: ServeArguments) => serve(options))
 
 try {
   await program.parseAsync()

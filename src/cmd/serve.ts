@@ -5,17 +5,24 @@ import { type NodeConfig, parseNodeConfig } from '../config/node-config.ts'
 import { hostClock } from '../host/clock.ts'
 import { hostDisk } from '../host/disk.ts'
 import { hostEntropy } from '../host/entropy.ts'
+import { logSink } from '../host/log.ts'
 import { hostNetwork } from '../host/network.ts'
 import { openLmdbStore } from '../host/store.ts'
 import { EXIT, Failure } from './failure.ts'
 import { readText } from './files.ts'
 
+export interface ServeArguments {
+  readonly config: string
+  readonly log: 'lines' | 'json'
+}
+
 /** Runs one host on real sockets and files until SIGINT or SIGTERM. */
-export async function serve(configFile: string): Promise<void> {
+export async function serve({ config: configFile, log: format }: ServeArguments): Promise<void> {
   const config = readConfig(configFile)
   const directory = resolve(dirname(configFile), config.directory)
   const stopped = signalled()
-  const events = logSink()
+  const { host: name } = config
+  const events = logSink(process.stdout, { format, host: name, pid: process.pid, clock: hostClock })
   try {
     const store = await openLmdbStore(`${directory}/store`, {
       capacityBytes: config.limits.storeBytesMax,

@@ -28,7 +28,7 @@ export function tellStep(event: HostEvent): string | undefined {
     case 'mail-accepted':
       return `${event.queueId} accepted over ${event.via}: from ${event.from} to ${list(event.recipients)}, ${event.sizeBytes} B, queued and durable`
     case 'bundle-created':
-      return `bundle ${event.bundle} created for ${event.destination}: ${event.payloadBytes} B payload, lifetime ${formatDuration(event.lifetimeMs)}`
+      return `bundle ${event.bundle} created for ${event.destination}: ${event.payloadBytes} B payload, lifetime ${formatDuration(Math.round(event.lifetimeMs / 1000) * 1000)}`
     case 'bundle-sent':
       return `bundle ${event.bundle} sent to ${event.to}: ${event.wireBytes} B${event.fragments > 1 ? ` in ${event.fragments} fragments` : ''}`
     case 'bundle-received':

@@ -15,7 +15,7 @@ import { crossingsOf } from './crossing.ts'
 import { formatTable, linkText, stepLine, tellStep } from './demo-text.ts'
 import { exchangeDiagram } from './exchange-diagram.ts'
 import type { LabFaultCode } from './fault.ts'
-import { type Happening, Lab, type LabMachine } from './lab.ts'
+import { type Happening, HOMES, Lab, type LabMachine } from './lab.ts'
 import { fetchMail, submitMail } from './mail-user.ts'
 
 export interface DemoOptions {
@@ -109,10 +109,14 @@ class Journey {
     )
   }
 
+  /** Looks into the mailboxes themselves. */
   async nothingTwice(hosts: readonly LabMachine[]): Promise<void> {
-    for (const host of hosts) {
-      const kept = await this.#lab.perform(fetchMail(pop3Of(host), userOf(host), portsOf(host)))
-      if (kept.length !== 1) throw failed(`${host.options.host} holds ${kept.length} mails, not 1`)
+    for (const { disk, options } of hosts) {
+      const [user] = options.users
+      const folders = ['new', 'cur'].map((name) => `${HOMES}/${user?.name}/Maildir/${name}`)
+      const kept = await this.#lab.perform(Promise.all(folders.map((path) => disk.list(path))))
+      const count = kept.flat().length
+      if (count !== 1) throw failed(`${options.host} holds ${count} mails, not 1`)
     }
   }
 

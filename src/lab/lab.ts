@@ -29,7 +29,7 @@ export interface Happening {
 }
 
 /** Where every host keeps its users' files. */
-const HOMES = '/home'
+export const HOMES = '/home'
 
 export class Lab {
   readonly world: World

@@ -1,0 +1,87 @@
+import { expect, test } from 'vitest'
+import { fromLatin1 } from '../../src/base/bytes.ts'
+import { seededRandom } from '../../src/base/random.ts'
+import { hostClock } from '../../src/host/clock.ts'
+import { hostNetwork } from '../../src/host/network.ts'
+import { submitMail } from '../../src/lab/mail-user.ts'
+import { isPositive } from '../../src/proto/smtp/reply.ts'
+import { type ServedHost, ServedPair } from '../support/served.ts'
+
+const KILLS = 24
+/** Most lines of its log that a process may write before it is killed. */
+const LINES_MAX = 40
+
+/** Whether it was answered 250. */
+async function submitted(host: ServedHost, domain: string, body: string): Promise<boolean> {
+  try {
+    const replies = await submitMail(
+      {
+        server: { host: '127.0.0.1', port: host.ports.submission },
+        hostname: 'client.a.com',
+        credentials: { user: 'user', password: '123456' },
+        from: { reversePath: { localPart: 'user', domain: 'mail-1.a.com' }, parameters: {} },
+        recipients: [{ localPart: 'user', domain }],
+        message: fromLatin1(`Subject: ${body}\r\n\r\n${body}\r\n`),
+      },
+      { network: hostNetwork, clock: hostClock },
+    )
+    return replies.length === 1 && replies.every(isPositive)
+  } catch {
+    return false
+  }
+}
+
+test('processes killed at random moments lose nothing answered 250 and deliver nothing twice', async () => {
+  const random = seededRandom(20261123)
+  const pair = await ServedPair.make((text) => text.replace('oneWayDelay: 500ms', 'oneWayDelay: 0'))
+  const [mail1, mail2] = pair.hosts
+  const answered = new Set<string>()
+  try {
+    await pair.start()
+    let stopped = false
+    let count = 0
+    const sender = async (from: ServedHost, domain: string): Promise<void> => {
+      while (!stopped) {
+        await from.up
+        const body = `mail ${count++} for ${domain}`
+        if (await submitted(from, domain, body)) answered.add(body)
+      }
+    }
+    // Across the gap both ways, and straight into a mailbox.
+    const senders = [
+      sender(mail1, 'mail-2.a.com'),
+      sender(mail2, 'mail-1.a.com'),
+      sender(mail2, 'mail-2.a.com'),
+    ]
+    for (let kills = 0; kills < KILLS; kills++) {
+      const victim = random.next() < 0.5 ? mail1 : mail2
+      let lines = Math.ceil(random.next() * LINES_MAX)
+      await victim.until(() => --lines === 0)
+      await victim.kill()
+      await victim.start()
+    }
+    stopped = true
+    await Promise.all(senders)
+    const missing = (): readonly string[] => {
+      const arrived = new Set([...mail1.mails(), ...mail2.mails()].map(bodyOf))
+      return [...answered].filter((body) => !arrived.has(body))
+    }
+    while (missing().length > 0) {
+      await Promise.race(
+        [mail1, mail2].map((host) => host.until((line) => line.includes('status=sent'))),
+      )
+    }
+    // Whatever was still under way: nothing of it may be a second copy.
+    expect(await mail1.stop()).toBe(0)
+    expect(await mail2.stop()).toBe(0)
+    const bodies = [...mail1.mails(), ...mail2.mails()].map(bodyOf)
+    expect(bodies.length).toBe(new Set(bodies).size)
+    expect(answered.size).toBeGreaterThan(KILLS)
+  } finally {
+    await pair.dispose()
+  }
+})
+
+function bodyOf(mail: string): string {
+  return mail.slice(mail.indexOf('\r\n\r\n')).trim()
+}

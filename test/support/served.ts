@@ -1,0 +1,169 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+
+/** Ports of one host, by what listens on them. */
+export interface Ports {
+  readonly smtp: number
+  readonly submission: number
+  readonly pop3: number
+  readonly udp: number
+}
+
+/** The two hosts of etc/, on free ports and in a directory of their own. */
+export class ServedPair {
+  readonly directory: string = mkdtempSync(join(tmpdir(), 'lightlag-'))
+  readonly hosts: readonly [ServedHost, ServedHost]
+
+  private constructor(ports: readonly [Ports, Ports], change: (text: string) => string) {
+    const portOf = new Map<number, number>()
+    for (const [i, first] of [2000, 3000].entries()) {
+      const { smtp, submission, pop3, udp } = ports[i] as Ports
+      for (const [offset, port] of [
+        [125, smtp],
+        [587, submission],
+        [110, pop3],
+        [113, udp],
+      ] as const) {
+        portOf.set(first + offset, port)
+      }
+    }
+    const host = (name: string, own: Ports): ServedHost => {
+      const sample = readFileSync(`etc/${name}.yaml`, 'utf8')
+      const text = sample
+        .replace(/127\.0\.0\.1:(\d+)/g, (_, port) => `127.0.0.1:${portOf.get(Number(port))}`)
+        .replace(/^directory: .*$/m, `directory: ${name}`)
+      writeFileSync(join(this.directory, `${name}.yaml`), change(text))
+      return new ServedHost(this.directory, name, own)
+    }
+    this.hosts = [host('mail-1', ports[0]), host('mail-2', ports[1])]
+  }
+
+  static async make(change: (text: string) => string = (text) => text): Promise<ServedPair> {
+    return new ServedPair([await freePorts(), await freePorts()], change)
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.hosts.map((host) => host.start()))
+  }
+
+  /** Kills what still runs, and removes the directory. */
+  async dispose(): Promise<void> {
+    await Promise.all(this.hosts.map((host) => host.kill()))
+    rmSync(this.directory, { recursive: true })
+  }
+}
+
+/** One `lightlag serve`, started, stopped and killed at will. */
+export class ServedHost {
+  readonly ports: Ports
+  readonly #directory: string
+  readonly #name: string
+  /** Everything that it has said, over all its starts. */
+  readonly lines: string[] = []
+  /** Resolves once it runs, or runs again. */
+  up: Promise<void> = Promise.resolve()
+  readonly #waits = new Set<(line: string) => void>()
+  #process: ChildProcess | undefined
+
+  constructor(directory: string, name: string, ports: Ports) {
+    this.#directory = directory
+    this.#name = name
+    this.ports = ports
+  }
+
+  /** Resolves when everything listens. */
+  async start(): Promise<void> {
+    const config = join(this.#directory, `${this.#name}.yaml`)
+    const child = spawn(process.execPath, ['dist/cmd/lightlag.js', 'serve', '--config', config], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.#process = child
+    let complaint = ''
+    child.stderr?.on('data', (bytes) => {
+      complaint += String(bytes)
+    })
+    const started = this.until((line) => /: started$/.test(line))
+    const ended = once(child, 'exit').then(() => {
+      throw new Error(`lightlag serve ended: ${complaint}`)
+    })
+    ended.catch(() => {})
+    createInterface({ input: child.stdout ?? process.stdin }).on('line', (line) => {
+      this.lines.push(line)
+      for (const wait of [...this.#waits]) wait(line)
+    })
+    this.up = Promise.race([started.then(() => {}), ended])
+    await this.up
+  }
+
+  /** Resolves at the next line of the log that is `wanted`. */
+  until(wanted: (line: string) => boolean): Promise<string> {
+    return new Promise((resolve) => {
+      const wait = (line: string): void => {
+        if (!wanted(line)) return
+        this.#waits.delete(wait)
+        resolve(line)
+      }
+      this.#waits.add(wait)
+    })
+  }
+
+  /** Asks it to stop; its exit status. */
+  async stop(signal: 'SIGINT' | 'SIGTERM' = 'SIGTERM'): Promise<number | null> {
+    return this.#end(signal)
+  }
+
+  async kill(): Promise<void> {
+    if (this.#process !== undefined) await this.#end('SIGKILL')
+  }
+
+  /** The messages in the Maildir of `user`, by the bytes as characters. */
+  mails(): readonly string[] {
+    const maildir = join(this.#directory, this.#name, 'home/user/Maildir')
+    return ['new', 'cur'].flatMap((part) => {
+      const folder = join(maildir, part)
+      try {
+        return readdirSync(folder).map((name) => readFileSync(join(folder, name), 'latin1'))
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+        throw error
+      }
+    })
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<number | null> {
+    const child = this.#process
+    this.#process = undefined
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return null
+    const exited = once(child, 'exit')
+    child.kill(signal)
+    const [status] = (await exited) as [number | null]
+    return status
+  }
+}
+
+/** Ports that were free a moment ago. */
+async function freePorts(): Promise<Ports> {
+  const listeners = await Promise.all(
+    [0, 1, 2].map(async () => {
+      const server = createServer().listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      return server
+    }),
+  )
+  const socket = createSocket('udp4').bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  const [smtp = 0, submission = 0, pop3 = 0] = listeners.map((server) => {
+    const address = server.address()
+    return typeof address === 'object' && address !== null ? address.port : 0
+  })
+  const udp = socket.address().port
+  for (const server of listeners) server.close()
+  socket.close()
+  return { smtp, submission, pop3, udp }
+}
