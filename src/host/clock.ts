@@ -18,6 +18,8 @@ export const hostClock: Clock = {
         if (now() >= at) callback()
         else arm()
       }, delayMs)
+      // What a stopped service still had in mind for later must not keep the process: sockets do.
+      timer.unref()
     }
     arm()
     return () => clearTimeout(timer)

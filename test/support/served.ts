@@ -6,6 +6,12 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { fromLatin1 } from '../../src/base/bytes.ts'
+import { asFault } from '../../src/base/fault.ts'
+import { hostClock } from '../../src/host/clock.ts'
+import { hostNetwork } from '../../src/host/network.ts'
+import { submitMail } from '../../src/lab/mail-user.ts'
+import { isPositive } from '../../src/proto/smtp/reply.ts'
 
 /** Ports of one host, by what listens on them. */
 export interface Ports {
@@ -70,6 +76,7 @@ export class ServedHost {
   up: Promise<void> = Promise.resolve()
   readonly #waits = new Set<(line: string) => void>()
   #process: ChildProcess | undefined
+  readonly #all = new Set<ChildProcess>()
 
   constructor(directory: string, name: string, ports: Ports) {
     this.#directory = directory
@@ -84,6 +91,7 @@ export class ServedHost {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.#process = child
+    this.#all.add(child)
     let complaint = ''
     child.stderr?.on('data', (bytes) => {
       complaint += String(bytes)
@@ -115,11 +123,34 @@ export class ServedHost {
 
   /** Asks it to stop; its exit status. */
   async stop(signal: 'SIGINT' | 'SIGTERM' = 'SIGTERM'): Promise<number | null> {
-    return this.#end(signal)
+    return this.#process === undefined ? null : end(this.#process, signal)
   }
 
+  /** Kills it, and every other process that this host has had. */
   async kill(): Promise<void> {
-    if (this.#process !== undefined) await this.#end('SIGKILL')
+    for (const child of this.#all) await end(child, 'SIGKILL')
+    this.#all.clear()
+  }
+
+  /** Submits a mail for `user` at `domain`; whether it was answered 250. */
+  async submit(message: string, domain: string): Promise<boolean> {
+    try {
+      const replies = await submitMail(
+        {
+          server: { host: '127.0.0.1', port: this.ports.submission },
+          hostname: 'client.a.com',
+          credentials: { user: 'user', password: '123456' },
+          from: { reversePath: { localPart: 'user', domain: 'mail-1.a.com' }, parameters: {} },
+          recipients: [{ localPart: 'user', domain }],
+          message: fromLatin1(message),
+        },
+        { network: hostNetwork, clock: hostClock },
+      )
+      return replies.length === 1 && replies.every(isPositive)
+    } catch (error) {
+      asFault(error)
+      return false
+    }
   }
 
   /** The messages in the Maildir of `user`, by the bytes as characters. */
@@ -135,16 +166,15 @@ export class ServedHost {
       }
     })
   }
+}
 
-  async #end(signal: NodeJS.Signals): Promise<number | null> {
-    const child = this.#process
-    this.#process = undefined
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return null
-    const exited = once(child, 'exit')
-    child.kill(signal)
-    const [status] = (await exited) as [number | null]
-    return status
-  }
+/** Resolves when it has ended, with its exit status; null where a signal ended it. */
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
+  const exited = once(child, 'exit')
+  child.kill(signal)
+  const [status] = (await exited) as [number | null]
+  return status
 }
 
 /** Ports that were free a moment ago. */
