@@ -1,29 +1,19 @@
-/** The SMTP port and the submission port: sessions, their bounds and their end. */
+/** The SMTP port and the submission port. */
 
 import { runSession } from '../drive/session.ts'
-import {
-  type ByteStream,
-  formatAddress,
-  type Listener,
-  type Network,
-  type SocketAddress,
-} from '../ports/network.ts'
+import type { ByteStream, Network, SocketAddress } from '../ports/network.ts'
 import { shuttingDown, tooManySessions } from '../proto/smtp/reply.ts'
 import { encodeReply } from '../proto/smtp/reply-codec.ts'
 import { type SmtpAnswer, type SmtpQuestion, SmtpServer } from '../proto/smtp/server.ts'
-import { SESSIONS_MAX, SESSIONS_PER_PEER_MAX } from './limits.ts'
-import { newQueueId } from './queue-id.ts'
+import { SessionPort, type SessionPortOptions } from './session-port.ts'
 import { SmtpSession, type SmtpSessionContext } from './smtp-session.ts'
 
-export interface SmtpServiceOptions {
-  readonly listen: SocketAddress
+export interface SmtpServiceOptions extends SessionPortOptions {
   readonly sizeBytesMax: number
   /** At least 100. RFC 5321 §4.5.3.1.8. */
   readonly recipientsMax: number
   /** Whether a password may cross the network unencrypted; where not, AUTH is not offered. */
   readonly plaintextAuth: 'allow' | 'refuse'
-  readonly sessionsMax?: number
-  readonly sessionsPerPeerMax?: number
 }
 
 export interface SmtpServiceContext extends SmtpSessionContext {
@@ -33,29 +23,28 @@ export interface SmtpServiceContext extends SmtpSessionContext {
 export class SmtpService {
   readonly #options: SmtpServiceOptions
   readonly #context: SmtpServiceContext
-  readonly #sessions = new Map<SmtpSession, ByteStream>()
-  readonly #sessionsOfPeer = new Map<string, number>()
-  #listener: Listener | undefined
+  readonly #port: SessionPort<SmtpSession>
 
   constructor(options: SmtpServiceOptions, context: SmtpServiceContext) {
     this.#options = options
     this.#context = context
+    this.#port = new SessionPort(options, context, {
+      refusal: encodeReply(tooManySessions(context.hostname)),
+      open: (id, stream) => this.#open(id, stream),
+      ended: async () => {},
+    })
   }
 
   /** Resolves with the address in use. Rejects with a Fault of the network. */
-  async start(): Promise<SocketAddress> {
-    const { network, events, service } = this.#context
-    this.#listener = await network.listen(this.#options.listen, (stream) => this.#accept(stream))
-    const { address } = this.#listener
-    events({ type: 'listening', service, address: formatAddress(address) })
-    return address
+  start(): Promise<SocketAddress> {
+    return this.#port.open()
   }
 
   /** What is being accepted is accepted and answered; then every session is closed. */
   async stop(): Promise<void> {
-    await this.#listener?.close()
+    await this.#port.close()
     const farewell = encodeReply(shuttingDown(this.#context.hostname))
-    for (const [session, stream] of this.#sessions) {
+    for (const [session, stream] of this.#port.sessions) {
       stream.pause()
       await session.idle
       stream.send(farewell)
@@ -64,34 +53,15 @@ export class SmtpService {
     }
   }
 
-  #accept(stream: ByteStream): void {
-    const { sessionsMax = SESSIONS_MAX, sessionsPerPeerMax = SESSIONS_PER_PEER_MAX } = this.#options
-    const { service, hostname, events, clock, entropy } = this.#context
-    const peer = stream.remote.host
-    const ofPeer = this.#sessionsOfPeer.get(peer) ?? 0
-    if (this.#sessions.size >= sessionsMax || ofPeer >= sessionsPerPeerMax) {
-      stream.send(encodeReply(tooManySessions(hostname)))
-      stream.close()
-      events({ type: 'session-refused', service, peer, reason: 'too many sessions' })
-      return
-    }
-    const id = newQueueId(clock, entropy)
+  #open(id: string, stream: ByteStream): SmtpSession {
     const session = new SmtpSession(id, this.#context, stream)
-    this.#sessions.set(session, stream)
-    this.#sessionsOfPeer.set(peer, ofPeer + 1)
-    events({ type: 'session-opened', service, session: id, peer: formatAddress(stream.remote) })
-    runSession<SmtpAnswer, SmtpQuestion>(this.#machine(), stream, clock, (question, answer) =>
-      session.ask(question, answer),
+    runSession<SmtpAnswer, SmtpQuestion>(
+      this.#machine(),
+      stream,
+      this.#context.clock,
+      (question, answer) => session.ask(question, answer),
     )
-    const endSession = stream.onEnd
-    stream.onEnd = (fault) => {
-      endSession(fault)
-      this.#sessions.delete(session)
-      const left = (this.#sessionsOfPeer.get(peer) ?? 1) - 1
-      if (left > 0) this.#sessionsOfPeer.set(peer, left)
-      else this.#sessionsOfPeer.delete(peer)
-      events({ type: 'session-closed', service, session: id })
-    }
+    return session
   }
 
   #machine(): SmtpServer {

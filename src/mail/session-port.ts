@@ -1,0 +1,108 @@
+/** A listening port with a bounded number of sessions, in all and for each peer: what the services share. */
+
+import type { Clock } from '../ports/clock.ts'
+import type { Entropy } from '../ports/entropy.ts'
+import type { EventSink, MailService } from '../ports/events.ts'
+import {
+  type ByteStream,
+  formatAddress,
+  type Listener,
+  type Network,
+  type SocketAddress,
+} from '../ports/network.ts'
+import { SESSIONS_MAX, SESSIONS_PER_PEER_MAX } from './limits.ts'
+import { newQueueId } from './queue-id.ts'
+
+export interface SessionPortOptions {
+  readonly listen: SocketAddress
+  readonly sessionsMax?: number
+  readonly sessionsPerPeerMax?: number
+}
+
+export interface SessionPortContext {
+  readonly service: MailService
+  readonly network: Network
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly events: EventSink
+}
+
+export interface SessionHooks<Session> {
+  /** What a peer beyond the bound is told before the stream is closed. */
+  readonly refusal: Uint8Array
+  /** Runs a session over the stream; `id` is for the log. */
+  open(id: string, stream: ByteStream): Session
+  /** The stream is gone; resolves when the session has cleared up. */
+  ended(session: Session): Promise<void>
+}
+
+export class SessionPort<Session> {
+  readonly #options: SessionPortOptions
+  readonly #context: SessionPortContext
+  readonly #hooks: SessionHooks<Session>
+  readonly #sessions = new Map<Session, ByteStream>()
+  readonly #sessionsOfPeer = new Map<string, number>()
+  #listener: Listener | undefined
+
+  constructor(
+    options: SessionPortOptions,
+    context: SessionPortContext,
+    hooks: SessionHooks<Session>,
+  ) {
+    this.#options = options
+    this.#context = context
+    this.#hooks = hooks
+  }
+
+  /** Those whose stream still stands. */
+  get sessions(): ReadonlyMap<Session, ByteStream> {
+    return this.#sessions
+  }
+
+  /** Resolves with the address in use. Rejects with a Fault of the network. */
+  async open(): Promise<SocketAddress> {
+    const { network, events, service } = this.#context
+    this.#listener = await network.listen(this.#options.listen, (stream) => this.#accept(stream))
+    const { address } = this.#listener
+    events({ type: 'listening', service, address: formatAddress(address) })
+    return address
+  }
+
+  /** Accepts no more; the sessions go on. */
+  async close(): Promise<void> {
+    await this.#listener?.close()
+  }
+
+  #accept(stream: ByteStream): void {
+    const { sessionsMax = SESSIONS_MAX, sessionsPerPeerMax = SESSIONS_PER_PEER_MAX } = this.#options
+    const { service, events, clock, entropy } = this.#context
+    const peer = stream.remote.host
+    const ofPeer = this.#sessionsOfPeer.get(peer) ?? 0
+    if (this.#sessions.size >= sessionsMax || ofPeer >= sessionsPerPeerMax) {
+      stream.send(this.#hooks.refusal)
+      stream.close()
+      events({ type: 'session-refused', service, peer, reason: 'too many sessions' })
+      return
+    }
+    const id = newQueueId(clock, entropy)
+    events({ type: 'session-opened', service, session: id, peer: formatAddress(stream.remote) })
+    const session = this.#hooks.open(id, stream)
+    this.#sessions.set(session, stream)
+    this.#sessionsOfPeer.set(peer, ofPeer + 1)
+    const endSession = stream.onEnd
+    stream.onEnd = (fault) => {
+      endSession(fault)
+      this.#forget(session, peer)
+      void this.#hooks.ended(session).then(() => {
+        events({ type: 'session-closed', service, session: id })
+      })
+    }
+  }
+
+  #forget(session: Session, peer: string): void {
+    this.#sessions.delete(session)
+    const left = (this.#sessionsOfPeer.get(peer) ?? 1) - 1
+    if (left > 0) this.#sessionsOfPeer.set(peer, left)
+    else this.#sessionsOfPeer.delete(peer)
+  }
+}
