@@ -10,6 +10,7 @@ import { attempt, Fault, type Result } from '../base/fault.ts'
 import { CborReader } from '../proto/cbor/reader.ts'
 import { CborWriter } from '../proto/cbor/writer.ts'
 import type { BridgeFaultCode } from './fault.ts'
+import { BATCH_RECIPIENTS_MAX } from './limits.ts'
 
 export const ADU_FORMATS = {
   /** transaction (8 octets), batch-SMTP object. */
@@ -88,7 +89,10 @@ export function decodeAdu(bytes: Uint8Array): Result<Adu> {
 function readRefusals(reader: CborReader): Refusal[] {
   const refusals: Refusal[] = []
   const length = reader.openArray()
-  while (!reader.isArrayAtEnd(length, refusals.length)) refusals.push(readRefusal(reader))
+  while (!reader.isArrayAtEnd(length, refusals.length)) {
+    if (refusals.length >= BATCH_RECIPIENTS_MAX) throw bad('more refusals than recipients')
+    refusals.push(readRefusal(reader))
+  }
   reader.closeArray(length, refusals.length)
   if (!reader.isAtEnd) throw bad('bytes behind the refusals')
   return refusals

@@ -2,7 +2,7 @@
 
 import { monoMs } from '../base/time.ts'
 import type { Mailbox, MailFrom } from '../proto/smtp/envelope.ts'
-import type { Reply } from '../proto/smtp/reply.ts'
+import { type Reply, TOO_MANY_RECIPIENTS } from '../proto/smtp/reply.ts'
 import { type SmtpQuestion, SmtpServer, type Verdict } from '../proto/smtp/server.ts'
 import { BATCH_RECIPIENTS_MAX } from './limits.ts'
 
@@ -30,7 +30,8 @@ export function readBatch(batch: Uint8Array, host: string, messageBytesMax: numb
     hostname: host,
     role: 'batch',
     sizeBytesMax: messageBytesMax,
-    recipientsMax: BATCH_RECIPIENTS_MAX,
+    // One more, so that the reading notices: a recipient left out would be a mail lost.
+    recipientsMax: BATCH_RECIPIENTS_MAX + 1,
     mechanisms: [],
     requireAuthentication: false,
   })
@@ -68,6 +69,7 @@ class Reading {
         return YES
       case 'recipient':
         this.#recipients.push(question.recipient)
+        if (this.#recipients.length > BATCH_RECIPIENTS_MAX) this.#refused ??= TOO_MANY_RECIPIENTS
         return YES
       case 'data':
         return YES

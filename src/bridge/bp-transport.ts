@@ -34,8 +34,8 @@ export interface BpTransportOptions {
   readonly mailService: bigint
   /** Two one-way delays to a destination. */
   readonly roundTripMs: (destination: EndpointId) => number
-  /** Lifetime of a mail that brings no end of its own. */
-  readonly lifetimeMs: number
+  /** Transactions that may wait for their acknowledgement; default OPEN_TRANSACTIONS_MAX. */
+  readonly openMax?: number
 }
 
 export interface BpTransportPorts {
@@ -46,13 +46,15 @@ export interface BpTransportPorts {
   readonly events: EventSink
 }
 
-type End = Acknowledgement | 'expired'
+type End = Acknowledgement | 'expired' | 'bundle-lost'
 
 /** A transaction that waits for its end. */
 interface UnderWay {
   readonly job: Job
   readonly destination: string
   readonly open: OpenTransaction
+  /** Let go once the node has it: the acknowledgement may take weeks. */
+  message: Uint8Array | undefined
   readonly settle: (end: End) => void
 }
 
@@ -60,7 +62,6 @@ interface Job {
   readonly mail: MailStart
   readonly destination: EndpointId
   readonly recipients: readonly Mailbox[]
-  readonly message: Uint8Array
   readonly expiresAt: WallMs
 }
 
@@ -104,26 +105,27 @@ export class BpTransport {
   }
 
   async #start(mail: MailStart, destination: EndpointId): Promise<Delivery> {
-    if (this.#underWay.size >= OPEN_TRANSACTIONS_MAX) {
+    const { openMax = OPEN_TRANSACTIONS_MAX } = this.#options
+    if (this.#underWay.size >= openMax) {
       throw new Fault<BridgeFaultCode>('bridge/too-many-open', 'too many mails under way', {
         temporary: true,
-        detail: { limit: OPEN_TRANSACTIONS_MAX },
+        detail: { limit: openMax },
       })
     }
     const recipients: Mailbox[] = []
     const body: Uint8Array[] = []
-    const lifetimeEnd = addMs(this.#ports.clock.wall(), this.#options.lifetimeMs)
-    const expiresAt = mail.expiresAt ?? lifetimeEnd
+    const { expiresAt } = mail
+    assert(expiresAt !== undefined, 'an attempt of the queue has an end')
     return {
       addRecipient: async (recipient) => void recipients.push(recipient),
       write: async (bytes) => void body.push(bytes),
       commit: () =>
-        this.#deliver({ mail, destination, recipients, message: concat(...body), expiresAt }),
+        this.#deliver({ mail, destination, recipients, expiresAt }, concat(...body.splice(0))),
       abort: async () => {},
     }
   }
 
-  async #deliver(job: Job): Promise<readonly Outcome[]> {
+  async #deliver(job: Job, message: Uint8Array): Promise<readonly Outcome[]> {
     const destination = formatEndpointId(job.destination)
     const settled = new Map<string, Outcome>()
     try {
@@ -134,7 +136,8 @@ export class BpTransport {
       const missing = job.recipients.map(formatMailbox).filter((name) => !settled.has(name))
       if (missing.length > 0) {
         const open = record?.open ?? (await this.#name(job, [...settled.keys()], missing))
-        const end = await this.#transact(job, open)
+        const end = await this.#transact(job, open, message)
+        if (end === 'bundle-lost') throw bundleLost()
         for (const [i, name] of open.recipients.entries()) {
           settled.set(name, outcomeOf(end, i, destination))
         }
@@ -162,14 +165,15 @@ export class BpTransport {
     return open
   }
 
-  async #transact(job: Job, open: OpenTransaction): Promise<End> {
+  async #transact(job: Job, open: OpenTransaction, message: Uint8Array): Promise<End> {
     const { node, clock } = this.#ports
     const { transaction } = open
     let settle = (_end: End): void => {}
     const ended = new Promise<End>((resolve) => {
       settle = resolve
     })
-    const underWay = { job, destination: formatEndpointId(job.destination), open, settle }
+    const destination = formatEndpointId(job.destination)
+    const underWay: UnderWay = { job, destination, open, message, settle }
     this.#underWay.set(transaction, underWay)
     this.#time({
       type: 'open',
@@ -188,12 +192,20 @@ export class BpTransport {
   }
 
   /** Has the bundle sent, again where there is one already. */
-  async #forward({ job, destination, open }: UnderWay): Promise<void> {
+  async #forward(underWay: UnderWay): Promise<void> {
     const { node, clock, events } = this.#ports
+    const { job, destination, open, message } = underWay
     const { transaction } = open
-    if (node.resend(transaction)) return
+    if (node.resend(transaction)) {
+      underWay.message = undefined
+      return
+    }
+    if (message === undefined) {
+      underWay.settle('bundle-lost')
+      return
+    }
     const recipients = open.recipients.map(mailboxOf)
-    const batch = writeBatch(this.#options.host, job.mail.from, recipients, job.message)
+    const batch = writeBatch(this.#options.host, job.mail.from, recipients, message)
     const bundle = await node.send({
       sourceService: this.#options.mailService,
       destination: job.destination,
@@ -201,6 +213,7 @@ export class BpTransport {
       lifetimeMs: Math.max(1, job.expiresAt - clock.wall()),
       hold: transaction,
     })
+    underWay.message = undefined
     const { queueId } = job.mail
     events({ type: 'transaction-sent', queueId, transaction, to: destination, bundle })
   }
@@ -237,7 +250,12 @@ const LATER: Outcome = {
   }),
 }
 
-function outcomeOf(end: End, index: number, destination: string): Outcome {
+/** The next attempt reads the message again and goes on with the same transaction. */
+function bundleLost(): Fault<BridgeFaultCode> {
+  return new Fault('bridge/bundle-lost', 'the bundle is no longer stored', { temporary: true })
+}
+
+function outcomeOf(end: Exclude<End, 'bundle-lost'>, index: number, destination: string): Outcome {
   if (end === 'expired') {
     const text = `no answer from ${destination} in its lifetime`
     const fault = new Fault<BridgeFaultCode>('bridge/lifetime-ended', text, { temporary: false })

@@ -1,6 +1,7 @@
 export type BridgeFaultCode =
   | 'bridge/bad-adu'
-  | 'bridge/bad-batch'
+  | 'bridge/unknown-peer'
   | 'bridge/too-many-open'
   | 'bridge/lifetime-ended'
+  | 'bridge/bundle-lost'
   | 'bridge/far-side-refused'

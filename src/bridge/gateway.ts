@@ -7,7 +7,7 @@
  */
 
 import { fromLatin1 } from '../base/bytes.ts'
-import { asFault } from '../base/fault.ts'
+import { asFault, Fault } from '../base/fault.ts'
 import type { BundleNode, ReceivedAdu } from '../dtn/node.ts'
 import type { Accounts } from '../mail/accounts.ts'
 import type { MailQueue } from '../mail/queue.ts'
@@ -16,19 +16,23 @@ import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
-import { formatEndpointId } from '../proto/bpv7/endpoint-id.ts'
+import { type EndpointId, formatEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import { formatReceived } from '../proto/message/trace.ts'
 import { formatMailbox, formatPath } from '../proto/smtp/path.ts'
 import { noSuchUser, type Reply } from '../proto/smtp/reply.ts'
 import { decodeAdu, encodeAcknowledgement, type Refusal } from './adu.ts'
 import { type BatchMail, readBatch } from './batch-reader.ts'
 import type { BpTransport } from './bp-transport.ts'
+import type { BridgeFaultCode } from './fault.ts'
+import { LIFETIME_MAX_MS, PEER_LENGTH_MAX } from './limits.ts'
 import { Taken } from './taken.ts'
 
 export interface GatewayOptions {
   readonly host: string
   readonly mailService: bigint
   readonly messageBytesMax: number
+  /** Whether a peer can be answered at all: mail of others is not taken. */
+  readonly reaches: (peer: EndpointId) => boolean
 }
 
 export interface GatewayPorts {
@@ -62,6 +66,11 @@ export class Gateway {
 
   /** Rejects with a Fault: temporary where the bundle has to wait, permanent where it is useless. */
   async #receive(received: ReceivedAdu): Promise<void> {
+    const from = formatEndpointId(received.source)
+    if (from.length > PEER_LENGTH_MAX || !this.#options.reaches(received.source)) {
+      const text = `mail from ${from.slice(0, PEER_LENGTH_MAX)}, to which no plan leads`
+      throw new Fault<BridgeFaultCode>('bridge/unknown-peer', text, { temporary: false })
+    }
     const decoded = decodeAdu(received.payload)
     if (!decoded.ok) throw decoded.fault
     const adu = decoded.value
@@ -102,14 +111,18 @@ export class Gateway {
     const { host, messageBytesMax } = this.#options
     const from = formatEndpointId(received.source)
     const read = readBatch(batch, host, messageBytesMax)
-    const refusals = read.ok ? this.#judge(read.mail) : [refusalOf(read.reply, undefined)]
+    if (!read.ok) return [refusalOf(read.reply, undefined)]
+    const refusals = this.#judge(read.mail)
+    // Where nobody is accepted there is nothing that could be doubled, so nothing to remember.
+    if (refusals.length === read.mail.recipients.length) return refusals
     const changes = this.#taken.remember(from, transaction, refusals, received.expiresAt)
-    if (read.ok && refusals.length < read.mail.recipients.length) {
+    try {
       await this.#accept(read.mail, refusals, { from, transaction }, changes)
-    } else {
-      await this.#ports.store.commit(changes)
+    } catch (error) {
+      this.#taken.ended(changes, 'failed')
+      throw error
     }
-    this.#taken.committed(changes)
+    this.#taken.ended(changes, 'committed')
     return refusals
   }
 
@@ -179,7 +192,7 @@ export class Gateway {
         sourceService: this.#options.mailService,
         destination: received.source,
         payload: encodeAcknowledgement({ transaction, refusals }),
-        lifetimeMs: Math.max(1, received.expiresAt - clock.wall()),
+        lifetimeMs: Math.min(Math.max(1, received.expiresAt - clock.wall()), LIFETIME_MAX_MS),
       })
     } catch (error) {
       // The sender asks again, and is answered then.

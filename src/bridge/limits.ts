@@ -7,6 +7,15 @@ export const PROCESSING_ALLOWANCE_MS = 2000
 /** The wait for an acknowledgement doubles with each attempt, this often at the most. */
 export const RESEND_DOUBLINGS_MAX = 6
 
+/**
+ * Longest that anything is kept because of a lifetime that a peer chose: a solar conjunction takes
+ * three weeks, and nobody tries for longer than a quarter of a year.
+ */
+export const LIFETIME_MAX_MS: number = 90 * 86_400_000
+
+/** Characters of a peer's EID: the keys of the store, which hold it, end at 500. */
+export const PEER_LENGTH_MAX = 255
+
 /** How much longer than its lifetime a transaction is remembered: covers clocks that differ. */
 export const REMEMBER_MARGIN_MS = 86_400_000
 
@@ -16,8 +25,8 @@ export const TAKEN_MAX = 1_000_000
 /** Expired records removed with each new one, so that the table shrinks as fast as it grew. */
 export const FORGET_BATCH = 16
 
-/** Recipients of one mail in a batch: the far gateway has limited them already. */
-export const BATCH_RECIPIENTS_MAX = 100_000
+/** Recipients of one mail in a batch: far above what any session takes. */
+export const BATCH_RECIPIENTS_MAX = 10_000
 
 /** Recipients of one mail in a session. RFC 5321 §4.5.3.1.8 wants at least 100. */
 export const RECIPIENTS_MAX = 1000

@@ -47,6 +47,10 @@ interface Service {
 const SPOOL_SHARE = 0.4
 const BUNDLES_SHARE = 0.4
 
+/** What dots and the envelope may add to a message: the line `.` grows from three octets to four. */
+const STUFFING_FACTOR = 4 / 3
+const BATCH_HEAD_BYTES_MAX = 1_048_576
+
 /** The waits between two attempts, from the first to the longest. RFC 5321 §4.5.4.1. */
 const FIRST_RETRY_MS = 60_000
 const RETRY_MAX_MS = 3_600_000
@@ -81,7 +85,10 @@ export class MailHost {
       {
         node: options.node,
         plans: options.plans,
-        limits: { storeBytesMax: options.limits.storeBytesMax * BUNDLES_SHARE },
+        limits: {
+          storeBytesMax: options.limits.storeBytesMax * BUNDLES_SHARE,
+          aduBytesMax: options.limits.messageBytesMax * STUFFING_FACTOR + BATCH_HEAD_BYTES_MAX,
+        },
       },
       { ...ports, layers: this.#layers() },
     )
@@ -92,6 +99,8 @@ export class MailHost {
         host: options.host,
         mailService: options.mailService,
         messageBytesMax: options.limits.messageBytesMax,
+        reaches: (peer) =>
+          peer.scheme === 'ipn' && options.plans.some(({ node }) => node === peer.node),
       },
       { ...ports, node: this.#node, queue: this.#queue, transport, accounts },
     )
@@ -147,7 +156,7 @@ export class MailHost {
   }
 
   #transport(): BpTransport {
-    const { host, mailService, plans, retry } = this.#options
+    const { host, mailService, plans } = this.#options
     const oneWayDelayMs = new Map(plans.map((plan) => [plan.node, plan.oneWayDelayMs]))
     return new BpTransport(
       {
@@ -155,7 +164,6 @@ export class MailHost {
         mailService,
         roundTripMs: (destination) =>
           destination.scheme === 'ipn' ? 2 * (oneWayDelayMs.get(destination.node) ?? 0) : 0,
-        lifetimeMs: retry.giveUpAfterMs,
       },
       { ...this.#ports, node: this.#node },
     )

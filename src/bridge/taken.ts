@@ -3,26 +3,35 @@
  * memory that makes "nothing twice" true across lost acknowledgements and restarts.
  */
 
-import { fromUtf8, toUtf8 } from '../base/bytes.ts'
+import { fromUtf8, NO_BYTES, toUtf8 } from '../base/bytes.ts'
 import { Fault } from '../base/fault.ts'
 import { addMs, type WallMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
 import type { Refusal } from './adu.ts'
 import type { BridgeFaultCode } from './fault.ts'
-import { FORGET_BATCH, REMEMBER_MARGIN_MS, TAKEN_MAX } from './limits.ts'
+import { FORGET_BATCH, LIFETIME_MAX_MS, REMEMBER_MARGIN_MS, TAKEN_MAX } from './limits.ts'
 
 const TAKEN = 'bridge-taken'
 const EXPIRY = 'bridge-taken-expiry'
 
+export interface TakenLimits {
+  /** Transactions remembered. */
+  readonly takenMax: number
+}
+
 export class Taken {
   readonly #store: Store
   readonly #clock: Clock
+  readonly #limits: TakenLimits
   #count: number
+  /** Keys whose removal is in a commit that has not ended: no other commit may count them too. */
+  readonly #beingForgotten = new Set<string>()
 
-  constructor(store: Store, clock: Clock) {
+  constructor(store: Store, clock: Clock, limits: TakenLimits = { takenMax: TAKEN_MAX }) {
     this.#store = store
     this.#clock = clock
+    this.#limits = limits
     this.#count = [...store.keys(TAKEN, {})].length
   }
 
@@ -33,8 +42,8 @@ export class Taken {
   }
 
   /**
-   * The changes that remember it, for the commit that also accepts its mail; then `committed`.
-   * Throws a temporary Fault where no more can be remembered.
+   * The changes that remember it, for the commit that also accepts its mail; then `ended`. Throws a
+   * temporary Fault where no more can be remembered.
    */
   remember(
     source: string,
@@ -42,39 +51,51 @@ export class Taken {
     refusals: readonly Refusal[],
     expiresAt: WallMs,
   ): readonly StoreChange[] {
-    const forget = this.#expired()
-    if (this.#count - forget.length / 2 >= TAKEN_MAX) {
+    const forgotten = this.#expired()
+    if (this.#count - this.#beingForgotten.size - forgotten.length >= this.#limits.takenMax) {
       throw new Fault<BridgeFaultCode>('bridge/too-many-open', 'too many mails taken to remember', {
         temporary: true,
-        detail: { limit: TAKEN_MAX },
+        detail: { limit: this.#limits.takenMax },
       })
     }
+    for (const key of forgotten) this.#beingForgotten.add(key)
+    this.#count++
     const key = keyOf(source, transaction)
-    const until = addMs(expiresAt, REMEMBER_MARGIN_MS)
+    const longest = addMs(this.#clock.wall(), LIFETIME_MAX_MS)
+    const until = addMs(expiresAt < longest ? expiresAt : longest, REMEMBER_MARGIN_MS)
     return [
-      ...forget,
+      ...forgotten.flatMap((expiry) => [
+        { table: EXPIRY, key: expiry, value: undefined },
+        { table: TAKEN, key: takenKeyOf(expiry), value: undefined },
+      ]),
       { table: TAKEN, key, value: fromUtf8(JSON.stringify(refusals)) },
-      { table: EXPIRY, key: `${instantKey(until)} ${key}`, value: fromUtf8('') },
+      { table: EXPIRY, key: `${instantKey(until)} ${key}`, value: NO_BYTES },
     ]
   }
 
-  /** Hears of the changes of `remember` once they are in the store. */
-  committed(changes: readonly StoreChange[]): void {
-    for (const { table, value } of changes) {
-      if (table === TAKEN) this.#count += value === undefined ? -1 : 1
+  /** Hears what became of the commit with the changes of `remember`. */
+  ended(changes: readonly StoreChange[], outcome: 'committed' | 'failed'): void {
+    if (outcome === 'failed') this.#count--
+    for (const { table, key, value } of changes) {
+      if (table !== EXPIRY || value !== undefined) continue
+      this.#beingForgotten.delete(key)
+      if (outcome === 'committed') this.#count--
     }
   }
 
-  #expired(): StoreChange[] {
-    const changes: StoreChange[] = []
+  #expired(): string[] {
+    const expired: string[] = []
     const range = { to: instantKey(this.#clock.wall()) }
     for (const key of this.#store.keys(EXPIRY, range)) {
-      changes.push({ table: EXPIRY, key, value: undefined })
-      changes.push({ table: TAKEN, key: key.slice(key.indexOf(' ') + 1), value: undefined })
-      if (changes.length >= 2 * FORGET_BATCH) break
+      if (!this.#beingForgotten.has(key)) expired.push(key)
+      if (expired.length >= FORGET_BATCH) break
     }
-    return changes
+    return expired
   }
+}
+
+function takenKeyOf(expiry: string): string {
+  return expiry.slice(expiry.indexOf(' ') + 1)
 }
 
 function keyOf(source: string, transaction: string): string {

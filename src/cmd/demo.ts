@@ -1,6 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { asFault } from '../base/fault.ts'
+import { formatDuration } from '../base/quantity.ts'
+import { isAnswerInTime } from '../config/host.ts'
 import { parseScenario, type Scenario } from '../config/scenario.ts'
 import { runDemo } from '../lab/demo.ts'
 import { EXIT, Failure } from './failure.ts'
@@ -39,9 +41,21 @@ function readScenario(file: string | undefined): Scenario {
   return parsed.value
 }
 
+/** A delay that the scenario's queues have no patience for. */
+function checkDelay({ hosts }: Scenario, delayMs: number): void {
+  const giveUpAfterMs = Math.min(...hosts.map(({ retry }) => retry.giveUpAfterMs))
+  if (isAnswerInTime(delayMs, giveUpAfterMs)) return
+  const [delay, patience] = [formatDuration(delayMs), formatDuration(giveUpAfterMs)]
+  throw new Failure(
+    EXIT.usage,
+    `lightlag demo: --delay ${delay}: the queue gives up after ${patience}; less than half of that would be right`,
+  )
+}
+
 /** The scenario with what the command line says of its links. */
 function changed(scenario: Scenario, { delayMs, loss, seed }: DemoArguments): Scenario {
   const delay = delayMs === undefined ? {} : { oneWayDelayMs: delayMs }
+  if (delayMs !== undefined) checkDelay(scenario, delayMs)
   return {
     ...scenario,
     ...(seed !== undefined && { seed }),

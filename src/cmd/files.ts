@@ -6,7 +6,7 @@ export function readBytes(file: string): Uint8Array {
   try {
     return readFileSync(file === '-' ? 0 : file)
   } catch (error) {
-    const name = file === '-' ? 'standard input' : file
+    const name = file === '-' ? 'standard input' : file || 'a file without a name'
     throw new Failure(EXIT.usage, `cannot read ${name}: ${reasonOf(error)}`)
   }
 }

@@ -12,6 +12,7 @@ const program = new Command('lightlag')
   .description('Email that keeps working when the round trip takes minutes.')
   .version(version())
   .exitOverride()
+  .showSuggestionAfterError(false)
 
 program
   .command('demo')
@@ -52,6 +53,12 @@ ${EXIT_STATUSES}`,
   )
   .action((options: ServeArguments) => serve(options))
 
+// Whoever reads the output may stop reading: `lightlag demo | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(EXIT.ok)
+})
+
 try {
   await program.parseAsync()
 } catch (error) {
@@ -77,7 +84,9 @@ function duration(text: string): number {
 
 function share(text: string): number {
   const value = parseShare(text)
-  if (value === undefined) throw new InvalidArgumentError('A share is between 0% and 100%.')
+  if (value === undefined || value === 1) {
+    throw new InvalidArgumentError('A share is from 0% to less than 100%.')
+  }
   return value
 }
 

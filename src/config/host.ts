@@ -1,6 +1,7 @@
 /** What a node's file and a scenario both say of a host. */
 
 import type { z } from 'zod'
+import { formatDuration } from '../base/quantity.ts'
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
 import { parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import { type Contradiction, nameOf } from './problems.ts'
@@ -148,7 +149,11 @@ export function completeHost<Plan extends PlanText>(
 }
 
 /** `at` is where the host stands in its file. */
-export function hostContradictions(host: HostText<PlanText>, at: Path): readonly Contradiction[] {
+export function hostContradictions<Plan extends PlanText>(
+  host: HostText<Plan>,
+  at: Path,
+  delayOf: (plan: Plan) => number | undefined,
+): readonly Contradiction[] {
   return [
     ...repeated(host.domains ?? [], [...at, 'domains'], 'domain'),
     ...repeated(
@@ -164,7 +169,37 @@ export function hostContradictions(host: HostText<PlanText>, at: Path): readonly
     ...listenContradictions(host, at),
     ...planContradictions(host, at),
     ...transportContradictions(host, at),
+    ...patienceContradictions(host, at, delayOf),
+    ...sizeContradictions(host, at),
   ]
+}
+
+/** Whether an answer can come before the queue gives up. */
+export function isAnswerInTime(oneWayDelayMs: number, giveUpAfterMs: number): boolean {
+  return 2 * oneWayDelayMs < giveUpAfterMs
+}
+
+function patienceContradictions<Plan extends PlanText>(
+  host: HostText<Plan>,
+  at: Path,
+  delayOf: (plan: Plan) => number | undefined,
+): readonly Contradiction[] {
+  const { giveUpAfter } = host.retry
+  return host.plans.flatMap((plan, index) => {
+    const delayMs = delayOf(plan)
+    if (delayMs === undefined || isAnswerInTime(delayMs, giveUpAfter)) return []
+    const message = `one-way delay ${formatDuration(delayMs)} to ipn:${plan.to}, while the queue gives up after ${formatDuration(giveUpAfter)}: a retry.giveUpAfter of more than two delays would be right`
+    return [{ path: [...at, 'plans', index], message }]
+  })
+}
+
+/** What a bundle node puts together in memory sets the bound. */
+const MESSAGE_SIZE_MAX = 128 * 1_048_576
+
+function sizeContradictions({ limits }: HostText<PlanText>, at: Path): readonly Contradiction[] {
+  if (limits.messageSizeMax <= MESSAGE_SIZE_MAX) return []
+  const message = `messageSizeMax of ${limits.messageSizeMax} bytes: at most 128MiB would be right`
+  return [{ path: [...at, 'limits', 'messageSizeMax'], message }]
 }
 
 /** Each value that was there before, in a list at `at`. */

@@ -17,7 +17,9 @@ export function parseNodeConfig(
   text: string,
   fileName: string,
 ): Result<NodeConfig, ConfigFaultCode> {
-  const parsed = parseWith(text, fileName, nodeSchema, (node) => hostContradictions(node, []))
+  const parsed = parseWith(text, fileName, nodeSchema, (node) =>
+    hostContradictions(node, [], (plan) => plan.oneWayDelay),
+  )
   if (!parsed.ok) return parsed
   return {
     ok: true,

@@ -179,7 +179,11 @@ function contradictions(text: ScenarioText): readonly Contradiction[] {
     ),
     ...linkContradictions(text),
     ...text.hosts.flatMap((host, index) => [
-      ...hostContradictions(host, ['hosts', index]),
+      ...hostContradictions(
+        host,
+        ['hosts', index],
+        (plan) => plan.oneWayDelay ?? linkDelay(text, host, plan),
+      ),
       ...placeContradictions(text, host, ['hosts', index]),
       ...neighbourContradictions(text, host, ['hosts', index]),
     ]),

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { mailOf } from '../support/lab.ts'
-import { needs } from '../support/programs.ts'
+import { needs, needsCapture } from '../support/programs.ts'
 import { ServedPair } from '../support/served.ts'
 
 const run = promisify(execFile)
@@ -87,7 +87,7 @@ test('a second process on the same directory is refused with a clear line', asyn
   await expect(mail1.start()).rejects.toThrow(/another process has opened/)
 })
 
-test.skipIf(needs('tshark'))(
+test.skipIf(needsCapture())(
   'tshark finds well-formed BPv7 bundles with good CRCs on the UDP ports',
   async () => {
     await pair.start()

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
@@ -9,6 +10,17 @@ export function needs(program: string): string | undefined {
   const { PATH = '' } = process.env
   if (PATH.split(delimiter).some((folder) => isExecutable(join(folder, program)))) return undefined
   const reason = `skipped: ${program} is not installed`
+  process.stderr.write(`${reason}\n`)
+  return reason
+}
+
+/** The same for tests that look at loopback with tshark: it may be there and not be allowed to. */
+export function needsCapture(): string | undefined {
+  const absent = needs('tshark')
+  if (absent !== undefined) return absent
+  const { stdout } = spawnSync('tshark', ['-D'], { encoding: 'utf8' })
+  if (/\blo\b/.test(stdout)) return undefined
+  const reason = 'skipped: tshark may not capture on loopback here'
   process.stderr.write(`${reason}\n`)
   return reason
 }

@@ -132,6 +132,17 @@ export class ServedHost {
     this.#all.clear()
   }
 
+  /** Queue ids that have been told to be in the queue and not yet to have left it. */
+  queued(): ReadonlySet<string> {
+    const ids = new Set<string>()
+    for (const line of this.lines) {
+      const [, id = '', told = ''] = /: (\w+): (from=.*queue active|removed)/.exec(line) ?? []
+      if (told === 'removed') ids.delete(id)
+      else if (told !== '') ids.add(id)
+    }
+    return ids
+  }
+
   /** Submits a mail for `user` at `domain`; whether it was answered 250. */
   async submit(message: string, domain: string): Promise<boolean> {
     try {

@@ -1,0 +1,108 @@
+import { expect, test } from 'vitest'
+import { concat, fromLatin1 } from '../../src/base/bytes.ts'
+import { encodeAcknowledgement, encodeMailAdu } from '../../src/bridge/adu.ts'
+import { encodeBundle } from '../../src/proto/bpv7/codec.ts'
+import { ipnEndpoint, parseEndpointId } from '../../src/proto/bpv7/endpoint-id.ts'
+import { writeBatch } from '../../src/proto/smtp/batch.ts'
+import { earthMoon, mailOf, TestLab } from '../support/lab.ts'
+
+const TRANSACTION = '0011223344556677'
+const FROM = { reversePath: { localPart: 'eve', domain: 'x.org' }, parameters: {} }
+const USER = { localPart: 'user', domain: 'mail-2.a.com' }
+
+interface Attack {
+  readonly source?: string
+  readonly lifetimeMs?: bigint
+  /** Bundles with the same payload, sent at once. */
+  readonly copies?: number
+}
+
+/** Sends bundles to the mail service of mail-2 from a host that nobody knows. */
+async function sendTo2(lab: TestLab, payload: Uint8Array, attack: Attack = {}): Promise<void> {
+  const { source = 'ipn:2.2525', lifetimeMs = 3_600_000n, copies = 1 } = attack
+  const eve = lab.lab.network.addHost('eve', 'earth', '172.21.0.66')
+  const socket = await eve.network.bind({ host: '172.21.0.66', port: 4000 })
+  const time = BigInt(lab.lab.world.wall() - 946_684_800_000)
+  for (let sequence = 1n; sequence <= copies; sequence++) {
+    const bytes = encodeBundle({
+      primary: {
+        flags: 0n,
+        crcType: 2,
+        destination: ipnEndpoint(3n, 2525n),
+        source: parseEndpointId(source) ?? ipnEndpoint(9n, 9n),
+        reportTo: { scheme: 'dtn', ssp: 'none' },
+        creationTimestamp: { time, sequence },
+        lifetimeMs,
+      },
+      blocks: [],
+      payload: { type: 1, number: 1, flags: 0n, crcType: 2, data: payload },
+    })
+    socket.send(bytes, { host: '172.22.0.3', port: 3113 }, () => {})
+  }
+  await lab.runFor(5000)
+}
+
+const mail = encodeMailAdu(TRANSACTION, writeBatch('x.org', FROM, [USER], fromLatin1(mailOf('Hi'))))
+
+test('mail of a peer to whom no plan leads is not taken, and leaves nothing behind', async () => {
+  for (const source of ['ipn:77.2525', `dtn://${'a'.repeat(600)}/x`]) {
+    const lab = await TestLab.start(earthMoon())
+    await sendTo2(lab, mail, { source, lifetimeMs: 2n ** 64n - 1n })
+    expect(lab.events('bundle-deleted')).toMatchObject([{ reason: /no plan leads/ }])
+    expect(await lab.maildrop(lab.mail2)).toEqual([])
+    expect(lab.events('transaction-taken')).toEqual([])
+  }
+})
+
+test('an ADU that is none is deleted, and no answer sent', async () => {
+  for (const payload of [fromLatin1(''), fromLatin1('EHLO x\r\n'), Uint8Array.of(1, 2, 3)]) {
+    const lab = await TestLab.start(earthMoon())
+    await sendTo2(lab, payload)
+    expect(lab.events('bundle-deleted')).toHaveLength(1)
+    expect(lab.events('bundle-created')).toEqual([])
+  }
+})
+
+test('a batch that cannot be read, or for nobody here, is refused and not remembered', async () => {
+  const nobody = { localPart: 'nobody', domain: 'mail-2.a.com' }
+  const elsewhere = { localPart: 'user', domain: 'mail-1.a.com' }
+  for (const batch of [
+    fromLatin1('MAIL FROM:<>\r\n'),
+    writeBatch('x.org', FROM, [nobody, elsewhere], fromLatin1('Hi\r\n')),
+  ]) {
+    const lab = await TestLab.start(earthMoon())
+    await sendTo2(lab, encodeMailAdu(TRANSACTION, batch))
+    expect(lab.events('transaction-taken')).toEqual([])
+    expect(lab.events('bundle-created')).toHaveLength(1)
+  }
+})
+
+test('a forged acknowledgement of a transaction that is not open changes nothing', async () => {
+  const lab = await TestLab.start(earthMoon())
+  await sendTo2(lab, encodeAcknowledgement({ transaction: TRANSACTION, refusals: [] }))
+  await lab.submitted(lab.mail2, mailOf('Hello'))
+  await lab.until('mail-removed', 2)
+  expect(await lab.maildrop(lab.mail1)).toHaveLength(1)
+})
+
+test('many copies at once of one transaction become one mail, and each is acknowledged', async () => {
+  const lab = await TestLab.start(earthMoon())
+  await sendTo2(lab, mail, { copies: 20 })
+  expect(await lab.maildrop(lab.mail2)).toHaveLength(1)
+  expect(lab.events('transaction-duplicate')).toHaveLength(19)
+  expect(lab.events('bundle-created')).toHaveLength(20)
+})
+
+test('acknowledgements with more refusals than any mail has recipients are no ADU', async () => {
+  const lab = await TestLab.start(earthMoon())
+  const one = encodeAcknowledgement({
+    transaction: TRANSACTION,
+    refusals: [{ recipient: 0, code: 550, text: 'x' }],
+  }).subarray(10)
+  const many = concat(
+    Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0, 0, 0x9a, 0, 1, 0, 0),
+    ...Array.from({ length: 5000 }, () => one),
+  )
+  await sendTo2(lab, many)
+  expect(lab.events('bundle-deleted')).toHaveLength(1)
+})
