@@ -28,3 +28,8 @@ export type StreamEffect =
   | { readonly type: 'send'; readonly bytes: Uint8Array }
   /** Close once everything sent before has left. */
   | { readonly type: 'close' }
+
+/** What a machine may do, beyond that, to the bytes that come to it. */
+export type FlowEffect =
+  /** No more `bytes` until `resume`, but for what is already on its way to the machine. */
+  { readonly type: 'pause' } | { readonly type: 'resume' }

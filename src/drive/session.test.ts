@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { fromLatin1, toLatin1 } from '../base/bytes.ts'
-import type { Machine, StreamEffect, StreamEvent } from '../base/machine.ts'
+import type { FlowEffect, Machine, StreamEffect, StreamEvent } from '../base/machine.ts'
 import { monoMs, wallMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ByteStream } from '../ports/network.ts'
@@ -83,4 +83,25 @@ test('a peer that never reads is no longer read from until it does', () => {
   stream.onDrained()
   stream.onDrained()
   expect(stream.done.slice(4)).toEqual(['resume'])
+})
+
+test('a machine that pauses its stream is not read to before it resumes, drained or not', () => {
+  const stream = new StuckStream()
+  const machine: Machine<StreamEvent | Answer, StreamEffect | FlowEffect> = {
+    deadline: undefined,
+    handle: (event) => {
+      if (event.type !== 'verdict') return []
+      if (event.text === 'pause' || event.text === 'resume') return [{ type: event.text }]
+      return [{ type: 'send', bytes: new Uint8Array(UNSENT_BYTES_MAX + 1) }]
+    },
+  }
+  const feed = runSession<Answer, never>(machine, stream, clock, () => {})
+  feed({ type: 'verdict', text: 'pause' })
+  feed({ type: 'verdict', text: 'pause' })
+  feed({ type: 'verdict', text: 'much' })
+  stream.unsentBytes = 0
+  stream.onDrained()
+  expect(stream.done).toEqual(['pause', `send ${UNSENT_BYTES_MAX + 1}`])
+  feed({ type: 'verdict', text: 'resume' })
+  expect(stream.done.slice(2)).toEqual(['resume'])
 })

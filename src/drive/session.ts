@@ -1,4 +1,4 @@
-import type { Machine, StreamEffect, StreamEvent } from '../base/machine.ts'
+import type { FlowEffect, Machine, StreamEffect, StreamEvent } from '../base/machine.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ByteStream } from '../ports/network.ts'
 import { runMachine } from './run.ts'
@@ -15,13 +15,14 @@ export function runSession<
   Event extends { readonly type: string },
   Effect extends { readonly type: string },
 >(
-  machine: Machine<StreamEvent | Event, StreamEffect | Effect>,
+  machine: Machine<StreamEvent | Event, StreamEffect | FlowEffect | Effect>,
   stream: ByteStream,
   clock: Clock,
   ask: (effect: Effect, answer: (event: Event) => void) => void,
 ): (event: Event) => void {
   let overfull = false
-  const feed = runMachine<StreamEvent | Event, StreamEffect | Effect>(
+  let held = false
+  const feed = runMachine<StreamEvent | Event, StreamEffect | FlowEffect | Effect>(
     machine,
     clock,
     (effect, answer) => {
@@ -29,23 +30,32 @@ export function runSession<
       else ask(effect, answer)
     },
   )
-  const perform = (effect: StreamEffect): void => {
-    if (effect.type === 'close') {
-      stream.close()
-      return
-    }
-    stream.send(effect.bytes)
-    if (stream.unsentBytes > UNSENT_BYTES_MAX && !overfull) {
-      overfull = true
-      stream.pause()
+  /** The stream is read while neither the machine nor a peer that does not read is against it. */
+  const setFlow = (now: { readonly overfull: boolean; readonly held: boolean }): void => {
+    const wasPaused = overfull || held
+    overfull = now.overfull
+    held = now.held
+    const isPaused = overfull || held
+    if (isPaused && !wasPaused) stream.pause()
+    if (wasPaused && !isPaused) stream.resume()
+  }
+  const perform = (effect: StreamEffect | FlowEffect): void => {
+    switch (effect.type) {
+      case 'close':
+        stream.close()
+        return
+      case 'pause':
+      case 'resume':
+        setFlow({ overfull, held: effect.type === 'pause' })
+        return
+      case 'send':
+        stream.send(effect.bytes)
+        if (stream.unsentBytes > UNSENT_BYTES_MAX) setFlow({ overfull: true, held })
     }
   }
   stream.onBytes = (bytes) => feed({ type: 'bytes', bytes })
   stream.onDrained = () => {
-    if (overfull) {
-      overfull = false
-      stream.resume()
-    }
+    setFlow({ overfull: false, held })
     feed({ type: 'drained' })
   }
   stream.onEnd = () => feed({ type: 'ended' })
@@ -53,6 +63,8 @@ export function runSession<
   return feed
 }
 
-function isStreamEffect(effect: { readonly type: string }): effect is StreamEffect {
-  return effect.type === 'send' || effect.type === 'close'
+function isStreamEffect(effect: { readonly type: string }): effect is StreamEffect | FlowEffect {
+  return STREAM_EFFECTS.some((type) => type === effect.type)
 }
+
+const STREAM_EFFECTS = ['send', 'close', 'pause', 'resume'] as const
