@@ -1,0 +1,9 @@
+/** Bundles handed over and not yet answered for: enough to share a flush, and their bytes are in memory. */
+export const RECEPTIONS_MAX = 64
+export const RECEPTION_BYTES_MAX = 16_777_216
+
+/**
+ * Bytes sent and not yet gone beyond which no more of a bundle is sent: far below what makes the
+ * stream stop reading, and answers never wait behind more than this.
+ */
+export const SEND_WINDOW_BYTES = 262_144

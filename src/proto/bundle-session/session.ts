@@ -1,0 +1,50 @@
+/**
+ * What all protocols that carry bundles over one byte stream have in common: what their machines
+ * hear and say. To them a bundle is bytes.
+ */
+
+import type { Fault } from '../../base/fault.ts'
+import type { FlowEffect, Machine, StreamEffect, StreamEvent } from '../../base/machine.ts'
+
+/** `active` is the side that has connected. */
+export type SessionRole = 'active' | 'passive'
+
+export type BundleSessionEvent = StreamEvent | SessionOrder
+export type BundleSessionEffect = StreamEffect | FlowEffect | SessionReport
+
+/** What the owner of a session wants of it. */
+export type SessionOrder =
+  /**
+   * Answered once, by `transmitted` or `not-transmitted`, also by a session that is over. The bytes
+   * must not change until then.
+   */
+  | { readonly type: 'transmit'; readonly transmission: number; readonly bundle: Uint8Array }
+  /** Answers to `received`: the bundle is durable, or not wanted any more. */
+  | { readonly type: 'accepted'; readonly reception: number }
+  /** Only where it may be refused. */
+  | { readonly type: 'refused'; readonly reception: number; readonly isTemporary: boolean }
+  /** What is being transferred may be finished, nothing new begins, then the stream is closed. */
+  | { readonly type: 'terminate'; readonly reason: TerminationReason }
+
+export type TerminationReason = 'shutdown' | 'resource-exhaustion'
+
+export type SessionReport =
+  /** Bundles can be transferred. `node` is what the peer says that it is, and no more than that. */
+  | { readonly type: 'established'; readonly node: string | undefined }
+  /** Complete. Waits for its answer, which `mayRefuse` allows to be a refusal. */
+  | {
+      readonly type: 'received'
+      readonly reception: number
+      readonly bundle: Uint8Array
+      readonly mayRefuse: boolean
+    }
+  /** As surely as the protocol can know. */
+  | { readonly type: 'transmitted'; readonly transmission: number }
+  | { readonly type: 'not-transmitted'; readonly transmission: number; readonly fault: Fault }
+  /** The last of all: with the reason where it was not ended in good order. */
+  | { readonly type: 'over'; readonly fault: Fault | undefined }
+
+export interface BundleSession extends Machine<BundleSessionEvent, BundleSessionEffect> {
+  /** Bytes of what the peer has sent and the owner has not yet answered for. */
+  readonly heldBytes: number
+}
