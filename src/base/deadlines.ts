@@ -13,6 +13,10 @@ export class Deadlines<Name extends string> {
     return least
   }
 
+  has(name: Name): boolean {
+    return this.#at.has(name)
+  }
+
   set(name: Name, at: MonoMs): void {
     this.#at.set(name, at)
   }

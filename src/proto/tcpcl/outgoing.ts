@@ -1,0 +1,125 @@
+/** Bundles on their way to the peer, in the order in which they were given. RFC 9174 §5.2. */
+
+import { SEGMENT_FLAGS } from './message.ts'
+
+export interface OutgoingSegment {
+  readonly flags: number
+  readonly transferId: bigint
+  readonly data: Uint8Array
+  /** Of the whole bundle; undefined but for the first of several segments. */
+  readonly totalLength: bigint | undefined
+}
+
+interface Queued {
+  readonly transmission: number
+  readonly bundle: Uint8Array
+}
+
+interface Transfer extends Queued {
+  sentBytes: number
+  acknowledgedBytes: bigint
+}
+
+export class OutgoingTransfers {
+  #queued: Queued[] = []
+  /** By Transfer ID, in the order in which they began; those that are sent wait for the final acknowledgement. */
+  readonly #begun = new Map<bigint, Transfer>()
+  /** The one of which segments are still to be sent. */
+  #current: bigint | undefined
+  #nextId = 0n
+
+  /** Nothing is between its first segment and its last acknowledgement. */
+  get isIdle(): boolean {
+    return this.#begun.size === 0
+  }
+
+  add(transmission: number, bundle: Uint8Array): void {
+    this.#queued.push({ transmission, bundle })
+  }
+
+  /** The next segment to send; only with `mayBegin` the first of another bundle. */
+  next(segmentBytesMax: number, mayBegin: boolean): OutgoingSegment | undefined {
+    if (this.#current === undefined) {
+      const queued = mayBegin ? this.#queued.shift() : undefined
+      if (queued === undefined) return undefined
+      this.#current = this.#nextId++
+      this.#begun.set(this.#current, { ...queued, sentBytes: 0, acknowledgedBytes: 0n })
+    }
+    const transferId = this.#current
+    const transfer = this.#begun.get(transferId) as Transfer
+    const { bundle, sentBytes } = transfer
+    const data = bundle.subarray(sentBytes, sentBytes + segmentBytesMax)
+    transfer.sentBytes += data.length
+    const isStart = sentBytes === 0
+    const isEnd = transfer.sentBytes === bundle.length
+    if (isEnd) this.#current = undefined
+    return {
+      flags: (isStart ? SEGMENT_FLAGS.start : 0) | (isEnd ? SEGMENT_FLAGS.end : 0),
+      transferId,
+      data,
+      totalLength: isStart && !isEnd ? BigInt(bundle.length) : undefined,
+    }
+  }
+
+  /**
+   * The peer has so much of a transfer, or of the oldest where it does not say which. The
+   * transmission that is complete with it, nothing where more is to come, or that it makes no sense.
+   */
+  acknowledge(transferId: bigint | undefined, length: bigint): number | undefined | 'unexpected' {
+    const [id, transfer] = this.#find(transferId)
+    if (transfer === undefined) return 'unexpected'
+    if (length < transfer.acknowledgedBytes || length > transfer.sentBytes) return 'unexpected'
+    transfer.acknowledgedBytes = length
+    if (Number(length) < transfer.bundle.length) return undefined
+    this.#begun.delete(id)
+    return transfer.transmission
+  }
+
+  /** No more of it is sent. Undefined where it is over already: several refusals may be under way. */
+  refuse(transferId: bigint | undefined): number | undefined {
+    const [id, transfer] = this.#find(transferId)
+    if (transfer === undefined) return undefined
+    this.#begun.delete(id)
+    if (this.#current === id) this.#current = undefined
+    return transfer.transmission
+  }
+
+  /** Whether a refusal of it makes sense, even a late one. */
+  hasBegun(transferId: bigint): boolean {
+    return transferId < this.#nextId
+  }
+
+  /** Everything of which all segments are sent, where nobody will acknowledge it. */
+  takeSent(): readonly number[] {
+    const sent = [...this.#begun].filter(([id]) => id !== this.#current)
+    for (const [id] of sent) this.#begun.delete(id)
+    return sent.map(([, { transmission }]) => transmission)
+  }
+
+  /** What has not begun and is larger than this. */
+  takeLarger(bytesMax: number): readonly Queued[] {
+    const larger = this.#queued.filter(({ bundle }) => bundle.length > bytesMax)
+    if (larger.length > 0) this.#queued = this.#queued.filter((queued) => !larger.includes(queued))
+    return larger
+  }
+
+  /** What has not begun. */
+  takeQueued(): readonly number[] {
+    const queued = this.#queued.map(({ transmission }) => transmission)
+    this.#queued = []
+    return queued
+  }
+
+  takeAll(): readonly number[] {
+    const begun = [...this.#begun.values()].map(({ transmission }) => transmission)
+    this.#begun.clear()
+    this.#current = undefined
+    return [...begun, ...this.takeQueued()]
+  }
+
+  #find(transferId: bigint | undefined): readonly [bigint, Transfer | undefined] {
+    if (transferId !== undefined) return [transferId, this.#begun.get(transferId)]
+    for (const oldest of this.#begun) return oldest
+    return [0n, undefined]
+  }
+}
