@@ -7,12 +7,26 @@ export interface ConvergenceLayer {
   readonly protocol: string
   /** Largest bundle that one transmission can carry; a larger one is fragmented first. */
   readonly bundleBytesMax: number
-  /** Begins to receive. Bytes are borrowed for the length of the call; `from` is for the log. */
-  start(receive: (bundle: Uint8Array, from: string) => void): Promise<void>
+  /** Begins to receive. */
+  start(receive: Receive): Promise<void>
   /**
    * `duct` is the neighbour's address as the plan gives it. `done` hears once: undefined when the
-   * bundle has been sent as surely as this protocol can know, or the Fault that kept it from that.
+   * bundle has been sent as surely as this protocol can know, or the Fault that kept it from that. A
+   * temporary one means that it may be sent again. The bytes must not change until then.
    */
   transmit(bundle: Uint8Array, duct: string, done: (fault: Fault | undefined) => void): void
   stop(): Promise<void>
 }
+
+/**
+ * Takes a bundle that has come. Bytes are borrowed for the length of the call; `from` is for the log.
+ *
+ * `answer` is called once, at any time: with undefined when the bundle is on the disk or not wanted
+ * any more, with a temporary Fault where there is no room for it now, with another one where there
+ * never will be. A layer that cannot tell its peer leaves it out.
+ */
+export type Receive = (
+  bundle: Uint8Array,
+  from: string,
+  answer?: (fault: Fault | undefined) => void,
+) => void

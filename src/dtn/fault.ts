@@ -10,6 +10,7 @@ export type DtnFaultCode =
   | 'dtn/duct-busy'
   | 'dtn/bad-duct'
   | 'dtn/unknown-protocol'
+  | 'dtn/unreachable'
   | 'dtn/stopped'
   | 'dtn/damaged'
   | 'dtn/not-forwardable'

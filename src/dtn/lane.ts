@@ -123,6 +123,6 @@ export class Lane {
 }
 
 /** After the `failures`-th failure in a row, counted from 1. */
-function pauseMs(failures: number): number {
+export function pauseMs(failures: number): number {
   return Math.min(RETRY_FIRST_MS * 2 ** Math.min(failures - 1, 30), RETRY_MAX_MS)
 }

@@ -66,3 +66,27 @@ export const DATAGRAM_BYTES_WAITING_MAX = 134_217_728
  * the two headers; the difference is left to tunnels and IP options.
  */
 export const UDP_BUNDLE_BYTES_MAX = 64_000
+
+/** Largest bundle over a stream, either way: an ADU of `aduBytesMax` with its blocks. */
+export const STREAM_BUNDLE_BYTES_MAX = 67_174_400
+
+/** Bundles given to one stream convergence layer and not yet answered for, and their bytes. */
+export const STREAM_BUNDLES_MAX = 4096
+export const STREAM_BYTES_MAX = 268_435_456
+
+/** Sessions of one layer that others have opened. Beyond it the one silent longest gives way. */
+export const SESSIONS_MAX = 64
+/** Who has said something since then keeps his place: twice the keepalive interval of most. */
+export const SESSION_SILENCE_MS = 60_000
+
+/** Bytes of bundles that come in over all sessions of one layer; beyond it the largest is ended. */
+export const RECEIVING_BYTES_MAX = 268_435_456
+
+/** For a connection to be answered: a retransmission or two over the longest link that TCP is used on. */
+export const CONNECT_TIMEOUT_MS = 30_000
+
+/** A bundle that cannot be refused and has no room is offered again after this. */
+export const OFFER_AGAIN_MS = 1000
+
+/** For transfers that have begun when the layer is stopped. */
+export const STOPPING_MS = 5000

@@ -10,7 +10,7 @@ import {
   parseAddress,
   type SocketAddress,
 } from '../ports/network.ts'
-import type { ConvergenceLayer } from './convergence-layer.ts'
+import type { ConvergenceLayer, Receive } from './convergence-layer.ts'
 import type { DtnFaultCode } from './fault.ts'
 import {
   DATAGRAM_BYTES_WAITING_MAX,
@@ -74,7 +74,7 @@ class UdpLayer implements UdpConvergenceLayer {
     return this.#socket?.address
   }
 
-  async start(receive: (bundle: Uint8Array, from: string) => void): Promise<void> {
+  async start(receive: Receive): Promise<void> {
     const socket = await this.#network.bind(this.#listen)
     this.#socket = socket
     socket.onDatagram = (bytes, from) => {

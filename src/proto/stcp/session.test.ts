@@ -170,6 +170,14 @@ describe.each(['stcp', 'mtcp'] as const)('%s', (framing) => {
     ])
   })
 
+  test('out of resources, it closes at once', () => {
+    const conversation = open(framing)
+    conversation.bytes(frame(framing, new Uint8Array(9)).subarray(0, 8))
+    conversation.feed({ type: 'terminate', reason: 'resource-exhaustion' })
+    expect(conversation.types().slice(-2)).toEqual(['close', 'over'])
+    expect(conversation.session.heldBytes).toBe(0)
+  })
+
   test('a bundle beyond the limit is not transmitted for good', () => {
     const conversation = open(framing, 'active')
     const bundle = new Uint8Array(BUNDLE_BYTES_MAX + 1)

@@ -12,6 +12,7 @@ import type {
   BundleSessionEffect,
   BundleSessionEvent,
   SessionRole,
+  TerminationReason,
 } from '../bundle-session/session.ts'
 import type { StcpFaultCode } from './fault.ts'
 import { decodeFrameHead, encodeFrameHead, type Framing } from './framing.ts'
@@ -104,9 +105,7 @@ export class StcpSession implements BundleSession {
         this.#receptions.settle(event.reception)
         return
       case 'terminate':
-        this.#state = { name: 'ending' }
-        for (const { transmission } of this.#queued) this.#fail(transmission, closing())
-        this.#queued = []
+        this.#onTerminate(event.reason)
         return
       default:
         unreachable(event)
@@ -120,6 +119,17 @@ export class StcpSession implements BundleSession {
       this.#fail(transmission, fault('stcp/too-large', message, false))
     } else if (this.#state.name === 'ending') this.#fail(transmission, closing())
     else this.#queued.push({ transmission, bundle })
+  }
+
+  #onTerminate(reason: TerminationReason): void {
+    if (reason === 'resource-exhaustion') {
+      this.#effects.push({ type: 'close' })
+      this.#end(fault('stcp/closed', 'what it sent took too much memory', true))
+      return
+    }
+    this.#state = { name: 'ending' }
+    for (const { transmission } of this.#queued) this.#fail(transmission, closing())
+    this.#queued = []
   }
 
   /** Goes on with whatever can go on. */

@@ -1,0 +1,226 @@
+/** The convergence layers over byte streams: sessions that others open, and a duct to each neighbour. */
+
+import { Fault } from '../base/fault.ts'
+import { addMs } from '../base/time.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { EventSink } from '../ports/events.ts'
+import {
+  type ByteStream,
+  formatAddress,
+  type Listener,
+  type Network,
+  parseAddress,
+  type SocketAddress,
+} from '../ports/network.ts'
+import type { BundleSession, SessionRole } from '../proto/bundle-session/session.ts'
+import type { ConvergenceLayer, Receive } from './convergence-layer.ts'
+import { Duct } from './duct.ts'
+import type { DtnFaultCode } from './fault.ts'
+import {
+  CONNECT_TIMEOUT_MS,
+  RECEIVING_BYTES_MAX,
+  SESSION_SILENCE_MS,
+  SESSIONS_MAX,
+  STOPPING_MS,
+  STREAM_BUNDLES_MAX,
+  STREAM_BYTES_MAX,
+} from './limits.ts'
+import { StreamSession } from './stream-session.ts'
+
+export interface StreamConvergenceLayer extends ConvergenceLayer {
+  /** Where it listens, with the port that was given where 0 was asked for; undefined while it does not. */
+  readonly address: SocketAddress | undefined
+}
+
+export interface StreamLayerPorts {
+  readonly network: Network
+  readonly clock: Clock
+  readonly events: EventSink
+}
+
+export interface StreamLayerOptions {
+  readonly protocol: string
+  /** Default: only sessions that this layer opens, which carry bundles both ways. */
+  readonly listen?: SocketAddress | undefined
+  readonly bundleBytesMax: number
+  /** One for each new stream. */
+  readonly session: (role: SessionRole) => BundleSession
+}
+
+export class StreamLayer implements StreamConvergenceLayer {
+  readonly protocol: string
+  readonly bundleBytesMax: number
+  readonly #options: StreamLayerOptions
+  readonly #ports: StreamLayerPorts
+  readonly #sessions = new Set<StreamSession>()
+  readonly #ducts = new Map<string, Duct>()
+  #listener: Listener | undefined
+  /** Undefined while the layer does not run. */
+  #receive: Receive | undefined
+  #waiting = { count: 0, bytes: 0 }
+  /** Hears that the last session is gone. */
+  #onEmpty = (): void => {}
+
+  constructor(options: StreamLayerOptions, ports: StreamLayerPorts) {
+    this.protocol = options.protocol
+    this.bundleBytesMax = options.bundleBytesMax
+    this.#options = options
+    this.#ports = ports
+  }
+
+  get address(): SocketAddress | undefined {
+    return this.#listener?.address
+  }
+
+  async start(receive: Receive): Promise<void> {
+    const { listen } = this.#options
+    this.#receive = receive
+    if (listen === undefined) return
+    this.#listener = await this.#ports.network.listen(listen, (stream) => this.#onStream(stream))
+  }
+
+  transmit(bundle: Uint8Array, duct: string, done: (fault: Fault | undefined) => void): void {
+    const address = parseAddress(duct)
+    const fault = this.#objection(bundle, duct, address)
+    if (address === undefined || fault !== undefined) {
+      done(fault)
+      return
+    }
+    const waiting = this.#waiting
+    waiting.count++
+    waiting.bytes += bundle.length
+    this.#ductTo(address).transmit(bundle, (failure) => {
+      waiting.count--
+      waiting.bytes -= bundle.length
+      done(failure)
+    })
+  }
+
+  async stop(): Promise<void> {
+    const listener = this.#listener
+    this.#receive = undefined
+    this.#listener = undefined
+    await listener?.close()
+    for (const duct of this.#ducts.values()) duct.stop()
+    this.#ducts.clear()
+    for (const session of this.#sessions) session.terminate()
+    await this.#untilEmpty()
+  }
+
+  /** Waits for what is in transfer, but not for ever. */
+  #untilEmpty(): Promise<void> {
+    const { clock } = this.#ports
+    return new Promise((resolve) => {
+      const cancel = clock.at(addMs(clock.now(), STOPPING_MS), () => {
+        for (const session of this.#sessions) session.abort()
+      })
+      this.#onEmpty = () => {
+        cancel()
+        resolve()
+      }
+      if (this.#sessions.size === 0) this.#onEmpty()
+    })
+  }
+
+  /** All temporary: a plan that is wrong can be corrected, and the bundle should then go. */
+  #objection(
+    bundle: Uint8Array,
+    duct: string,
+    address: SocketAddress | undefined,
+  ): Fault<DtnFaultCode> | undefined {
+    if (address === undefined) return temporary('dtn/bad-duct', `${duct} is not address:port`)
+    if (this.#receive === undefined) return temporary('dtn/stopped', 'the layer is not running')
+    const { count, bytes } = this.#waiting
+    const isFull =
+      count >= STREAM_BUNDLES_MAX || (count > 0 && bytes + bundle.length > STREAM_BYTES_MAX)
+    return isFull ? temporary('dtn/duct-busy', 'too many bundles are waiting') : undefined
+  }
+
+  #ductTo(address: SocketAddress): Duct {
+    const name = formatAddress(address)
+    const known = this.#ducts.get(name)
+    if (known !== undefined) return known
+    const { network, clock } = this.#ports
+    const duct = new Duct({
+      clock,
+      connect: async (onOver) =>
+        this.#open('active', await network.connect(address, CONNECT_TIMEOUT_MS), onOver),
+    })
+    this.#ducts.set(name, duct)
+    return duct
+  }
+
+  #onStream(stream: ByteStream): void {
+    if (this.#receive === undefined || !this.#hasRoom()) {
+      this.#refused(formatAddress(stream.remote), 'too many sessions')
+      stream.close()
+      return
+    }
+    const session = this.#open('passive', stream, (fault) => {
+      if (fault?.temporary === false) this.#refused(session.from, fault.message)
+    })
+  }
+
+  /** Makes room where it must: whoever has been silent longest may be gone without a word. */
+  #hasRoom(): boolean {
+    const passive = [...this.#sessions].filter(({ role }) => role === 'passive')
+    if (passive.length < SESSIONS_MAX) return true
+    const [first = undefined, ...others] = passive
+    if (first === undefined) return true
+    const silent = others.reduce((a, b) => (b.lastHeardAt < a.lastHeardAt ? b : a), first)
+    if (addMs(silent.lastHeardAt, SESSION_SILENCE_MS) > this.#ports.clock.now()) return false
+    silent.abort()
+    return true
+  }
+
+  #open(
+    role: SessionRole,
+    stream: ByteStream,
+    onOver: (fault: Fault | undefined) => void,
+  ): StreamSession {
+    const session: StreamSession = new StreamSession({
+      role,
+      machine: this.#options.session(role),
+      stream,
+      clock: this.#ports.clock,
+      receive: (bundle, from, answer) => this.#hand(bundle, from, answer),
+      onHeard: () => this.#shedLoad(),
+      onOver,
+      onGone: () => {
+        this.#sessions.delete(session)
+        if (this.#sessions.size === 0) this.#onEmpty()
+      },
+    })
+    this.#sessions.add(session)
+    return session
+  }
+
+  #hand(
+    bundle: Uint8Array,
+    from: string,
+    answer: ((fault: Fault | undefined) => void) | undefined,
+  ): void {
+    if (this.#receive !== undefined) this.#receive(bundle, from, answer)
+    else answer?.(temporary('dtn/stopped', 'the layer is not running'))
+  }
+
+  #shedLoad(): void {
+    let total = 0
+    let largest: StreamSession | undefined
+    for (const session of this.#sessions) {
+      total += session.heldBytes
+      if (largest === undefined || session.heldBytes > largest.heldBytes) largest = session
+    }
+    if (total <= RECEIVING_BYTES_MAX || largest === undefined) return
+    this.#refused(largest.from, 'too much is being received')
+    largest.shed()
+  }
+
+  #refused(from: string, reason: string): void {
+    this.#ports.events({ type: 'bundle-refused', from, reason: `${this.protocol}: ${reason}` })
+  }
+}
+
+function temporary(code: DtnFaultCode, message: string): Fault<DtnFaultCode> {
+  return new Fault(code, message, { temporary: true })
+}
