@@ -165,9 +165,7 @@ export class StreamLayer implements StreamConvergenceLayer {
   #hasRoom(): boolean {
     const passive = [...this.#sessions].filter(({ role }) => role === 'passive')
     if (passive.length < SESSIONS_MAX) return true
-    const [first = undefined, ...others] = passive
-    if (first === undefined) return true
-    const silent = others.reduce((a, b) => (b.lastHeardAt < a.lastHeardAt ? b : a), first)
+    const silent = passive.reduce((a, b) => (b.lastHeardAt < a.lastHeardAt ? b : a))
     if (addMs(silent.lastHeardAt, SESSION_SILENCE_MS) > this.#ports.clock.now()) return false
     silent.abort()
     return true

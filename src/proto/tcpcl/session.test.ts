@@ -562,6 +562,14 @@ describe('keepalives and silence (RFC 9174 §5.1.1, §6.2)', () => {
     expect(sent(session.wait(4_000))).toContain(hex(term(1)))
     expect(over(session.bytes(encodeMessage(term(1, 1))))).toBe('none')
   })
+
+  test('a session whose bundle waits for its acknowledgement is not idle', () => {
+    const session = established({ idleMs: 100_000 })
+    session.feed({ type: 'transmit', transmission: 1, bundle: three })
+    expect(sent(session.wait(300_000))).toBe('')
+    session.bytes(encodeMessage(ack(0n, 3)))
+    expect(sent(session.wait(100_000))).toBe(hex(term(1)))
+  })
 })
 
 describe('termination (RFC 9174 §6.1)', () => {

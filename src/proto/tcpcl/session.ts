@@ -228,8 +228,14 @@ export class TcpclSession implements BundleSession {
       this.#close(fault('tcpcl/timed-out', 'the peer did not acknowledge in time', true))
     } else if (this.#due('ending')) {
       this.#close(fault('tcpcl/timed-out', 'the session did not end in time', true))
-    } else if (this.#due('idle')) this.#terminate(TERM_REASONS.idleTimeout)
+    } else if (this.#due('idle')) this.#onIdle()
     else if (this.#due('keepalive')) this.#send(this.#dialect.keepalive())
+  }
+
+  /** RFC 9174 §6.2. */
+  #onIdle(): void {
+    if (this.#outgoing.isIdle && this.#incoming.isIdle) this.#terminate(TERM_REASONS.idleTimeout)
+    else this.#hearTransfer()
   }
 
   #onTransmit(transmission: number, bundle: Uint8Array): void {
