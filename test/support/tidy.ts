@@ -39,6 +39,8 @@ const PROTO_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   smtp: ['sasl', 'message'],
   pop3: ['message'],
   bpv7: ['cbor'],
+  stcp: ['bundle-session'],
+  tcpcl: ['bundle-session', 'sdnv'],
 }
 
 /** Of these, `config` takes the types of options and nothing that runs. */
