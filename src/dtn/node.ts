@@ -115,7 +115,9 @@ export class BundleNode {
     const { store, clock, layers } = this.#ports
     this.#timestamps = new CreationTimestamps(store.get(NODE_TABLE, TIMESTAMPS_KEY))
     const records = this.#store.open()
-    for (const layer of layers) await layer.start((bytes, from) => this.#receive(bytes, from))
+    for (const layer of layers) {
+      await layer.start((bytes, from, answer) => this.#receive(bytes, from, answer))
+    }
     this.#state = 'running'
     for (const record of records) this.#feed({ type: 'recovered', record, wall: clock.wall() })
   }
@@ -216,13 +218,21 @@ export class BundleNode {
   }
 
   /** RFC 9171 §5.6. `borrowed` is copied, for the decoded bundle refers to its bytes. */
-  #receive(borrowed: Uint8Array, from: string): void {
-    if (this.#state !== 'running') return
+  #receive(
+    borrowed: Uint8Array,
+    from: string,
+    answer: (fault: Fault | undefined) => void = () => {},
+  ): void {
+    if (this.#state !== 'running') {
+      answer(new Fault<DtnFaultCode>('dtn/stopped', 'the node is not running', { temporary: true }))
+      return
+    }
     const { events, clock } = this.#ports
     const received = borrowed.slice()
     const decoded = decodeBundle(received)
     if (!decoded.ok) {
       events({ type: 'bundle-refused', from, reason: decoded.fault.message })
+      answer(decoded.fault)
       return
     }
     const id = bundleId(decoded.value)
@@ -230,6 +240,7 @@ export class BundleNode {
     const processed = processReceived(decoded.value)
     if (!processed.ok) {
       events({ type: 'bundle-deleted', bundle: id, reason: processed.reason })
+      answer(undefined)
       return
     }
     const { bundle } = processed
@@ -238,11 +249,13 @@ export class BundleNode {
     const key = this.#store.newKey()
     const record = recordOf(bundle, bytes, { key, own: false, wall })
     const refused = (fault: Fault): void => {
+      // What is here already, or never can be used, has been received all the same.
+      answer(fault.temporary ? fault : undefined)
       // A repeated transmission is nothing to tell of: the first one is on its way.
       if (fault.code === 'dtn/duplicate') return
       events({ type: 'bundle-refused', from, reason: `${id}: ${fault.message}` })
     }
-    this.#offers.set(key, { stored: () => {}, refused })
+    this.#offers.set(key, { stored: () => answer(undefined), refused })
     this.#feed({ type: 'offered', record, bytes, wall })
   }
 
