@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { parseDuration, parseShare } from '../base/quantity.ts'
 import { type DemoArguments, demo } from './demo.ts'
 import { EXIT, Failure } from './failure.ts'
+import { rcCheck, rcReference, rcWrite } from './rc.ts'
 import { type ServeArguments, serve } from './serve.ts'
 
 const EXIT_STATUSES = `
@@ -52,6 +53,37 @@ Examples:
 ${EXIT_STATUSES}`,
   )
   .action((options: ServeArguments) => serve(options))
+
+const rc = program.command('rc').description("read and write ION's configuration files")
+
+rc.command('check')
+  .argument('<file...>', 'ionrc, bprc and so on, by the endings of their names, or a combined .rc')
+  .description("tell ION's files line by line, and what is wrong in them")
+  .addHelpText(
+    'after',
+    `
+Examples:
+  lightlag rc check examples/ion/2.bench.udp/bench.* examples/ion/global.ionrc
+${EXIT_STATUSES}`,
+  )
+  .action((files: readonly string[]) => rcCheck(files))
+
+rc.command('write')
+  .argument('<folder>', 'where to write them; made where it is not there')
+  .requiredOption('--config <file>', "a host's file, as etc/mail-1.yaml")
+  .description("write ION's files for the neighbour at the other end of each plan")
+  .addHelpText(
+    'after',
+    `
+Examples:
+  lightlag rc write --config etc/mail-1.yaml var/ion
+${EXIT_STATUSES}`,
+  )
+  .action((folder: string, { config }: { readonly config: string }) => rcWrite(config, folder))
+
+rc.command('reference')
+  .description("print what is read of ION's files, as Markdown")
+  .action(() => rcReference())
 
 // Whoever reads the output may stop reading: `lightlag demo | head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

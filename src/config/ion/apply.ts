@@ -1,0 +1,185 @@
+/** What the lines of all programs make of a node, one after the other. */
+
+import { type WallMs, wallMs } from '../../base/time.ts'
+import { applyBpadmin, applyIpnadmin } from './apply-bp.ts'
+import { applyIonadmin, type IonadminRun } from './apply-ionadmin.ts'
+import { Draft } from './draft.ts'
+import { splitName } from './grammar.ts'
+import type { IonNode } from './ion-node.ts'
+import type { Notice, Problem } from './problem.ts'
+import type { DtpcadminCommand } from './programs/dtpcadmin.ts'
+import type { IonsecadminCommand } from './programs/ionsecadmin.ts'
+import type { LtpadminCommand } from './programs/ltpadmin.ts'
+import type { ProgramName } from './programs.ts'
+import type { ReadText, Step } from './read.ts'
+
+export interface Applied {
+  /** Undefined where no line says which node it is. */
+  readonly node: IonNode | undefined
+  readonly problems: readonly Problem[]
+  readonly notices: readonly Notice[]
+}
+
+/** `startedAt` is when ionadmin is started: relative times count from it. */
+export function applySteps({ units, steps }: ReadText, startedAt: WallMs): Applied {
+  const draft = new Draft(new Set<ProgramName>(units.map(({ program }) => program)))
+  const runs = new Map<string, IonadminRun>()
+  const secondMs = wallMs(Math.floor(startedAt / 1000) * 1000)
+  const creations = creationsIn(steps)
+  for (const [turn, step] of steps.entries()) {
+    const { program, command } = step.read
+    checkCreated(draft, step, turn, creations.get(program) ?? 0)
+    switch (program) {
+      case 'ionadmin': {
+        const run = runs.get(step.file) ?? { startedAt: secondMs, reference: secondMs }
+        runs.set(step.file, run)
+        applyIonadmin(draft, step, command, run)
+        break
+      }
+      case 'ionsecadmin':
+        applyIonsecadmin(draft, step, command)
+        break
+      case 'ltpadmin':
+        applyLtpadmin(draft, step, command)
+        break
+      case 'bpadmin':
+        applyBpadmin(draft, step, command)
+        break
+      case 'ipnadmin':
+        applyIpnadmin(draft, step, command)
+        break
+      case 'dtpcadmin':
+        applyDtpcadmin(draft, step, command)
+        break
+      case 'ionconfig':
+        break
+    }
+  }
+  return { node: draft.finish(), problems: draft.problems, notices: noticesOf(steps) }
+}
+
+/** The turn of each program's first `1`. */
+function creationsIn(steps: readonly Step[]): ReadonlyMap<ProgramName, number> {
+  const turns = new Map<ProgramName, number>()
+  for (const [turn, { read }] of steps.entries()) {
+    if (read.command.command === '1' && !turns.has(read.program)) turns.set(read.program, turn)
+  }
+  return turns
+}
+
+/** A program takes nothing before its `1`, where it has one: `creation` is that one's turn. */
+function checkCreated(draft: Draft, step: Step, turn: number, creation: number): void {
+  const { command } = step.read.command
+  if (turn >= creation || !'acdgms'.includes(command.charAt(0))) return
+  const message = `${command} before "1": "1" first would be right`
+  draft.problem(step, undefined, 'ion/contradiction', message)
+}
+
+function applyIonsecadmin(draft: Draft, step: Step, command: IonsecadminCommand): void {
+  switch (command.command) {
+    case 'a key':
+    case 'c key': {
+      const { name, file } = command
+      if (command.command === 'a key') {
+        draft.keys.add(step, name, { name, file })
+        return
+      }
+      draft.keys.change(step, 'name', name, () => ({ name, file }))
+      return
+    }
+    case 'd key':
+      draft.keys.delete(step, 'name', command.name)
+      return
+    default:
+      return
+  }
+}
+
+function applyLtpadmin(draft: Draft, step: Step, command: LtpadminCommand): void {
+  switch (command.command) {
+    case '1':
+      draft.sessions = command.sessions
+      return
+    case 'a span':
+    case 'c span': {
+      const { command: name, ...span } = command
+      if (name === 'a span') {
+        draft.spans.add(step, String(span.peer), span)
+        return
+      }
+      draft.spans.change(step, 'peer', String(span.peer), () => span)
+      return
+    }
+    case 'd span':
+      draft.spans.delete(step, 'peer', String(command.peer))
+      return
+    case 'a seat':
+      draft.seats.add(step, command.daemon, command.daemon)
+      return
+    case 'd seat':
+      draft.seats.delete(step, 'daemon', command.daemon)
+      return
+    case 's': {
+      const { daemon } = command
+      if (daemon) draft.seats.add(step, daemon, daemon)
+      return
+    }
+    default:
+      return
+  }
+}
+
+function applyDtpcadmin(draft: Draft, step: Step, command: DtpcadminCommand): void {
+  if (command.command === 'd profile') {
+    draft.profiles.delete(step, 'id', String(command.id))
+  } else if (command.command === 'a profile') {
+    const { command: _, ...profile } = command
+    const { id: own, ...values } = profile
+    const twin = draft.profiles
+      .values()
+      .find(({ id, ...other }) => id !== own && same(other, values))
+    if (twin !== undefined) {
+      const message = `profile ${own} says the same as profile ${twin.id}, so that ION refuses it: one of the two would be right`
+      draft.problem(step, 'id', 'ion/duplicate', message)
+      return
+    }
+    draft.profiles.add(step, String(own), profile)
+  }
+}
+
+function same(a: object, b: object): boolean {
+  const spell = (value: object): string =>
+    JSON.stringify(value, (_, item) => (typeof item === 'bigint' ? `${item}n` : item))
+  return spell(a) === spell(b)
+}
+
+const SPOKEN = ['udp', 'tcp', 'stcp']
+
+/** What is read and changes nothing, each said at its first line. */
+function noticesOf(steps: readonly Step[]): readonly Notice[] {
+  const said = new Set<string>()
+  const notices: Notice[] = []
+  const say = (key: string, { file, line, column }: Step, message: string): void => {
+    if (said.has(key)) return
+    said.add(key)
+    notices.push({ file, line, column, message })
+  }
+  for (const step of steps) {
+    const { read, rule } = step
+    const { program, command } = read
+    const { verb, noun } = splitName(command.command)
+    if (rule.withoutEffect !== undefined && !'ilb'.includes(verb)) {
+      // The ways to say the same thing, as adding and changing, are one.
+      const key = `${program} ${noun || verb}`
+      say(key, step, `${command.command} is read and changes nothing: ${rule.withoutEffect}`)
+    }
+    if (program === 'bpadmin' && command.command === 'a protocol') {
+      const { name } = command
+      if (!SPOKEN.includes(name)) say(`protocol ${name}`, step, `protocol ${name} is not spoken`)
+    }
+    if (program === 'bpadmin' && command.command === 'a scheme' && command.name === 'imc') {
+      say('scheme imc', step, 'scheme imc is read and changes nothing: there is no multicast')
+    }
+  }
+  return notices
+}

@@ -1,0 +1,10 @@
+export type IonFaultCode =
+  | 'ion/unknown-program'
+  | 'ion/unknown-command'
+  | 'ion/argument-count'
+  | 'ion/bad-value'
+  | 'ion/bad-line'
+  | 'ion/bad-section'
+  | 'ion/duplicate'
+  | 'ion/contradiction'
+  | 'ion/unreadable'

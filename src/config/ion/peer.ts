@@ -1,0 +1,70 @@
+/** The ION node at the other end of one of our plans, set up so that the two hear each other. */
+
+import { Fault, type Result } from '../../base/fault.ts'
+import { ipnEndpoint } from '../../proto/bpv7/endpoint-id.ts'
+import type { NodeConfig } from '../node-config.ts'
+import { DUCT_EXPECTED, parseDuctAddress } from './duct.ts'
+import type { IonFaultCode } from './fault.ts'
+import type { IonNode } from './ion-node.ts'
+
+/** What a node of ours says that matters to its neighbours. */
+export type PeerView = Pick<NodeConfig, 'node' | 'mailService' | 'udp' | 'plans'>
+
+/** Services that ION's samples declare: administration, applications, CFDP. */
+const SERVICES = [0n, 1n, 2n, 64n, 65n]
+
+/**
+ * No contacts: without any, ION sends at once, at the rate of its plan. The fault says what
+ * was read and what would be right.
+ */
+export function ionPeerOf(config: PeerView, neighbor: bigint): Result<IonNode, IonFaultCode> {
+  const plan = config.plans.find(({ node }) => node === neighbor)
+  if (plan === undefined) {
+    return no(`there is no plan to ipn:${neighbor}: a plan to it would be right`)
+  }
+  const listen = config.udp?.listen
+  if (listen === undefined) return no('udp is off: udp with listen would be right')
+  if (listen.port === 0 || /^(0\.0\.0\.0|::)$/.test(listen.host)) {
+    return no(
+      `udp listens on ${listen.host}:${listen.port}, where nobody can send to: an address and a port such as 172.21.0.3:2113 would be right`,
+    )
+  }
+  const ours = `${listen.host}:${listen.port}`
+  const unfit = [plan.duct, ours].find((duct) => parseDuctAddress('udp', duct) === undefined)
+  if (unfit !== undefined)
+    return no(`${unfit} is no address to ION: ${DUCT_EXPECTED} would be right`)
+  const rateBytesPerSec = config.udp?.rateBytesPerSec
+  return {
+    ok: true,
+    value: {
+      node: neighbor,
+      clock: { errorSec: 1, isSynchronized: true, utcDeltaSec: 0 },
+      contactPlan: { contacts: [], ranges: [] },
+      keys: [],
+      ltp: { sessions: undefined, spans: [], seats: [] },
+      schemes: [{ name: 'ipn', forwarder: 'ipnfw', adminEndpoint: 'ipnadminep' }],
+      endpoints: [...new Set([...SERVICES, config.mailService])].map((service) => ({
+        endpoint: ipnEndpoint(neighbor, service),
+        // Mail waits for its reader; what nobody asked for does not fill the node.
+        rule: service === config.mailService ? 'q' : 'x',
+      })),
+      protocols: [{ name: 'udp' }],
+      inducts: [{ protocol: 'udp', duct: plan.duct, daemon: 'udpcli' }],
+      outducts: [{ protocol: 'udp', duct: ours, daemon: 'udpclo' }],
+      plans: [
+        {
+          endpoint: ipnEndpoint(config.node, 0n),
+          ducts: [{ protocol: 'udp', duct: ours }],
+          isBlocked: false,
+          ...(rateBytesPerSec !== undefined && { rateBytesPerSec }),
+        },
+      ],
+      exits: [],
+      profiles: [],
+    },
+  }
+}
+
+function no(message: string): Result<IonNode, IonFaultCode> {
+  return { ok: false, fault: new Fault('ion/contradiction', message, { temporary: false }) }
+}

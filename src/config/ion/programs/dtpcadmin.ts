@@ -1,0 +1,157 @@
+/** `dtpcrc`: profiles of the delay-tolerant payload conditioning protocol. */
+
+import { type EndpointId, formatEndpointId } from '../../../proto/bpv7/endpoint-id.ts'
+import { type Program, type Rules, splitName } from '../grammar.ts'
+import { endpointId, optional, whole, wholeAnyBase } from '../params.ts'
+import { explainWatch, watchParam } from './bpadmin.ts'
+import {
+  ADD,
+  COMMON_RULES,
+  type CommonCommand,
+  DELETE_INFO,
+  FIRST_GROUPS,
+  LAST_GROUPS,
+  LIST,
+  verbWord,
+} from './common.ts'
+
+/** `CUSTODY.PRIORITY[.ORDINAL[.UNRELIABLE.CRITICAL[.LABEL]]]`, what is left out being 0. */
+export interface QualityOfService {
+  readonly isCustodyWanted: boolean
+  /** 0 bulk, 1 standard, 2 expedited. */
+  readonly priority: number
+  readonly ordinal: number
+  readonly isUnreliable: boolean
+  readonly isCritical: boolean
+  readonly label: number
+}
+
+export interface DtpcProfile {
+  readonly id: number
+  /** 0: neither order nor acknowledgements. */
+  readonly retransmissionsMax: number
+  readonly aggregationBytes: number
+  readonly aggregationSec: number
+  readonly lifetimeSec: number
+  readonly qos: QualityOfService
+  readonly reportTo: EndpointId
+  /** Of `rcv,ct,fwd,dlv,del`. */
+  readonly reports?: string
+}
+
+export type DtpcadminCommand =
+  | CommonCommand
+  | { readonly command: '1' | 's' | 'x' | 'l profile' }
+  | (DtpcProfile & { readonly command: 'a profile' })
+  | { readonly command: 'd profile' | 'i profile'; readonly id: number }
+  | { readonly command: 'w'; readonly activity: string }
+
+const id = wholeAnyBase('<profileID>', 'a profile', { min: 1 })
+const withoutEffect = 'DTPC is not spoken yet'
+
+const RULES: Rules<DtpcadminCommand> = {
+  ...COMMON_RULES,
+  '1': { params: {}, summary: 'Creates DTPC', explain: () => 'create DTPC', withoutEffect },
+  s: { params: {}, summary: 'Starts DTPC', explain: () => 'start DTPC', withoutEffect },
+  x: { params: {}, summary: 'Stops DTPC', explain: () => 'stop DTPC', withoutEffect },
+  'a profile': {
+    params: {
+      id,
+      retransmissionsMax: wholeAnyBase('<maxRtx>', 'retransmissions'),
+      aggregationBytes: wholeAnyBase('<aggrSizeLimit>', 'bytes'),
+      aggregationSec: wholeAnyBase('<aggrTimeLimit>', 'seconds'),
+      lifetimeSec: wholeAnyBase('<ttl>', 'seconds', { min: 1 }),
+      qos: {
+        placeholder: '<custody.priority[.ordinal[.unreliable.critical[.label]]]>',
+        expected: 'custody and priority such as 0.1, or 0.1.0.0.0: 2, 3, 5 or 6 numbers',
+        read: readQos,
+        write: writeQos,
+      },
+      reportTo: { ...endpointId, placeholder: '<report-to-endpoint>' },
+      reports: optional({
+        placeholder: '<status_report_flags>',
+        expected: 'some of rcv, ct, fwd, dlv, del, with commas between',
+        read: (text) =>
+          text.split(',').every((flag) => REPORT_FLAGS.includes(flag)) ? text : undefined,
+        write: (text) => text,
+      }),
+    },
+    summary: 'Adds a profile: how items are collected, sent and acknowledged',
+    explain: (profile) =>
+      `add profile ${profile.id}: up to ${profile.aggregationBytes} bytes or ${profile.aggregationSec} s together, living ${profile.lifetimeSec} s, sent again up to ${profile.retransmissionsMax} times, reports to ${formatEndpointId(profile.reportTo)}`,
+    withoutEffect,
+  },
+  'd profile': {
+    params: { id },
+    summary: 'Deletes a profile',
+    explain: (command) => `${verbWord(command)} profile ${command.id}`,
+    withoutEffect,
+  },
+  'i profile': {
+    params: { id },
+    summary: 'Shows a profile',
+    explain: (command) => `${verbWord(command)} profile ${command.id}`,
+    withoutEffect,
+  },
+  'l profile': {
+    params: {},
+    summary: 'Lists the profiles',
+    explain: ({ command }) => `list the ${splitName(command).noun}s`,
+    withoutEffect,
+  },
+  w: {
+    params: { activity: watchParam('o<r>-lmniuv?*$') },
+    summary: 'Prints a character for each event of the chosen kinds, or for all or none',
+    explain: ({ activity }) => explainWatch(activity),
+    notes: [
+      'Activity spec is a string of all requested activity indication characters, e.g., or-l.',
+    ],
+    withoutEffect,
+  },
+}
+
+export const DTPCADMIN: Program = {
+  name: 'dtpcadmin',
+  extension: 'dtpcrc',
+  purpose: 'DTPC profiles',
+  dispatch: 'letter',
+  tokensMax: 10,
+  groups: [
+    ...FIRST_GROUPS,
+    { letters: ['1'], titles: ['Initialize'] },
+    ADD,
+    DELETE_INFO,
+    LIST,
+    { letters: ['s'], titles: ['Start'] },
+    { letters: ['x'], titles: ['Stop'] },
+    { letters: ['w'], titles: ['Watch DTPC activity'] },
+    ...LAST_GROUPS,
+  ],
+  rules: RULES,
+}
+
+const REPORT_FLAGS = ['rcv', 'ct', 'fwd', 'dlv', 'del']
+
+const QOS = /^([01])\.([0-2])(?:\.(\d{1,3})(?:\.([01])\.([01])(?:\.(\d{1,10}))?)?)?$/
+
+function readQos(text: string): QualityOfService | undefined {
+  const match = QOS.exec(text)
+  if (match === null) return undefined
+  const [custody = 0, priority = 0, ordinal = 0, unreliable = 0, critical = 0, label = 0] = match
+    .slice(1)
+    .map((digits) => Number(digits ?? 0))
+  if (ordinal > 254 || whole('', '').read(String(label)) === undefined) return undefined
+  return {
+    isCustodyWanted: custody === 1,
+    priority,
+    ordinal,
+    isUnreliable: unreliable === 1,
+    isCritical: critical === 1,
+    label,
+  }
+}
+
+function writeQos(qos: QualityOfService): string {
+  const head = `${Number(qos.isCustodyWanted)}.${qos.priority}.${qos.ordinal}`
+  return `${head}.${Number(qos.isUnreliable)}.${Number(qos.isCritical)}.${qos.label}`
+}
