@@ -43,6 +43,8 @@ export function readBatch(batch: Uint8Array, host: string, messageBytesMax: numb
   ]) {
     const effects = [...machine.handle(event, NO_TIME)]
     for (let next = effects.shift(); next !== undefined; next = effects.shift()) {
+      // What follows could be long, and changes nothing any more.
+      if (reading.isOver) break
       const verdict = next.type === 'send' || next.type === 'close' ? undefined : reading.hear(next)
       if (verdict === undefined) continue
       effects.push(...machine.handle({ type: 'verdict', verdict }, NO_TIME))
@@ -59,6 +61,11 @@ class Reading {
   #mail: Extract<SmtpQuestion, { type: 'mail' }> | undefined
   #complete = false
   #refused: Reply | undefined
+
+  /** Nothing that comes can make one mail of it. */
+  get isOver(): boolean {
+    return this.#refused !== undefined
+  }
 
   /** The answer to a question; undefined where none is expected. */
   hear(question: SmtpQuestion): Verdict | undefined {

@@ -29,6 +29,8 @@ export function reasonOf(error: unknown): string {
     case 'EACCES':
     case 'EPERM':
       return 'permission denied'
+    case 'ENOSPC':
+      return 'no space left'
     case 'EISDIR':
       return 'is a directory'
     default:

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { parseDuration, parseShare } from '../base/quantity.ts'
 import { type DemoArguments, demo } from './demo.ts'
-import { EXIT, Failure } from './failure.ts'
+import { EXIT, Failure, reasonOf } from './failure.ts'
 import { rcCheck, rcReference, rcWrite } from './rc.ts'
 import { type ServeArguments, serve } from './serve.ts'
 
@@ -87,8 +87,9 @@ rc.command('reference')
 
 // Whoever reads the output may stop reading: `lightlag demo | head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit(EXIT.ok)
+  if (error.code === 'EPIPE') process.exit(EXIT.ok)
+  process.stderr.write(`lightlag: cannot write the output: ${reasonOf(error)}\n`)
+  process.exit(EXIT.failed)
 })
 
 try {

@@ -11,13 +11,39 @@ export function exchangeDiagram(
   hosts: readonly string[],
 ): string {
   const shown = packets.filter(({ protocol, segment }) => protocol === 'udp' || segment === 'data')
-  const steps = packetSteps(shown).map((step, i) => withParts(step, shown[i] as CapturedPacket))
+  const steps = inRuns(
+    packetSteps(shown).map((step, i) => withParts(step, shown[i] as CapturedPacket)),
+  )
   const [first, ...others] = hosts
   const order =
     first === undefined
       ? []
       : [userOn(first), first, ...others.flatMap((host) => [host, userOn(host)])]
   return sequenceDiagram(steps, order)
+}
+
+/** Segment after segment of one long message is one step, told by its first. */
+function inRuns(steps: readonly DiagramStep[]): readonly DiagramStep[] {
+  const runs: { readonly first: DiagramStep; count: number }[] = []
+  for (const step of steps) {
+    const last = runs.at(-1)
+    if (last !== undefined && continues(step, last.first)) last.count++
+    else runs.push({ first: step, count: 1 })
+  }
+  return runs.map(({ first, count }) =>
+    count === 1 ? first : { ...first, text: `${first.text} … and ${count - 1} more segments` },
+  )
+}
+
+/** Bytes without a line of their own that go the way of the step before. */
+function continues(step: DiagramStep, before: DiagramStep): boolean {
+  if (step.type === 'note' || before.type === 'note') return false
+  return (
+    step.from === before.from &&
+    step.to === before.to &&
+    step.lost === before.lost &&
+    /^\d+ bytes/.test(step.text)
+  )
 }
 
 function withParts(step: DiagramStep, packet: CapturedPacket): DiagramStep {

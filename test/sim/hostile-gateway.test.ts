@@ -93,6 +93,15 @@ test('many copies at once of one transaction become one mail, and each is acknow
   expect(lab.events('bundle-created')).toHaveLength(20)
 })
 
+test('a recipient named a thousand times gets the mail once', async () => {
+  const lab = await TestLab.start(earthMoon())
+  const upper = { ...USER, localPart: 'USER' }
+  const recipients = Array.from({ length: 1000 }, (_, i) => (i % 2 === 0 ? USER : upper))
+  const batch = writeBatch('x.org', FROM, recipients, fromLatin1(mailOf('Hi')))
+  await sendTo2(lab, encodeMailAdu(TRANSACTION, batch))
+  expect(await lab.maildrop(lab.mail2)).toHaveLength(1)
+})
+
 test('acknowledgements with more refusals than any mail has recipients are no ADU', async () => {
   const lab = await TestLab.start(earthMoon())
   const one = encodeAcknowledgement({
