@@ -20,7 +20,6 @@ export interface ServeArguments {
 export async function serve({ config: configFile, log: format }: ServeArguments): Promise<void> {
   const config = readConfig(configFile)
   const directory = resolve(dirname(configFile), config.directory)
-  const stopped = signalled()
   const { host: name } = config
   const events = logSink(process.stdout, { format, host: name, pid: process.pid, clock: hostClock })
   try {
@@ -38,7 +37,8 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
     })
     try {
       await host.start()
-      await stopped
+      // Until here a signal ends the process at once, which a start has to survive anyway.
+      await signalled()
     } finally {
       await host.stop()
       await store.close()
