@@ -21,6 +21,7 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
   const config = readConfig(configFile)
   const directory = resolve(dirname(configFile), config.directory)
   const { host: name } = config
+  const stopped = signalled()
   const events = logSink(process.stdout, { format, host: name, pid: process.pid, clock: hostClock })
   try {
     const store = await openLmdbStore(`${directory}/store`, {
@@ -36,9 +37,8 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
       events,
     })
     try {
-      await host.start()
-      // Until here a signal ends the process at once, which a start has to survive anyway.
-      await signalled()
+      await Promise.race([host.start(), stopped])
+      await stopped
     } finally {
       await host.stop()
       await store.close()
