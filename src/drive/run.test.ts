@@ -82,6 +82,21 @@ test('a deadline that moves nearer arms a new timer; one that moves away costs o
   expect(timers.map(({ at }) => at)).toEqual([30])
 })
 
+test('a machine that wants no more ticks leaves nothing armed behind', () => {
+  const { heard, timers, clock, machine, advance } = build((event) => {
+    machine.deadline = event.type === 'go' && event.name === 'ended' ? undefined : monoMs(10)
+    return []
+  })
+  const feed = runMachine<Event, string>(machine, clock, () => {})
+  feed(go('first'))
+  feed(go('ended'))
+  expect(timers).toEqual([])
+  advance(10)
+  feed(go('again'))
+  expect(timers.map(({ at }) => at)).toEqual([10])
+  expect(heard).toEqual(['first', 'ended', 'again'])
+})
+
 test('after an effect that throws, events are heard again', () => {
   const { heard, clock, machine } = build(() => ['break'])
   let broken = true

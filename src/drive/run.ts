@@ -1,4 +1,5 @@
 import type { Machine } from '../base/machine.ts'
+import type { MonoMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 
 /**
@@ -15,8 +16,7 @@ export function runMachine<Event extends { readonly type: string }, Effect>(
 ): (event: Event) => void {
   const inbox: (Event | { readonly type: 'tick' })[] = []
   let draining = false
-  let armedAt: number | undefined
-  let cancelTimer = (): void => {}
+  let armed: { readonly at: MonoMs; readonly cancel: () => void } | undefined
   const feed = (event: Event | { readonly type: 'tick' }): void => {
     inbox.push(event)
     if (draining) return
@@ -31,15 +31,18 @@ export function runMachine<Event extends { readonly type: string }, Effect>(
     armTimer()
   }
   // A timer armed too early only costs a spurious tick, so one that is early enough is left alone.
+  // One that nobody waits for goes: it would keep the machine and its stream in memory.
   const armTimer = (): void => {
-    const deadline = machine.deadline
-    if (deadline === undefined || (armedAt !== undefined && armedAt <= deadline)) return
-    cancelTimer()
-    armedAt = deadline
-    cancelTimer = clock.at(deadline, () => {
-      armedAt = undefined
+    const at = machine.deadline
+    if (armed !== undefined && at !== undefined && armed.at <= at) return
+    armed?.cancel()
+    armed = undefined
+    if (at === undefined) return
+    const cancel = clock.at(at, () => {
+      armed = undefined
       feed({ type: 'tick' })
     })
+    armed = { at, cancel }
   }
   return feed
 }

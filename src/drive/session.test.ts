@@ -5,6 +5,7 @@ import { monoMs, wallMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ByteStream } from '../ports/network.ts'
 import { runSession, UNSENT_BYTES_MAX } from './session.ts'
+import { StreamFlow } from './stream-flow.ts'
 
 const clock: Clock = { now: () => monoMs(0), wall: () => wallMs(0), at: () => () => {} }
 
@@ -103,5 +104,19 @@ test('a machine that pauses its stream is not read to before it resumes, drained
   stream.onDrained()
   expect(stream.done).toEqual(['pause', `send ${UNSENT_BYTES_MAX + 1}`])
   feed({ type: 'verdict', text: 'resume' })
+  expect(stream.done.slice(2)).toEqual(['resume'])
+})
+
+test('what others hold the stream for stands beside the reasons of the session', () => {
+  const stream = new StuckStream()
+  const flow = new StreamFlow(stream)
+  const feed = runSession<Answer, Question>(new Parrot(), stream, clock, () => {}, flow)
+  flow.hold('stopping')
+  feed({ type: 'verdict', text: 'x'.repeat(UNSENT_BYTES_MAX + 1) })
+  stream.unsentBytes = 0
+  stream.onDrained()
+  expect(stream.done).toEqual(['pause', `send ${UNSENT_BYTES_MAX + 1}`])
+  flow.release('stopping')
+  flow.release('stopping')
   expect(stream.done.slice(2)).toEqual(['resume'])
 })

@@ -2,6 +2,7 @@ import type { FlowEffect, Machine, StreamEffect, StreamEvent } from '../base/mac
 import type { Clock } from '../ports/clock.ts'
 import type { ByteStream } from '../ports/network.ts'
 import { runMachine } from './run.ts'
+import { StreamFlow } from './stream-flow.ts'
 
 /** Unsent bytes beyond which a session stops reading, so that a peer that never reads cannot fill memory. */
 export const UNSENT_BYTES_MAX = 1_048_576
@@ -9,7 +10,7 @@ export const UNSENT_BYTES_MAX = 1_048_576
 /**
  * Runs a machine over a stream. `ask` receives every effect that is not about the stream and
  * answers, now or later, with further events. Returns the way in for events that no effect asked
- * for.
+ * for. Who has a reason of their own not to read the stream gives the `flow` that they hold it by.
  */
 export function runSession<
   Event extends { readonly type: string },
@@ -19,9 +20,8 @@ export function runSession<
   stream: ByteStream,
   clock: Clock,
   ask: (effect: Effect, answer: (event: Event) => void) => void,
+  flow: StreamFlow = new StreamFlow(stream),
 ): (event: Event) => void {
-  let overfull = false
-  let held = false
   const feed = runMachine<StreamEvent | Event, StreamEffect | FlowEffect | Effect>(
     machine,
     clock,
@@ -30,32 +30,25 @@ export function runSession<
       else ask(effect, answer)
     },
   )
-  /** The stream is read while neither the machine nor a peer that does not read is against it. */
-  const setFlow = (now: { readonly overfull: boolean; readonly held: boolean }): void => {
-    const wasPaused = overfull || held
-    overfull = now.overfull
-    held = now.held
-    const isPaused = overfull || held
-    if (isPaused && !wasPaused) stream.pause()
-    if (wasPaused && !isPaused) stream.resume()
-  }
   const perform = (effect: StreamEffect | FlowEffect): void => {
     switch (effect.type) {
       case 'close':
         stream.close()
         return
       case 'pause':
+        flow.hold('machine')
+        return
       case 'resume':
-        setFlow({ overfull, held: effect.type === 'pause' })
+        flow.release('machine')
         return
       case 'send':
         stream.send(effect.bytes)
-        if (stream.unsentBytes > UNSENT_BYTES_MAX) setFlow({ overfull: true, held })
+        if (stream.unsentBytes > UNSENT_BYTES_MAX) flow.hold('unsent')
     }
   }
   stream.onBytes = (bytes) => feed({ type: 'bytes', bytes })
   stream.onDrained = () => {
-    setFlow({ overfull: false, held })
+    flow.release('unsent')
     feed({ type: 'drained' })
   }
   stream.onEnd = () => feed({ type: 'ended' })
