@@ -39,8 +39,15 @@ export const BODY_BYTES_MAX = 65_536
  */
 export const PENDING_BYTES_MAX = 262_144
 
-/** Mistakes of one client since its last accepted mail, after which it is sent away: as Postfix. */
+/**
+ * Refusals since the last accepted mail after which a client is sent away, as in Postfix
+ * (`smtpd_hard_error_limit`). Unknown recipients count: who tries names learns twenty at a time.
+ */
 export const ERRORS_MAX = 20
+
+/** A guess costs its sender a second more each time, and a new connection after the third. */
+export const AUTH_FAILURES_MAX = 3
+export const AUTH_FAILURE_DELAY_MS = 1000
 
 /** RFC 5321 §4.5.3.2.7. */
 export const SERVER_TIMEOUT_MS = 300_000

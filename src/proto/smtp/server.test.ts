@@ -2,7 +2,13 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { fromLatin1, toLatin1 } from '../../base/bytes.ts'
 import { addMs, monoMs } from '../../base/time.ts'
-import { ERRORS_MAX, PENDING_BYTES_MAX, SERVER_TIMEOUT_MS } from './limits.ts'
+import {
+  AUTH_FAILURE_DELAY_MS,
+  AUTH_FAILURES_MAX,
+  ERRORS_MAX,
+  PENDING_BYTES_MAX,
+  SERVER_TIMEOUT_MS,
+} from './limits.ts'
 import {
   type SmtpAnswer,
   type SmtpQuestion,
@@ -377,15 +383,30 @@ describe('limits', () => {
     expect(talk.closed).toBe(true)
   })
 
-  test('a mail that was taken makes good for mistakes; unknown recipients are none', () => {
+  test('a mail that was taken makes good for mistakes', () => {
     const talk = greeted()
     for (let i = 1; i < ERRORS_MAX; i++) talk.lines('WHAT')
-    talk.lines('MAIL FROM:<a@a.com>', 'RCPT TO:<user@b.com>')
-    for (let i = 0; i < ERRORS_MAX; i++) talk.lines('RCPT TO:<nobody@b.com>')
-    talk.lines('DATA')
+    talk.lines('MAIL FROM:<a@a.com>', 'RCPT TO:<user@b.com>', 'DATA')
     talk.lines('x', '.')
     talk.lines('WHAT')
     expect(talk.closed).toBe(false)
+  })
+
+  test('who guesses recipients or senders is sent away as for mistakes', () => {
+    const talk = greeted()
+    talk.lines('MAIL FROM:<a@a.com>', 'RCPT TO:<user@b.com>')
+    for (let i = 1; i < ERRORS_MAX; i++) talk.lines('RCPT TO:<nobody@b.com>')
+    expect(talk.closed).toBe(false)
+    expect(talk.lines('RCPT TO:<nobody@b.com>', 'DATA')).toBe(
+      '550 5.1.1 User unknown\r\n421 4.7.0 mail-1.a.com Error: too many errors\r\n',
+    )
+    expect(talk.closed).toBe(true)
+    expect(talk.of('reset')).toHaveLength(1)
+    const reply = { code: 550, enhanced: '5.1.8', lines: ['no'] }
+    const sender = greeted(TRANSFER, () => ({ ok: false, reply }))
+    for (let i = 0; i < ERRORS_MAX; i++) sender.lines('MAIL FROM:<a@a.com>')
+    expect(sender.closed).toBe(true)
+    expect(sender.of('reset')).toEqual([])
   })
 
   test('silence ends the session after five minutes (RFC 5321 §4.5.3.2.7)', () => {
@@ -523,6 +544,7 @@ describe('line ends', () => {
 
 describe('AUTH (RFC 2554 §4)', () => {
   const PLAIN = 'AHVzZXIAMTIzNDU2'
+  const WRONG = 'AHVzZXIAd3Jvbmc='
 
   test('PLAIN with an initial response', () => {
     const talk = greeted(SUBMISSION)
@@ -564,12 +586,47 @@ describe('AUTH (RFC 2554 §4)', () => {
     expect(talk.lines('AUTH PLAIN AAAA')).toBe('535 5.7.8 Error: authentication failed\r\n')
   })
 
-  test('a wrong password is answered 535 and can be tried again, within limits', () => {
+  test('a wrong password is answered 535, a second later each time, and the third time is the last', () => {
     const talk = greeted(SUBMISSION)
-    expect(talk.lines('AUTH PLAIN AHVzZXIAd3Jvbmc=')).toBe(
-      '535 5.7.8 Error: authentication failed\r\n',
-    )
-    for (let i = 1; i < ERRORS_MAX; i++) talk.lines('AUTH PLAIN AHVzZXIAd3Jvbmc=')
+    for (let failures = 1; failures <= AUTH_FAILURES_MAX; failures++) {
+      const due = addMs(talk.now, failures * AUTH_FAILURE_DELAY_MS)
+      expect(talk.lines(`AUTH PLAIN ${WRONG}`)).toBe('')
+      expect(talk.server.deadline).toBe(due)
+      talk.now = addMs(due, -1)
+      expect(talk.hear({ type: 'tick' })).toBe('')
+      expect(talk.lines('NOOP')).toBe('')
+      talk.now = due
+      expect(talk.hear({ type: 'tick' })).toBe(
+        failures < AUTH_FAILURES_MAX
+          ? '535 5.7.8 Error: authentication failed\r\n250 2.0.0 Ok\r\n'
+          : '535 5.7.8 Error: authentication failed\r\n421 4.7.0 mail-1.a.com Error: too many errors\r\n',
+      )
+    }
+    expect(talk.closed).toBe(true)
+    expect(talk.server.deadline).toBeUndefined()
+  })
+
+  test('after a wrong password the right one is taken, and the session waits for as long as ever', () => {
+    const talk = greeted(SUBMISSION)
+    talk.lines(`AUTH PLAIN ${WRONG}`)
+    talk.now = addMs(talk.now, AUTH_FAILURE_DELAY_MS)
+    talk.hear({ type: 'tick' })
+    expect(talk.server.deadline).toBe(addMs(talk.now, SERVER_TIMEOUT_MS))
+    expect(talk.lines(`AUTH PLAIN ${PLAIN}`)).toContain('235')
+  })
+
+  test('who sends on and on while a failure is held back is sent away', () => {
+    const talk = greeted(SUBMISSION)
+    talk.lines(`AUTH PLAIN ${WRONG}`)
+    expect(talk.say('x'.repeat(PENDING_BYTES_MAX + 1))).toMatch(/^421 4\.7\.0 /)
+    expect(talk.closed).toBe(true)
+  })
+
+  test('a session that ends while a failure is held back wants no more ticks', () => {
+    const talk = greeted(SUBMISSION)
+    talk.lines(`AUTH PLAIN ${WRONG}`)
+    talk.hear({ type: 'ended' })
+    expect(talk.server.deadline).toBeUndefined()
     expect(talk.closed).toBe(true)
   })
 

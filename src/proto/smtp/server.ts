@@ -16,7 +16,14 @@ import { DataReader } from './data.ts'
 import type { Mailbox, MailFrom } from './envelope.ts'
 import { offeredExtensions } from './extension.ts'
 import type { SmtpFaultCode } from './fault.ts'
-import { BODY_BYTES_MAX, ERRORS_MAX, PENDING_BYTES_MAX, SERVER_TIMEOUT_MS } from './limits.ts'
+import {
+  AUTH_FAILURE_DELAY_MS,
+  AUTH_FAILURES_MAX,
+  BODY_BYTES_MAX,
+  ERRORS_MAX,
+  PENDING_BYTES_MAX,
+  SERVER_TIMEOUT_MS,
+} from './limits.ts'
 import { LineReader } from './line-reader.ts'
 import type { Reply } from './reply.ts'
 import * as replies from './reply.ts'
@@ -88,6 +95,8 @@ type State =
   | { readonly name: 'authenticating'; readonly exchange: SaslExchange }
   | { readonly name: 'data'; readonly reader: DataReader }
   | { readonly name: 'asked'; readonly question: OpenQuestion }
+  /** A failed authentication is answered late, so that guessing takes time. */
+  | { readonly name: 'delaying'; readonly reply: Reply }
   | { readonly name: 'closed' }
 
 type OpenQuestion = Extract<
@@ -112,6 +121,7 @@ export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
   #urgent = false
   readonly #session: Session = { client: undefined, user: undefined, recipientCount: undefined }
   #errorCount = 0
+  #authenticationFailures = 0
 
   constructor(options: SmtpServerOptions) {
     this.#options = options
@@ -136,12 +146,12 @@ export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
       case 'verdict':
         if (this.#state.name !== 'asked') break
         this.#onVerdict(this.#state.question, event.verdict)
-        this.#expectMore(now)
-        this.#readOn(now)
+        this.#goOn(now)
         break
       case 'tick':
         if (this.#deadline === undefined || now < this.#deadline) break
-        this.#dismiss('(silence)', replies.idleTooLong(this.#options.hostname))
+        if (this.#state.name === 'delaying') this.#endDelay(this.#state.reply, now)
+        else this.#dismiss('(silence)', replies.idleTooLong(this.#options.hostname))
         break
       case 'ended':
         this.#inputEnded = true
@@ -169,16 +179,26 @@ export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
     if (used < bytes.length) this.#input.append(used === 0 ? bytes : bytes.subarray(used))
     this.#readOn(now)
     // A batch was bounded where it was received.
-    if (this.#state.name !== 'asked' || this.#options.role === 'batch') return
+    if (!this.#isWaiting || this.#options.role === 'batch') return
     if (this.#input.length > PENDING_BYTES_MAX) {
       this.#dismiss('(input)', replies.tooMuchAtOnce(this.#options.hostname))
     }
   }
 
+  /** No command is read now; what comes in is kept. */
+  get #isWaiting(): boolean {
+    return this.#state.name === 'asked' || this.#state.name === 'delaying'
+  }
+
+  #goOn(now: MonoMs): void {
+    this.#expectMore(now)
+    this.#readOn(now)
+  }
+
   #readOn(now: MonoMs): void {
     while (this.#input.length > 0) {
       const state = this.#state
-      if (state.name === 'asked' || state.name === 'closed') return
+      if (state.name === 'asked' || state.name === 'delaying' || state.name === 'closed') return
       if (state.name === 'data') {
         this.#input.skip(this.#readData(this.#input.view, now))
         continue
@@ -330,9 +350,13 @@ export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
     this.#state = COMMANDS
     switch (question.type) {
       case 'authenticate':
-        this.#say(verdict.ok ? replies.AUTHENTICATED : verdict.reply)
-        if (verdict.ok) this.#session.user = question.user
-        else this.#countError()
+        if (!verdict.ok) {
+          this.#authenticationFailures++
+          this.#state = { name: 'delaying', reply: verdict.reply }
+          return
+        }
+        this.#say(replies.AUTHENTICATED)
+        this.#session.user = question.user
         break
       case 'mail':
         this.#sayInGroup(verdict.ok ? replies.SENDER_OK : verdict.reply)
@@ -353,6 +377,15 @@ export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
         if (verdict.ok) this.#errorCount = 0
         break
     }
+    if (!verdict.ok) this.#countError()
+  }
+
+  #endDelay(failure: Reply, now: MonoMs): void {
+    this.#state = COMMANDS
+    this.#say(failure)
+    if (this.#authenticationFailures >= AUTH_FAILURES_MAX) this.#sendAway()
+    else this.#countError()
+    this.#goOn(now)
   }
 
   #ask(question: OpenQuestion): void {
@@ -379,7 +412,10 @@ export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
 
   #countError(): void {
     this.#errorCount++
-    if (this.#errorCount < ERRORS_MAX) return
+    if (this.#errorCount >= ERRORS_MAX) this.#sendAway()
+  }
+
+  #sendAway(): void {
     this.#dismiss('(errors)', replies.tooManyErrors(this.#options.hostname))
   }
 
@@ -413,7 +449,9 @@ export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
 
   #expectMore(now: MonoMs): void {
     if (this.#options.role === 'batch' || this.#state.name === 'closed') return
-    this.#deadline = addMs(now, SERVER_TIMEOUT_MS)
+    const isDelaying = this.#state.name === 'delaying'
+    const delayMs = AUTH_FAILURE_DELAY_MS * this.#authenticationFailures
+    this.#deadline = addMs(now, isDelaying ? delayMs : SERVER_TIMEOUT_MS)
   }
 }
 
