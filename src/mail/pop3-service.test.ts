@@ -272,6 +272,24 @@ test('stopping finishes what a QUIT has begun and ends the rest without removing
   expect(await s.perform(s.maildir('bob').list())).toHaveLength(1)
 })
 
+test('stopping in the middle of a download breaks nothing, and what comes after it is not asked for', async () => {
+  const s = await scene()
+  await s.deliver('ada', `${'x'.repeat(76)}\r\n`.repeat(1538))
+  const talk = await s.connect()
+  await talk.say('USER ada', 'PASS secret')
+  talk.stream.pause()
+  talk.stream.send(fromLatin1('RETR 1\r\n'))
+  // The first piece is being read from the disk.
+  await talk.wait(0.5)
+  await s.perform(s.service?.stop() ?? Promise.resolve())
+  talk.stream.resume()
+  await talk.wait(60_000)
+  expect(talk.isEnded).toBe(true)
+  expect(s.seen('mail-retrieved')).toEqual([])
+  expect(s.seen('trouble')).toEqual([])
+  expect(s.seen('session-closed')).toHaveLength(1)
+})
+
 test('the client machine removes what its owner says is safe', async () => {
   const s = await scene()
   await s.deliver('ada', 'one\r\n')

@@ -38,6 +38,7 @@ export class Pop3Session {
   #account: Account | undefined
   #opened: Opened | undefined
   #reading: Reading | undefined
+  #ended = false
   #work: Promise<void> = Promise.resolve()
 
   constructor(id: string, context: Pop3SessionContext, locked: Set<string>) {
@@ -47,14 +48,19 @@ export class Pop3Session {
   }
 
   ask(question: Pop3Question, answer: (event: Pop3Answer) => void): void {
+    if (this.#ended) return
     this.#work = this.#work.then(async () => {
       const event = await this.#answerTo(question)
       if (event !== undefined) answer(event)
     })
   }
 
-  /** Resolves once what was asked is done and the maildrop is free for the next session. */
+  /**
+   * Resolves once what was asked is done and the maildrop is free for the next session. Hears no
+   * further questions: one that an answer brings about would come after the release.
+   */
   end(): Promise<void> {
+    this.#ended = true
     this.#work = this.#work.then(() => this.#release())
     return this.#work
   }
