@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Accounts } from './accounts.ts'
+import { Accounts, onlyFirst } from './accounts.ts'
 
 const USER = { name: 'user', password: '123456' }
 const accounts = new Accounts(
@@ -35,5 +35,30 @@ describe('Accounts', () => {
     expect(
       new Accounts([USER, own], ['a.org']).find({ localPart: 'postmaster', domain: 'a.org' }),
     ).toBe(own)
+  })
+})
+
+describe('onlyFirst', () => {
+  const kept = (...names: readonly string[]): readonly string[] =>
+    names
+      .map((name) => {
+        const [localPart = '', domain = ''] = name.split('@')
+        return { localPart, domain }
+      })
+      .filter(onlyFirst(accounts))
+      .map(({ localPart, domain }) => `${localPart}@${domain}`)
+
+  it('keeps one mailbox of each account here, under its first name', () => {
+    expect(
+      kept('User@a.org', 'user@mail-1.a.com', 'postmaster@a.org', 'ann@a.org', 'ANN@A.org'),
+    ).toEqual(['User@a.org', 'ann@a.org'])
+  })
+
+  it('compares other mailboxes as they are: only their hosts know more (RFC 5321 §2.4)', () => {
+    expect(kept('a@b.com', 'A@b.com', 'a@c.com', 'a@b.com')).toEqual([
+      'a@b.com',
+      'A@b.com',
+      'a@c.com',
+    ])
   })
 })

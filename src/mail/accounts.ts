@@ -2,6 +2,7 @@
 
 import { fromUtf8 } from '../base/bytes.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
+import { formatMailbox } from '../proto/smtp/path.ts'
 
 export interface Account {
   readonly name: string
@@ -37,6 +38,20 @@ export class Accounts {
     if (!this.#domains.has(mailbox.domain.toLowerCase())) return undefined
     const name = mailbox.localPart.toLowerCase()
     return name === 'postmaster' ? this.#postmaster : this.#byName.get(name)
+  }
+}
+
+/**
+ * For a `filter`: keeps the first of all mailboxes that are one, so that nobody is given two copies.
+ * Those of an account here are one by any name; of others only their host knows. RFC 5321 §2.4.
+ */
+export function onlyFirst(accounts: Accounts): (mailbox: Mailbox) => boolean {
+  const seen = new Set<Account | string>()
+  return (mailbox) => {
+    const whose = accounts.find(mailbox) ?? formatMailbox(mailbox)
+    const isFirst = !seen.has(whose)
+    seen.add(whose)
+    return isFirst
   }
 }
 

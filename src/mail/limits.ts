@@ -9,9 +9,6 @@ export const REMOVALS_PER_COMMIT_MAX = 1000
 /** `Received` fields beyond which a message is going round in circles. RFC 5321 §6.3. */
 export const HOPS_MAX = 100
 
-/** Recipients of a message that goes straight into mailboxes: each costs an open file. */
-export const DIRECT_RECIPIENTS_MAX = 8
-
 /** Attempts that read a message from the spool at the same time: each holds a chunk in memory. */
 export const HANDING_OVER_MAX = 16
 

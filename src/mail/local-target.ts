@@ -95,23 +95,8 @@ export class LocalDelivery implements Delivery {
     return Promise.all(this.#copies.map(prepareCopy))
   }
 
-  /**
-   * Where one copy cannot be written none is delivered, so that a sender who tries again causes no
-   * duplicates.
-   */
-  async commit(): Promise<readonly Outcome[]> {
-    const prepared = await this.prepare()
-    const failed = prepared.find((result) => !result.ok)
-    if (failed !== undefined && !failed.ok) {
-      await this.abort()
-      return prepared.map(() => ({ type: 'refused', fault: failed.fault }))
-    }
-    const outcomes: Outcome[] = []
-    for (const [i, copy] of this.#copies.entries()) {
-      const result = prepared[i]
-      if (result?.ok) outcomes.push(await placeCopy(copy, result.value))
-    }
-    return outcomes
+  commit(): Promise<readonly Outcome[]> {
+    return Promise.all(this.#copies.map(deliverCopy))
   }
 
   async abort(): Promise<void> {
@@ -145,10 +130,13 @@ async function prepareCopy(copy: Copy): Promise<Result<Placement>> {
   }
 }
 
-async function placeCopy(copy: Copy, placement: Placement): Promise<Outcome> {
+async function deliverCopy(copy: Copy): Promise<Outcome> {
+  const prepared = await prepareCopy(copy)
+  if (!prepared.ok) return { type: 'refused', fault: prepared.fault }
   try {
-    return { type: 'delivered', detail: await copy.maildir.place(placement) }
+    return { type: 'delivered', detail: await copy.maildir.place(prepared.value) }
   } catch (error) {
+    await discard(copy)
     return { type: 'refused', fault: asFault(error) }
   }
 }

@@ -1,6 +1,5 @@
 import type { Mailbox } from '../proto/smtp/envelope.ts'
 import type { Delivery, MailStart } from './delivery.ts'
-import { DIRECT_RECIPIENTS_MAX } from './limits.ts'
 import type { LocalTarget } from './local-target.ts'
 import type { MailQueue } from './queue.ts'
 import type { Routes } from './route.ts'
@@ -12,8 +11,9 @@ export interface SessionDelivery {
 }
 
 /**
- * Where the message of a session is written, once: into the mailboxes when all of them are here, so
- * that one durable write is enough; else into the queue.
+ * Where the message of a session is written, once: into the mailbox of an only recipient here, so
+ * that one durable write is enough; else into the queue. Of two mailboxes one might be refused when
+ * the other has its copy already, and one reply cannot say both. RFC 5321 §6.1.
  */
 export class SessionTarget {
   readonly #queue: MailQueue
@@ -28,9 +28,9 @@ export class SessionTarget {
 
   /** Rejects with a Fault where the mail cannot be taken now. */
   async start(mail: MailStart, recipients: readonly Mailbox[]): Promise<SessionDelivery> {
+    const [only, ...others] = recipients
     const direct =
-      recipients.length <= DIRECT_RECIPIENTS_MAX &&
-      recipients.every((recipient) => this.#routes.of(recipient)?.transport === 'local')
+      only !== undefined && others.length === 0 && this.#routes.of(only)?.transport === 'local'
     const delivery = await (direct ? this.#local.start(mail) : this.#queue.start(mail))
     try {
       for (const recipient of recipients) await delivery.addRecipient(recipient)

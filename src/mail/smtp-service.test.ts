@@ -166,6 +166,68 @@ describe('the SMTP service', () => {
     expect(await say(stream, 'RCPT TO:<Postmaster>')).toMatch(/^250 /)
   })
 
+  it('delivers one copy to a recipient that is named twice, by whatever name', async () => {
+    const { stage, connect, say } = await bench('smtp')
+    const stream = connect()
+    const again = [`RCPT TO:<USER@${HOST}>`, 'RCPT TO:<postmaster>']
+    const replies = await say(stream, ...TO_NEAR.slice(0, 3), ...again, 'DATA')
+    expect(replies.match(/250 2\.1\.5 Ok/g)).toHaveLength(3)
+    await say(stream, 'Hello', '.')
+    await pass(stage, 0)
+    expect(await stage.inbox('user')).toHaveLength(1)
+    expect(stage.events.find(({ type }) => type === 'mail-accepted')).toMatchObject({
+      recipients: [NEAR],
+    })
+  })
+
+  it('mail for several mailboxes here goes into the queue, which gives each exactly one copy', async () => {
+    let broken = true
+    const { stage, connect, say } = await bench(
+      'smtp',
+      {},
+      {
+        disk: (disk) => ({
+          ...wrapped(disk),
+          create: (path) =>
+            broken && path.startsWith('/home/other/')
+              ? Promise.reject(new Fault('disk/failed', 'broken', { temporary: true }))
+              : disk.create(path),
+        }),
+      },
+    )
+    const stream = connect()
+    await say(stream, ...TO_NEAR.slice(0, 3), `RCPT TO:<other@${HOST}>`, 'DATA')
+    expect(await say(stream, 'Hello', '.')).toMatch(/^250 /)
+    await pass(stage, 0)
+    expect(await stage.inbox('user')).toHaveLength(1)
+    expect(await stage.inbox('other')).toEqual([])
+    broken = false
+    await pass(stage, QUEUE_OPTIONS.schedules.local.firstRetryMs)
+    expect(await stage.inbox('user')).toHaveLength(1)
+    expect(await stage.inbox('other')).toHaveLength(1)
+    expect(spooled(stage)).toEqual([])
+  })
+
+  it('a message that is written and cannot be placed is refused for now and leaves nothing', async () => {
+    const { stage, connect, say } = await bench(
+      'smtp',
+      {},
+      {
+        disk: (disk) => ({
+          ...wrapped(disk),
+          rename: (from, to) =>
+            to.includes('/new/')
+              ? Promise.reject(new Fault('disk/failed', 'broken', { temporary: true }))
+              : disk.rename(from, to),
+        }),
+      },
+    )
+    const stream = connect()
+    await say(stream, ...TO_NEAR)
+    expect(await say(stream, 'Hello', '.')).toMatch(/^451 /)
+    expect(await stage.disk.list('/home/user/Maildir/tmp')).toEqual([])
+  })
+
   it('does not offer AUTH for transfer', async () => {
     const { connect, say } = await bench('smtp')
     expect(await say(connect(), 'EHLO c')).not.toContain('AUTH')
@@ -235,26 +297,11 @@ describe('the SMTP service', () => {
   })
 
   it('stops reading while too much of a body is unwritten', async () => {
-    let release = (): void => {}
-    const gate = new Promise<void>((resolve) => {
-      release = resolve
-    })
+    const gate = newGate()
     const { stage, connect, say } = await bench(
       'smtp',
       {},
-      {
-        disk: (disk) => ({
-          ...wrapped(disk),
-          create: async (path) => {
-            const writer = await disk.create(path)
-            return {
-              append: (bytes) => gate.then(() => writer.append(bytes)),
-              sync: () => writer.sync(),
-              close: () => writer.close(),
-            }
-          },
-        }),
-      },
+      { disk: (disk) => appendingAfter(disk, gate.opened) },
     )
     const stream = connect()
     await say(stream, ...TO_NEAR, 'Subject: hello', '')
@@ -265,7 +312,7 @@ describe('the SMTP service', () => {
       given += 64_000
       expect(given).toBeLessThan(2 * UNWRITTEN_BYTES_MAX)
     }
-    release()
+    gate.open()
     await pass(stage, 0)
     expect(stream.isPaused).toBe(false)
     expect(await say(stream, '.')).toMatch(/^250 /)
@@ -285,6 +332,38 @@ describe('the SMTP service', () => {
     expect(idle.heard).toMatch(/\r\n421 4\.3\.2 [^\r]*\r\n$/)
     expect([busy.state, idle.state]).toEqual(['closed', 'closed'])
     expect(await stage.disk.list('/home/user/Maildir/tmp')).toEqual([])
+    expect(await stage.inbox('user')).toHaveLength(1)
+  })
+
+  it('stops all sessions at once, and reads from none of them again', async () => {
+    const gate = newGate()
+    const { stage, connect, say, service } = await bench(
+      'smtp',
+      {},
+      { disk: (disk) => appendingAfter(disk, gate.opened) },
+    )
+    const [slow, idle] = [connect(), connect()]
+    await say(slow, ...TO_NEAR, 'Subject: hello', '')
+    while (!slow.isPaused) slow.onBytes(fromLatin1(`${'x'.repeat(998)}\r\n`.repeat(64)))
+    const stopped = service.stop()
+    await pass(stage, 0)
+    expect([slow.isPaused, idle.isPaused]).toEqual([true, true])
+    expect([slow.state, idle.state]).toEqual(['open', 'closed'])
+    gate.open()
+    await stopped
+    expect([slow.isPaused, slow.state]).toEqual([true, 'closed'])
+    expect(await stage.disk.list('/home/user/Maildir/tmp')).toEqual([])
+  })
+
+  it('carries out what a client sent ahead before it says goodbye', async () => {
+    const { stage, connect, say, service } = await bench('smtp')
+    const stream = connect()
+    await say(stream, ...TO_NEAR.slice(0, 1))
+    stream.onBytes(fromLatin1([...TO_NEAR.slice(1), 'Hello', '.', ''].join('\r\n')))
+    const stopped = service.stop()
+    await pass(stage, 0)
+    await stopped
+    expect(stream.heard).toMatch(/250 2\.0\.0 Ok: queued as \w+\r\n421 4\.3\.2 [^\r]*\r\n$/)
     expect(await stage.inbox('user')).toHaveLength(1)
   })
 
@@ -394,6 +473,29 @@ describe('the submission service', () => {
     expect(await say(stream, 'Hello', '.')).toMatch(/^250 /)
   })
 })
+
+function newGate(): { readonly opened: Promise<void>; readonly open: () => void } {
+  let open = (): void => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { opened, open: () => open() }
+}
+
+/** A disk that writes nothing before `ready`. */
+function appendingAfter(disk: Disk, ready: Promise<void>): Disk {
+  return {
+    ...wrapped(disk),
+    create: async (path) => {
+      const writer = await disk.create(path)
+      return {
+        append: (bytes) => ready.then(() => writer.append(bytes)),
+        sync: () => writer.sync(),
+        close: () => writer.close(),
+      }
+    },
+  }
+}
 
 /** The methods of a disk as a plain object, to replace some of them. */
 function wrapped(disk: Disk): Disk {

@@ -1,6 +1,7 @@
 /** The SMTP port and the submission port. */
 
 import { runSession } from '../drive/session.ts'
+import { StreamFlow } from '../drive/stream-flow.ts'
 import type { ByteStream, Network, SocketAddress } from '../ports/network.ts'
 import { shuttingDown, tooManySessions } from '../proto/smtp/reply.ts'
 import { encodeReply } from '../proto/smtp/reply-codec.ts'
@@ -44,22 +45,24 @@ export class SmtpService {
   async stop(): Promise<void> {
     await this.#port.close()
     const farewell = encodeReply(shuttingDown(this.#context.hostname))
-    for (const [session, stream] of this.#port.sessions) {
-      stream.pause()
-      await session.idle
+    const ending = [...this.#port.sessions].map(async ([session, stream]) => {
+      await session.finish()
       stream.send(farewell)
       stream.close()
       await session.abandon()
-    }
+    })
+    await Promise.all(ending)
   }
 
   #open(id: string, stream: ByteStream): SmtpSession {
-    const session = new SmtpSession(id, this.#context, stream)
+    const flow = new StreamFlow(stream)
+    const session = new SmtpSession(id, this.#context, stream.remote.host, flow)
     runSession<SmtpAnswer, SmtpQuestion>(
       this.#machine(),
       stream,
       this.#context.clock,
       (question, answer) => session.ask(question, answer),
+      flow,
     )
     return session
   }

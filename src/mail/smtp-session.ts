@@ -2,10 +2,10 @@
 
 import { assert } from '../base/assert.ts'
 import { asFault, type Fault } from '../base/fault.ts'
+import type { StreamFlow } from '../drive/stream-flow.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
-import type { ByteStream } from '../ports/network.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { formatMailbox, formatPath } from '../proto/smtp/path.ts'
 import {
@@ -18,7 +18,7 @@ import {
   TOO_MANY_HOPS,
 } from '../proto/smtp/reply.ts'
 import type { SmtpAnswer, SmtpQuestion, Verdict } from '../proto/smtp/server.ts'
-import type { Accounts } from './accounts.ts'
+import { type Accounts, onlyFirst } from './accounts.ts'
 import type { Outcome } from './delivery.ts'
 import { HOPS_MAX, UNWRITTEN_BYTES_MAX } from './limits.ts'
 import type { LocalTarget } from './local-target.ts'
@@ -45,7 +45,9 @@ type Question<Type extends SmtpQuestion['type']> = Extract<SmtpQuestion, { reado
 interface Transaction {
   readonly queueId: string
   readonly mail: Question<'mail'>
+  /** Each once, however often it was named. */
   readonly recipients: Mailbox[]
+  readonly isFirst: (recipient: Mailbox) => boolean
   writing: { readonly intake: MessageIntake; readonly target: SessionDelivery } | undefined
   /** Why the message cannot be taken; told when it is complete. */
   fault: Fault | undefined
@@ -57,24 +59,30 @@ const ACCEPTED: Verdict = { ok: true }
 export class SmtpSession {
   readonly #id: string
   readonly #context: SmtpSessionContext
-  readonly #stream: ByteStream
+  readonly #peer: string
+  readonly #flow: StreamFlow
   readonly #target: SessionTarget
   #transaction: Transaction | undefined
   #unwrittenBytes = 0
-  #paused = false
   #abandoned = false
   #work: Promise<void> = Promise.resolve()
 
-  constructor(id: string, context: SmtpSessionContext, stream: ByteStream) {
+  /** `peer` is the client's address. */
+  constructor(id: string, context: SmtpSessionContext, peer: string, flow: StreamFlow) {
     this.#id = id
     this.#context = context
-    this.#stream = stream
+    this.#peer = peer
+    this.#flow = flow
     this.#target = new SessionTarget(context.queue, context.local, context.routes)
   }
 
-  /** Resolves when everything asked so far is done. */
-  get idle(): Promise<void> {
-    return this.#work
+  /** Reads no more; resolves when everything that came in before is done and answered. */
+  async finish(): Promise<void> {
+    this.#flow.hold('stopping')
+    for (let work: Promise<void> | undefined; work !== this.#work; ) {
+      work = this.#work
+      await work
+    }
   }
 
   /** Questions are answered one after the other; `body` and `reset` keep their place among them. */
@@ -84,7 +92,8 @@ export class SmtpSession {
       this.#tellRefused(question.command, question.reply)
       return
     }
-    if (question.type === 'body') this.#slowDown(question.bytes.length)
+    if (question.type === 'body') this.#unwrittenBytes += question.bytes.length
+    if (this.#unwrittenBytes > UNWRITTEN_BYTES_MAX) this.#flow.hold('unwritten')
     this.#work = this.#work.then(async () => {
       const verdict = await this.#carryOut(question)
       if (verdict !== undefined) answer({ type: 'verdict', verdict })
@@ -134,7 +143,7 @@ export class SmtpSession {
   }
 
   #mail(mail: Question<'mail'>): Verdict {
-    const { queue, clock, entropy } = this.#context
+    const { queue, clock, entropy, accounts } = this.#context
     try {
       queue.requireRoom(mail.from.parameters.sizeBytes ?? 0)
     } catch (error) {
@@ -144,6 +153,7 @@ export class SmtpSession {
       queueId: newQueueId(clock, entropy),
       mail,
       recipients: [],
+      isFirst: onlyFirst(accounts),
       writing: undefined,
       fault: undefined,
       sizeBytes: 0,
@@ -158,7 +168,7 @@ export class SmtpSession {
       this.#tellRefused(`RCPT TO:<${formatMailbox(recipient)}>`, reply)
       return { ok: false, reply }
     }
-    transaction.recipients.push(recipient)
+    if (transaction.isFirst(recipient)) transaction.recipients.push(recipient)
     return ACCEPTED
   }
 
@@ -179,7 +189,7 @@ export class SmtpSession {
     const intake = new MessageIntake(
       {
         helo: mail.helo === '' ? undefined : mail.helo,
-        peer: this.#stream.remote.host,
+        peer: this.#peer,
         by: hostname,
         protocol: mail.protocol,
         id: queueId,
@@ -202,10 +212,7 @@ export class SmtpSession {
     const { writing } = transaction
     if (writing !== undefined) await this.#write(transaction, writing.intake.push(bytes))
     this.#unwrittenBytes -= bytes.length
-    if (this.#paused && this.#unwrittenBytes <= UNWRITTEN_BYTES_MAX) {
-      this.#paused = false
-      this.#stream.resume()
-    }
+    if (this.#unwrittenBytes <= UNWRITTEN_BYTES_MAX) this.#flow.release('unwritten')
   }
 
   async #write(transaction: Transaction, bytes: Uint8Array): Promise<void> {
@@ -243,13 +250,6 @@ export class SmtpSession {
     const writing = this.#transaction?.writing
     this.#transaction = undefined
     await writing?.target.delivery.abort()
-  }
-
-  #slowDown(bytes: number): void {
-    this.#unwrittenBytes += bytes
-    if (this.#paused || this.#unwrittenBytes <= UNWRITTEN_BYTES_MAX) return
-    this.#paused = true
-    this.#stream.pause()
   }
 
   #tellAccepted(transaction: Transaction, outcomes: readonly Outcome[]): void {
