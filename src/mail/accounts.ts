@@ -33,6 +33,10 @@ export class Accounts {
     return right ? account : undefined
   }
 
+  get all(): Iterable<Account> {
+    return this.#byName.values()
+  }
+
   /** Whose mailbox this is. Every domain has a postmaster. RFC 5321 §4.5.1. */
   find(mailbox: Mailbox): Account | undefined {
     if (!this.#domains.has(mailbox.domain.toLowerCase())) return undefined

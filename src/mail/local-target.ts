@@ -18,7 +18,13 @@ import { type MailFaultCode, mailFault } from './fault.ts'
 import type { Maildir, MaildirDraft, Placement } from './maildir.ts'
 
 /** What delivery needs of a mailbox. */
-export type Maildrop = Pick<Maildir, 'create' | 'place'>
+export type Maildrop = Pick<Maildir, 'create' | 'place' | 'clearAbandoned'>
+
+/** A message that was written for a mailbox and has not appeared there yet. */
+export interface Awaited {
+  readonly recipient: Mailbox
+  readonly placement: Placement
+}
 
 export class LocalTarget implements DeliveryTarget {
   readonly #accounts: Accounts
@@ -43,6 +49,20 @@ export class LocalTarget implements DeliveryTarget {
    */
   async place(recipient: Mailbox, placement: Placement): Promise<string> {
     return this.#maildir(recipient).place(placement)
+  }
+
+  /** Removes what old runs wrote and nobody awaits. Resolves with what went wrong. */
+  async clearAbandoned(awaited: readonly Awaited[]): Promise<readonly Fault[]> {
+    const faults: Fault[] = []
+    for (const account of this.#accounts.all) {
+      const own = awaited.filter(({ recipient }) => this.#accounts.find(recipient) === account)
+      try {
+        await this.#maildirOf(account).clearAbandoned(own.map(({ placement }) => placement))
+      } catch (error) {
+        faults.push(asFault(error))
+      }
+    }
+    return faults
   }
 
   #maildir(recipient: Mailbox): Maildrop {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { concat, fromLatin1, toLatin1 } from '../base/bytes.ts'
+import { Fault } from '../base/fault.ts'
 import { seededRandom } from '../base/random.ts'
 import { monoMs, wallMs } from '../base/time.ts'
 import { type DiskImage, LabDisk } from '../lab/disk.ts'
@@ -229,19 +230,46 @@ test('what cannot be removed is told, and the rest is removed', async () => {
   expect(await disk.list(`${PATH}/new`)).toEqual(['0.directory,W=1'])
 })
 
-test('what a writer left in tmp is cleared away after 36 hours; what a queue may still place is not', async () => {
+test('what a writer left in tmp is cleared away after 36 hours; what is still to be placed is not', async () => {
   const { disk, clock, maildir } = machine()
-  await prepare(maildir, 'kept\r\n')
+  const recorded = await prepare(maildir, 'kept\r\n')
+  await prepare(maildir, 'forgotten\r\n')
   await maildir.create()
   await drop(disk, 'tmp/1.foreign', 'x')
   clock.wallMs += 36 * 3_600_000 - 1
   await drop(disk, 'tmp/2.young', 'x')
-  await maildirOn(disk, clock).open()
-  expect(await disk.list(`${PATH}/tmp`)).toHaveLength(4)
+  await maildir.clearAbandoned([recorded])
+  expect(await disk.list(`${PATH}/tmp`)).toHaveLength(5)
   clock.wallMs += 1
-  await maildirOn(disk, clock).open()
-  const left = await disk.list(`${PATH}/tmp`)
-  expect(left).toEqual([expect.stringContaining(',S=6'), '2.young'])
+  await maildir.clearAbandoned([recorded])
+  expect(await disk.list(`${PATH}/tmp`)).toEqual([recorded.name, '2.young'])
+})
+
+test('clearing away makes no mailbox where there is none', async () => {
+  const { disk, maildir } = machine()
+  await maildir.clearAbandoned([])
+  expect(await disk.stat(PATH)).toBeUndefined()
+})
+
+test('an abandoned draft leaves nothing, even where its file cannot be closed', async () => {
+  const { disk, clock } = machine()
+  const failing = new Proxy(disk, {
+    get: (target, name: keyof Disk) =>
+      name === 'create'
+        ? async (path: string) => {
+            const writer = await target.create(path)
+            const broken = new Fault('disk/failed', 'broken', { temporary: true })
+            return {
+              append: (bytes: Uint8Array) => writer.append(bytes),
+              sync: () => writer.sync(),
+              close: () => Promise.reject(broken),
+            }
+          }
+        : target[name].bind(target),
+  })
+  const draft = await maildirOn(failing, clock).create()
+  await expect(draft.abort()).rejects.toMatchObject({ code: 'disk/failed' })
+  expect(await disk.list(`${PATH}/tmp`)).toEqual([])
 })
 
 test('deliveries that wait together share the flush of a directory', async () => {

@@ -76,7 +76,7 @@ export class Maildir {
     this.#flushNew = shared(() => ports.disk.syncDirectory(`${path}/new`))
   }
 
-  /** Makes what is missing of the three directories, durably, and clears away what was abandoned. */
+  /** Makes what is missing of the three directories, durably. */
   open(): Promise<void> {
     this.#opened ??= this.#open().catch((error: unknown) => {
       this.#opened = undefined
@@ -157,22 +157,24 @@ export class Maildir {
     return faults
   }
 
-  async #open(): Promise<void> {
-    for (const name of ['tmp', 'new', 'cur']) {
-      await this.#ports.disk.makeDirectory(`${this.#path}/${name}`)
-    }
-    await this.#clearAbandoned()
-  }
-
-  /** Prepared messages stay, however old: a queue may still hold their placement. */
-  async #clearAbandoned(): Promise<void> {
+  /** Removes what has grown old in `tmp`, all but the messages that are still to be placed. */
+  async clearAbandoned(awaited: readonly Placement[]): Promise<void> {
     const { disk, clock } = this.#ports
-    for (const name of await disk.list(`${this.#path}/tmp`)) {
-      if (name.includes(',S=')) continue
-      const path = `${this.#path}/tmp/${name}`
+    const tmp = `${this.#path}/tmp`
+    if ((await disk.stat(tmp)) === undefined) return
+    const kept = new Set(awaited.map(({ name }) => name))
+    for (const name of await disk.list(tmp)) {
+      if (kept.has(name)) continue
+      const path = `${tmp}/${name}`
       const status = await disk.stat(path)
       if (status?.kind !== 'file' || clock.wall() - status.modifiedMs < ABANDONED_MS) continue
       await disk.remove(path).catch(ignoreNotFound)
+    }
+  }
+
+  async #open(): Promise<void> {
+    for (const name of ['tmp', 'new', 'cur']) {
+      await this.#ports.disk.makeDirectory(`${this.#path}/${name}`)
     }
   }
 
@@ -278,8 +280,11 @@ class Draft implements MaildirDraft {
     if (this.#name === undefined) return
     const path = `${this.#directory}/${this.#name}`
     this.#name = undefined
-    await this.#close()
-    await this.#disk.remove(path).catch(ignoreNotFound)
+    try {
+      await this.#close()
+    } finally {
+      await this.#disk.remove(path).catch(ignoreNotFound)
+    }
   }
 
   async #writeGathered(): Promise<void> {

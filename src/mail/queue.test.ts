@@ -12,11 +12,14 @@ import {
   type Stage,
   type StageOptions,
   submit,
+  wrapped,
 } from '../../test/support/mail-stage.ts'
 import { fromUtf8 } from '../base/bytes.ts'
 import { Fault } from '../base/fault.ts'
+import { addMs } from '../base/time.ts'
 import type { HostEvent } from '../ports/events.ts'
 import { formatMailbox } from '../proto/smtp/path.ts'
+import { REPORT_HEADER_BYTES_MAX } from './limits.ts'
 import { SPOOL_TABLE } from './spool-record.ts'
 
 const MINUTE_MS = 60_000
@@ -246,6 +249,61 @@ describe('MailQueue', () => {
     expect(stage.sent).toHaveLength(1)
     expect(spooled(stage)).toEqual([])
     expect(typesOf(stage.events).slice(-2)).toEqual(['mail-delivered', 'mail-removed'])
+  })
+
+  it('once open, clears away what old runs prepared and no mail refers to', async () => {
+    const stage = await opened()
+    const tmp = '/home/user/Maildir/tmp'
+    const prepare = async (): Promise<string> => {
+      const from = { reversePath: undefined, parameters: {} }
+      const delivery = await stage.local.start({ queueId: 'ID', from })
+      await delivery.addRecipient(mailbox(NEAR))
+      const [prepared] = await delivery.prepare()
+      return prepared?.ok ? prepared.value.name : ''
+    }
+    const [kept, forgotten] = [await prepare(), await prepare()]
+    const queueId = await submit(stage, [NEAR])
+    const status = { type: 'placing', placement: { name: kept } }
+    const value = fromUtf8(JSON.stringify(status))
+    await stage.store.commit([{ table: SPOOL_TABLE, key: `r/${queueId}/00000`, value }])
+    expect(await stage.disk.list(tmp)).toEqual([kept, forgotten])
+    const images = stage.crash()
+    await stage.world.run(addMs(stage.world.now(), 36 * 60 * MINUTE_MS))
+    const again = mailStage({
+      world: stage.world,
+      ...images,
+      disk: (disk) => ({
+        ...wrapped(disk),
+        rename: () => Promise.reject(new Fault('disk/failed', 'broken', { temporary: true })),
+      }),
+    })
+    await again.queue.open()
+    expect(await again.disk.list(tmp)).toEqual([kept])
+  })
+
+  it('opens although a mailbox cannot be looked through, and says so', async () => {
+    const stage = mailStage({
+      disk: (disk) => ({
+        ...wrapped(disk),
+        stat: () => Promise.reject(new Fault('disk/failed', 'broken', { temporary: true })),
+      }),
+    })
+    await stage.queue.open()
+    expect(stage.events).toEqual([
+      { type: 'trouble', where: 'queue cleaning', reason: 'broken' },
+      { type: 'trouble', where: 'queue cleaning', reason: 'broken' },
+    ])
+  })
+
+  it('a report carries no more of a header than its bound', async () => {
+    const stage = await opened({ remote: async () => refusal('permanent') })
+    const line = `X-Long: ${'x'.repeat(990)}\r\n`
+    await submit(stage, [FAR], `${line.repeat(100)}\r\nHello\r\n`)
+    await pass(stage, 0)
+    const [report = ''] = await stage.inbox('user')
+    const [, returned = ''] = report.split('Content-Transfer-Encoding: 8bit\r\n\r\n')
+    const end = returned.indexOf('\r\n\r\n--=_')
+    expect(end).toBe(REPORT_HEADER_BYTES_MAX)
   })
 
   it('a mail without a route any more waits for one', async () => {

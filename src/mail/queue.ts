@@ -25,7 +25,7 @@ import {
 import type { Delivery, DeliveryTarget, MailStart, Outcome } from './delivery.ts'
 import { mailFault } from './fault.ts'
 import { HANDING_OVER_MAX } from './limits.ts'
-import { type LocalTarget, unknownUser } from './local-target.ts'
+import { type Awaited, type LocalTarget, unknownUser } from './local-target.ts'
 import type { Placement } from './maildir.ts'
 import {
   type QueueEffect,
@@ -117,6 +117,7 @@ export class MailQueue implements DeliveryTarget {
         if (job.waiting.length > 0) this.#recovered.push([job, mail])
       }
     }
+    await this.#clearMailboxes(mails)
   }
 
   /** Goes on with what `open` found, once its targets can be used. */
@@ -192,6 +193,21 @@ export class MailQueue implements DeliveryTarget {
     })
   }
 
+  /** Of what crashes have left there. New files are safe: only what is old goes. */
+  async #clearMailboxes(mails: readonly SpooledMail[]): Promise<void> {
+    const awaited: Awaited[] = []
+    for (const { envelope, statuses } of mails) {
+      for (const [index, status] of statuses) {
+        const recipient = envelope.recipients[index]
+        if (status.type !== 'placing' || recipient === undefined) continue
+        awaited.push({ recipient, placement: status.placement })
+      }
+    }
+    for (const fault of await this.#targets.local.clearAbandoned(awaited)) {
+      this.#trouble('cleaning', fault.message)
+    }
+  }
+
   /** The unsettled recipients, by their next hop. */
   #jobsOf({ envelope, statuses }: SpooledMail): readonly Job[] {
     const { queueId, acceptedAt, recipients } = envelope
@@ -254,7 +270,10 @@ export class MailQueue implements DeliveryTarget {
 
   async #attempt(job: Job): Promise<void> {
     const mail = this.#attemptMail(job)
-    if (job.hop?.transport === 'bp' && mail.addressees.length > 0) {
+    if (mail.addressees.length === 0) {
+      // What is left is to record how it ended.
+      await this.#conclude(job, new Map())
+    } else if (job.hop?.transport === 'bp') {
       const target = this.#targets.remote(job.hop.nextHop)
       const { outcomes } = await handOver((start) => target.start(start), mail)
       this.#feed({ type: 'handed-over', id: job.id })

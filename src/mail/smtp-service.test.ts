@@ -7,6 +7,7 @@ import {
   QUEUE_OPTIONS,
   type Stage,
   type StageOptions,
+  wrapped,
 } from '../../test/support/mail-stage.ts'
 import { fromLatin1, toBase64, toLatin1 } from '../base/bytes.ts'
 import { Fault } from '../base/fault.ts'
@@ -494,19 +495,5 @@ function appendingAfter(disk: Disk, ready: Promise<void>): Disk {
         close: () => writer.close(),
       }
     },
-  }
-}
-
-/** The methods of a disk as a plain object, to replace some of them. */
-function wrapped(disk: Disk): Disk {
-  return {
-    create: (path) => disk.create(path),
-    open: (path) => disk.open(path),
-    rename: (from, to) => disk.rename(from, to),
-    remove: (path) => disk.remove(path),
-    syncDirectory: (path) => disk.syncDirectory(path),
-    makeDirectory: (path) => disk.makeDirectory(path),
-    list: (path) => disk.list(path),
-    stat: (path) => disk.stat(path),
   }
 }

@@ -238,3 +238,17 @@ function powerSwitch(cut: PowerCut | undefined): PowerSwitch {
 export function pass(stage: Stage, durationMs: number): Promise<void> {
   return stage.world.run(addMs(stage.world.now(), durationMs))
 }
+
+/** The methods of a disk as a plain object, to replace some of them. */
+export function wrapped(disk: Disk): Disk {
+  return {
+    create: (path) => disk.create(path),
+    open: (path) => disk.open(path),
+    rename: (from, to) => disk.rename(from, to),
+    remove: (path) => disk.remove(path),
+    syncDirectory: (path) => disk.syncDirectory(path),
+    makeDirectory: (path) => disk.makeDirectory(path),
+    list: (path) => disk.list(path),
+    stat: (path) => disk.stat(path),
+  }
+}
