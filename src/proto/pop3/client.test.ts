@@ -74,6 +74,13 @@ test('what is wanted is retrieved, what is safe is deleted, and QUIT comes last 
   expect(client.deadline).toBeUndefined()
 })
 
+test('a message that the server would not mark for removal is not removed, whatever QUIT says', () => {
+  const client = atMaildrop()
+  client.handle({ type: 'retrieve', numbers: [] }, t0)
+  client.handle({ type: 'finish', remove: [1, 2] }, t0)
+  expect(hear(client, '+OK\r\n-ERR no\r\n+OK bye\r\n')).toEqual(['finished false', 'close'])
+})
+
 test('where nothing is wanted the owner is asked at once', () => {
   const client = atMaildrop()
   expect(describe(client.handle({ type: 'retrieve', numbers: [] }, t0))).toEqual(['retrieved'])

@@ -83,6 +83,7 @@ export class Pop3Client implements Machine<Pop3ClientEvent, Pop3ClientEffect> {
   /** Not yet sent, and sent but not yet answered. */
   #waiting: Command[] = []
   #unanswered: Command[] = []
+  #markedAll = true
   #count = 0
   #sizeBytes = 0
   readonly #uids = new Map<number, string>()
@@ -275,10 +276,11 @@ export class Pop3Client implements Machine<Pop3ClientEvent, Pop3ClientEffect> {
         this.#askWhenDone()
         return
       case 'QUIT':
-        this.#close({ type: 'finished', removedAll: isOk })
+        this.#close({ type: 'finished', removedAll: isOk && this.#markedAll })
         return
       default:
         // DELE: what could not be marked is still there, and its owner will see it again.
+        if (!isOk) this.#markedAll = false
         return
     }
   }
