@@ -53,6 +53,21 @@ describe('formatFailureReport', () => {
     expect(text).toContain('<nobody@mail-2.a.com>: no such user\r\n')
   })
 
+  it('passes on what the far server said: its status and its words (RFC 3464 §2.3)', () => {
+    const about = (said: string): string => {
+      const mailbox = { localPart: 'nobody', domain: 'mail-2.a.com' }
+      const text = `ipn:3.2525 said: ${said}`
+      const fault = new Fault('bridge/far-side-refused', text, { temporary: false })
+      const report = toUtf8(formatFailureReport({ ...REPORT, recipients: [{ mailbox, fault }] }))
+      return /Status:.*?(?=\r\n\r\n)/s.exec(report)?.[0].replaceAll('\r\n\t', ' ') ?? ''
+    }
+    expect(about('550 5.1.1 <nobody@mail-2.a.com>: User unknown')).toBe(
+      'Status: 5.1.1\r\nDiagnostic-Code: smtp; 550 5.1.1 <nobody@mail-2.a.com>: User unknown',
+    )
+    expect(about('550 no')).toBe('Status: 5.0.0\r\nDiagnostic-Code: smtp; 550 no')
+    expect(about('550 4.1.1 no')).toContain('Status: 5.0.0\r\n')
+  })
+
   it('returns the header of the mail and not its body', () => {
     expect(text).toContain('Subject: hello ä\r\nX: y\r\n')
     expect(text).not.toContain('the body')

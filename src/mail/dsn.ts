@@ -73,7 +73,7 @@ function status(report: FailureReport): string {
       formatField('Final-Recipient', ['rfc822;', formatMailbox(mailbox)]),
       formatField('Action', ['failed']),
       formatField('Status', [statusCode(fault)]),
-      formatField('Diagnostic-Code', ['x-lightlag;', ...oneLine(fault.message).split(' ')]),
+      formatField('Diagnostic-Code', diagnosis(fault)),
     ].join(''),
   )
   return [
@@ -84,9 +84,24 @@ function status(report: FailureReport): string {
   ].join('')
 }
 
+/** What a far server answered, where it is one that refused. */
+function farReply(fault: Fault): string | undefined {
+  if (fault.code !== 'bridge/far-side-refused') return undefined
+  return / said: (5\d\d .*)/.exec(oneLine(fault.message))?.[1]
+}
+
+function diagnosis(fault: Fault): readonly string[] {
+  const reply = farReply(fault)
+  return reply === undefined
+    ? ['x-lightlag;', ...oneLine(fault.message).split(' ')]
+    : ['smtp;', ...reply.split(' ')]
+}
+
 /** RFC 3463. */
 function statusCode(fault: Fault): string {
   switch (fault.code) {
+    case 'bridge/far-side-refused':
+      return /^\d+ (5\.\d{1,3}\.\d{1,3}) /.exec(farReply(fault) ?? '')?.[1] ?? '5.0.0'
     case 'mail/unknown-user':
       return '5.1.1'
     case 'mail/no-route':
