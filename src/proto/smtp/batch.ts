@@ -5,8 +5,8 @@
  */
 
 import { concat, fromLatin1 } from '../../base/bytes.ts'
+import { DotStuffer } from '../message/dot-stuffing.ts'
 import { formatCommand } from './command.ts'
-import { DataWriter } from './data.ts'
 import type { Mailbox, MailFrom } from './envelope.ts'
 
 /** `message` is borrowed; its lines end in CRLF, and a last line without is given one. */
@@ -23,7 +23,7 @@ export function writeBatch(
     formatCommand({ verb: 'DATA' }),
     '',
   ].join('\r\n')
-  const writer = new DataWriter()
-  const stuffed = writer.write(message)
-  return concat(fromLatin1(head), stuffed, writer.end(), fromLatin1('QUIT\r\n'))
+  const stuffer = new DotStuffer()
+  const stuffed = stuffer.push(message)
+  return concat(fromLatin1(head), stuffed, stuffer.end(), fromLatin1('QUIT\r\n'))
 }

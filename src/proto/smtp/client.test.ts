@@ -142,6 +142,16 @@ describe('AUTH (RFC 2554 §4)', () => {
 })
 
 describe('a mail without PIPELINING (RFC 5321 §4.3.1)', () => {
+  test('what is sent is not the body itself, which was only borrowed', () => {
+    const play = ready(['PIPELINING'])
+    play.mail(FROM, [B])
+    play.server('250 ok', '250 ok', '354 go on')
+    const body = fromLatin1('Hello\r\n')
+    const [sent] = play.client.handle({ type: 'body', bytes: body }, play.now)
+    body.fill(0)
+    expect(sent?.type === 'send' && toLatin1(sent.bytes)).toBe('Hello\r\n')
+  })
+
   test('each command waits for its reply', () => {
     const play = ready()
     expect(play.mail()).toBe('MAIL FROM:<a@a.com>\r\n')

@@ -5,11 +5,11 @@ import { fromLatin1, toBase64 } from '../../base/bytes.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Machine, StreamEffect, StreamEvent } from '../../base/machine.ts'
 import { addMs, type MonoMs } from '../../base/time.ts'
+import { DotStuffer } from '../message/dot-stuffing.ts'
 import { clientResponses } from '../sasl/exchange.ts'
 import type { Credentials, SaslMechanism } from '../sasl/mechanism.ts'
 import { ClientTransaction, type MailStep } from './client-transaction.ts'
 import { type Command, formatCommand } from './command.ts'
-import { DataWriter } from './data.ts'
 import type { Mailbox, MailFrom } from './envelope.ts'
 import { type Extensions, NO_EXTENSIONS, readExtensions } from './extension.ts'
 import type { SmtpFault, SmtpFaultCode } from './fault.ts'
@@ -88,7 +88,7 @@ export class SmtpClient implements Machine<StreamEvent | SmtpClientEvent, Effect
   /** Not sent yet. */
   #planned: MailStep[] = []
   #transaction: ClientTransaction | undefined
-  #writer = new DataWriter()
+  #stuffer = new DotStuffer()
   /** The server may still hold a transaction that came to nothing. */
   #resetNeeded = false
   #extensions: Extensions = NO_EXTENSIONS
@@ -264,7 +264,7 @@ export class SmtpClient implements Machine<StreamEvent | SmtpClientEvent, Effect
   #startMail(from: MailFrom, recipients: readonly Mailbox[]): void {
     const transaction = new ClientTransaction(from, recipients)
     this.#transaction = transaction
-    this.#writer = new DataWriter()
+    this.#stuffer = new DotStuffer()
     this.#planned = transaction.steps(this.#resetNeeded)
     this.#proceed(transaction)
   }
@@ -327,13 +327,15 @@ export class SmtpClient implements Machine<StreamEvent | SmtpClientEvent, Effect
       this.#effects.push({ type: 'more-body' })
       return
     }
-    this.#effects.push({ type: 'send', bytes: this.#writer.write(bytes) })
+    const stuffed = this.#stuffer.push(bytes)
+    // What was only borrowed must not be given away.
+    this.#effects.push({ type: 'send', bytes: stuffed === bytes ? bytes.slice() : stuffed })
     this.#phase = 'draining'
     this.#moved = true
   }
 
   #onBodyEnd(): void {
-    this.#effects.push({ type: 'send', bytes: this.#writer.end() })
+    this.#effects.push({ type: 'send', bytes: this.#stuffer.end() })
     this.#await({ type: 'end-of-data' })
   }
 

@@ -1,11 +1,9 @@
 /**
- * Message data on its way through DATA: transparency dots and the end. RFC 5321 §4.5.2.
+ * Message data as it comes in by DATA: transparency dots and the end. RFC 5321 §4.5.2.
  *
  * Only CRLF ends a line and only CRLF.CRLF ends the data. A CR or LF alone makes the message
  * unacceptable: what two servers read differently can carry a second mail inside the first.
  */
-
-import { fromLatin1 } from '../../base/bytes.ts'
 
 export type DataProblem = 'bare-cr' | 'bare-lf' | 'too-big'
 
@@ -150,50 +148,4 @@ function skipLine(chunk: Uint8Array, start: number): number {
   }
   while (at < length && chunk[at] !== CR && chunk[at] !== LF) at++
   return at
-}
-
-const END: Uint8Array = fromLatin1('.\r\n')
-const LINE_END_AND_END: Uint8Array = fromLatin1('\r\n.\r\n')
-
-/** Doubles the dot that begins a line and writes the end. */
-export class DataWriter {
-  /** Whether the last two bytes were CRLF, or there are none. */
-  #atLineStart = true
-  #afterCr = false
-
-  /** `bytes` is borrowed, with lines that end in CRLF; the result is the caller's own. */
-  write(bytes: Uint8Array): Uint8Array {
-    if (bytes.length === 0) return bytes.slice()
-    const dots = this.#findDots(bytes)
-    const { length } = bytes
-    this.#atLineStart =
-      bytes[length - 1] === LF && (length > 1 ? bytes[length - 2] === CR : this.#afterCr)
-    this.#afterCr = bytes[length - 1] === CR
-    if (dots.length === 0) return bytes.slice()
-    const stuffed = new Uint8Array(length + dots.length)
-    let from = 0
-    for (const [count, dot] of [...dots, length].entries()) {
-      stuffed.set(bytes.subarray(from, dot), from + count)
-      if (count < dots.length) stuffed[dot + count] = DOT
-      from = dot
-    }
-    return stuffed
-  }
-
-  /** What follows the last bytes. A last line that lacks its CRLF is given one. RFC 5321 §4.1.1.4. */
-  end(): Uint8Array {
-    return (this.#atLineStart ? END : LINE_END_AND_END).slice()
-  }
-
-  #findDots(bytes: Uint8Array): readonly number[] {
-    const dots: number[] = []
-    for (let at = bytes.indexOf(DOT); at >= 0; at = bytes.indexOf(DOT, at + 1)) {
-      const begins =
-        at === 0
-          ? this.#atLineStart
-          : bytes[at - 1] === LF && (at === 1 ? this.#afterCr : bytes[at - 2] === CR)
-      if (begins) dots.push(at)
-    }
-    return dots
-  }
 }
