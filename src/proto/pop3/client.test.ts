@@ -124,10 +124,12 @@ test('a silent server is given up, a broken connection is told', () => {
     'failed pop3/timed-out true',
     'close',
   ])
-  expect(describe(greeted().handle({ type: 'ended' }, t0))).toEqual([
+  const broken = greeted()
+  expect(describe(broken.handle({ type: 'ended' }, t0))).toEqual([
     'failed pop3/closed true',
     'close',
   ])
+  expect(broken.deadline).toBeUndefined()
 })
 
 test('what is no POP3, or beyond a limit, ends the session (RFC 2449 §4)', () => {

@@ -376,6 +376,12 @@ describe('patience (RFC 5321 §4.5.3.2)', () => {
     expect(play.client.deadline).toBe(deadline)
   })
 
+  test('a connection that is gone is waited for no longer', () => {
+    const play = new Play()
+    play.tell({ type: 'ended' })
+    expect(play.client.deadline).toBeUndefined()
+  })
+
   test('a link with a long delay is given more time', () => {
     const play = new Play({ ...OPTIONS, timeoutMs: 3_600_000 })
     expect(deadlineAfter(play)).toBe(3_600_000)
