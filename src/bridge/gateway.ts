@@ -9,7 +9,7 @@
 import { fromLatin1 } from '../base/bytes.ts'
 import { asFault, Fault } from '../base/fault.ts'
 import type { BundleNode, ReceivedAdu } from '../dtn/node.ts'
-import type { Accounts } from '../mail/accounts.ts'
+import { type Accounts, onlyFirst } from '../mail/accounts.ts'
 import type { MailQueue } from '../mail/queue.ts'
 import { newQueueId } from '../mail/queue-id.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -18,7 +18,6 @@ import type { EventSink } from '../ports/events.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
 import { type EndpointId, formatEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import { formatReceived } from '../proto/message/trace.ts'
-import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { formatMailbox, formatPath } from '../proto/smtp/path.ts'
 import { noSuchUser, type Reply } from '../proto/smtp/reply.ts'
 import { decodeAdu, encodeAcknowledgement, type Refusal } from './adu.ts'
@@ -136,17 +135,6 @@ export class Gateway {
     )
   }
 
-  /** Those not refused, each account once: whoever is named a thousand times still has one mailbox. */
-  #mailboxes(mail: BatchMail, refusals: readonly Refusal[]): readonly Mailbox[] {
-    const refused = new Set(refusals.map(({ recipient }) => recipient))
-    const byAccount = new Map<string | undefined, Mailbox>()
-    for (const [i, recipient] of mail.recipients.entries()) {
-      const name = this.#ports.accounts.find(recipient)?.name
-      if (!refused.has(i) && !byAccount.has(name)) byAccount.set(name, recipient)
-    }
-    return [...byAccount.values()]
-  }
-
   async #accept(
     mail: BatchMail,
     refusals: readonly Refusal[],
@@ -155,7 +143,10 @@ export class Gateway {
   ): Promise<void> {
     const { queue, clock, entropy, events } = this.#ports
     const queueId = newQueueId(clock, entropy)
-    const recipients = this.#mailboxes(mail, refusals)
+    const refused = new Set(refusals.map(({ recipient }) => recipient))
+    const recipients = mail.recipients
+      .filter((_, i) => !refused.has(i))
+      .filter(onlyFirst(this.#ports.accounts))
     const delivery = await queue.start({ queueId, from: mail.from }, () => alongside)
     try {
       for (const recipient of recipients) await delivery.addRecipient(recipient)
