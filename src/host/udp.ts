@@ -3,7 +3,7 @@
 import { createSocket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 import { Fault } from '../base/fault.ts'
-import type { DatagramSocket, SocketAddress } from '../ports/network.ts'
+import type { DatagramSocket, NetworkFaultCode, SocketAddress } from '../ports/network.ts'
 import { plainBytes } from './bytes.ts'
 import { networkFault } from './network-fault.ts'
 
@@ -42,7 +42,7 @@ export function bindUdp(at: SocketAddress): Promise<DatagramSocket> {
             return
           }
           socket.send(bytes, to.port, to.host, (error) =>
-            sent(error === null ? undefined : networkFault(error, 'network/unreachable')),
+            sent(error === null ? undefined : sendFault(error)),
           )
         },
         close: () => {
@@ -56,5 +56,18 @@ export function bindUdp(at: SocketAddress): Promise<DatagramSocket> {
       })
       resolve(endpoint)
     })
+  })
+}
+
+/**
+ * Whatever the system says against a datagram passes, be it a firewall's rule (EPERM, EACCES) or an
+ * address that is not there yet (EADDRNOTAVAIL); only what is too large can never go.
+ */
+function sendFault(error: unknown): Fault<NetworkFaultCode> {
+  const { code, message, detail, cause } = networkFault(error, 'network/unreachable')
+  return new Fault(code, message, {
+    temporary: code !== 'network/datagram-too-large',
+    detail,
+    cause,
   })
 }
