@@ -82,6 +82,7 @@ export class BpTransport {
       (effect) => this.#onTime(effect),
     )
     ports.node.onForwarded = (transaction) => this.#time({ type: 'forwarded', transaction })
+    ports.node.onLost = (transaction) => this.#underWay.get(transaction)?.settle('bundle-lost')
   }
 
   target(destination: EndpointId): DeliveryTarget {

@@ -179,7 +179,30 @@ test('what fails for good is deleted with the reason (RFC 9171 §5.4.2)', () => 
   expect(a.handle({ type: 'not-transmitted', key: 'k', failure }, t0)).toEqual([
     { type: 'remove', keys: ['k'] },
     { type: 'deleted', id: 'id-k', reason: 'hop limit exceeded' },
+    { type: 'lost', hold: 'h' },
   ])
+})
+
+test('what is released while it is being stored leaves the store at once', () => {
+  const a = agent()
+  offer(a, record('k', 'ipn:3.1', { hold: 'h', own: true }))
+  expect(a.handle({ type: 'release', hold: 'h' }, t0)).toEqual([])
+  expect(a.handle({ type: 'stored', key: 'k' }, t0)).toEqual([{ type: 'remove', keys: ['k'] }])
+  expect(a.census).toEqual({ storing: 0, waiting: 0, held: 0 })
+})
+
+test('what is released or expires under way, and then fails for now, is not tried again', () => {
+  const a = agent()
+  const failure = { temporary: true } as const
+  keep(a, record('released', 'ipn:3.1', { hold: 'h', expiresAt: wallMs(1e12) }))
+  keep(a, record('expired', 'ipn:3.1'))
+  a.handle({ type: 'release', hold: 'h' }, t0)
+  const end = monoMs(10_000)
+  expect(a.handle({ type: 'tick' }, end)).toMatchObject([{ type: 'remove' }, { type: 'deleted' }])
+  for (const key of ['released', 'expired']) {
+    expect(a.handle({ type: 'not-transmitted', key, failure }, end)).toEqual([])
+  }
+  expect(a.handle({ type: 'tick' }, monoMs(end + RETRY_FIRST_MS))).toEqual([])
 })
 
 test('a bounded number of bundles is with a neighbour at once', () => {

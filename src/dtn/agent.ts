@@ -80,6 +80,8 @@ export type AgentEffect =
     }
   /** A held bundle has been handed over completely. */
   | { readonly type: 'forwarded'; readonly hold: string }
+  /** A held bundle was deleted before its time: it could never go. */
+  | { readonly type: 'lost'; readonly hold: string }
   | { readonly type: 'remove'; readonly keys: readonly string[] }
   | { readonly type: 'deleted'; readonly id: string; readonly reason: string }
 
@@ -103,6 +105,8 @@ interface Entry {
   readonly arrivedAt: MonoMs
   readonly expiresAt: MonoMs
   state: State
+  /** Its hold was dropped while it was being stored. */
+  isReleased: boolean
   /** Counted against the bound on bundles of others that have nowhere to go. */
   isStrandedGuest: boolean
 }
@@ -189,7 +193,8 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
       }
       case 'release': {
         const entry = this.#held(event.hold)
-        if (entry !== undefined && entry.state !== 'storing') this.#drop([entry], effects)
+        if (entry?.state === 'storing') entry.isReleased = true
+        else if (entry !== undefined) this.#drop([entry], effects)
         break
       }
       case 'stop':
@@ -273,7 +278,8 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     const entry = this.#entries.get(key)
     if (entry === undefined) return
     // Its lifetime may have ended while it was written.
-    if (entry.expiresAt <= now) this.#delete(entry, 'lifetime expired', effects)
+    if (entry.isReleased) this.#drop([entry], effects)
+    else if (entry.expiresAt <= now) this.#delete(entry, EXPIRED, effects)
     else this.#dispatch(entry, now, effects)
   }
 
@@ -420,7 +426,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
       this.#expiries.pop()
       const entry = this.#entries.get(next.key)
       if (entry !== undefined && entry.state !== 'storing') {
-        this.#delete(entry, 'lifetime expired', effects)
+        this.#delete(entry, EXPIRED, effects)
       }
       next = this.#expiries.peek()
     }
@@ -432,6 +438,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
       arrivedAt: addMs(now, Math.min(0, record.arrivedAt - wall)),
       expiresAt: addMs(now, record.expiresAt - wall),
       state: 'storing',
+      isReleased: false,
       isStrandedGuest: false,
     }
     this.#entries.set(record.key, entry)
@@ -454,6 +461,8 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     this.#drop([...unit], effects)
     const id = this.#isFragmentForUs(entry.record) ? entry.record.fragment.aduId : entry.record.id
     effects.push({ type: 'deleted', id, reason })
+    const { hold } = entry.record
+    if (hold !== undefined && reason !== EXPIRED) effects.push({ type: 'lost', hold })
   }
 
   #deleteAdu(name: string, reason: string, effects: AgentEffect[]): void {
@@ -545,6 +554,9 @@ interface Expiry {
 }
 
 const EXPIRIES_SPARE = 1024
+
+/** RFC 9171 §9.5. */
+const EXPIRED = 'lifetime expired'
 
 function newExpiries(): Heap<Expiry> {
   return new Heap((a, b) => a.at < b.at || (a.at === b.at && a.key < b.key))

@@ -81,6 +81,8 @@ const TIMESTAMPS_KEY = 'creation-timestamps'
 export class BundleNode {
   /** Hears each time a held bundle, by its name, has been handed to its convergence layer completely. */
   onForwarded: (hold: string) => void = () => {}
+  /** Hears that a held bundle, by its name, was deleted before its time: it could never go. */
+  onLost: (hold: string) => void = () => {}
   readonly #options: BundleNodeOptions
   readonly #limits: BundleNodeLimits
   readonly #ports: BundleNodePorts
@@ -275,6 +277,9 @@ export class BundleNode {
         return
       case 'forwarded':
         this.onForwarded(effect.hold)
+        return
+      case 'lost':
+        this.onLost(effect.hold)
         return
       case 'remove':
         this.#store.remove(effect.keys)

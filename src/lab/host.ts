@@ -31,6 +31,8 @@ export class LabHost {
   /** The network that it is on. */
   readonly site: string
   readonly address: string
+  /** What every datagram from here is refused with, as by a firewall's rule. */
+  datagramFault: Fault | undefined
   readonly #surroundings: Surroundings
   #running: { readonly clock: HostClock; readonly stack: Stack }
   #crashed = false
@@ -80,6 +82,7 @@ export class LabHost {
       address: this.address,
       clock,
       reaches: (address) => this.#surroundings.reaches(this, address),
+      datagramFault: () => this.datagramFault,
       transmit: (packet) => {
         if (!clock.stopped) this.#surroundings.transmit(this, packet)
       },
@@ -98,6 +101,7 @@ interface StackOptions {
   readonly address: string
   readonly clock: Clock
   readonly reaches: (address: string) => boolean
+  readonly datagramFault: () => Fault | undefined
   readonly transmit: (packet: Packet) => void
   readonly nextPort: () => number
 }
@@ -293,7 +297,7 @@ class LabSocket implements DatagramSocket {
     if (!this.#options.reaches(to.host)) {
       return fault('network/unreachable', `no way to ${formatAddress(to)}`, true)
     }
-    return undefined
+    return this.#options.datagramFault()
   }
 }
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { Fault } from '../../src/base/fault.ts'
 import { seededRandom } from '../../src/base/random.ts'
 import { earthMoon, mailOf, TestLab } from '../support/lab.ts'
 
@@ -93,6 +94,22 @@ test('a link that is down for three days delays the mail and loses nothing', asy
   expect(await lab.maildrop(lab.mail2)).toHaveLength(1)
   await lab.runFor(10_000)
   expect(await lab.maildrop(lab.mail1)).toEqual([])
+})
+
+test('a host that may send nothing for a minute loses nothing', async () => {
+  // Temporary is how the host reports it; permanent makes the node give its bundles up.
+  for (const temporary of [true, false]) {
+    const lab = await TestLab.start(earthMoon())
+    const { machine } = lab.mail1
+    machine.datagramFault = new Fault('network/permission-denied', 'EPERM', { temporary })
+    await lab.submitted(lab.mail1, mailOf('Hello'))
+    await lab.runFor(60_000)
+    expect(lab.events('bundle-deleted').length > 0).toBe(!temporary)
+    machine.datagramFault = undefined
+    await lab.runFor(3_600_000)
+    expect(await lab.maildrop(lab.mail2)).toHaveLength(1)
+    expect(await lab.maildrop(lab.mail1)).toEqual([])
+  }
 })
 
 test('a mail that nobody acknowledges in its lifetime is reported to its sender', async () => {
