@@ -270,6 +270,42 @@ test('an ADU without room is refused, until an idle one gives way to it', () => 
   ])
 })
 
+test('a claim without much behind it gives way at once to an ADU that brings more', () => {
+  const a = agent()
+  const claim: FragmentExtent = { aduId: 'ipn:6.6/1-0', offset: 7, length: 1, aduBytes: 100 }
+  keep(a, record('claim', 'ipn:2.7', { fragment: claim }))
+  expect(offer(a, piece('a', 0, 15))).toMatchObject([
+    { type: 'remove', keys: ['claim'] },
+    { type: 'deleted', reason: 'traffic pared' },
+    { type: 'store' },
+  ])
+})
+
+test('an ADU that is repeated in fragments after its delivery is delivered again', () => {
+  const a = agent()
+  a.handle({ type: 'registered', service: 7n }, t0)
+  for (const round of ['1', '2']) {
+    keep(a, piece(`a${round}`, 0, 15))
+    expect(keep(a, piece(`b${round}`, 15, 15))).toMatchObject([{ type: 'deliver' }])
+    a.handle({ type: 'delivered', key: `a${round}` }, t0)
+  }
+})
+
+test('fragments that come late, after the delivery, keep no room from other ADUs', () => {
+  const a = agent()
+  a.handle({ type: 'registered', service: 7n }, t0)
+  keep(a, piece('whole', 0, 30))
+  a.handle({ type: 'delivered', key: 'whole' }, t0)
+  keep(a, piece('late', 0, 29))
+  const other: FragmentExtent = { aduId: 'ipn:8.1/1-0', offset: 0, length: 1, aduBytes: 100 }
+  // Nothing is told of them: the ADU was delivered.
+  expect(offer(a, record('o', 'ipn:2.7', { fragment: other }))).toMatchObject([
+    { type: 'remove', keys: ['late'] },
+    { type: 'store' },
+  ])
+  expect(offer(a, piece('later', 5, 5))).toMatchObject([{ fault: { code: 'dtn/duplicate' } }])
+})
+
 test('after stop nothing begins, and what was under way is still brought to its end', () => {
   const a = agent()
   keep(a, record('1', 'ipn:3.1'))

@@ -256,11 +256,13 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     now: MonoMs,
     effects: AgentEffect[],
   ): Fault<DtnFaultCode> | undefined {
-    let verdict = this.#ledger.judge(aduName(record), record.fragment)
-    const idlest = verdict === 'no-room' ? this.#ledger.idlest(now) : undefined
-    if (idlest !== undefined) {
-      this.#deleteAdu(idlest, 'traffic pared', effects)
-      verdict = this.#ledger.judge(aduName(record), record.fragment)
+    const [name, { fragment }] = [aduName(record), record]
+    let verdict = this.#ledger.judge(name, fragment)
+    if (verdict === 'no-room') {
+      for (const other of this.#ledger.givingWay(name, fragment, now)) {
+        this.#deleteAdu(other, 'traffic pared', effects)
+      }
+      verdict = this.#ledger.judge(name, fragment)
     }
     switch (verdict) {
       case 'wanted':
@@ -458,10 +460,14 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   /** RFC 9171 §5.10: with all that belongs to the same ADU, which could not be delivered any more. */
   #delete(entry: Entry, reason: string, effects: AgentEffect[]): void {
     const unit = new Set([...this.#unitOf(entry.record.key), entry])
+    const { record } = entry
+    const isFragment = this.#isFragmentForUs(record)
+    const isRepeat = isFragment && this.#ledger.isRepeat(aduName(record))
     this.#drop([...unit], effects)
-    const id = this.#isFragmentForUs(entry.record) ? entry.record.fragment.aduId : entry.record.id
-    effects.push({ type: 'deleted', id, reason })
-    const { hold } = entry.record
+    // The ADU was delivered: that a part of it came again is nothing to tell of.
+    if (isRepeat) return
+    effects.push({ type: 'deleted', id: isFragment ? record.fragment.aduId : record.id, reason })
+    const { hold } = record
     if (hold !== undefined && reason !== EXPIRED) effects.push({ type: 'lost', hold })
   }
 

@@ -45,6 +45,12 @@ export const RETRY_MAX_MS = 60_000
  */
 export const REASSEMBLY_IDLE_MS = 21_600_000
 
+/** What a single source node may reserve of the room for reassembly, so that others find some. */
+export const SOURCE_REASSEMBLY_SHARE = 0.5
+
+/** ADUs known to have left complete, by name: a few hundred bytes each. */
+export const ADUS_REMEMBERED_MAX = 10_000
+
 /** Of bundles sent here. Far beyond any path of ours, and a loop ends soon. RFC 9171 §4.4.3. */
 export const HOP_LIMIT = 32
 

@@ -1,13 +1,31 @@
-/** Which parts of which ADUs have come; their bytes are in the store. RFC 9171 §5.9. */
+/**
+ * Which parts of which ADUs have come; their bytes are in the store. RFC 9171 §5.9.
+ *
+ * Room is reserved for the whole ADU with its first fragment: one that has been begun can be
+ * completed, however many others are, unless it gives way. A single source node may reserve its
+ * share only. When room is short, what a newcomer brings must outweigh what gives way for it: see
+ * `givingWay`.
+ *
+ * Fragments of an ADU that has left complete are either late and of no use, or the sender repeats
+ * all of it because the application's acknowledgement was lost. Nothing tells the two apart, so such
+ * an ADU is gathered once more and, if it becomes complete, delivered again; but only into room that
+ * is free, and it gives way before anything else. This memory is bounded and ends with the run:
+ * what it has lost is gathered like any other.
+ */
 
 import type { MonoMs } from '../base/time.ts'
 import { EXTENTS_MAX } from '../proto/bpv7/limits.ts'
 import type { FragmentExtent } from './bundle-store.ts'
-import { type BundleNodeLimits, REASSEMBLY_IDLE_MS } from './limits.ts'
+import {
+  ADUS_REMEMBERED_MAX,
+  type BundleNodeLimits,
+  REASSEMBLY_IDLE_MS,
+  SOURCE_REASSEMBLY_SHARE,
+} from './limits.ts'
 
 export type FragmentVerdict =
   | 'wanted'
-  /** All of it is here already. */
+  /** All of it is here already, or has left and there is no room to gather it again. */
   | 'covered'
   /** It contradicts itself or its siblings. */
   | 'malformed'
@@ -15,6 +33,9 @@ export type FragmentVerdict =
 
 interface Adu {
   readonly aduBytes: number
+  readonly sourceNode: string
+  /** It has left complete before. */
+  readonly isRepeat: boolean
   /** Fragments that are in the store. */
   readonly keys: Set<string>
   /** Ascending, disjoint, never touching: [from, to). */
@@ -27,17 +48,19 @@ interface Extent {
   readonly to: number
 }
 
-/**
- * Room is reserved for the whole ADU with its first fragment: an ADU that has been begun can always
- * be completed, however many others are.
- */
 export class ReassemblyLedger {
   readonly #limits: Pick<BundleNodeLimits, 'aduBytesMax' | 'reassemblyBytesMax'>
+  readonly #sourceBytesMax: number
   readonly #adus = new Map<string, Adu>()
+  readonly #reservedBySource = new Map<string, number>()
   #reservedBytes = 0
+  /** Names of ADUs that have left complete, the latest last. */
+  readonly #left = new Set<string>()
 
   constructor(limits: Pick<BundleNodeLimits, 'aduBytesMax' | 'reassemblyBytesMax'>) {
+    const { aduBytesMax, reassemblyBytesMax } = limits
     this.#limits = limits
+    this.#sourceBytesMax = Math.max(aduBytesMax, reassemblyBytesMax * SOURCE_REASSEMBLY_SHARE)
   }
 
   get reservedBytes(): number {
@@ -51,7 +74,9 @@ export class ReassemblyLedger {
     if (aduBytes > this.#limits.aduBytesMax) return 'no-room'
     const adu = this.#adus.get(name)
     if (adu === undefined) {
-      return this.#reservedBytes + aduBytes > this.#limits.reassemblyBytesMax ? 'no-room' : 'wanted'
+      const { inAll, ofSource } = this.#missingBytes(fragment)
+      if (inAll <= 0 && ofSource <= 0) return 'wanted'
+      return this.#left.has(name) ? 'covered' : 'no-room'
     }
     if (adu.aduBytes !== aduBytes) return 'malformed'
     if (covers(adu.extents, offset, offset + length)) return 'covered'
@@ -62,8 +87,16 @@ export class ReassemblyLedger {
   reserve(name: string, fragment: FragmentExtent, now: MonoMs): void {
     if (this.#adus.has(name)) return
     const { aduBytes } = fragment
-    this.#adus.set(name, { aduBytes, keys: new Set(), extents: [], progressAt: now })
-    this.#reservedBytes += aduBytes
+    const adu: Adu = {
+      aduBytes,
+      sourceNode: sourceNodeOf(fragment),
+      isRepeat: this.#left.has(name),
+      keys: new Set(),
+      extents: [],
+      progressAt: now,
+    }
+    this.#adus.set(name, adu)
+    this.#account(adu, aduBytes)
   }
 
   /** A fragment is in the store. Says whether it brought anything, and whether nothing is missing. */
@@ -81,12 +114,17 @@ export class ReassemblyLedger {
     adu.keys.add(key)
     adu.extents = withExtent(adu.extents, { from: fragment.offset, to })
     adu.progressAt = now
-    return covers(adu.extents, 0, adu.aduBytes) ? 'complete' : 'incomplete'
+    return isComplete(adu) ? 'complete' : 'incomplete'
   }
 
   /** The stored fragments of an ADU, in the order in which they came. */
   keys(name: string): readonly string[] {
     return [...(this.#adus.get(name)?.keys ?? [])]
+  }
+
+  /** Whether the ADU is gathered once more: nobody misses it when it is given up. */
+  isRepeat(name: string): boolean {
+    return this.#adus.get(name)?.isRepeat === true
   }
 
   /** A fragment did not get into the store, or leaves it with all of its ADU. */
@@ -96,20 +134,84 @@ export class ReassemblyLedger {
     adu.keys.delete(key)
     if (adu.keys.size > 0) return
     this.#adus.delete(name)
-    this.#reservedBytes -= adu.aduBytes
+    this.#account(adu, -adu.aduBytes)
+    if (isComplete(adu)) this.#remember(name)
   }
 
-  /** Of the incomplete ADUs the one that has waited longest for its next fragment, and too long. */
-  idlest(now: MonoMs): string | undefined {
-    let idlest: string | undefined
-    let since = now - REASSEMBLY_IDLE_MS
-    for (const [name, adu] of this.#adus) {
-      if (adu.progressAt > since || covers(adu.extents, 0, adu.aduBytes)) continue
-      idlest = name
-      since = adu.progressAt
+  /**
+   * What gives way to an ADU for whose first fragment there is no room: repeats; what has waited too
+   * long for its next fragment; what has less of itself here, by the share, than this fragment is of
+   * its ADU. In this order, smaller shares first and of equals the one that has waited longer; but
+   * what the source lacks in its own share, its own ADUs give. Nothing where all that is not enough,
+   * so that no claim, however large, costs more bytes than it brought itself.
+   */
+  givingWay(name: string, fragment: FragmentExtent, now: MonoMs): readonly string[] {
+    const { length, aduBytes } = fragment
+    if (aduBytes > this.#limits.aduBytesMax || this.#adus.has(name)) return []
+    const candidates = [...this.#adus]
+      .map(([key, adu]) => ({ key, adu, rank: rankOf(adu, now) }))
+      .filter(({ rank }) => rank < length / aduBytes)
+      .sort((a, b) => a.rank - b.rank || a.adu.progressAt - b.adu.progressAt)
+    const chosen = new Set<string>()
+    const sourceNode = sourceNodeOf(fragment)
+    let { inAll, ofSource } = this.#missingBytes(fragment)
+    for (const { key, adu } of candidates) {
+      if (ofSource <= 0) break
+      if (adu.sourceNode !== sourceNode) continue
+      chosen.add(key)
+      ofSource -= adu.aduBytes
+      inAll -= adu.aduBytes
     }
-    return idlest
+    for (const { key, adu } of candidates) {
+      if (inAll <= 0) break
+      if (chosen.has(key)) continue
+      chosen.add(key)
+      inAll -= adu.aduBytes
+    }
+    return inAll <= 0 && ofSource <= 0 ? [...chosen] : []
   }
+
+  /** How much of the room for a new ADU is not there; not above 0: none. */
+  #missingBytes(fragment: FragmentExtent): { inAll: number; ofSource: number } {
+    const { aduBytes } = fragment
+    const ofSource = this.#reservedBySource.get(sourceNodeOf(fragment)) ?? 0
+    return {
+      inAll: this.#reservedBytes + aduBytes - this.#limits.reassemblyBytesMax,
+      ofSource: ofSource + aduBytes - this.#sourceBytesMax,
+    }
+  }
+
+  #account({ sourceNode }: Adu, bytes: number): void {
+    const ofSource = (this.#reservedBySource.get(sourceNode) ?? 0) + bytes
+    if (ofSource === 0) this.#reservedBySource.delete(sourceNode)
+    else this.#reservedBySource.set(sourceNode, ofSource)
+    this.#reservedBytes += bytes
+  }
+
+  #remember(name: string): void {
+    this.#left.delete(name)
+    this.#left.add(name)
+    const [oldest] = this.#left
+    if (oldest !== undefined && this.#left.size > ADUS_REMEMBERED_MAX) this.#left.delete(oldest)
+  }
+}
+
+/** Lower ones give way first; the share of itself that is here, and less than any for the first two. */
+function rankOf(adu: Adu, now: MonoMs): number {
+  // What is delivered, or whose first fragment is just being stored, cannot give way.
+  if (adu.keys.size === 0 || isComplete(adu)) return Number.POSITIVE_INFINITY
+  if (adu.isRepeat) return -2
+  if (now - adu.progressAt >= REASSEMBLY_IDLE_MS) return -1
+  return adu.extents.reduce((sum, { from, to }) => sum + to - from, 0) / adu.aduBytes
+}
+
+/** `ipn:2` or `dtn://x`: what stands before the service, or the demux, in the ADU's ID. */
+function sourceNodeOf({ aduId }: FragmentExtent): string {
+  return /^ipn:[\d.]*(?=\.)|^dtn:\/\/[^/]*/.exec(aduId)?.[0] ?? aduId
+}
+
+function isComplete(adu: Adu): boolean {
+  return covers(adu.extents, 0, adu.aduBytes)
 }
 
 function covers(extents: readonly Extent[], from: number, to: number): boolean {
