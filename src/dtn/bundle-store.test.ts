@@ -70,6 +70,40 @@ test('at the bound in number it refuses, and what is still being written counts'
   await Promise.all(all)
 })
 
+test('what others send leaves a share for our own, in bytes and in number, from the start on', async () => {
+  const port = new LabStore()
+  const guest = async (store: BundleStore, sizeBytes: number): Promise<void> => {
+    const added = { ...record(store.newKey(), sizeBytes), own: false }
+    await store.add(added, new Uint8Array(sizeBytes), [])
+  }
+  const large = { storeBytesMax: 100, storeCountMax: 8 }
+  const store = new BundleStore(port, large, ignore)
+  await guest(store, 70)
+  await expect(guest(store, 6)).rejects.toMatchObject({ code: 'dtn/store-full', temporary: true })
+  await guest(store, 5)
+  const again = new BundleStore(port, large, ignore)
+  again.open()
+  await expect(guest(again, 1)).rejects.toMatchObject({ code: 'dtn/store-full' })
+  await add(again, 25)
+  await expect(add(again, 1)).rejects.toMatchObject({ code: 'dtn/store-full' })
+
+  const many = new BundleStore(new LabStore(), large, ignore)
+  for (let i = 0; i < 6; i++) await guest(many, 1)
+  await expect(guest(many, 1)).rejects.toMatchObject({ code: 'dtn/store-full' })
+  await Promise.all([add(many, 1), add(many, 1)])
+})
+
+test('what others send cannot keep our own from the disk', async () => {
+  const limits = { storeBytesMax: Number.MAX_SAFE_INTEGER, storeCountMax: 10 }
+  const store = new BundleStore(new LabStore(), limits, ignore)
+  const guest = (key: string, sizeBytes: number): Promise<void> =>
+    store.add({ ...record(key, sizeBytes), own: false }, new Uint8Array(1), [])
+  const first = guest('1', UNFLUSHED_BYTES_MAX * 0.75)
+  await expect(guest('2', 1)).rejects.toMatchObject({ code: 'dtn/store-busy', temporary: true })
+  await store.add(record('3', UNFLUSHED_BYTES_MAX * 0.25), new Uint8Array(1), [])
+  await first
+})
+
 test('more than may wait for the disk is refused for now', async () => {
   const limits = { storeBytesMax: Number.MAX_SAFE_INTEGER, storeCountMax: 10 }
   const store = new BundleStore(new LabStore(), limits, ignore)

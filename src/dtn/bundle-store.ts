@@ -10,7 +10,7 @@ import type { EventSink } from '../ports/events.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
 import { type EndpointId, formatEndpointId, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import type { DtnFaultCode } from './fault.ts'
-import { type BundleNodeLimits, UNFLUSHED_BYTES_MAX } from './limits.ts'
+import { type BundleNodeLimits, OWN_STORE_SHARE, UNFLUSHED_BYTES_MAX } from './limits.ts'
 
 /** What is known of a stored bundle without reading it. */
 export interface BundleRecord {
@@ -38,6 +38,13 @@ export interface FragmentExtent {
   readonly aduBytes: number
 }
 
+interface Usage {
+  count: number
+  bytes: number
+  /** Of these what is not yet on the disk, and in memory until then. */
+  unflushedBytes: number
+}
+
 /** One table so that a recovery reads small records only, another for the bundles themselves. */
 const RECORDS = 'bundles'
 const BYTES = 'bundle-bytes'
@@ -47,9 +54,10 @@ export class BundleStore {
   readonly #store: Store
   readonly #limits: Pick<BundleNodeLimits, 'storeBytesMax' | 'storeCountMax'>
   readonly #events: EventSink
-  readonly #sizes = new Map<string, number>()
-  #usedBytes = 0
-  #unflushedBytes = 0
+  readonly #records = new Map<string, Pick<BundleRecord, 'own' | 'sizeBytes'>>()
+  readonly #used: Usage = { count: 0, bytes: 0, unflushedBytes: 0 }
+  /** Of that what others have sent. */
+  readonly #usedByGuests: Usage = { count: 0, bytes: 0, unflushedBytes: 0 }
   #nextKey = 0
   /** To be removed with the next commit. */
   #condemned: string[] = []
@@ -66,11 +74,11 @@ export class BundleStore {
   }
 
   get count(): number {
-    return this.#sizes.size
+    return this.#used.count
   }
 
   get usedBytes(): number {
-    return this.#usedBytes
+    return this.#used.bytes
   }
 
   /**
@@ -106,9 +114,9 @@ export class BundleStore {
     bytes: Uint8Array,
     alongside: readonly StoreChange[],
   ): Promise<void> {
-    this.#requireRoom(record.sizeBytes)
+    this.#requireRoom(record)
     this.#account(record)
-    this.#unflushedBytes += record.sizeBytes
+    this.#use(record, { count: 0, bytes: 0, unflushedBytes: record.sizeBytes })
     try {
       await this.#store.commit([
         { table: RECORDS, key: record.key, value: encodeRecord(record) },
@@ -119,7 +127,7 @@ export class BundleStore {
       this.#release(record.key)
       throw asFault(error)
     } finally {
-      this.#unflushedBytes -= record.sizeBytes
+      this.#use(record, { count: 0, bytes: 0, unflushedBytes: -record.sizeBytes })
     }
   }
 
@@ -166,26 +174,41 @@ export class BundleStore {
     this.#removing = undefined
   }
 
-  #requireRoom(sizeBytes: number): void {
-    if (
-      this.#sizes.size >= this.#limits.storeCountMax ||
-      this.#usedBytes + sizeBytes > this.#limits.storeBytesMax
-    ) {
+  /** What others send cannot fill the share that is kept for our own. */
+  #requireRoom({ own, sizeBytes }: BundleRecord): void {
+    this.#requireRoomIn(this.#used, 1, sizeBytes)
+    if (!own) this.#requireRoomIn(this.#usedByGuests, 1 - OWN_STORE_SHARE, sizeBytes)
+  }
+
+  #requireRoomIn(used: Usage, share: number, sizeBytes: number): void {
+    const { storeCountMax, storeBytesMax } = this.#limits
+    if (used.count + 1 > storeCountMax * share || used.bytes + sizeBytes > storeBytesMax * share) {
       throw temporary('dtn/store-full', 'the bundle store is full')
     }
-    if (this.#unflushedBytes > 0 && this.#unflushedBytes + sizeBytes > UNFLUSHED_BYTES_MAX) {
+    const { unflushedBytes } = used
+    if (unflushedBytes > 0 && unflushedBytes + sizeBytes > UNFLUSHED_BYTES_MAX * share) {
       throw temporary('dtn/store-busy', 'too much waits to be flushed')
     }
   }
 
-  #account(record: BundleRecord): void {
-    this.#sizes.set(record.key, record.sizeBytes)
-    this.#usedBytes += record.sizeBytes
+  #account({ key, own, sizeBytes }: BundleRecord): void {
+    this.#records.set(key, { own, sizeBytes })
+    this.#use({ own }, { count: 1, bytes: sizeBytes, unflushedBytes: 0 })
   }
 
   #release(key: string): void {
-    this.#usedBytes -= this.#sizes.get(key) ?? 0
-    this.#sizes.delete(key)
+    const record = this.#records.get(key)
+    if (record === undefined) return
+    this.#records.delete(key)
+    this.#use(record, { count: -1, bytes: -record.sizeBytes, unflushedBytes: 0 })
+  }
+
+  #use({ own }: Pick<BundleRecord, 'own'>, more: Usage): void {
+    for (const used of own ? [this.#used] : [this.#used, this.#usedByGuests]) {
+      used.count += more.count
+      used.bytes += more.bytes
+      used.unflushedBytes += more.unflushedBytes
+    }
   }
 
   #trouble(reason: string): void {

@@ -23,6 +23,9 @@ export const DEFAULT_LIMITS: BundleNodeLimits = {
   strandedBytesMax: 134_217_728,
 }
 
+/** Of the store, that bundles of other nodes cannot take: what we send ourselves finds room. */
+export const OWN_STORE_SHARE = 0.25
+
 /** Bytes handed to the store and not yet flushed: they are held in memory until then. */
 export const UNFLUSHED_BYTES_MAX = 134_217_728
 
