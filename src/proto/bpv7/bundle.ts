@@ -9,8 +9,8 @@ export type { CreationTimestamp } from './creation-timestamp.ts'
 export { BUNDLE_FLAGS, type Fragment, type PrimaryBlock } from './primary-block.ts'
 
 /**
- * A block that came out of `decodeBundle` remembers the bytes it was received as and is encoded as
- * these again. To change a block make a new object (`{ ...block, data }`), which remembers nothing.
+ * A block that came out of `decodeBundle` may remember the bytes it was received as and is encoded
+ * as these again. To change a block make a new object (`{ ...block, data }`), which remembers nothing.
  */
 export interface Bundle {
   readonly primary: PrimaryBlock

@@ -1,8 +1,8 @@
 /** Every block but the primary. RFC 9171 §4.3.2. */
 
 import type { CborReader } from '../cbor/reader.ts'
-import type { CborWriter } from '../cbor/writer.ts'
-import { type CrcType, closeBlock, readCrcType, writeCrc } from './crc.ts'
+import { CborWriter, headSize } from '../cbor/writer.ts'
+import { type CrcType, closeBlock, crcFieldSize, readCrcType, writeCrc } from './crc.ts'
 import { Received } from './received.ts'
 
 /** RFC 9171 §9.1; the two of BPSec are here because they excuse a missing CRC. */
@@ -38,13 +38,27 @@ export interface CanonicalBlock {
 export function writeCanonicalBlock(writer: CborWriter, block: CanonicalBlock): void {
   if (Received.write(writer, block)) return
   const start = writer.length
+  writeHeader(writer, block)
+  writer.byteString(block.data)
+  writeCrc(writer, start, block.crcType)
+}
+
+/** What stands before the data. */
+function writeHeader(writer: CborWriter, block: CanonicalBlock): void {
   writer.array(elementCount(block.crcType))
   writer.uint(block.type)
   writer.uint(block.number)
   writer.uint(block.flags)
   writer.uint(block.crcType)
-  writer.byteString(block.data)
-  writeCrc(writer, start, block.crcType)
+}
+
+/** The block, without the memory of its bytes where these are not the deterministic, shortest ones. */
+export function conformantBlock(block: CanonicalBlock): CanonicalBlock {
+  const header = new CborWriter()
+  writeHeader(header, block)
+  const { length } = block.data
+  const size = header.length + headSize(length) + length + crcFieldSize(block.crcType)
+  return Received.hasSize(block, size) ? block : { ...block }
 }
 
 /** Throws a Fault. The block remembers its bytes, which must not change any more. */

@@ -6,11 +6,16 @@ import { decodeCbor } from '../cbor/decode.ts'
 import type { CborReader } from '../cbor/reader.ts'
 import { CborWriter } from '../cbor/writer.ts'
 import type { Bundle } from './bundle.ts'
-import { type CanonicalBlock, readCanonicalBlock, writeCanonicalBlock } from './canonical-block.ts'
+import {
+  type CanonicalBlock,
+  conformantBlock,
+  readCanonicalBlock,
+  writeCanonicalBlock,
+} from './canonical-block.ts'
 import type { Bpv7FaultCode } from './fault.ts'
 import { BLOCKS_MAX } from './limits.ts'
-import { readPrimaryBlock, writePrimaryBlock } from './primary-block.ts'
-import { brokenRule } from './rules.ts'
+import { conformantPrimary, readPrimaryBlock, writePrimaryBlock } from './primary-block.ts'
+import { brokenRule, isOfBpsec } from './rules.ts'
 
 /** Self-described CBOR. RFC 9171 Appendix B admits it before a bundle; we never write it. */
 const SELF_DESCRIBED_TAG = 55799
@@ -19,7 +24,7 @@ const SELF_DESCRIBED_TAG = 55799
 const BLOCK_OVERHEAD_BYTES = 64
 
 /**
- * Blocks that came out of `decodeBundle` unchanged are written as they were received. A bundle that
+ * Deterministic CBOR, but for blocks that `decodeBundle` left as they were received. A bundle that
  * breaks a rule of RFC 9171 is a mistake of ours, and fails an assertion.
  */
 export function encodeBundle(bundle: Bundle): Uint8Array {
@@ -42,7 +47,8 @@ export function encodeBundle(bundle: Bundle): Uint8Array {
  * refers to `bytes`, which must not change while it is in use: copy what is only borrowed.
  *
  * Forgiven, as §4.1 allows: integers longer than need be, arrays of definite or indefinite length
- * wherever there is an array, a leading tag 55799. Faults: `Bpv7FaultCode`, `CborFaultCode`.
+ * wherever there is an array, a leading tag 55799. A block so written is encoded as §4.1 demands,
+ * unless a security block may cover it. Faults: `Bpv7FaultCode`, `CborFaultCode`.
  */
 export function decodeBundle(bytes: Uint8Array): Result<Bundle> {
   return decodeCbor(bytes, readBundle)
@@ -63,7 +69,16 @@ function readBundle(reader: CborReader): Bundle {
   const bundle = { primary, blocks, payload }
   const broken = brokenRule(bundle)
   if (broken !== undefined) throw broken
-  return bundle
+  return blocks.some(isOfBpsec) ? bundle : conformant(bundle)
+}
+
+/** What a node transmits is deterministically encoded, whatever it received. RFC 9171 §4.1. */
+function conformant({ primary, blocks, payload }: Bundle): Bundle {
+  return {
+    primary: conformantPrimary(primary),
+    blocks: blocks.map(conformantBlock),
+    payload: conformantBlock(payload),
+  }
 }
 
 function fault(code: Bpv7FaultCode, message: string): Fault<Bpv7FaultCode> {

@@ -11,6 +11,11 @@ export type CrcType = 0 | 1 | 2
 /** What a CRC counts as while it is computed; its length on the wire. */
 const ZEROS = { 1: new Uint8Array(2), 2: new Uint8Array(4) } as const
 
+/** Bytes of the CRC field with its head. */
+export function crcFieldSize(crcType: CrcType): number {
+  return crcType === 0 ? 0 : 1 + ZEROS[crcType].length
+}
+
 /** Throws a Fault. */
 export function readCrcType(reader: CborReader): CrcType {
   const crcType = reader.safeUint()

@@ -2,8 +2,8 @@
 
 import { Fault } from '../../base/fault.ts'
 import type { CborReader } from '../cbor/reader.ts'
-import type { CborWriter } from '../cbor/writer.ts'
-import { type CrcType, closeBlock, readCrcType, writeCrc } from './crc.ts'
+import { CborWriter } from '../cbor/writer.ts'
+import { type CrcType, closeBlock, crcFieldSize, readCrcType, writeCrc } from './crc.ts'
 import {
   type CreationTimestamp,
   readCreationTimestamp,
@@ -50,8 +50,14 @@ export interface PrimaryBlock {
 
 export function writePrimaryBlock(writer: CborWriter, primary: PrimaryBlock): void {
   if (Received.write(writer, primary)) return
-  const { crcType, fragment } = primary
   const start = writer.length
+  writeFields(writer, primary)
+  writeCrc(writer, start, primary.crcType)
+}
+
+/** All but the CRC. */
+function writeFields(writer: CborWriter, primary: PrimaryBlock): void {
+  const { crcType, fragment } = primary
   writer.array(elementCount(crcType, fragment !== undefined))
   writer.uint(VERSION)
   writer.uint(primary.flags)
@@ -65,7 +71,14 @@ export function writePrimaryBlock(writer: CborWriter, primary: PrimaryBlock): vo
     writer.uint(fragment.offset)
     writer.uint(fragment.totalAduLength)
   }
-  writeCrc(writer, start, crcType)
+}
+
+/** The block, without the memory of its bytes where these are not the deterministic, shortest ones. */
+export function conformantPrimary(primary: PrimaryBlock): PrimaryBlock {
+  const fields = new CborWriter(128)
+  writeFields(fields, primary)
+  const size = fields.length + crcFieldSize(primary.crcType)
+  return Received.hasSize(primary, size) ? primary : { ...primary }
 }
 
 /** Throws a Fault. The block remembers its bytes, which must not change any more. */

@@ -1,8 +1,8 @@
 import type { CborWriter } from '../cbor/writer.ts'
 
 /**
- * The bytes that a decoded block came as, so that it is forwarded byte for byte: integers longer
- * than they need be, the form of an endpoint ID, indefinite arrays. Signatures cover these bytes.
+ * The bytes that a decoded block came as, so that it is forwarded byte for byte and its CRC is not
+ * computed anew. Signatures cover these bytes.
  *
  * They are private on purpose: a spread copy does not have them, so a changed block cannot be sent
  * as what it was before.
@@ -16,6 +16,11 @@ export abstract class Received {
     this.#bytes = bytes
     this.#start = start
     this.#end = end
+  }
+
+  /** Whether `block` was received in so many bytes. */
+  static hasSize(block: object, bytes: number): boolean {
+    return #bytes in block && block.#end - block.#start === bytes
   }
 
   /** Writes `block` as it was received; false where it was not. */

@@ -10,6 +10,14 @@ const ARRAY = 0x80
 const TWO_TO_32 = 0x1_0000_0000
 const UINT64_MAX = 0xffff_ffff_ffff_ffffn
 
+/** Bytes of the shortest head with this argument, 0 ≤ `argument` < 2^53. */
+export function headSize(argument: number): number {
+  if (argument < 24) return 1
+  if (argument < 0x100) return 2
+  if (argument < 0x1_0000) return 3
+  return argument < TWO_TO_32 ? 5 : 9
+}
+
 /** Appends items to one buffer; every head is as short as it can be. */
 export class CborWriter {
   #bytes: Uint8Array
