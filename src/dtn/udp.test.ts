@@ -51,9 +51,10 @@ test('keepalives and whatever does not begin as a bundle are ignored (RFC 7122)'
   for (const first of [[0, 0, 0, 0], [0x06], [0x16], [0xa1, 0], []]) {
     socket.send(Uint8Array.from(first), to, () => {})
   }
-  socket.send(bundle(), to, () => {})
+  const tagged = Uint8Array.of(0xd9, 0xd9, 0xf7, 0x9f, 0xff)
+  for (const bytes of [bundle(), tagged]) socket.send(bytes, to, () => {})
   await world.run()
-  expect(received.map(({ bytes }) => bytes)).toEqual([bundle()])
+  expect(received.map(({ bytes }) => bytes)).toEqual([bundle(), tagged])
 })
 
 test('an address that is none, a layer that is not running: refused for now', async () => {

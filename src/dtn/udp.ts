@@ -154,10 +154,13 @@ class UdpLayer implements UdpConvergenceLayer {
   }
 }
 
-/** BPv7 begins with a CBOR array; a keepalive is four zero octets, and anything else is not for us. */
+/**
+ * BPv7 begins with a CBOR array, perhaps behind a tag of two octets (RFC 9171 Appendix B); a
+ * keepalive is four zero octets, and anything else is not for us.
+ */
 function mayBeBundle(bytes: Uint8Array): boolean {
   const first = bytes[0] ?? 0
-  return first >= 0x80 && first <= 0x9f
+  return (first >= 0x80 && first <= 0x9f) || first === 0xd9
 }
 
 function temporary(code: DtnFaultCode, message: string): Fault<DtnFaultCode> {
