@@ -13,8 +13,16 @@ test('the first bundle of a millisecond has sequence number 0 and its DTN time (
   })
 })
 
-test('a clock that was never set gives the beginning of DTN time, not the time that means unknown', () => {
-  expect(new CreationTimestamps(undefined).next(wallMs(0)).time).toBe(1n)
+test('a clock that was never set gives time 0 and a number that never returns (RFC 9171 §4.2.7)', () => {
+  let timestamps = new CreationTimestamps(undefined)
+  const next = (wall: number) => {
+    timestamps = new CreationTimestamps(timestamps.save())
+    return timestamps.next(wallMs(wall))
+  }
+  expect(next(0)).toEqual({ time: 0n, sequence: 1n })
+  expect(next(946_684_799_999)).toEqual({ time: 0n, sequence: 2n })
+  expect(next(noon)).toEqual({ time: 848_736_000_000n, sequence: 0n })
+  expect(next(0)).toEqual({ time: 0n, sequence: 3n })
 })
 
 test('damaged memory begins anew instead of failing', () => {

@@ -1,13 +1,14 @@
 /** Creation timestamps that are never used twice. RFC 9171 §4.2.7. */
 
 import { fromUtf8, NO_BYTES, toUtf8 } from '../base/bytes.ts'
-import { type WallMs, wallMs, wallToDtn } from '../base/time.ts'
+import { dtnMs, dtnToWall, type WallMs, wallToDtn } from '../base/time.ts'
 import type { CreationTimestamp } from '../proto/bpv7/bundle.ts'
 
 /**
  * The first bundle of a millisecond that is later than all before has sequence number 0. Any other,
  * whether it shares its millisecond or the clock was set back, takes a number from a counter that
- * never starts anew. `saved` goes into the store together with each bundle, which therefore cannot
+ * never starts anew. A clock that stands before the DTN epoch has never been set: the time is 0 then,
+ * for unknown, with a number from the same counter. `saved` goes into the store together with each bundle, which therefore cannot
  * leave this node before its timestamp is remembered.
  */
 export class CreationTimestamps {
@@ -22,8 +23,7 @@ export class CreationTimestamps {
   }
 
   next(wall: WallMs): CreationTimestamp {
-    // A clock that stands before the DTN epoch has never been set; time 0 would claim no clock at all.
-    const time = Math.floor(wallToDtn(wallMs(Math.max(wall, DTN_EPOCH_NEXT_MS))))
+    const time = wall < dtnToWall(dtnMs(0)) ? 0 : Math.floor(wallToDtn(wall))
     if (time > this.#latest) {
       this.#latest = time
       return { time: BigInt(time), sequence: 0n }
@@ -36,5 +36,3 @@ export class CreationTimestamps {
     return fromUtf8(`${this.#latest} ${this.#counter}`)
   }
 }
-
-const DTN_EPOCH_NEXT_MS = 946_684_800_001

@@ -12,6 +12,7 @@ import type { Store } from '../ports/store.ts'
 import { BLOCK_FLAGS, type Bundle, findBlock } from '../proto/bpv7/bundle.ts'
 import { decodeBundle, encodeBundle } from '../proto/bpv7/codec.ts'
 import { ipnEndpoint, NULL_ENDPOINT } from '../proto/bpv7/endpoint-id.ts'
+import { decodeBundleAge } from '../proto/bpv7/extension/bundle-age.ts'
 import { decodeHopCount } from '../proto/bpv7/extension/hop-count.ts'
 import type { ConvergenceLayer } from './convergence-layer.ts'
 import { RETRY_FIRST_MS } from './limits.ts'
@@ -192,6 +193,24 @@ test('creation timestamps are not repeated after a restart, nor when the clock i
     await run(world, node.stop())
   }
   expect(ids.size).toBe(10)
+})
+
+test('a node whose clock was never set sends bundles with an age instead (RFC 9171 §4.4.2)', async () => {
+  const { world, node, sent, outcome } = await alone({ wall: () => wallMs(world.now()) })
+  outcome.fault = new Fault('network/unreachable', 'down', { temporary: true })
+  await node.start()
+  expect(await run(world, node.send(request('a')))).toBe('ipn:2.2525/0-1')
+  expect(await run(world, node.send(request('b')))).toBe('ipn:2.2525/0-2')
+  outcome.fault = undefined
+  await world.run(() => sent.length === 2)
+  expect(world.now()).toBe(RETRY_FIRST_MS)
+  for (const bundle of sent) {
+    expect(bundle.primary.creationTimestamp.time).toBe(0n)
+    expect(decodeBundleAge(findBlock(bundle, 7)?.data ?? new Uint8Array())).toEqual({
+      ok: true,
+      value: BigInt(RETRY_FIRST_MS),
+    })
+  }
 })
 
 test('lifetimes go on through a restart', async () => {

@@ -15,6 +15,7 @@ import {
   ipnEndpoint,
   NULL_ENDPOINT,
 } from '../proto/bpv7/endpoint-id.ts'
+import { encodeBundleAge } from '../proto/bpv7/extension/bundle-age.ts'
 import { encodeHopCount } from '../proto/bpv7/extension/hop-count.ts'
 import { type AgentEffect, type AgentEvent, BundleAgent, type Failure } from './agent.ts'
 import { processReceived } from './block-processing.ts'
@@ -197,7 +198,10 @@ export class BundleNode {
   }
 
   #newBundle(request: SendRequest, creationTimestamp: CreationTimestamp): Bundle {
+    const block = { flags: 0n, crcType: 0 } as const
     const hopCount = encodeHopCount({ limit: HOP_LIMIT, count: 0 })
+    // Without a clock its age must tell when it expires, §4.4.2.
+    const age = { ...block, type: BLOCK_TYPES.bundleAge, number: 3, data: encodeBundleAge(0n) }
     return {
       primary: {
         flags: 0n,
@@ -208,7 +212,10 @@ export class BundleNode {
         creationTimestamp,
         lifetimeMs: BigInt(Math.ceil(request.lifetimeMs)),
       },
-      blocks: [{ type: BLOCK_TYPES.hopCount, number: 2, flags: 0n, crcType: 0, data: hopCount }],
+      blocks: [
+        { ...block, type: BLOCK_TYPES.hopCount, number: 2, data: hopCount },
+        ...(creationTimestamp.time === 0n ? [age] : []),
+      ],
       payload: {
         type: BLOCK_TYPES.payload,
         number: 1,
