@@ -42,18 +42,14 @@ export function processReceived(bundle: Bundle): Processed {
 }
 
 /**
- * What leaves the node `node` for the next: its Previous Node Block instead of the last one's, one hop
- * more, and the bundle's age increased by the time it spent here. RFC 9171 §5.4 step 4.
+ * What leaves the node `node` for the next, but for the age: its Previous Node Block instead of the
+ * last one's, and one hop more. RFC 9171 §5.4 step 4.
  */
-export function processForwarded(
-  bundle: Bundle,
-  options: { readonly node: bigint; readonly residenceMs: number },
-): Processed {
+export function processForwarded(bundle: Bundle, node: bigint): Processed {
   const blocks: CanonicalBlock[] = []
   for (const block of bundle.blocks) {
     if (block.type === BLOCK_TYPES.previousNode) continue
-    if (block.type === BLOCK_TYPES.bundleAge) blocks.push(aged(block, options.residenceMs))
-    else if (block.type !== BLOCK_TYPES.hopCount) blocks.push(block)
+    if (block.type !== BLOCK_TYPES.hopCount) blocks.push(block)
     else {
       const hopped = withOneHopMore(block)
       if (hopped === undefined) return { ok: false, reason: 'hop limit exceeded' }
@@ -67,10 +63,19 @@ export function processForwarded(
       number: freeNumber(blocks),
       flags: 0n,
       crcType: 0,
-      data: encodePreviousNode(ipnEndpoint(options.node, 0n)),
+      data: encodePreviousNode(ipnEndpoint(node, 0n)),
     })
   }
   return { ok: true, bundle: { ...bundle, blocks } }
+}
+
+/** The bundle with its age, where it has one, increased by the time it spent here. RFC 9171 §5.4 step 4. */
+export function withAge(bundle: Bundle, residenceMs: number): Bundle {
+  if (findBlock(bundle, BLOCK_TYPES.bundleAge) === undefined) return bundle
+  const blocks = bundle.blocks.map((block) =>
+    block.type === BLOCK_TYPES.bundleAge ? aged(block, residenceMs) : block,
+  )
+  return { ...bundle, blocks }
 }
 
 /** How long the bundle has left to live, at most LIFETIME_MS_MAX; not above 0: none. RFC 9171 §5.5. */

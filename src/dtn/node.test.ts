@@ -401,6 +401,39 @@ test('a plan with a rate is paced, and stopping does not wait for it', async () 
   expect(world.now()).toBe(before)
 })
 
+test('what waits for its turn ages until it goes, also in fragments (RFC 9171 §4.4.2)', async () => {
+  const plans = [{ node: 3n, protocol: 'udp', duct: 'x', rateBytesPerSec: 100 }]
+  const { world, node, sent, receive } = await alone({ plans, bundleBytesMax: 200 })
+  await node.start()
+  const age = { type: 7, number: 5, flags: 0n, crcType: 0 as const, data: Uint8Array.of(0) }
+  receive(incoming('x'.repeat(600), { destination: ipnEndpoint(3n, 1n) }, [age]))
+  const ages: number[] = []
+  while (ages.length < 6) {
+    await world.run(() => sent.length > ages.length)
+    const bundle = sent.at(-1) as Bundle
+    const read = decodeBundleAge(findBlock(bundle, 7)?.data ?? new Uint8Array())
+    ages.push(world.now())
+    expect(read).toEqual({ ok: true, value: BigInt(Math.ceil(world.now())) })
+    expect(encodeBundle(bundle).length).toBeLessThanOrEqual(200)
+  }
+  expect(ages.at(-1)).toBeGreaterThan(5000)
+})
+
+test('a bundle with a security block is not cut, whatever it covers', async () => {
+  for (const type of [11, 12]) {
+    const { world, node, sent, events, receive } = await alone({ bundleBytesMax: 200 })
+    await node.start()
+    const security = { type, number: 5, flags: 0n, crcType: 0 as const, data: new Uint8Array(9) }
+    receive(incoming('x'.repeat(600), { destination: ipnEndpoint(3n, 1n) }, [security]))
+    await world.run(monoMs(1))
+    expect(sent).toEqual([])
+    expect(events.at(-1)).toMatchObject({
+      type: 'bundle-deleted',
+      reason: expect.stringContaining('security blocks') as string,
+    })
+  }
+})
+
 test('across a link that loses 30 %, held bundles that are resent all get through', async () => {
   const { world, start } = await pair({ lossShare: 0.3 })
   const [sender, receiver] = [await start(0, new LabStore()), await start(1, new LabStore())]

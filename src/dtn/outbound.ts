@@ -1,12 +1,12 @@
 /** Brings stored bundles to their convergence layers: the work behind the agent's `transmit`. */
 
 import { Fault } from '../base/fault.ts'
-import type { MonoMs } from '../base/time.ts'
+import { addMs, type MonoMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import { BLOCK_TYPES, type Bundle, findBlock } from '../proto/bpv7/bundle.ts'
 import { decodeBundle, encodeBundle } from '../proto/bpv7/codec.ts'
 import { fragmentBundle } from '../proto/bpv7/fragmentation.ts'
-import { processForwarded } from './block-processing.ts'
+import { processForwarded, withAge } from './block-processing.ts'
 import type { ConvergenceLayer } from './convergence-layer.ts'
 import type { DtnFaultCode } from './fault.ts'
 import { Pacer } from './pacer.ts'
@@ -16,7 +16,7 @@ export interface OutboundBundle {
   /** As it is in the store; undefined where it is not there any more. */
   readonly bytes: Uint8Array | undefined
   readonly plan: StaticPlan
-  /** How long it has been at this node. */
+  /** How long it has been at this node already. */
   readonly residenceMs: number
 }
 
@@ -57,16 +57,20 @@ export class Outbound {
    */
   async transmit({ bytes, plan, residenceMs }: OutboundBundle): Promise<Transmitted> {
     const layer = this.#layerOf(plan)
+    const arrivedAt = addMs(this.#clock.now(), -residenceMs)
     const stored = bytes === undefined ? undefined : decodeBundle(bytes)
     if (!stored?.ok) throw never('dtn/damaged', 'damaged in the store', stored?.fault)
-    const processed = processForwarded(stored.value, { node: this.#node, residenceMs })
+    const processed = processForwarded(stored.value, this.#node)
     if (!processed.ok) throw never('dtn/not-forwardable', processed.reason)
     let [wireBytes, fragments] = [0, 0]
-    for (const encoded of encodeToFit(processed.bundle, layer.bundleBytesMax)) {
-      wireBytes += encoded.length
+    for (const piece of cutToFit(processed.bundle, layer.bundleBytesMax)) {
+      await this.#turn(plan, piece.bytes.length)
+      // Its turn may have been long in coming, and the time until then counts too.
+      const aged = withAge(piece.bundle, this.#clock.now() - arrivedAt)
+      const bytes = aged === piece.bundle ? piece.bytes : encodeBundle(aged)
+      wireBytes += bytes.length
       fragments++
-      await this.#turn(plan, encoded.length)
-      await handOver(layer, encoded, plan.duct)
+      await handOver(layer, bytes, plan.duct)
     }
     return { wireBytes, fragments }
   }
@@ -102,21 +106,33 @@ export class Outbound {
   }
 }
 
+interface Piece {
+  readonly bundle: Bundle
+  readonly bytes: Uint8Array
+}
+
 /** The bundle, or its fragments one after the other where it is too large. Throws a Fault. */
-function* encodeToFit(bundle: Bundle, bundleBytesMax: number): Iterable<Uint8Array> {
+function* cutToFit(bundle: Bundle, bundleBytesMax: number): Iterable<Piece> {
+  const isAging = findBlock(bundle, BLOCK_TYPES.bundleAge) !== undefined
+  const bytesMax = bundleBytesMax - (isAging ? AGE_GROWTH_BYTES_MAX : 0)
   const whole = encodeBundle(bundle)
-  if (whole.length <= bundleBytesMax) {
-    yield whole
+  if (whole.length <= bytesMax) {
+    yield { bundle, bytes: whole }
     return
   }
   // What a security block covers would not be true of a fragment.
   if (SECURITY_BLOCKS.some((type) => findBlock(bundle, type) !== undefined)) {
     throw never('dtn/not-forwardable', 'too large, and its security blocks forbid fragmentation')
   }
-  const fragments = fragmentBundle(bundle, bundleBytesMax)
+  const fragments = fragmentBundle(bundle, bytesMax)
   if (!fragments.ok) throw never('dtn/not-forwardable', `too large, and ${fragments.fault.message}`)
-  for (const fragment of fragments.value) yield encodeBundle(fragment)
+  for (const fragment of fragments.value) {
+    yield { bundle: fragment, bytes: encodeBundle(fragment) }
+  }
 }
+
+/** An age may take a byte at first and nine in the end. */
+const AGE_GROWTH_BYTES_MAX = 8
 
 const SECURITY_BLOCKS = [BLOCK_TYPES.blockIntegrity, BLOCK_TYPES.blockConfidentiality]
 

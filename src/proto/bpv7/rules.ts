@@ -59,7 +59,7 @@ function brokenBlockRule(bundle: Bundle): Fault | undefined {
   return undefined
 }
 
-/** A block of RFC 9172: what it covers it covers as it was received. */
+/** Of BPSec: what such a block covers it covers as it was received. */
 export function isOfBpsec(block: CanonicalBlock): boolean {
   return (
     block.type === BLOCK_TYPES.blockIntegrity || block.type === BLOCK_TYPES.blockConfidentiality
