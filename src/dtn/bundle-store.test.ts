@@ -54,13 +54,21 @@ test('what was not flushed when the power failed is not there', async () => {
 
 test('at the bound in bytes it refuses for now, and takes again when space has returned', async () => {
   const store = new BundleStore(new LabStore(), bounds, ignore)
-  const large = await add(store, 90)
-  await expect(add(store, 11)).rejects.toMatchObject({ code: 'dtn/store-full', temporary: true })
+  const large = await add(store, 70)
+  await expect(add(store, 6)).rejects.toMatchObject({ code: 'dtn/store-full', temporary: true })
   store.remove([large.key])
   await store.settled()
   expect(store.usedBytes).toBe(0)
-  await add(store, 11)
+  await add(store, 6)
   expect(store.count).toBe(1)
+})
+
+test('what is sent here leaves a share for others, whose answers free its room', async () => {
+  const store = new BundleStore(new LabStore(), { storeBytesMax: 100, storeCountMax: 8 }, ignore)
+  await add(store, 75)
+  await expect(add(store, 1)).rejects.toMatchObject({ code: 'dtn/store-full', temporary: true })
+  const answer = { ...record(store.newKey(), 25), own: false }
+  await store.add(answer, new Uint8Array(25), [])
 })
 
 test('at the bound in number it refuses, and what is still being written counts', async () => {

@@ -10,7 +10,12 @@ import type { EventSink } from '../ports/events.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
 import { type EndpointId, formatEndpointId, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import type { DtnFaultCode } from './fault.ts'
-import { type BundleNodeLimits, OWN_STORE_SHARE, UNFLUSHED_BYTES_MAX } from './limits.ts'
+import {
+  type BundleNodeLimits,
+  GUEST_STORE_SHARE,
+  OWN_STORE_SHARE,
+  UNFLUSHED_BYTES_MAX,
+} from './limits.ts'
 
 /** What is known of a stored bundle without reading it. */
 export interface BundleRecord {
@@ -57,6 +62,7 @@ export class BundleStore {
   readonly #records = new Map<string, Pick<BundleRecord, 'own' | 'sizeBytes'>>()
   readonly #used: Usage = { count: 0, bytes: 0, unflushedBytes: 0 }
   /** Of that what others have sent. */
+  readonly #usedByUs: Usage = { count: 0, bytes: 0, unflushedBytes: 0 }
   readonly #usedByGuests: Usage = { count: 0, bytes: 0, unflushedBytes: 0 }
   #nextKey = 0
   /** To be removed with the next commit. */
@@ -174,15 +180,22 @@ export class BundleStore {
     this.#removing = undefined
   }
 
-  /** What others send cannot fill the share that is kept for our own. */
+  /**
+   * Neither what others send nor what is sent here can fill the share that is kept for the other:
+   * what frees the room of the one may have to come as the other, as an acknowledgement does.
+   */
   #requireRoom({ own, sizeBytes }: BundleRecord): void {
     this.#requireRoomIn(this.#used, 1, sizeBytes)
-    if (!own) this.#requireRoomIn(this.#usedByGuests, 1 - OWN_STORE_SHARE, sizeBytes)
+    if (own) this.#requireRoomIn(this.#usedByUs, 1 - GUEST_STORE_SHARE, sizeBytes)
+    else this.#requireRoomIn(this.#usedByGuests, 1 - OWN_STORE_SHARE, sizeBytes)
   }
 
   #requireRoomIn(used: Usage, share: number, sizeBytes: number): void {
     const { storeCountMax, storeBytesMax } = this.#limits
-    if (used.count + 1 > storeCountMax * share || used.bytes + sizeBytes > storeBytesMax * share) {
+    if (
+      used.count + 1 > Math.ceil(storeCountMax * share) ||
+      used.bytes + sizeBytes > storeBytesMax * share
+    ) {
       throw temporary('dtn/store-full', 'the bundle store is full')
     }
     const { unflushedBytes } = used
@@ -204,7 +217,7 @@ export class BundleStore {
   }
 
   #use({ own }: Pick<BundleRecord, 'own'>, more: Usage): void {
-    for (const used of own ? [this.#used] : [this.#used, this.#usedByGuests]) {
+    for (const used of [this.#used, own ? this.#usedByUs : this.#usedByGuests]) {
       used.count += more.count
       used.bytes += more.bytes
       used.unflushedBytes += more.unflushedBytes

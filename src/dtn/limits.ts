@@ -25,6 +25,8 @@ export const DEFAULT_LIMITS: BundleNodeLimits = {
 
 /** Of the store, that bundles of other nodes cannot take: what we send ourselves finds room. */
 export const OWN_STORE_SHARE = 0.25
+/** And of the same that what is sent here cannot fill: the answers to it come as bundles of others. */
+export const GUEST_STORE_SHARE = 0.25
 
 /** Bytes handed to the store and not yet flushed: they are held in memory until then. */
 export const UNFLUSHED_BYTES_MAX = 134_217_728
