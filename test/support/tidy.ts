@@ -251,11 +251,11 @@ function everyFileIsReached(tree: Tree): readonly string[] {
     .map(({ path }) => `${path}: no program and no test of the whole needs it`)
 }
 
-/** The sources of what `package.json` and `bin` start. */
+/** The sources of what `package.json` and `bin` start or export. */
 function programs(tree: Tree): readonly string[] {
   return tree.files
     .filter(({ path }) => path === 'package.json' || path.startsWith('bin/'))
-    .flatMap(({ text }) => [...text.matchAll(/dist\/(cmd\/[\w-]+)\.js/g)])
+    .flatMap(({ text }) => [...text.matchAll(/dist\/((?:cmd|proto\/\w+)\/[\w-]+)\.js/g)])
     .map(([, name]) => `src/${name}.ts`)
 }
 

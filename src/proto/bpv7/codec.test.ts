@@ -14,7 +14,7 @@ import {
   type PrimaryBlock,
 } from './bundle.ts'
 import { writeCanonicalBlock } from './canonical-block.ts'
-import { decodeBundle, encodeBundle } from './codec.ts'
+import { decodeBundle, decodePrimaryBlock, encodeBundle } from './codec.ts'
 import { blockCrc, type CrcType } from './crc.ts'
 import { type EndpointId, ipnEndpoint, NULL_ENDPOINT } from './endpoint-id.ts'
 import { encodeBundleAge } from './extension/bundle-age.ts'
@@ -467,4 +467,14 @@ test('property: no bytes make the decoder throw', () => {
     }),
     { numRuns: 3000 },
   )
+})
+
+test('of a bundle with another block damaged the primary block can still be read', () => {
+  const bytes = encodeBundle(plain)
+  bytes[bytes.length - 10] = (bytes[bytes.length - 10] ?? 0) ^ 1
+  expect(codeOf(bytes)).toBe('bpv7/bad-crc')
+  expect(decodePrimaryBlock(bytes)).toEqual(primary)
+  bytes[5] = (bytes[5] ?? 0) ^ 1
+  expect(decodePrimaryBlock(bytes)).toBeUndefined()
+  expect(decodePrimaryBlock(NO_BYTES)).toBeUndefined()
 })

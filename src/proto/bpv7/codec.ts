@@ -1,9 +1,9 @@
 /** Bundles as bytes. RFC 9171 §4. */
 
 import { assert } from '../../base/assert.ts'
-import { Fault, type Result } from '../../base/fault.ts'
+import { attempt, Fault, type Result } from '../../base/fault.ts'
 import { decodeCbor } from '../cbor/decode.ts'
-import type { CborReader } from '../cbor/reader.ts'
+import { CborReader } from '../cbor/reader.ts'
 import { CborWriter } from '../cbor/writer.ts'
 import type { Bundle } from './bundle.ts'
 import {
@@ -14,7 +14,12 @@ import {
 } from './canonical-block.ts'
 import type { Bpv7FaultCode } from './fault.ts'
 import { BLOCKS_MAX } from './limits.ts'
-import { conformantPrimary, readPrimaryBlock, writePrimaryBlock } from './primary-block.ts'
+import {
+  conformantPrimary,
+  type PrimaryBlock,
+  readPrimaryBlock,
+  writePrimaryBlock,
+} from './primary-block.ts'
 import { brokenRule, isOfBpsec } from './rules.ts'
 
 /** Self-described CBOR. RFC 9171 Appendix B admits it before a bundle; we never write it. */
@@ -52,6 +57,20 @@ export function encodeBundle(bundle: Bundle): Uint8Array {
  */
 export function decodeBundle(bytes: Uint8Array): Result<Bundle> {
   return decodeCbor(bytes, readBundle)
+}
+
+/**
+ * The primary block alone, where it is whole by its own CRC: what can still be said of a bundle
+ * that `decodeBundle` refuses. Undefined where not even that can be trusted.
+ */
+export function decodePrimaryBlock(bytes: Uint8Array): PrimaryBlock | undefined {
+  const decoded = attempt(() => {
+    const reader = new CborReader(bytes)
+    reader.skipTag(SELF_DESCRIBED_TAG)
+    reader.openArray()
+    return readPrimaryBlock(reader)
+  })
+  return decoded.ok && decoded.value.crcType !== 0 ? decoded.value : undefined
 }
 
 function readBundle(reader: CborReader): Bundle {

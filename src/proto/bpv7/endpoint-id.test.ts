@@ -4,10 +4,15 @@ import { fromHex, toHex } from '../../base/bytes.ts'
 import { decodeCbor } from '../cbor/decode.ts'
 import { CborWriter } from '../cbor/writer.ts'
 import {
+  dtnNodeName,
   type EndpointId,
   formatEndpointId,
   ipnEndpoint,
+  isAdministrative,
+  isLocalNode,
   isNullEndpoint,
+  isSingleton,
+  LOCAL_NODE,
   NULL_ENDPOINT,
   parseEndpointId,
   readEndpointId,
@@ -118,6 +123,30 @@ test('text is read as people write it', () => {
   expect(parseEndpointId('dtn://node/demux')).toEqual(dtn('//node/demux'))
   expect(parseEndpointId('dtn://node/')).toEqual(dtn('//node/'))
   expect(parseEndpointId('dtn:none')).toEqual(NULL_ENDPOINT)
+})
+
+test('ipn:! is the node it is said on, in text and as a number (RFC 9758)', () => {
+  const local = ipnEndpoint(LOCAL_NODE, 7n)
+  expect(parseEndpointId('ipn:!.7')).toEqual(local)
+  expect(parseEndpointId('ipn:4294967295.7')).toEqual(local)
+  expect(formatEndpointId(local)).toBe('ipn:!.7')
+  expect([local, ipnEndpoint(3n, 7n), NULL_ENDPOINT].map(isLocalNode)).toEqual([true, false, false])
+  for (const text of ['ipn:!', 'ipn:1.!.7', 'ipn:!.!', 'ipn:!7']) {
+    expect(parseEndpointId(text)).toBeUndefined()
+  }
+})
+
+test('only a dtn demux that begins with a tilde is a group (RFC 9171 §4.2.5.1.1)', () => {
+  expect(isSingleton(dtn('//news/~all'))).toBe(false)
+  for (const eid of [dtn('//n/a~'), dtn('//~n/a'), dtn('//n/'), ipnEndpoint(3n, 1n)]) {
+    expect(isSingleton(eid)).toBe(true)
+  }
+})
+
+test('service 0 and the empty demux are administrative (RFC 9171 §4.2.5.1.1, §4.2.5.1.2)', () => {
+  const all = [ipnEndpoint(3n, 0n), dtn('//n/'), ipnEndpoint(3n, 1n), dtn('//n/x'), NULL_ENDPOINT]
+  expect(all.map(isAdministrative)).toEqual([true, true, false, false, false])
+  expect(all.map(dtnNodeName)).toEqual([undefined, 'n', undefined, 'n', undefined])
 })
 
 test('text that names no endpoint is refused', () => {

@@ -27,6 +27,9 @@ export type EndpointId =
 /** `dtn:none`, of which no node is a member. */
 export const NULL_ENDPOINT: EndpointId = { scheme: 'dtn', ssp: 'none' }
 
+/** `ipn:!`, whichever node it is said on. It means nothing anywhere else, so it never leaves. RFC 9758. */
+export const LOCAL_NODE = 0xffff_ffffn
+
 /** RFC 9171 §9.6. */
 const SCHEMES = { dtn: 1, ipn: 2 } as const
 
@@ -36,14 +39,17 @@ const UINT64_MAX = 0xffff_ffff_ffff_ffffn
 /** reg-name of RFC 3986 §3.2.2, then a slash, then VCHARs. RFC 9171 §4.2.5.1.1. */
 const DTN_HIER_PART = /^\/\/(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*\/[\x21-\x7e]*$/
 
-const IPN_TEXT = /^ipn:(?:(0|[1-9]\d{0,9})\.)?(0|[1-9]\d{0,9})\.(0|[1-9]\d{0,19})$/
+const IPN_TEXT = /^ipn:(?:!|(?:(0|[1-9]\d{0,9})\.)?(0|[1-9]\d{0,9}))\.(0|[1-9]\d{0,19})$/
 
 /** `node` is fully qualified. */
 export function ipnEndpoint(node: bigint, service: bigint): EndpointId {
   return { scheme: 'ipn', node, service, elements: node > UINT32_MAX ? 3 : 2 }
 }
 
-/** `ipn:3.25`, `ipn:977000.3.25`, `dtn://node/demux`, `dtn:none`; undefined for anything else. */
+/**
+ * `ipn:3.25`, `ipn:977000.3.25`, `ipn:!.25`, `dtn://node/demux`, `dtn:none`; undefined for anything
+ * else.
+ */
 export function parseEndpointId(text: string): EndpointId | undefined {
   if (text.startsWith('dtn:')) {
     const ssp = text.slice('dtn:'.length)
@@ -51,8 +57,9 @@ export function parseEndpointId(text: string): EndpointId | undefined {
   }
   const match = IPN_TEXT.exec(text)
   if (match === null) return undefined
-  const [allocator, node, service] = [match[1], match[2], match[3]].map((n) => BigInt(n ?? 0))
-  if (allocator === undefined || node === undefined || service === undefined) return undefined
+  const allocator = BigInt(match[1] ?? 0)
+  const node = BigInt(match[2] ?? LOCAL_NODE)
+  const service = BigInt(match[3] ?? 0)
   if (allocator > UINT32_MAX || node > UINT32_MAX || service > UINT64_MAX) return undefined
   return ipnEndpoint((allocator << 32n) | node, service)
 }
@@ -60,6 +67,7 @@ export function parseEndpointId(text: string): EndpointId | undefined {
 /** What `parseEndpointId` reads: printable ASCII without spaces. */
 export function formatEndpointId(eid: EndpointId): string {
   if (eid.scheme === 'dtn') return `dtn:${eid.ssp}`
+  if (eid.node === LOCAL_NODE) return `ipn:!.${eid.service}`
   if (eid.node <= UINT32_MAX) return `ipn:${eid.node}.${eid.service}`
   return `ipn:${eid.node >> 32n}.${eid.node & UINT32_MAX}.${eid.service}`
 }
@@ -71,9 +79,32 @@ export function sameEndpoint(a: EndpointId, b: EndpointId): boolean {
   return b.scheme === 'ipn' && a.node === b.node && a.service === b.service
 }
 
-/** `dtn:none` and the whole of `ipn:0`, which has no node either. */
+/** `dtn:none` and the whole of `ipn:0`, which has no node either. RFC 9758. */
 export function isNullEndpoint(eid: EndpointId): boolean {
   return eid.scheme === 'dtn' ? eid.ssp === 'none' : eid.node === 0n
+}
+
+/** Means something on one node only: no bundle from elsewhere may bear it. */
+export function isLocalNode(eid: EndpointId): boolean {
+  return eid.scheme === 'ipn' && eid.node === LOCAL_NODE
+}
+
+/** Whether it has at most one member: every one but `dtn://name/~demux`. RFC 9171 §4.2.5.1. */
+export function isSingleton(eid: EndpointId): boolean {
+  return eid.scheme === 'ipn' || !/^\/\/[^/]*\/~/.test(eid.ssp)
+}
+
+/** The `node` of `dtn://node/demux`; undefined for every other endpoint. */
+export function dtnNodeName(eid: EndpointId): string | undefined {
+  return eid.scheme === 'dtn' ? /^\/\/([^/]*)\//.exec(eid.ssp)?.[1] : undefined
+}
+
+/**
+ * Whether administrative records are delivered there: the service 0 and the empty demux, which also
+ * serve as node IDs. RFC 9171 §4.2.5.1.1, §4.2.5.1.2.
+ */
+export function isAdministrative(eid: EndpointId): boolean {
+  return eid.scheme === 'ipn' ? eid.service === 0n : /^\/\/[^/]*\/$/.test(eid.ssp)
 }
 
 export function writeEndpointId(writer: CborWriter, eid: EndpointId): void {

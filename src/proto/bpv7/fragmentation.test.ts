@@ -112,6 +112,15 @@ test('a bundle whose primary block is signed instead of checked is not fragmente
   expect(codeOf(fragmentBundle(signed, 500))).toBe('bpv7/must-not-fragment')
 })
 
+test('a bundle with security blocks is not fragmented, encrypted age and hops or not', () => {
+  const secret = { ...block(7, 3), data: Uint8Array.of(0xff, 0xff) }
+  for (const blocks of [[block(12, 2), secret], [block(11, 2)]]) {
+    const bundle = bundleOf(numbered(1000), blocks)
+    expect(codeOf(fragmentBundle(bundle, 500))).toBe('bpv7/must-not-fragment')
+    expect(codeOf(fragmentBundle(bundle, 5000))).toBe('ok')
+  }
+})
+
 test('a limit that leaves no room for payload is refused', () => {
   expect(codeOf(fragmentBundle(bundleOf(numbered(1000)), 50))).toBe('bpv7/no-room')
   expect(codeOf(fragmentBundle(bundleOf(NO_BYTES), 30))).toBe('bpv7/no-room')

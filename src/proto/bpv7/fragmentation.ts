@@ -11,6 +11,7 @@ import {
   bundleId,
   type CanonicalBlock,
   type Fragment,
+  findBlock,
 } from './bundle.ts'
 import { encodeBundle } from './codec.ts'
 import type { Bpv7FaultCode } from './fault.ts'
@@ -143,6 +144,12 @@ function cut(bundle: Bundle, bundleBytesMax: number): Bundle[] {
   if (primary.crcType === 0) {
     // A signature stands in for the CRC, and it does not cover what a fragment's primary says.
     throw fault('bpv7/must-not-fragment', `${bundleId(bundle)} has a signed primary block`)
+  }
+  if (
+    [BLOCK_TYPES.blockIntegrity, BLOCK_TYPES.blockConfidentiality].some((t) => findBlock(bundle, t))
+  ) {
+    // What a security block covers would not be true of a fragment, nor could it be decrypted there.
+    throw fault('bpv7/must-not-fragment', `${bundleId(bundle)} has security blocks`)
   }
   if (payload.data.length === 0) throw fault('bpv7/no-room', 'no payload to cut')
   const fragments: Bundle[] = []

@@ -4,7 +4,10 @@
  */
 export const BLOCKS_MAX = 64
 
-/** Longest dtn-scheme endpoint ID, so that a bundle's identifier still fits a key of the store. */
+/**
+ * Longest scheme-specific part of a dtn-scheme endpoint ID. URIs are unbounded, but these are kept for
+ * every stored bundle and stand in every line of the log about it.
+ */
 export const ENDPOINT_ID_LENGTH_MAX = 1024
 
 /** Most fragments that one bundle is cut into: 64 KiB each, that is a bundle of 256 MiB. */
