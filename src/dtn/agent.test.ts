@@ -1,14 +1,25 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type MonoMs, monoMs, wallMs } from '../base/time.ts'
-import { NULL_ENDPOINT, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
-import { type AgentEffect, type AgentEvent, BundleAgent } from './agent.ts'
+import {
+  type EndpointId,
+  ipnEndpoint,
+  NULL_ENDPOINT,
+  parseEndpointId,
+} from '../proto/bpv7/endpoint-id.ts'
+import { BundleAgent } from './agent.ts'
+import type { AgentEffect, AgentEvent } from './agent-events.ts'
 import type { BundleRecord, FragmentExtent } from './bundle-store.ts'
 import { DEFAULT_LIMITS, REASSEMBLY_IDLE_MS, RETRY_FIRST_MS, TRANSMISSIONS_MAX } from './limits.ts'
 import type { StaticPlan } from './static-plan.ts'
 
 const t0 = monoMs(0)
-const plan: StaticPlan = { node: 3n, protocol: 'udp', duct: '172.22.0.3:3113' }
+const plan: StaticPlan = {
+  node: 3n,
+  protocol: 'udp',
+  duct: '172.22.0.3:3113',
+  dtnNames: ['news'],
+}
 const limits = {
   ...DEFAULT_LIMITS,
   strandedCountMax: 2,
@@ -16,15 +27,25 @@ const limits = {
   reassemblyBytesMax: 100,
 }
 
+const REGISTERED = {
+  type: 'registered',
+  endpoint: ipnEndpoint(2n, 7n),
+  state: 'active',
+} as const
+
 function agent(): BundleAgent {
   return new BundleAgent({ node: 2n, plans: [plan], limits })
+}
+
+function eid(text: string): EndpointId {
+  return parseEndpointId(text) ?? NULL_ENDPOINT
 }
 
 function record(key: string, destination: string, more: Partial<BundleRecord> = {}): BundleRecord {
   return {
     key,
     id: `id-${key}`,
-    destination: parseEndpointId(destination) ?? NULL_ENDPOINT,
+    destination: eid(destination),
     administrative: false,
     own: false,
     sizeBytes: 10,
@@ -92,9 +113,9 @@ test('at the end of its lifetime it is deleted, whatever it waits for (RFC 9171 
   expect(a.handle({ type: 'tick' }, monoMs(9_999))).toEqual([])
   expect(a.handle({ type: 'tick' }, monoMs(10_000))).toEqual([
     { type: 'remove', keys: ['held'] },
-    { type: 'deleted', id: 'id-held', reason: 'lifetime expired' },
+    { type: 'deleted', id: 'id-held', reason: 'lifetime expired', status: 1 },
     { type: 'remove', keys: ['waiting'] },
-    { type: 'deleted', id: 'id-waiting', reason: 'lifetime expired' },
+    { type: 'deleted', id: 'id-waiting', reason: 'lifetime expired', status: 1 },
   ])
   expect(a.deadline).toBeUndefined()
 })
@@ -105,7 +126,7 @@ test('what expires while it is written is deleted once it is stored', () => {
   a.handle({ type: 'tick' }, monoMs(20_000))
   expect(a.handle({ type: 'stored', key: 'k' }, monoMs(20_000))).toEqual([
     { type: 'remove', keys: ['k'] },
-    { type: 'deleted', id: 'id-k', reason: 'lifetime expired' },
+    { type: 'deleted', id: 'id-k', reason: 'lifetime expired', status: 1 },
   ])
 })
 
@@ -122,7 +143,7 @@ test('expired, for nobody, or here already: refused', () => {
 
 test('a bundle that was delivered may come again, and is delivered again', () => {
   const a = agent()
-  a.handle({ type: 'registered', service: 7n }, t0)
+  a.handle(REGISTERED, t0)
   for (const key of ['first', 'second']) {
     expect(keep(a, record(key, 'ipn:2.7', { id: 'same' }))).toMatchObject([{ type: 'deliver' }])
     a.handle({ type: 'delivered', key }, t0)
@@ -132,8 +153,8 @@ test('a bundle that was delivered may come again, and is delivered again', () =>
 test('bundles for an endpoint that nobody has registered wait for it (RFC 9171 §5.7)', () => {
   const a = agent()
   expect(keep(a, record('k', 'ipn:2.7'))).toEqual([])
-  expect(a.handle({ type: 'registered', service: 7n }, t0)).toMatchObject([
-    { type: 'deliver', key: 'k', keys: ['k'], service: 7n, expiresAt: 11_000 },
+  expect(a.handle(REGISTERED, t0)).toMatchObject([
+    { type: 'deliver', key: 'k', keys: ['k'], endpoint: ipnEndpoint(2n, 7n), expiresAt: 11_000 },
   ])
 })
 
@@ -145,17 +166,9 @@ test('bundles of others with nowhere to go are bounded, and those with a way go 
   expect(offer(a, record('3', 'dtn://x/y'))).toMatchObject(refused)
   keep(a, record('4', 'ipn:99.7', { own: true }))
   keep(a, record('5', 'ipn:3.1'))
-  a.handle({ type: 'registered', service: 7n }, t0)
+  a.handle(REGISTERED, t0)
   keep(a, record('6', 'ipn:99.7'))
   expect(offer(a, record('7', 'ipn:99.7'))).toMatchObject(refused)
-})
-
-test('administrative records are taken and ignored while we know none (RFC 9171 §6.1)', () => {
-  const a = agent()
-  a.handle({ type: 'registered', service: 7n }, t0)
-  for (const r of [record('0', 'ipn:2.0'), record('a', 'ipn:2.7', { administrative: true })]) {
-    expect(keep(a, r)).toMatchObject([{ type: 'remove', keys: [r.key] }, { type: 'deleted' }])
-  }
 })
 
 test('a neighbour that fails for now is tried again after a pause, one bundle ahead', () => {
@@ -175,10 +188,10 @@ test('a neighbour that fails for now is tried again after a pause, one bundle ah
 test('what fails for good is deleted with the reason (RFC 9171 §5.4.2)', () => {
   const a = agent()
   keep(a, record('k', 'ipn:3.1', { hold: 'h' }))
-  const failure = { temporary: false, reason: 'hop limit exceeded' } as const
+  const failure = { temporary: false, reason: 'hop limit exceeded', status: 9 } as const
   expect(a.handle({ type: 'not-transmitted', key: 'k', failure }, t0)).toEqual([
     { type: 'remove', keys: ['k'] },
-    { type: 'deleted', id: 'id-k', reason: 'hop limit exceeded' },
+    { type: 'deleted', id: 'id-k', reason: 'hop limit exceeded', status: 9 },
     { type: 'lost', hold: 'h' },
   ])
 })
@@ -218,7 +231,7 @@ test('a bounded number of bundles is with a neighbour at once', () => {
 
 test('fragments are delivered together when the last is stored, and leave together (RFC 9171 §5.9)', () => {
   const a = agent()
-  a.handle({ type: 'registered', service: 7n }, t0)
+  a.handle(REGISTERED, t0)
   expect(keep(a, piece('c', 20, 10))).toEqual([])
   expect(keep(a, piece('a', 0, 15))).toEqual([])
   expect(keep(a, piece('b', 10, 15))).toMatchObject([
@@ -233,7 +246,7 @@ test('fragments are delivered together when the last is stored, and leave togeth
 test('fragments found at the start go on where they were, before and after registration', () => {
   for (const registerFirst of [true, false]) {
     const a = agent()
-    const register = (): readonly AgentEffect[] => a.handle({ type: 'registered', service: 7n }, t0)
+    const register = (): readonly AgentEffect[] => a.handle(REGISTERED, t0)
     if (registerFirst) register()
     const effects = [piece('a', 0, 15), piece('b', 15, 15)].flatMap((r) =>
       a.handle({ type: 'recovered', record: r, wall: wallMs(2000) }, t0),
@@ -251,7 +264,7 @@ test('a fragment that is covered is refused as a duplicate; an expired one takes
   keep(a, piece('c', 20, 5, { expiresAt: wallMs(2000) }))
   expect(a.handle({ type: 'tick' }, monoMs(1000))).toEqual([
     { type: 'remove', keys: ['a', 'c'] },
-    { type: 'deleted', id: 'ipn:9.1/1-0', reason: 'lifetime expired' },
+    { type: 'deleted', id: 'ipn:9.1/1-0', reason: 'lifetime expired', status: 1 },
   ])
 })
 
@@ -283,7 +296,7 @@ test('a claim without much behind it gives way at once to an ADU that brings mor
 
 test('an ADU that is repeated in fragments after its delivery is delivered again', () => {
   const a = agent()
-  a.handle({ type: 'registered', service: 7n }, t0)
+  a.handle(REGISTERED, t0)
   for (const round of ['1', '2']) {
     keep(a, piece(`a${round}`, 0, 15))
     expect(keep(a, piece(`b${round}`, 15, 15))).toMatchObject([{ type: 'deliver' }])
@@ -293,7 +306,7 @@ test('an ADU that is repeated in fragments after its delivery is delivered again
 
 test('fragments that come late, after the delivery, keep no room from other ADUs', () => {
   const a = agent()
-  a.handle({ type: 'registered', service: 7n }, t0)
+  a.handle(REGISTERED, t0)
   keep(a, piece('whole', 0, 30))
   a.handle({ type: 'delivered', key: 'whole' }, t0)
   keep(a, piece('late', 0, 29))
@@ -337,7 +350,10 @@ test('property: in any order of events nothing throws, and every bundle is accou
     'ipn:99.1',
     'ipn:2.0',
     'dtn://x/y',
+    'dtn://news/~all',
+    'dtn://away/~all',
   )
+  const ours = fc.constantFrom(...['ipn:2.7', 'ipn:2.8', 'dtn://news/~all', 'dtn://away/~all'])
   const step = fc.oneof(
     fc.record({
       do: fc.constant('offer' as const),
@@ -349,6 +365,7 @@ test('property: in any order of events nothing throws, and every bundle is accou
     }),
     fc.record({
       do: fc.constant('piece' as const),
+      destination: fc.constantFrom('ipn:2.7', 'dtn://news/~all'),
       offset: fc.nat(29),
       length: fc.integer({ min: 1, max: 30 }),
       lifetimeMs: fc.integer({ min: 1, max: 50_000 }),
@@ -363,26 +380,38 @@ test('property: in any order of events nothing throws, and every bundle is accou
       hold: fc.constantFrom('a', 'b', 'c'),
     }),
     fc.record({ do: fc.constant('wait' as const), durationMs: fc.nat(8000) }),
-    fc.record({ do: fc.constant('register' as const) }),
+    fc.record({
+      do: fc.constant('register' as const),
+      endpoint: ours,
+      state: fc.constantFrom('active' as const, 'passive' as const, 'closed' as const),
+    }),
+    fc.record({
+      do: fc.constant('declare' as const),
+      endpoint: ours,
+      whenInactive: fc.constantFrom('defer' as const, 'abandon' as const),
+    }),
+    fc.record({ do: fc.constantFrom('poll' as const, 'withdraw' as const), endpoint: ours }),
+    fc.record({ do: fc.constant('cancel' as const), id: fc.nat(30) }),
   )
   fc.assert(
     fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
       const a = agent()
-      const open = new Map<string, 'store' | 'transmit' | 'deliver'>()
+      const open = new Map<string, { readonly what: string; readonly key: string }>()
       const kept = new Set<string>()
       let now = t0
       let storing = 0
       const run = (event: AgentEvent): void => {
         for (const effect of a.handle(event, now)) {
           if (effect.type === 'store') {
-            open.set(effect.record.key, 'store')
+            open.set(`store ${effect.record.key}`, { what: 'store', key: effect.record.key })
             storing++
           } else if (effect.type === 'transmit' || effect.type === 'deliver') {
             for (const key of effect.type === 'deliver' ? effect.keys : [effect.key]) {
               expect(kept.has(key)).toBe(true)
             }
-            expect(open.has(effect.key)).toBe(false)
-            open.set(effect.key, effect.type)
+            const name = `${effect.type} ${effect.key}`
+            expect(open.has(name)).toBe(false)
+            open.set(name, { what: effect.type, key: effect.key })
           } else if (effect.type === 'remove') {
             for (const key of effect.keys) expect(kept.delete(key)).toBe(true)
           }
@@ -392,13 +421,14 @@ test('property: in any order of events nothing throws, and every bundle is accou
         expect(written).toBe(storing)
       }
       const answer = (pick: number, how: string): void => {
-        const [key, what] = [...open][pick % Math.max(1, open.size)] ?? []
-        if (key === undefined) return
-        open.delete(key)
+        const [name, work] = [...open][pick % Math.max(1, open.size)] ?? []
+        if (name === undefined || work === undefined) return
+        open.delete(name)
+        const { what, key } = work
         const failure =
           how === 'later'
             ? ({ temporary: true } as const)
-            : ({ temporary: false, reason: 'x' } as const)
+            : ({ temporary: false, reason: 'x', status: 0 } as const)
         if (what === 'store') {
           storing--
           if (how === 'good') kept.add(key)
@@ -412,7 +442,6 @@ test('property: in any order of events nothing throws, and every bundle is accou
         } else
           run(how === 'good' ? { type: 'delivered', key } : { type: 'not-delivered', key, failure })
       }
-      let registered = false
       for (const [index, s] of steps.entries()) {
         const key = String(index).padStart(4, '0')
         const wall = wallMs(1000 + now)
@@ -437,12 +466,15 @@ test('property: in any order of events nothing throws, and every bundle is accou
           case 'piece': {
             const more = {
               ...arrived,
-              id: `${s.offset}+${s.length}`,
+              id: `${s.destination} ${s.offset}+${s.length}`,
               expiresAt: wallMs(wall + s.lifetimeMs),
             }
             run({
               type: 'offered',
-              record: piece(key, s.offset, s.length, more),
+              record: {
+                ...piece(key, s.offset, s.length, more),
+                destination: eid(s.destination),
+              },
               bytes: new Uint8Array(),
               wall,
             })
@@ -461,10 +493,27 @@ test('property: in any order of events nothing throws, and every bundle is accou
             expect(a.deadline ?? now + 1).toBeGreaterThan(now)
             break
           case 'register':
-            if (!registered) run({ type: 'registered', service: 7n })
-            registered = true
+            run({ type: 'registered', endpoint: eid(s.endpoint), state: s.state })
+            break
+          case 'declare':
+            run({ type: 'declared', endpoint: eid(s.endpoint), whenInactive: s.whenInactive })
+            break
+          case 'poll':
+            run({ type: 'polled', endpoint: eid(s.endpoint) })
+            break
+          case 'withdraw':
+            run({ type: 'withdrawn', endpoint: eid(s.endpoint) })
+            break
+          case 'cancel':
+            run({ type: 'cancel', id: `${s.id}` })
         }
       }
+      while (open.size > 0) answer(0, 'good')
+      now = monoMs(now + 1e6)
+      run({ type: 'tick' })
+      expect(kept.size).toBe(0)
+      expect(a.strandedCount).toBe(0)
+      expect(a.deadline).toBeUndefined()
     }),
     { numRuns: 300 },
   )

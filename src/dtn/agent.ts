@@ -2,11 +2,12 @@
  * The bundle protocol agent: which bundle waits for what, and what is done with it next. It knows
  * records only; the bundles' bytes are in the store. RFC 9171 §5.
  *
- *     offered → storing ─→ forwarding ─→ held ─(resend)→ forwarding …
- *                  │  ↑        └──────→ gone
- *     recovered ───┘  └──→ stranded (no plan, or no registration yet)
- *                  ├─────→ delivering → gone
- *                  └─────→ assembling → delivering
+ *     offered → storing ─→ waiting ─→ gone
+ *                             ↑ └───→ held ─(resend)→ waiting …
+ *     recovered ──────────────┘
+ *
+ * What waits does so for its delivery, for its forwarding, or for both (a group's): the retention
+ * constraints of RFC 9171 §5. It is dropped, or held, when none is left.
  */
 
 import { assert } from '../base/assert.ts'
@@ -14,106 +15,57 @@ import { Fault } from '../base/fault.ts'
 import { Heap } from '../base/heap.ts'
 import type { Machine } from '../base/machine.ts'
 import { addMs, earlier, type MonoMs, type WallMs } from '../base/time.ts'
-import { formatEndpointId, isNullEndpoint } from '../proto/bpv7/endpoint-id.ts'
+import {
+  type EndpointId,
+  formatEndpointId,
+  isNullEndpoint,
+  isSingleton,
+} from '../proto/bpv7/endpoint-id.ts'
+import { describeReason, STATUS_REASONS, type StatusKind } from '../proto/bpv7/status-report.ts'
+import {
+  type AgentEffect,
+  type AgentEvent,
+  type Census,
+  EMPTY_QUEUE,
+  type Failure,
+  type Queue,
+  type RegistrationQueue,
+} from './agent-events.ts'
 import type { BundleRecord, FragmentExtent } from './bundle-store.ts'
 import type { DtnFaultCode } from './fault.ts'
 import { Lane } from './lane.ts'
-import {
-  type BundleNodeLimits,
-  DELIVERIES_MAX,
-  DELIVERY_BYTES_MAX,
-  TRANSMISSION_BYTES_MAX,
-  TRANSMISSIONS_MAX,
-} from './limits.ts'
+import { type BundleNodeLimits, TRANSMISSION_BYTES_MAX, TRANSMISSIONS_MAX } from './limits.ts'
+import { isOwnEndpoint, type NodeNames } from './membership.ts'
 import { ReassemblyLedger } from './reassembly-ledger.ts'
+import { Registration, type RegistrationState } from './registration.ts'
 import { choosePlan, type StaticPlan } from './static-plan.ts'
 
-export type AgentEvent =
-  /** Found in the store at the start. */
-  | { readonly type: 'recovered'; readonly record: BundleRecord; readonly wall: WallMs }
-  /** Sent by an application or received from a neighbour; answered by `store` or `refuse`. */
-  | {
-      readonly type: 'offered'
-      readonly record: BundleRecord
-      readonly bytes: Uint8Array
-      readonly wall: WallMs
-    }
-  /** Answers to `store`. */
-  | { readonly type: 'stored'; readonly key: string }
-  | { readonly type: 'not-stored'; readonly key: string }
-  | { readonly type: 'registered'; readonly service: bigint }
-  /** Answers to `transmit`. */
-  | { readonly type: 'transmitted'; readonly key: string }
-  | { readonly type: 'not-transmitted'; readonly key: string; readonly failure: Failure }
-  /** Answers to `deliver`. */
-  | { readonly type: 'delivered'; readonly key: string }
-  | { readonly type: 'not-delivered'; readonly key: string; readonly failure: Failure }
-  /** Of a held bundle, by the name that it is held under. */
-  | { readonly type: 'resend'; readonly hold: string }
-  | { readonly type: 'release'; readonly hold: string }
-  /** Nothing new begins any more; what is under way is still answered. */
-  | { readonly type: 'stop' }
-  | { readonly type: 'tick' }
-
-export type Failure =
-  | { readonly temporary: true }
-  | { readonly temporary: false; readonly reason: string }
-
-export type AgentEffect =
-  | { readonly type: 'store'; readonly record: BundleRecord; readonly bytes: Uint8Array }
-  | { readonly type: 'refuse'; readonly record: BundleRecord; readonly fault: Fault<DtnFaultCode> }
-  | {
-      readonly type: 'transmit'
-      readonly key: string
-      readonly id: string
-      readonly plan: StaticPlan
-      /** How long it has been at this node. */
-      readonly residenceMs: number
-    }
-  /** `keys` are all the fragments of one ADU, or one bundle; `key` is the first. */
-  | {
-      readonly type: 'deliver'
-      readonly key: string
-      readonly keys: readonly string[]
-      readonly service: bigint
-      readonly expiresAt: WallMs
-    }
-  /** A held bundle has been handed over completely. */
-  | { readonly type: 'forwarded'; readonly hold: string }
-  /** A held bundle was deleted before its time: it could never go. */
-  | { readonly type: 'lost'; readonly hold: string }
-  | { readonly type: 'remove'; readonly keys: readonly string[] }
-  | { readonly type: 'deleted'; readonly id: string; readonly reason: string }
-
-export interface BundleAgentOptions {
-  readonly node: bigint
+export interface BundleAgentOptions extends NodeNames {
   readonly plans: readonly StaticPlan[]
   readonly limits: BundleNodeLimits
 }
-
-/** How many bundles are where. */
-export interface Census {
-  readonly storing: number
-  readonly waiting: number
-  readonly held: number
-}
-
-type State = 'storing' | 'forwarding' | 'delivering' | 'assembling' | 'stranded' | 'held'
 
 interface Entry {
   readonly record: BundleRecord
   readonly arrivedAt: MonoMs
   readonly expiresAt: MonoMs
-  state: State
+  /** Of the endpoint that it is for, where that is of this node. */
+  readonly registration: Registration | undefined
+  state: keyof Census
+  /** Retention constraints. */
+  toDeliver: boolean
+  toForward: boolean
+  way: Way | undefined
   /** Its hold was dropped while it was being stored. */
   isReleased: boolean
   /** Counted against the bound on bundles of others that have nowhere to go. */
   isStrandedGuest: boolean
 }
 
+/** To one neighbour. */
 interface Way {
   readonly lane: Lane
-  readonly target: { readonly plan: StaticPlan } | { readonly service: bigint }
+  readonly plan: StaticPlan
 }
 
 export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
@@ -121,15 +73,18 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   readonly #entries = new Map<string, Entry>()
   readonly #keysById = new Map<string, string>()
   readonly #keysByHold = new Map<string, string>()
-  readonly #plans = new Map<StaticPlan, Way>()
-  readonly #registrations = new Map<bigint, Way>()
-  /** Stranded bundles of services that nobody has registered yet. */
-  readonly #unclaimed = new Map<bigint, Set<string>>()
+  readonly #ways = new Map<StaticPlan, Way>()
+  /** By endpoint, in text. */
+  readonly #registrations = new Map<string, Registration>()
+  /** Those that are active: few, however many endpoints others send to. */
+  readonly #active = new Set<Registration>()
   /** Where an answer is due, even when the bundle is gone by then. */
-  readonly #underWay = new Map<string, Way>()
+  readonly #transmitting = new Map<string, Way>()
+  readonly #delivering = new Map<string, Registration>()
   readonly #ledger: ReassemblyLedger
   #expiries: Heap<Expiry> = newExpiries()
   #stranded = { count: 0, bytes: 0 }
+  #ownRecordCount = 0
   #isStopped = false
 
   constructor(options: BundleAgentOptions) {
@@ -140,23 +95,57 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   get deadline(): MonoMs | undefined {
     if (this.#isStopped) return undefined
     let deadline = this.#expiries.peek()?.at
-    for (const { lane } of this.#plans.values()) deadline = earlier(deadline, lane.deadline)
-    for (const { lane } of this.#registrations.values()) deadline = earlier(deadline, lane.deadline)
+    for (const { lane } of this.#ways.values()) deadline = earlier(deadline, lane.deadline)
+    for (const { lane } of this.#active) deadline = earlier(deadline, lane.deadline)
     return deadline
   }
 
   get census(): Census {
     const count = { storing: 0, waiting: 0, held: 0 }
-    for (const { state } of this.#entries.values()) {
-      if (state === 'storing' || state === 'held') count[state]++
-      else count.waiting++
-    }
+    for (const { state } of this.#entries.values()) count[state]++
     return count
+  }
+
+  /** Of others, with nowhere to go for now. */
+  get strandedCount(): number {
+    return this.#stranded.count
   }
 
   /** Whether a bundle held under this name is neither released nor expired. */
   holds(hold: string): boolean {
     return this.#keysByHold.has(hold)
+  }
+
+  /** Whether this bundle was sent here and is neither gone nor on its way to the disk. */
+  mayCancel(id: string): boolean {
+    return this.#cancelable(id) !== undefined
+  }
+
+  registration(endpoint: EndpointId): Registration | undefined {
+    return this.#registrations.get(formatEndpointId(endpoint))
+  }
+
+  /** What waits for each plan. Looks at every bundle. */
+  planQueues(now: MonoMs): ReadonlyMap<StaticPlan, Queue> {
+    const queues = new Map<StaticPlan, QueueInMaking>()
+    for (const entry of this.#entries.values()) {
+      if (entry.toForward && entry.way !== undefined) count(queues, entry.way.plan, entry, now)
+    }
+    return queues
+  }
+
+  /** What waits at each endpoint that the node is a member of. Looks at every bundle. */
+  registrationQueues(now: MonoMs): readonly RegistrationQueue[] {
+    const queues = new Map<Registration, QueueInMaking>()
+    for (const entry of this.#entries.values()) {
+      if (entry.toDeliver && entry.registration) count(queues, entry.registration, entry, now)
+    }
+    return [...this.#registrations.values()]
+      .filter(({ isMember }) => isMember)
+      .map((registration) => {
+        const { endpoint, state, whenInactive } = registration
+        return { endpoint, state, whenInactive, ...(queues.get(registration) ?? EMPTY_QUEUE) }
+      })
   }
 
   handle(event: AgentEvent, now: MonoMs): readonly AgentEffect[] {
@@ -175,16 +164,34 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
       case 'not-stored':
         this.#onNotStored(event.key)
         break
-      case 'registered':
-        this.#onRegistered(event.service, now, effects)
+      case 'declared': {
+        const registration = this.#registrationAt(event.endpoint)
+        registration.isDeclared = true
+        registration.whenInactive = event.whenInactive
         break
+      }
+      case 'withdrawn':
+        this.#onWithdrawn(event.endpoint, effects)
+        break
+      case 'registered':
+        this.#onRegistered(event.endpoint, event.state, now, effects)
+        break
+      case 'polled': {
+        const registration = this.registration(event.endpoint)
+        if (registration !== undefined) this.#deliver(registration, now, effects, 1)
+        break
+      }
       case 'transmitted':
+        this.#onTransmitted(event.key, now, effects)
+        break
       case 'delivered':
-        this.#onDone(event.key, now, effects)
+        this.#onDelivered(event.key, now, effects)
         break
       case 'not-transmitted':
+        this.#onNotTransmitted(event.key, event.failure, now, effects)
+        break
       case 'not-delivered':
-        this.#onFailed(event.key, event.failure, now, effects)
+        this.#onNotDelivered(event.key, event.failure, now, effects)
         break
       case 'resend': {
         const entry = this.#held(event.hold)
@@ -197,12 +204,17 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
         else if (entry !== undefined) this.#drop([entry], effects)
         break
       }
+      case 'cancel': {
+        const entry = this.#cancelable(event.id)
+        if (entry !== undefined) this.#delete(entry, STATUS_REASONS.transmissionCanceled, effects)
+        break
+      }
       case 'stop':
         this.#isStopped = true
         break
       case 'tick':
-        for (const way of this.#plans.values()) this.#proceed(way, now, effects)
-        for (const way of this.#registrations.values()) this.#proceed(way, now, effects)
+        for (const way of this.#ways.values()) this.#transmit(way, now, effects)
+        for (const registration of this.#active) this.#deliver(registration, now, effects)
     }
     return effects
   }
@@ -220,10 +232,9 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
       return
     }
     const entry = this.#enter(record, event.wall, now)
-    this.#countStranded(entry, !record.own && this.#isStranded(record))
-    if (this.#isFragmentForUs(record)) {
-      this.#ledger.reserve(aduName(record), record.fragment, now)
-    }
+    this.#countStranded(entry)
+    if (isFragmentForUs(entry))
+      this.#ledger.reserve(aduName(entry.record), entry.record.fragment, now)
     effects.push({ type: 'store', record, bytes })
   }
 
@@ -233,6 +244,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     now: MonoMs,
     effects: AgentEffect[],
   ): Fault<DtnFaultCode> | undefined {
+    const { limits } = this.#options
     const isHeld = record.hold !== undefined && this.#keysByHold.has(record.hold)
     if (isHeld || this.#keysById.has(record.id)) {
       return permanent('dtn/duplicate', 'it is here already')
@@ -241,14 +253,17 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
       return permanent('dtn/no-destination', 'its destination is the null endpoint')
     }
     if (record.expiresAt <= wall) return permanent('dtn/expired', 'its lifetime has expired')
+    if (isOwnRecord(record) && this.#ownRecordCount >= limits.ownRecordCountMax) {
+      return temporary('dtn/too-many-waiting', 'too many status reports of ours are waiting')
+    }
+    const isForUs = this.#isForUs(record.destination)
     if (!record.own && this.#isStranded(record)) {
-      const { strandedCountMax, strandedBytesMax } = this.#options.limits
       const { count, bytes } = this.#stranded
-      if (count >= strandedCountMax || bytes + record.sizeBytes > strandedBytesMax) {
+      if (count >= limits.strandedCountMax || bytes + record.sizeBytes > limits.strandedBytesMax) {
         return temporary('dtn/too-many-waiting', 'too many bundles have nowhere to go')
       }
     }
-    return this.#isFragmentForUs(record) ? this.#fragmentObjection(record, now, effects) : undefined
+    return isForUs && isFragment(record) ? this.#fragmentObjection(record, now, effects) : undefined
   }
 
   #fragmentObjection(
@@ -260,7 +275,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     let verdict = this.#ledger.judge(name, fragment)
     if (verdict === 'no-room') {
       for (const other of this.#ledger.givingWay(name, fragment, now)) {
-        this.#deleteAdu(other, 'traffic pared', effects)
+        this.#deleteAdu(other, effects)
       }
       verdict = this.#ledger.judge(name, fragment)
     }
@@ -281,7 +296,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     if (entry === undefined) return
     // Its lifetime may have ended while it was written.
     if (entry.isReleased) this.#drop([entry], effects)
-    else if (entry.expiresAt <= now) this.#delete(entry, EXPIRED, effects)
+    else if (entry.expiresAt <= now) this.#delete(entry, expiryReason(entry), effects)
     else this.#dispatch(entry, now, effects)
   }
 
@@ -290,135 +305,162 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     if (entry !== undefined) this.#forget(entry)
   }
 
-  /** RFC 9171 §5.3: deliver or forward. */
+  /** RFC 9171 §5.3: deliver, and forward where the endpoint may have other members. */
   #dispatch(entry: Entry, now: MonoMs, effects: AgentEffect[]): void {
-    const { record } = entry
-    this.#countStranded(entry, !record.own && this.#isStranded(record))
-    if (this.#isLocal(record)) {
-      this.#dispatchLocally(entry, now, effects)
-      return
+    const { record, registration } = entry
+    const plan = this.#planFor(record)
+    entry.state = 'waiting'
+    entry.toDeliver = registration !== undefined
+    entry.toForward = !entry.toDeliver || plan !== undefined
+    entry.way = plan === undefined ? undefined : this.#wayOf(plan)
+    this.#countStranded(entry)
+    if (entry.way !== undefined) {
+      entry.way.lane.add(record.key, record.sizeBytes)
+      this.#transmit(entry.way, now, effects)
     }
-    const plan = choosePlan(this.#options.plans, record.destination)
-    if (plan === undefined) {
-      entry.state = 'stranded'
-      return
-    }
-    entry.state = 'forwarding'
-    const way = this.#wayOf(plan)
-    way.lane.add(record.key, record.sizeBytes)
-    this.#proceed(way, now, effects)
+    if (registration !== undefined) this.#dispatchLocally(entry, registration, now, effects)
   }
 
   /** RFC 9171 §5.7. */
-  #dispatchLocally(entry: Entry, now: MonoMs, effects: AgentEffect[]): void {
+  #dispatchLocally(
+    entry: Entry,
+    registration: Registration,
+    now: MonoMs,
+    effects: AgentEffect[],
+  ): void {
     const { record } = entry
-    // Our administrative element knows no kind of record yet.
-    if (record.administrative || serviceOf(record) === 0n) {
-      this.#delete(entry, 'administrative record not understood', effects)
-      return
-    }
     let [key, sizeBytes] = [record.key, record.sizeBytes]
-    if (record.fragment !== undefined) {
-      const name = aduName(record as FragmentRecord)
+    if (isFragment(record)) {
+      const name = aduName(record)
       const outcome = this.#ledger.add(name, record.key, record.fragment, now)
-      entry.state = 'assembling'
-      if (outcome === 'useless') this.#drop([entry], effects)
+      if (outcome === 'useless') this.#settle([entry], 'toDeliver', effects)
       if (outcome !== 'complete') return
       key = this.#ledger.keys(name)[0] ?? key
       sizeBytes = record.fragment.aduBytes
     }
-    this.#deliver({ key, sizeBytes, service: serviceOf(record) }, now, effects)
+    if (registration.state !== 'active' && registration.whenInactive === 'abandon') {
+      this.#giveUp(entry, 'toDeliver', ABANDONED, effects)
+      return
+    }
+    registration.lane.add(key, sizeBytes)
+    if (registration.state === 'active') this.#deliver(registration, now, effects)
   }
 
-  #deliver(
-    unit: { readonly key: string; readonly sizeBytes: number; readonly service: bigint },
+  #onRegistered(
+    endpoint: EndpointId,
+    state: RegistrationState,
     now: MonoMs,
     effects: AgentEffect[],
   ): void {
-    const way = this.#registrations.get(unit.service)
-    for (const entry of this.#unitOf(unit.key)) {
-      entry.state = way === undefined ? 'stranded' : 'delivering'
-    }
-    if (way === undefined) {
-      const unclaimed = this.#unclaimed.get(unit.service) ?? new Set()
-      this.#unclaimed.set(unit.service, unclaimed.add(unit.key))
-      return
-    }
-    way.lane.add(unit.key, unit.sizeBytes)
-    this.#proceed(way, now, effects)
+    const registration = this.#registrationAt(endpoint)
+    registration.state = state
+    if (state === 'active') this.#active.add(registration)
+    else this.#active.delete(registration)
+    for (const entry of this.#all((e) => e.registration === registration))
+      this.#countStranded(entry)
+    if (state === 'active') this.#deliver(registration, now, effects)
+    this.#disavow(registration, effects)
   }
 
-  #onRegistered(service: bigint, now: MonoMs, effects: AgentEffect[]): void {
-    assert(!this.#registrations.has(service), `service ${service} is registered already`)
-    const way: Way = {
-      lane: new Lane({
-        underWayMax: DELIVERIES_MAX,
-        underWayBytesMax: DELIVERY_BYTES_MAX,
-        pause: 'item',
-      }),
-      target: { service },
-    }
-    this.#registrations.set(service, way)
-    for (const entry of this.#entries.values()) {
-      if (this.#isLocal(entry.record) && serviceOf(entry.record) === service) {
-        this.#countStranded(entry, false)
-      }
-    }
-    const unclaimed = this.#unclaimed.get(service) ?? []
-    this.#unclaimed.delete(service)
-    for (const key of unclaimed) {
-      const unit = this.#unitOf(key)
-      for (const entry of unit) entry.state = 'delivering'
-      way.lane.add(key, sum(unit))
-    }
-    this.#proceed(way, now, effects)
+  #onWithdrawn(endpoint: EndpointId, effects: AgentEffect[]): void {
+    const registration = this.registration(endpoint)
+    if (registration === undefined) return
+    registration.isDeclared = false
+    registration.whenInactive = 'defer'
+    this.#disavow(registration, effects)
   }
 
-  #onDone(key: string, now: MonoMs, effects: AgentEffect[]): void {
-    const way = this.#answered(key)
+  /** Who has left a group gets none of its bundles; those for a singleton wait for its return. */
+  #disavow(registration: Registration, effects: AgentEffect[]): void {
+    if (registration.isMember) return
+    if (!isSingleton(registration.endpoint)) {
+      const entries = this.#all((e) => e.registration === registration && e.state === 'waiting')
+      for (const entry of entries)
+        this.#settle(this.#unitOf(entry.record.key), 'toDeliver', effects)
+    }
+    if (registration.isUnused) this.#registrations.delete(formatEndpointId(registration.endpoint))
+  }
+
+  /** RFC 9171 §5.4 step 5. */
+  #onTransmitted(key: string, now: MonoMs, effects: AgentEffect[]): void {
+    const way = this.#transmitting.get(key)
+    this.#transmitting.delete(key)
     way?.lane.finish(key)
     const entry = this.#entries.get(key)
-    if (entry?.record.hold !== undefined) {
-      entry.state = 'held'
-      effects.push({ type: 'forwarded', hold: entry.record.hold })
-    } else if (entry !== undefined) this.#drop(this.#unitOf(key), effects)
-    if (way !== undefined) this.#proceed(way, now, effects)
+    if (entry?.toForward) {
+      report(entry, 'forwarded', STATUS_REASONS.noAdditionalInformation, effects)
+      this.#settle([entry], 'toForward', effects)
+    }
+    if (way !== undefined) this.#transmit(way, now, effects)
   }
 
-  #onFailed(key: string, failure: Failure, now: MonoMs, effects: AgentEffect[]): void {
-    const way = this.#answered(key)
+  /** RFC 9171 §5.7 step 3. */
+  #onDelivered(key: string, now: MonoMs, effects: AgentEffect[]): void {
+    const registration = this.#delivering.get(key)
+    this.#delivering.delete(key)
+    registration?.lane.finish(key)
+    const [first, ...rest] = this.#unitOf(key)
+    if (first?.toDeliver) {
+      report(first, 'delivered', STATUS_REASONS.noAdditionalInformation, effects)
+      this.#settle([first, ...rest], 'toDeliver', effects)
+    }
+    if (registration?.state === 'active') this.#deliver(registration, now, effects)
+  }
+
+  #onNotTransmitted(key: string, failure: Failure, now: MonoMs, effects: AgentEffect[]): void {
+    const way = this.#transmitting.get(key)
+    this.#transmitting.delete(key)
     const entry = this.#entries.get(key)
     if (failure.temporary) {
       way?.lane.postpone(key, now)
       if (entry === undefined) way?.lane.forget(key)
     } else {
       way?.lane.finish(key)
-      if (entry !== undefined) this.#delete(entry, failure.reason, effects)
+      if (entry !== undefined) this.#giveUp(entry, 'toForward', failure, effects)
     }
-    if (way !== undefined) this.#proceed(way, now, effects)
+    if (way !== undefined) this.#transmit(way, now, effects)
   }
 
-  #answered(key: string): Way | undefined {
-    const way = this.#underWay.get(key)
-    this.#underWay.delete(key)
-    return way
+  #onNotDelivered(key: string, failure: Failure, now: MonoMs, effects: AgentEffect[]): void {
+    const registration = this.#delivering.get(key)
+    this.#delivering.delete(key)
+    const entry = this.#entries.get(key)
+    if (failure.temporary) {
+      registration?.lane.postpone(key, now)
+      if (entry === undefined || !entry.toDeliver) registration?.lane.forget(key)
+    } else {
+      registration?.lane.finish(key)
+      if (entry !== undefined) this.#giveUp(entry, 'toDeliver', failure, effects)
+    }
+    if (registration?.state === 'active') this.#deliver(registration, now, effects)
   }
 
   /** Begins what may begin. */
-  #proceed({ lane, target }: Way, now: MonoMs, effects: AgentEffect[]): void {
+  #transmit(way: Way, now: MonoMs, effects: AgentEffect[]): void {
     if (this.#isStopped) return
-    for (const key of lane.take(now)) {
+    for (const key of way.lane.take(now)) {
       const entry = this.#entries.get(key)
       assert(entry !== undefined, 'what has gone has left its lane')
-      this.#underWay.set(key, { lane, target })
-      const { id, expiresAt } = entry.record
-      if ('plan' in target) {
-        const residenceMs = now - entry.arrivedAt
-        effects.push({ type: 'transmit', key, id, plan: target.plan, residenceMs })
-      } else {
-        const keys = this.#unitOf(key).map(({ record }) => record.key)
-        effects.push({ type: 'deliver', key, keys, service: target.service, expiresAt })
-      }
+      this.#transmitting.set(key, way)
+      const residenceMs = now - entry.arrivedAt
+      effects.push({ type: 'transmit', key, id: entry.record.id, plan: way.plan, residenceMs })
+    }
+  }
+
+  #deliver(
+    registration: Registration,
+    now: MonoMs,
+    effects: AgentEffect[],
+    countMax?: number,
+  ): void {
+    if (this.#isStopped) return
+    for (const key of registration.lane.take(now, countMax)) {
+      const entry = this.#entries.get(key)
+      assert(entry !== undefined, 'what has gone has left its lane')
+      this.#delivering.set(key, registration)
+      const keys = this.#unitOf(key).map(({ record }) => record.key)
+      const { expiresAt } = entry.record
+      effects.push({ type: 'deliver', key, keys, endpoint: registration.endpoint, expiresAt })
     }
   }
 
@@ -428,21 +470,31 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
       this.#expiries.pop()
       const entry = this.#entries.get(next.key)
       if (entry !== undefined && entry.state !== 'storing') {
-        this.#delete(entry, EXPIRED, effects)
+        this.#delete(entry, expiryReason(entry), effects)
       }
       next = this.#expiries.peek()
     }
   }
 
   #enter(record: BundleRecord, wall: WallMs, now: MonoMs): Entry {
+    const registration = this.#isForUs(record.destination)
+      ? this.#registrationAt(record.destination)
+      : undefined
+    const plan = this.#planFor(record)
     const entry: Entry = {
       record,
       arrivedAt: addMs(now, Math.min(0, record.arrivedAt - wall)),
       expiresAt: addMs(now, record.expiresAt - wall),
+      registration,
       state: 'storing',
+      toDeliver: false,
+      toForward: false,
       isReleased: false,
+      way: plan === undefined ? undefined : this.#wayOf(plan),
       isStrandedGuest: false,
     }
+    if (registration !== undefined) registration.bundleCount++
+    if (isOwnRecord(record)) this.#ownRecordCount++
     this.#entries.set(record.key, entry)
     this.#keysById.set(record.id, record.key)
     if (record.hold !== undefined) this.#keysByHold.set(record.hold, record.key)
@@ -457,23 +509,67 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     return entry
   }
 
-  /** RFC 9171 §5.10: with all that belongs to the same ADU, which could not be delivered any more. */
-  #delete(entry: Entry, reason: string, effects: AgentEffect[]): void {
-    const unit = new Set([...this.#unitOf(entry.record.key), entry])
-    const { record } = entry
-    const isFragment = this.#isFragmentForUs(record)
-    const isRepeat = isFragment && this.#ledger.isRepeat(aduName(record))
-    this.#drop([...unit], effects)
-    // The ADU was delivered: that a part of it came again is nothing to tell of.
-    if (isRepeat) return
-    effects.push({ type: 'deleted', id: isFragment ? record.fragment.aduId : record.id, reason })
-    const { hold } = record
-    if (hold !== undefined && reason !== EXPIRED) effects.push({ type: 'lost', hold })
+  /** One way of a bundle has failed for good; another may be left. RFC 9171 §5.4.2 step 2. */
+  #giveUp(
+    entry: Entry,
+    constraint: 'toDeliver' | 'toForward',
+    failure: Failure & { readonly temporary: false },
+    effects: AgentEffect[],
+  ): void {
+    const unit = constraint === 'toDeliver' ? this.#unitOf(entry.record.key) : [entry]
+    const isLast = unit.every((e) => !(constraint === 'toDeliver' ? e.toForward : e.toDeliver))
+    if (isLast) this.#delete(entry, failure.status, effects, failure.reason)
+    else this.#settle(unit, constraint, effects)
   }
 
-  #deleteAdu(name: string, reason: string, effects: AgentEffect[]): void {
+  /** RFC 9171 §5.10: with all that belongs to the same ADU, which could not be delivered any more. */
+  #delete(
+    entry: Entry,
+    status: number,
+    effects: AgentEffect[],
+    reason: string = describeReason(status),
+  ): void {
+    const unit = [...new Set([...this.#unitOf(entry.record.key), entry])]
+    const { record } = entry
+    const isPart = isFragmentForUs(entry)
+    const isRepeat = isPart && this.#ledger.isRepeat(aduName(entry.record))
+    if (!isRepeat) for (const each of unit) report(each, 'deleted', status, effects)
+    this.#drop(unit, effects)
+    // The ADU was delivered: that a part of it came again is nothing to tell of.
+    if (isRepeat) return
+    effects.push({
+      type: 'deleted',
+      id: isPart ? entry.record.fragment.aduId : record.id,
+      reason,
+      status,
+    })
+    const isExpired = status === STATUS_REASONS.lifetimeExpired
+    if (record.hold !== undefined && !isExpired) effects.push({ type: 'lost', hold: record.hold })
+  }
+
+  #deleteAdu(name: string, effects: AgentEffect[]): void {
     const entry = this.#entries.get(this.#ledger.keys(name)[0] ?? '')
-    if (entry !== undefined) this.#delete(entry, reason, effects)
+    if (entry !== undefined) this.#delete(entry, STATUS_REASONS.trafficPared, effects)
+  }
+
+  /** Takes a constraint from each; those that have none left are held or dropped. RFC 9171 §5.11. */
+  #settle(
+    unit: readonly Entry[],
+    constraint: 'toDeliver' | 'toForward',
+    effects: AgentEffect[],
+  ): void {
+    const free: Entry[] = []
+    for (const entry of unit) {
+      entry[constraint] = false
+      if (constraint === 'toDeliver') entry.registration?.lane.forget(entry.record.key)
+      if (entry.toDeliver || entry.toForward) continue
+      if (entry.record.hold === undefined) free.push(entry)
+      else {
+        entry.state = 'held'
+        effects.push({ type: 'forwarded', hold: entry.record.hold })
+      }
+    }
+    if (free.length > 0) this.#drop(free, effects)
   }
 
   #drop(unit: readonly Entry[], effects: AgentEffect[]): void {
@@ -482,38 +578,43 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   }
 
   #forget(entry: Entry): void {
-    const { record } = entry
+    const { record, registration } = entry
     this.#entries.delete(record.key)
     this.#keysById.delete(record.id)
     if (record.hold !== undefined) this.#keysByHold.delete(record.hold)
-    this.#countStranded(entry, false)
-    if (!this.#isLocal(record)) {
-      const plan = choosePlan(this.#options.plans, record.destination)
-      if (plan !== undefined) this.#wayOf(plan).lane.forget(record.key)
-      return
-    }
-    const service = serviceOf(record)
-    this.#registrations.get(service)?.lane.forget(record.key)
-    const unclaimed = this.#unclaimed.get(service)
-    unclaimed?.delete(record.key)
-    if (unclaimed?.size === 0) this.#unclaimed.delete(service)
-    if (this.#isFragmentForUs(record)) this.#ledger.drop(aduName(record), record.key)
+    if (isOwnRecord(record)) this.#ownRecordCount--
+    this.#uncountStranded(entry)
+    entry.way?.lane.forget(record.key)
+    if (registration === undefined) return
+    registration.lane.forget(record.key)
+    registration.bundleCount--
+    if (registration.isUnused) this.#registrations.delete(formatEndpointId(registration.endpoint))
+    if (isFragment(record)) this.#ledger.drop(aduName(record), record.key)
   }
 
   #held(hold: string): Entry | undefined {
     return this.#entries.get(this.#keysByHold.get(hold) ?? '')
   }
 
+  #cancelable(id: string): Entry | undefined {
+    const entry = this.#entries.get(this.#keysById.get(id) ?? '')
+    return entry?.record.own && entry.state !== 'storing' ? entry : undefined
+  }
+
   /** What is delivered, and goes, together with the bundle `key`. */
   #unitOf(key: string): readonly Entry[] {
     const entry = this.#entries.get(key)
     if (entry === undefined) return []
-    if (!this.#isFragmentForUs(entry.record)) return [entry]
+    if (!isFragmentForUs(entry)) return [entry]
     return this.#ledger.keys(aduName(entry.record)).flatMap((k) => this.#entries.get(k) ?? [])
   }
 
+  #all(wanted: (entry: Entry) => boolean): readonly Entry[] {
+    return [...this.#entries.values()].filter(wanted)
+  }
+
   #wayOf(plan: StaticPlan): Way {
-    const known = this.#plans.get(plan)
+    const known = this.#ways.get(plan)
     if (known !== undefined) return known
     const way: Way = {
       lane: new Lane({
@@ -521,34 +622,54 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
         underWayBytesMax: TRANSMISSION_BYTES_MAX,
         pause: 'lane',
       }),
-      target: { plan },
+      plan,
     }
-    this.#plans.set(plan, way)
+    this.#ways.set(plan, way)
     return way
   }
 
-  #isLocal(record: BundleRecord): boolean {
-    const { destination } = record
-    return destination.scheme === 'ipn' && destination.node === this.#options.node
+  #registrationAt(endpoint: EndpointId): Registration {
+    const name = formatEndpointId(endpoint)
+    const registration = this.#registrations.get(name) ?? new Registration(endpoint)
+    this.#registrations.set(name, registration)
+    return registration
   }
 
-  #isFragmentForUs(record: BundleRecord): record is FragmentRecord {
-    return record.fragment !== undefined && this.#isLocal(record)
+  /** An endpoint of ours, or a group that we have joined. */
+  #isForUs(endpoint: EndpointId): boolean {
+    if (isOwnEndpoint(this.#options, endpoint)) return true
+    return !isSingleton(endpoint) && this.registration(endpoint)?.isMember === true
+  }
+
+  /** Never one for a bundle to ourselves, nor for a group's back to where it came from. §5.3 step 1. */
+  #planFor({ destination, previousNode }: BundleRecord): StaticPlan | undefined {
+    if (isOwnEndpoint(this.#options, destination)) return undefined
+    const plan = choosePlan(this.#options.plans, destination)
+    const cameThence =
+      plan !== undefined && previousNode !== undefined && choosePlan([plan], previousNode) === plan
+    return cameThence ? undefined : plan
   }
 
   /** Whether it has nowhere to go for now. */
   #isStranded(record: BundleRecord): boolean {
-    return this.#isLocal(record)
-      ? !record.administrative && !this.#registrations.has(serviceOf(record))
-      : choosePlan(this.#options.plans, record.destination) === undefined
+    if (this.#planFor(record) !== undefined) return false
+    return this.registration(record.destination)?.state !== 'active'
   }
 
-  #countStranded(entry: Entry, isStrandedGuest: boolean): void {
-    if (entry.isStrandedGuest === isStrandedGuest) return
-    entry.isStrandedGuest = isStrandedGuest
-    const sign = isStrandedGuest ? 1 : -1
-    this.#stranded.count += sign
-    this.#stranded.bytes += sign * entry.record.sizeBytes
+  #countStranded(entry: Entry): void {
+    this.#uncountStranded(entry)
+    const hasNowhereToGo = entry.way === undefined && entry.registration?.state !== 'active'
+    if (entry.record.own || !hasNowhereToGo) return
+    entry.isStrandedGuest = true
+    this.#stranded.count++
+    this.#stranded.bytes += entry.record.sizeBytes
+  }
+
+  #uncountStranded(entry: Entry): void {
+    if (!entry.isStrandedGuest) return
+    entry.isStrandedGuest = false
+    this.#stranded.count--
+    this.#stranded.bytes -= entry.record.sizeBytes
   }
 }
 
@@ -561,16 +682,44 @@ interface Expiry {
 
 const EXPIRIES_SPARE = 1024
 
-/** RFC 9171 §9.5. */
-const EXPIRED = 'lifetime expired'
+/** RFC 9171 §5.7 step 2: nobody is there, and nothing shall wait for anybody. */
+const ABANDONED = {
+  temporary: false,
+  reason: describeReason(STATUS_REASONS.destinationEndpointIdUnavailable),
+  status: STATUS_REASONS.destinationEndpointIdUnavailable,
+} as const
 
 function newExpiries(): Heap<Expiry> {
   return new Heap((a, b) => a.at < b.at || (a.at === b.at && a.key < b.key))
 }
 
-/** Of a bundle for this node, whose destination is of the ipn scheme. */
-function serviceOf(record: BundleRecord): bigint {
-  return record.destination.scheme === 'ipn' ? record.destination.service : 0n
+function isFragment(record: BundleRecord): record is FragmentRecord {
+  return record.fragment !== undefined
+}
+
+function isFragmentForUs(entry: Entry): entry is Entry & { readonly record: FragmentRecord } {
+  return entry.registration !== undefined && isFragment(entry.record)
+}
+
+/** A status report that this node sends. */
+function isOwnRecord(record: BundleRecord): boolean {
+  return record.own && record.administrative
+}
+
+/** RFC 9171 §5.5: by the lifetime of its primary block, or by ours. */
+function expiryReason({ record }: Entry): number {
+  return record.pared ? STATUS_REASONS.trafficPared : STATUS_REASONS.lifetimeExpired
+}
+
+function report(
+  { record }: Entry,
+  status: StatusKind,
+  reason: number,
+  effects: AgentEffect[],
+): void {
+  if (record.reports?.includes(status)) {
+    effects.push({ type: 'report', key: record.key, status, reason })
+  }
 }
 
 /** Fragments with the same source and timestamp but another destination are a forgery. */
@@ -578,8 +727,19 @@ function aduName(record: FragmentRecord): string {
   return `${record.fragment.aduId} ${formatEndpointId(record.destination)}`
 }
 
-function sum(unit: readonly Entry[]): number {
-  return unit.reduce((bytes, { record }) => bytes + record.sizeBytes, 0)
+type QueueInMaking = { -readonly [K in keyof Queue]: Queue[K] }
+
+function count<Key>(
+  queues: Map<Key, QueueInMaking>,
+  key: Key,
+  { record, arrivedAt }: Entry,
+  now: MonoMs,
+): void {
+  const queue = queues.get(key) ?? { ...EMPTY_QUEUE }
+  queues.set(key, queue)
+  queue.bundles++
+  queue.bytes += record.sizeBytes
+  queue.oldestMs = Math.max(queue.oldestMs ?? 0, now - arrivedAt)
 }
 
 function temporary(code: DtnFaultCode, message: string): Fault<DtnFaultCode> {

@@ -14,12 +14,14 @@ import { decodeBundleAge, encodeBundleAge } from '../proto/bpv7/extension/bundle
 import { decodeHopCount, encodeHopCount } from '../proto/bpv7/extension/hop-count.ts'
 import { decodePreviousNode, encodePreviousNode } from '../proto/bpv7/extension/previous-node.ts'
 import { BLOCKS_MAX } from '../proto/bpv7/limits.ts'
+import { describeReason, STATUS_REASONS } from '../proto/bpv7/status-report.ts'
 import {
   processForwarded,
   processReceived,
   remainingLifetimeMs,
   withAge,
 } from './block-processing.ts'
+import { HOP_LIMIT_OF_OTHERS } from './limits.ts'
 
 function block(type: number, data: Uint8Array, flags = 0n): Omit<CanonicalBlock, 'number'> {
   return { type, flags, crcType: 0, data }
@@ -43,7 +45,7 @@ function bundle(blocks: readonly Omit<CanonicalBlock, 'number'>[], time = 1000n)
 
 function forwarded(b: Bundle): Bundle {
   const processed = processForwarded(b, 3n)
-  if (!processed.ok) throw new Error(processed.reason)
+  if (!processed.ok) throw new Error(describeReason(processed.status))
   return processed.bundle
 }
 
@@ -57,7 +59,7 @@ test('an unprocessable block is kept, removed or fatal as its flags say (RFC 917
   const both = BLOCK_FLAGS.deleteBundleIfUnprocessable | BLOCK_FLAGS.discardIfUnprocessable
   expect(processReceived(bundle([block(UNKNOWN, new Uint8Array(1), both)]))).toEqual({
     ok: false,
-    reason: 'block unsupported',
+    status: STATUS_REASONS.blockUnsupported,
   })
 })
 
@@ -66,17 +68,20 @@ test('a bundle that is not in order without its discarded block is deleted', () 
     block(BLOCK_TYPES.blockConfidentiality, new Uint8Array(1), BLOCK_FLAGS.discardIfUnprocessable),
     block(BLOCK_TYPES.bundleAge, new Uint8Array(16)),
   ])
-  expect(processReceived(encrypted)).toEqual({ ok: false, reason: 'block unintelligible' })
+  expect(processReceived(encrypted)).toEqual({
+    ok: false,
+    status: STATUS_REASONS.blockUnintelligible,
+  })
 })
 
 test('a bundle whose hop count exceeds its limit is deleted (RFC 9171 §4.4.3)', () => {
   const hops = (count: number): Bundle =>
     bundle([block(BLOCK_TYPES.hopCount, encodeHopCount({ limit: 3, count }))])
   expect(processReceived(hops(3)).ok).toBe(true)
-  expect(processReceived(hops(4))).toEqual({ ok: false, reason: 'hop limit exceeded' })
+  expect(processReceived(hops(4))).toEqual({ ok: false, status: STATUS_REASONS.hopLimitExceeded })
   expect(processForwarded(hops(3), 3n)).toEqual({
     ok: false,
-    reason: 'hop limit exceeded',
+    status: STATUS_REASONS.hopLimitExceeded,
   })
   const next = findBlock(forwarded(hops(2)), BLOCK_TYPES.hopCount)
   expect(decodeHopCount(next?.data ?? new Uint8Array())).toMatchObject({ value: { count: 3 } })
@@ -94,6 +99,13 @@ test('the Previous Node Block of the last hop gives way to ours (RFC 9171 §5.4 
     { value: { node: 3n, service: 0n } },
   ])
   expect(new Set(next.blocks.map(({ number }) => number)).size).toBe(next.blocks.length)
+})
+
+test('a bundle without a hop count gets one, so that no loop is endless (RFC 9171 §4.4.3)', () => {
+  const hops = findBlock(forwarded(bundle([])), BLOCK_TYPES.hopCount)
+  expect(decodeHopCount(hops?.data ?? new Uint8Array())).toMatchObject({
+    value: { limit: HOP_LIMIT_OF_OTHERS, count: 1 },
+  })
 })
 
 test('the bundle age grows by the time spent here, and stops at the end of its range', () => {
@@ -119,6 +131,7 @@ test('the lifetime runs from the creation time, or by the bundle age where there
   expect(remainingLifetimeMs(bundle([]), atDtn(12_000))).toBe(-1000)
   expect(remainingLifetimeMs(bundle([]), atDtn(0))).toBe(10_000)
   expect(remainingLifetimeMs(bundle([]), wallMs(0))).toBe(10_000)
+  expect(remainingLifetimeMs(bundle([]), undefined)).toBe(10_000)
   const aged = bundle([block(BLOCK_TYPES.bundleAge, encodeBundleAge(4000n))], 0n)
   expect(remainingLifetimeMs(aged, atDtn(99_000_000))).toBe(6000)
 })

@@ -8,42 +8,57 @@ import {
   type CanonicalBlock,
   findBlock,
 } from '../proto/bpv7/bundle.ts'
-import { ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
+import { type EndpointId, ipnEndpoint, isLocalNode } from '../proto/bpv7/endpoint-id.ts'
 import { decodeBundleAge, encodeBundleAge } from '../proto/bpv7/extension/bundle-age.ts'
 import { decodeHopCount, encodeHopCount } from '../proto/bpv7/extension/hop-count.ts'
-import { encodePreviousNode } from '../proto/bpv7/extension/previous-node.ts'
+import { decodePreviousNode, encodePreviousNode } from '../proto/bpv7/extension/previous-node.ts'
 import { BLOCKS_MAX } from '../proto/bpv7/limits.ts'
 import { brokenRule } from '../proto/bpv7/rules.ts'
-import { LIFETIME_MS_MAX } from './limits.ts'
+import { STATUS_REASONS } from '../proto/bpv7/status-report.ts'
+import { HOP_LIMIT_OF_OTHERS } from './limits.ts'
 
-/** `reason` is in the words of the registry of RFC 9171 §9.5. */
+/** `status` is one of `STATUS_REASONS`. */
 export type Processed =
   | { readonly ok: true; readonly bundle: Bundle }
-  | { readonly ok: false; readonly reason: string }
+  | { readonly ok: false; readonly status: number }
+
+/** Whether a block that we cannot process asks for a report of that. RFC 9171 §5.6 step 4. */
+export function hasReportableBlock(bundle: Bundle): boolean {
+  return bundle.blocks.some(
+    (block) => !isProcessable(block) && has(block, BLOCK_FLAGS.reportIfUnprocessable),
+  )
+}
 
 /** Steps 3 and 4 of reception, past the decoding. RFC 9171 §5.6. */
 export function processReceived(bundle: Bundle): Processed {
+  const { destination, source, reportTo } = bundle.primary
+  // What ipn:! meant where it was written is not known here. RFC 9758.
+  if ([destination, source, reportTo].some(isLocalNode)) {
+    return { ok: false, status: STATUS_REASONS.blockUnintelligible }
+  }
   const kept: CanonicalBlock[] = []
   for (const block of bundle.blocks) {
     if (isProcessable(block)) kept.push(block)
     else if (has(block, BLOCK_FLAGS.deleteBundleIfUnprocessable)) {
-      return { ok: false, reason: 'block unsupported' }
+      return { ok: false, status: STATUS_REASONS.blockUnsupported }
     } else if (!has(block, BLOCK_FLAGS.discardIfUnprocessable)) kept.push(block)
   }
   const hopCount = readHopCount(bundle)
   if (hopCount !== undefined && hopCount.count > hopCount.limit) {
-    return { ok: false, reason: 'hop limit exceeded' }
+    return { ok: false, status: STATUS_REASONS.hopLimitExceeded }
   }
   if (kept.length === bundle.blocks.length) return { ok: true, bundle }
   const rest = { ...bundle, blocks: kept }
   // Some blocks are in order only together with a security block, which may just have been removed.
-  if (brokenRule(rest) !== undefined) return { ok: false, reason: 'block unintelligible' }
+  if (brokenRule(rest) !== undefined) {
+    return { ok: false, status: STATUS_REASONS.blockUnintelligible }
+  }
   return { ok: true, bundle: rest }
 }
 
 /**
  * What leaves the node `node` for the next, but for the age: its Previous Node Block instead of the
- * last one's, and one hop more. RFC 9171 §5.4 step 4.
+ * last one's, and one hop more (counted from here where nobody did). RFC 9171 §5.4 step 4.
  */
 export function processForwarded(bundle: Bundle, node: bigint): Processed {
   const blocks: CanonicalBlock[] = []
@@ -52,11 +67,20 @@ export function processForwarded(bundle: Bundle, node: bigint): Processed {
     if (block.type !== BLOCK_TYPES.hopCount) blocks.push(block)
     else {
       const hopped = withOneHopMore(block)
-      if (hopped === undefined) return { ok: false, reason: 'hop limit exceeded' }
+      if (hopped === undefined) return { ok: false, status: STATUS_REASONS.hopLimitExceeded }
       blocks.push(hopped)
     }
   }
-  // A bundle with as many blocks as we take goes on without: the block is only a SHOULD, §4.4.1.
+  // A bundle with as many blocks as we take goes on without: these two are not required, §4.4.1, §4.4.3.
+  if (blocks.length + 1 < BLOCKS_MAX && findBlock(bundle, BLOCK_TYPES.hopCount) === undefined) {
+    blocks.unshift({
+      type: BLOCK_TYPES.hopCount,
+      number: freeNumber(blocks),
+      flags: 0n,
+      crcType: 0,
+      data: encodeHopCount({ limit: HOP_LIMIT_OF_OTHERS, count: 1 }),
+    })
+  }
   if (blocks.length + 1 < BLOCKS_MAX) {
     blocks.unshift({
       type: BLOCK_TYPES.previousNode,
@@ -78,15 +102,25 @@ export function withAge(bundle: Bundle, residenceMs: number): Bundle {
   return { ...bundle, blocks }
 }
 
-/** How long the bundle has left to live, at most LIFETIME_MS_MAX; not above 0: none. RFC 9171 §5.5. */
-export function remainingLifetimeMs(bundle: Bundle, wall: WallMs): number {
+/**
+ * How long the bundle has left to live; not above 0: none. `wall` is undefined where there is no
+ * accurate clock: then its age is what its Bundle Age Block says. RFC 9171 §5.5.
+ */
+export function remainingLifetimeMs(bundle: Bundle, wall: WallMs | undefined): number {
   const { creationTimestamp, lifetimeMs } = bundle.primary
   const ageMs =
-    creationTimestamp.time === 0n
+    creationTimestamp.time === 0n || wall === undefined
       ? readAgeMs(bundle)
       : // Its creation may lie ahead, by a clock that differs from ours; it does not live longer for that.
         Math.max(0, wall - dtnToWall(dtnMs(Number(creationTimestamp.time))))
-  return Math.min(Number(lifetimeMs) - ageMs, LIFETIME_MS_MAX)
+  return Number(lifetimeMs) - ageMs
+}
+
+/** Who forwarded it to us, by its own word. */
+export function readPreviousNode(bundle: Bundle): EndpointId | undefined {
+  const block = findBlock(bundle, BLOCK_TYPES.previousNode)
+  const node = block === undefined ? undefined : decodePreviousNode(block.data)
+  return node?.ok ? node.value : undefined
 }
 
 /** A block of any other type cannot be acted upon here, security blocks among them. */

@@ -34,7 +34,13 @@ test('what was added is found again with all that is known of it, in the order o
   const port = new LabStore()
   const first = new BundleStore(port, bounds, ignore)
   const fragment = { aduId: 'ipn:9.1/5-0', offset: 3, length: 4, aduBytes: 9 }
-  const added = [await add(first, 1), { ...record(first.newKey(), 2), fragment }] as const
+  const more = {
+    fragment,
+    reports: ['received', 'deleted'] as const,
+    pared: true,
+    previousNode: ipnEndpoint(9n, 0n),
+  }
+  const added = [await add(first, 1), { ...record(first.newKey(), 2), ...more }] as const
   await first.add(added[1], fromUtf8('ab'), [])
   const second = new BundleStore(port, bounds, ignore)
   expect(second.open()).toEqual(added)

@@ -9,6 +9,7 @@ import { type WallMs, wallMs } from '../base/time.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
 import { type EndpointId, formatEndpointId, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
+import { STATUS_KINDS, type StatusKind } from '../proto/bpv7/status-report.ts'
 import type { DtnFaultCode } from './fault.ts'
 import {
   type BundleNodeLimits,
@@ -33,6 +34,12 @@ export interface BundleRecord {
   readonly arrivedAt: WallMs
   readonly expiresAt: WallMs
   readonly fragment?: FragmentExtent
+  /** What its source wants to be told; absent where nothing. */
+  readonly reports?: readonly StatusKind[]
+  /** It expires by our bound on lifetimes and not by its own. RFC 9171 §5.5. */
+  readonly pared?: boolean
+  /** Of a bundle to a group: who forwarded it to us. */
+  readonly previousNode?: EndpointId
 }
 
 /** Which part of which ADU a fragment carries, in bytes. */
@@ -234,8 +241,12 @@ function temporary(code: DtnFaultCode, message: string): Fault<DtnFaultCode> {
 }
 
 function encodeRecord(record: BundleRecord): Uint8Array {
-  const { key, destination, ...rest } = record
-  return fromUtf8(JSON.stringify({ ...rest, destination: formatEndpointId(destination) }))
+  const { key, destination, previousNode, ...rest } = record
+  const names = {
+    destination: formatEndpointId(destination),
+    ...(previousNode !== undefined && { previousNode: formatEndpointId(previousNode) }),
+  }
+  return fromUtf8(JSON.stringify({ ...rest, ...names }))
 }
 
 /** Undefined where the bytes are no record of ours. */
@@ -249,13 +260,15 @@ function decodeRecord(key: string, bytes: Uint8Array): BundleRecord | undefined 
   }
   if (!isObject(value)) return undefined
   const { id, destination, administrative, own, hold, fragment } = value
-  const { sizeBytes, arrivedAt, expiresAt } = value
+  const { sizeBytes, arrivedAt, expiresAt, reports, pared, previousNode } = value
   const eid = typeof destination === 'string' ? parseEndpointId(destination) : undefined
+  const previous = typeof previousNode === 'string' ? parseEndpointId(previousNode) : undefined
   if (eid === undefined || typeof id !== 'string') return undefined
   if (typeof administrative !== 'boolean' || typeof own !== 'boolean') return undefined
   if ((hold !== undefined && typeof hold !== 'string') || !isCount(sizeBytes)) return undefined
   if (!isInstant(arrivedAt) || !isInstant(expiresAt)) return undefined
   if (fragment !== undefined && !isFragmentExtent(fragment)) return undefined
+  if (reports !== undefined && !isStatusKinds(reports)) return undefined
   return {
     key,
     id,
@@ -267,6 +280,9 @@ function decodeRecord(key: string, bytes: Uint8Array): BundleRecord | undefined 
     arrivedAt: wallMs(arrivedAt),
     expiresAt: wallMs(expiresAt),
     ...(fragment === undefined ? {} : { fragment }),
+    ...(reports === undefined ? {} : { reports }),
+    ...(pared === true && { pared }),
+    ...(previous === undefined ? {} : { previousNode: previous }),
   }
 }
 
@@ -274,6 +290,10 @@ function isFragmentExtent(value: unknown): value is FragmentExtent {
   if (!isObject(value)) return false
   const { aduId, offset, length, aduBytes } = value
   return typeof aduId === 'string' && [offset, length, aduBytes].every(isCount)
+}
+
+function isStatusKinds(value: unknown): value is readonly StatusKind[] {
+  return Array.isArray(value) && value.every((kind) => STATUS_KINDS.includes(kind))
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

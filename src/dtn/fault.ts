@@ -14,3 +14,6 @@ export type DtnFaultCode =
   | 'dtn/stopped'
   | 'dtn/damaged'
   | 'dtn/not-forwardable'
+  | 'dtn/occupied'
+  | 'dtn/not-ours'
+  | 'dtn/unacceptable'

@@ -4,28 +4,42 @@ import { Fault, type Result } from '../base/fault.ts'
 import { addMs, type WallMs } from '../base/time.ts'
 import { aduId, BUNDLE_FLAGS, type Bundle, bundleId } from '../proto/bpv7/bundle.ts'
 import { decodeBundle } from '../proto/bpv7/codec.ts'
+import { isNullEndpoint, isSingleton } from '../proto/bpv7/endpoint-id.ts'
 import { Reassembly } from '../proto/bpv7/fragmentation.ts'
-import { remainingLifetimeMs } from './block-processing.ts'
+import { readPreviousNode, remainingLifetimeMs } from './block-processing.ts'
 import type { BundleRecord } from './bundle-store.ts'
 import type { DtnFaultCode } from './fault.ts'
+import { requestedReports } from './status-reporter.ts'
 
 /** The record under which a bundle is stored as `bytes`. */
 export function recordOf(
   bundle: Bundle,
   bytes: Uint8Array,
-  kept: Pick<BundleRecord, 'key' | 'own' | 'hold'> & { readonly wall: WallMs },
+  kept: Pick<BundleRecord, 'key' | 'own' | 'hold'> & {
+    readonly wall: WallMs
+    readonly lifetimeMsMax: number
+    readonly isClockless: boolean
+  },
 ): BundleRecord {
   const { primary, payload } = bundle
   const { fragment } = primary
-  const { wall, ...rest } = kept
+  const { wall, lifetimeMsMax, isClockless, ...rest } = kept
+  const lifetimeMs = remainingLifetimeMs(bundle, isClockless ? undefined : wall)
+  const reports = requestedReports(primary)
+  const previousNode = isSingleton(primary.destination) ? undefined : readPreviousNode(bundle)
+  // An anonymous bundle has no identity of its own (RFC 9171 §4.2.3): its place in the store is one.
+  const id = isNullEndpoint(primary.source) ? `${bundleId(bundle)}#${kept.key}` : bundleId(bundle)
   return {
     ...rest,
-    id: bundleId(bundle),
+    id,
     destination: primary.destination,
     administrative: (primary.flags & BUNDLE_FLAGS.administrativeRecord) !== 0n,
     sizeBytes: bytes.length,
     arrivedAt: wall,
-    expiresAt: addMs(wall, remainingLifetimeMs(bundle, wall)),
+    expiresAt: addMs(wall, Math.min(lifetimeMs, lifetimeMsMax)),
+    ...(lifetimeMs > lifetimeMsMax && { pared: true }),
+    ...(reports.length > 0 && { reports }),
+    ...(previousNode !== undefined && { previousNode }),
     ...(fragment !== undefined && {
       fragment: {
         aduId: aduId(bundle),

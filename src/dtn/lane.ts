@@ -38,12 +38,17 @@ export class Lane {
     return this.#waiting.size > 0 ? earlier(this.#pausedUntil, deferred) : deferred
   }
 
+  /** Whether anything is ready to be taken. */
+  get isWaiting(): boolean {
+    return this.#waiting.size > 0
+  }
+
   add(key: string, sizeBytes: number): void {
     this.#waiting.set(key, { sizeBytes, failures: 0 })
   }
 
-  /** The keys whose turn has come; each is under way until `finish` or `postpone`. */
-  take(now: MonoMs): readonly string[] {
+  /** At most `countMax` keys whose turn has come; each is under way until `finish` or `postpone`. */
+  take(now: MonoMs, countMax: number = Number.POSITIVE_INFINITY): readonly string[] {
     this.#wakeDeferred(now)
     if (this.#pausedUntil !== undefined) {
       if (now < this.#pausedUntil) return []
@@ -51,7 +56,7 @@ export class Lane {
     }
     const taken: string[] = []
     for (const [key, item] of this.#waiting) {
-      if (!this.#hasRoom(item.sizeBytes)) break
+      if (taken.length >= countMax || !this.#hasRoom(item.sizeBytes)) break
       this.#waiting.delete(key)
       this.#underWay.set(key, item)
       this.#underWayBytes += item.sizeBytes

@@ -12,6 +12,10 @@ export interface BundleNodeLimits {
   /** Bundles from other nodes that have nowhere to go: no registration or no plan. */
   readonly strandedCountMax: number
   readonly strandedBytesMax: number
+  /** Status reports of ours that wait for their neighbour: more would be traffic nobody asked for. */
+  readonly ownRecordCountMax: number
+  /** What other nodes sent is kept no longer than this, whatever its lifetime. RFC 9171 §4.3.1. */
+  readonly lifetimeMsMax: number
 }
 
 export const DEFAULT_LIMITS: BundleNodeLimits = {
@@ -21,6 +25,9 @@ export const DEFAULT_LIMITS: BundleNodeLimits = {
   reassemblyBytesMax: 268_435_456,
   strandedCountMax: 10_000,
   strandedBytesMax: 134_217_728,
+  ownRecordCountMax: 1000,
+  // A century: RFC 9171 §4.3.1 allows 2^64 ms.
+  lifetimeMsMax: 3_155_760_000_000,
 }
 
 /** Of the store, that bundles of other nodes cannot take: what we send ourselves finds room. */
@@ -59,8 +66,18 @@ export const ADUS_REMEMBERED_MAX = 10_000
 /** Of bundles sent here. Far beyond any path of ours, and a loop ends soon. RFC 9171 §4.4.3. */
 export const HOP_LIMIT = 32
 
-/** A remaining lifetime beyond a century is a century: RFC 9171 §4.3.1 allows 2^64 ms. */
-export const LIFETIME_MS_MAX = 3_155_760_000_000
+/** Given to what comes without one, so that no loop is endless. RFC 9171 §4.4.3. */
+export const HOP_LIMIT_OF_OTHERS = 255
+
+/** Status reports a second, where they are enabled and no other rate is given. RFC 9171 §5.1. */
+export const STATUS_REPORTS_PER_SEC = 10
+
+/** A report lives as long as what it tells of, within these bounds. RFC 9171 §6.1.1. */
+export const REPORT_LIFETIME_MS_MIN = 3_600_000
+export const REPORT_LIFETIME_MS_MAX = 2_592_000_000
+
+/** Endpoints that are counted one by one; an application that opens more shares the last place. */
+export const ENDPOINTS_COUNTED_MAX = 1000
 
 /** Datagrams given to the network in one turn of the event loop, so that receiving goes on. */
 export const DATAGRAMS_PER_TURN_MAX = 32

@@ -2,41 +2,66 @@
 
 import { assert } from '../base/assert.ts'
 import { asFault, Fault } from '../base/fault.ts'
-import type { WallMs } from '../base/time.ts'
+import { type WallMs, wallMs } from '../base/time.ts'
 import { runMachine } from '../drive/run.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { Store } from '../ports/store.ts'
-import { BLOCK_TYPES, type Bundle, bundleId, type CreationTimestamp } from '../proto/bpv7/bundle.ts'
+import {
+  BUNDLE_FLAGS,
+  type Bundle,
+  bundleId,
+  type CreationTimestamp,
+} from '../proto/bpv7/bundle.ts'
 import { decodeBundle, encodeBundle } from '../proto/bpv7/codec.ts'
 import {
   type EndpointId,
   formatEndpointId,
   ipnEndpoint,
-  NULL_ENDPOINT,
+  isAdministrative,
+  isSingleton,
 } from '../proto/bpv7/endpoint-id.ts'
-import { encodeBundleAge } from '../proto/bpv7/extension/bundle-age.ts'
-import { encodeHopCount } from '../proto/bpv7/extension/hop-count.ts'
-import { type AgentEffect, type AgentEvent, BundleAgent, type Failure } from './agent.ts'
-import { processReceived } from './block-processing.ts'
+import { describeReason, STATUS_REASONS } from '../proto/bpv7/status-report.ts'
+import { BundleAgent } from './agent.ts'
+import type { AgentEffect, AgentEvent, Failure } from './agent-events.ts'
+import { hasReportableBlock, processReceived, readPreviousNode } from './block-processing.ts'
 import { type BundleRecord, BundleStore } from './bundle-store.ts'
 import type { ConvergenceLayer } from './convergence-layer.ts'
+import { Counters } from './counters.ts'
 import { CreationTimestamps } from './creation-timestamps.ts'
 import type { DtnFaultCode } from './fault.ts'
 import { assemble, recordOf } from './inbound.ts'
-import { type BundleNodeLimits, DEFAULT_LIMITS, HOP_LIMIT } from './limits.ts'
+import { type BundleNodeLimits, DEFAULT_LIMITS } from './limits.ts'
+import {
+  administrativeEndpoints,
+  isOwnEndpoint,
+  type NodeNames,
+  resolveLocalNode,
+} from './membership.ts'
+import { type NodeStatus, statusOf } from './node-status.ts'
 import { Outbound } from './outbound.ts'
-import type { StaticPlan } from './static-plan.ts'
+import { newBundle, newRecordBundle, type SendRequest } from './own-bundle.ts'
+import type { WhenInactive } from './registration.ts'
+import { Reporting, subjectOf } from './reporting.ts'
+import { choosePlan, type StaticPlan } from './static-plan.ts'
+import type { Report, StatusReportOptions } from './status-reporter.ts'
 
 export type { BundleNodeLimits } from './limits.ts'
+export type { NodeStatus } from './node-status.ts'
+export type { SendRequest } from './own-bundle.ts'
 export type { StaticPlan } from './static-plan.ts'
 
-export interface BundleNodeOptions {
-  /** Fully qualified node number. */
-  readonly node: bigint
+export interface BundleNodeOptions extends NodeNames {
   readonly plans: readonly StaticPlan[]
   /** Where they differ from DEFAULT_LIMITS. */
   readonly limits?: Partial<BundleNodeLimits>
+  /** Default: none are sent. RFC 9171 §5.1. */
+  readonly statusReports?: StatusReportOptions
+  /**
+   * Its clock need not be right: bundles made here carry no creation time but their age, and those of
+   * others are as old as their Bundle Age Block says. RFC 9171 §4.2.7, §5.5.
+   */
+  readonly isClockless?: boolean
 }
 
 export interface BundleNodePorts {
@@ -46,26 +71,26 @@ export interface BundleNodePorts {
   readonly layers: readonly ConvergenceLayer[]
 }
 
-export interface SendRequest {
-  readonly sourceService: bigint
-  readonly destination: EndpointId
-  readonly payload: Uint8Array
-  /** Above 0. */
-  readonly lifetimeMs: number
-  /**
-   * Keep the bundle after it was forwarded, until `release` or the end of its lifetime, under this
-   * name, which no other held bundle may bear.
-   */
-  readonly hold?: string
-}
-
 export interface ReceivedAdu {
   /** The bundle's ID; of fragments that of the bundle they were cut from. */
   readonly bundle: string
   readonly source: EndpointId
   readonly destination: EndpointId
   readonly payload: Uint8Array
+  /** The payload is an administrative record. RFC 9171 §6.1. */
+  readonly administrative: boolean
   readonly expiresAt: WallMs
+}
+
+/** An endpoint that an application has opened. RFC 9171 §3.3. */
+export interface EndpointRegistration {
+  readonly endpoint: EndpointId
+  /** Active: bundles are delivered as they come. Passive: one at a time, when polled. */
+  setActive(isActive: boolean): void
+  /** Delivers the bundle that has waited longest; false where none waits. */
+  poll(): boolean
+  /** Whoever registers the endpoint next gets what waits; a group's bundles are let go. */
+  unregister(): void
 }
 
 type Deliver = (adu: ReceivedAdu) => Promise<void>
@@ -75,6 +100,9 @@ interface Offer {
   stored(): void
   refused(fault: Fault): void
 }
+
+/** What a clock says that was never set. */
+const NEVER_SET = wallMs(0)
 
 const NODE_TABLE = 'bundle-node'
 const TIMESTAMPS_KEY = 'creation-timestamps'
@@ -91,7 +119,10 @@ export class BundleNode {
   readonly #agent: BundleAgent
   readonly #outbound: Outbound
   readonly #feed: (event: AgentEvent) => void
-  readonly #deliver = new Map<bigint, Deliver>()
+  readonly #counters = new Counters()
+  readonly #reporting: Reporting
+  /** By endpoint, in text. */
+  readonly #deliver = new Map<string, Deliver>()
   /** By the key of a bundle that is not yet on the disk. */
   readonly #offers = new Map<string, Offer>()
   /** Work that `stop` waits for. */
@@ -107,9 +138,17 @@ export class BundleNode {
     this.#store = new BundleStore(ports.store, this.#limits, ports.events)
     this.#agent = new BundleAgent({ ...options, limits: this.#limits })
     this.#outbound = new Outbound(options, ports.layers, ports.clock)
+    this.#reporting = new Reporting(options, {
+      ...ports,
+      counters: this.#counters,
+      send: (report) => this.#sendReport(report),
+    })
     this.#feed = runMachine<AgentEvent, AgentEffect>(this.#agent, ports.clock, (effect) =>
       this.#perform(effect),
     )
+    for (const endpoint of administrativeEndpoints(options)) {
+      this.#open(endpoint, (adu) => this.#administer(adu), 'active')
+    }
   }
 
   /** Starts the layers and takes up what an earlier run left. Rejects with a layer's or store's Fault. */
@@ -119,7 +158,8 @@ export class BundleNode {
     this.#timestamps = new CreationTimestamps(store.get(NODE_TABLE, TIMESTAMPS_KEY))
     const records = this.#store.open()
     for (const layer of layers) {
-      await layer.start((bytes, from, answer) => this.#receive(bytes, from, answer))
+      const { protocol } = layer
+      await layer.start((bytes, from, answer) => this.#receive(bytes, { from, protocol, answer }))
     }
     this.#state = 'running'
     for (const record of records) this.#feed({ type: 'recovered', record, wall: clock.wall() })
@@ -136,50 +176,89 @@ export class BundleNode {
   }
 
   /**
-   * Registers an endpoint of this node, once. The bundle leaves the store after the promise resolves;
-   * a Fault keeps it for a later try (temporary) or discards it (permanent). The same ADU may come
-   * again: what a duplicate means is for the application to decide.
+   * Opens an endpoint of this node, by its service number or in full, or joins a group. The bundle
+   * leaves the store after the promise resolves; a Fault keeps it for a later try (temporary) or
+   * discards it (permanent). The same ADU may come again: what a duplicate means is for the
+   * application to decide. Throws a Fault: `dtn/occupied`, `dtn/not-ours`.
    */
-  register(service: bigint, deliver: Deliver): void {
-    this.#deliver.set(service, deliver)
-    this.#feed({ type: 'registered', service })
+  register(
+    service: bigint | EndpointId,
+    deliver: Deliver,
+    options: { readonly isActive?: boolean } = {},
+  ): EndpointRegistration {
+    const endpoint = this.#endpointOf(service)
+    const isOpen = (): boolean => this.#deliver.get(formatEndpointId(endpoint)) === deliver
+    this.#open(endpoint, deliver, options.isActive === false ? 'passive' : 'active')
+    return {
+      endpoint,
+      setActive: (isActive) => {
+        if (!isOpen()) return
+        this.#feed({ type: 'registered', endpoint, state: isActive ? 'active' : 'passive' })
+      },
+      poll: () => {
+        if (!isOpen() || !this.#agent.registration(endpoint)?.lane.isWaiting) return false
+        this.#feed({ type: 'polled', endpoint })
+        return true
+      },
+      unregister: () => {
+        if (!isOpen()) return
+        this.#deliver.delete(formatEndpointId(endpoint))
+        this.#feed({ type: 'registered', endpoint, state: 'closed' })
+      },
+    }
   }
 
-  /** Resolves with the bundle's ID once it is durable. Rejects with a Fault (store full: temporary). */
+  /**
+   * Makes an endpoint exist while no application has it open: what comes for it waits (`defer`) or is
+   * deleted (`abandon`); a declared group is joined. What comes for an endpoint of this node that is
+   * not declared waits as well, within the bound on bundles that have nowhere to go. Throws a Fault:
+   * `dtn/occupied` (of the node itself), `dtn/not-ours`.
+   */
+  declare(service: bigint | EndpointId, whenInactive: WhenInactive): void {
+    const endpoint = this.#endpointOf(service)
+    this.#feed({ type: 'declared', endpoint, whenInactive })
+  }
+
+  /** Undoes `declare`. An application that has the endpoint open keeps it. */
+  withdraw(service: bigint | EndpointId): void {
+    this.#feed({ type: 'withdrawn', endpoint: this.#endpointOf(service) })
+  }
+
+  /**
+   * Resolves with the bundle's ID once it is durable. Rejects with a Fault: store full (temporary),
+   * `dtn/adu-too-large`, `dtn/unacceptable`.
+   */
   async send(request: SendRequest): Promise<string> {
     assert(request.lifetimeMs > 0, 'a lifetime is above 0')
     const { payload, hold } = request
-    if (this.#state !== 'running' || this.#timestamps === undefined) {
-      throw new Fault<DtnFaultCode>('dtn/stopped', 'the node is not running', { temporary: true })
-    }
+    const timestamps = this.#requireRunning()
     if (payload.length > this.#limits.aduBytesMax) {
       throw new Fault<DtnFaultCode>('dtn/adu-too-large', `ADU of ${payload.length} bytes`, {
         temporary: false,
       })
     }
-    const wall = this.#ports.clock.wall()
-    const bundle = this.#newBundle(request, this.#timestamps.next(wall))
-    const bytes = encodeBundle(bundle)
-    const record = recordOf(bundle, bytes, {
-      key: this.#store.newKey(),
-      own: true,
-      ...(hold !== undefined && { hold }),
-      wall,
-    })
+    const bundle = newBundle(request, this.#options, this.#nextTimestamp(timestamps))
     return new Promise((resolve, reject) => {
-      const stored = (): void => {
+      const stored = ({ id }: BundleRecord): void => {
+        this.#counters.created(formatEndpointId(bundle.primary.source), payload.length)
         this.#ports.events({
           type: 'bundle-created',
-          bundle: record.id,
-          destination: formatEndpointId(request.destination),
+          bundle: id,
+          destination: formatEndpointId(bundle.primary.destination),
           payloadBytes: payload.length,
           lifetimeMs: request.lifetimeMs,
         })
-        resolve(record.id)
+        resolve(id)
       }
-      this.#offers.set(record.key, { stored, refused: reject })
-      this.#feed({ type: 'offered', record, bytes, wall })
+      this.#offerOwn(bundle, hold, { stored, refused: reject })
     })
+  }
+
+  /** Deletes a bundle that was sent here; false where it is not here any more. RFC 9171 §5.12. */
+  cancel(bundle: string): boolean {
+    if (this.#state !== 'running' || !this.#agent.mayCancel(bundle)) return false
+    this.#feed({ type: 'cancel', id: bundle })
+    return true
   }
 
   /** Forwards a held bundle once more; false where it is no longer held (expired or never was). */
@@ -197,75 +276,157 @@ export class BundleNode {
     await this.#store.settled()
   }
 
-  #newBundle(request: SendRequest, creationTimestamp: CreationTimestamp): Bundle {
-    const block = { flags: 0n, crcType: 0 } as const
-    const hopCount = encodeHopCount({ limit: HOP_LIMIT, count: 0 })
-    // Without a clock its age must tell when it expires, §4.4.2.
-    const age = { ...block, type: BLOCK_TYPES.bundleAge, number: 3, data: encodeBundleAge(0n) }
-    return {
-      primary: {
-        flags: 0n,
-        crcType: 2,
-        destination: request.destination,
-        source: ipnEndpoint(this.#options.node, request.sourceService),
-        reportTo: NULL_ENDPOINT,
-        creationTimestamp,
-        lifetimeMs: BigInt(Math.ceil(request.lifetimeMs)),
-      },
-      blocks: [
-        { ...block, type: BLOCK_TYPES.hopCount, number: 2, data: hopCount },
-        ...(creationTimestamp.time === 0n ? [age] : []),
-      ],
-      payload: {
-        type: BLOCK_TYPES.payload,
-        number: 1,
-        flags: 0n,
-        crcType: 2,
-        data: request.payload,
-      },
+  /** The node at this moment. Looks at every bundle. */
+  status(): NodeStatus {
+    return statusOf({
+      names: this.#options,
+      plans: this.#options.plans,
+      protocols: this.#ports.layers.map(({ protocol }) => protocol),
+      state: this.#state,
+      store: this.#store,
+      limits: this.#limits,
+      agent: this.#agent,
+      counters: this.#counters,
+      reportsLeftOut: this.#reporting.leftOutCount,
+      now: this.#ports.clock.now(),
+    })
+  }
+
+  get #isClockless(): boolean {
+    return this.#options.isClockless === true
+  }
+
+  #nextTimestamp(timestamps: CreationTimestamps): CreationTimestamp {
+    return timestamps.next(this.#isClockless ? NEVER_SET : this.#ports.clock.wall())
+  }
+
+  #requireRunning(): CreationTimestamps {
+    if (this.#state === 'running' && this.#timestamps !== undefined) return this.#timestamps
+    throw new Fault<DtnFaultCode>('dtn/stopped', 'the node is not running', { temporary: true })
+  }
+
+  /** Throws a Fault where it cannot be opened by an application. */
+  #endpointOf(service: bigint | EndpointId): EndpointId {
+    const endpoint =
+      typeof service === 'bigint'
+        ? ipnEndpoint(this.#options.node, service)
+        : resolveLocalNode(this.#options, service)
+    const name = formatEndpointId(endpoint)
+    if (isSingleton(endpoint) && !isOwnEndpoint(this.#options, endpoint)) {
+      const message = `${name} is not an endpoint of this node`
+      throw new Fault<DtnFaultCode>('dtn/not-ours', message, { temporary: false })
     }
+    if (isAdministrative(endpoint)) throw occupied(`${name} is the node's own`)
+    return endpoint
+  }
+
+  #open(endpoint: EndpointId, deliver: Deliver, state: 'active' | 'passive'): void {
+    const name = formatEndpointId(endpoint)
+    if (this.#deliver.has(name)) throw occupied(`${name} is open already`)
+    this.#deliver.set(name, deliver)
+    this.#feed({ type: 'registered', endpoint, state })
+  }
+
+  #offerOwn(
+    bundle: Bundle,
+    hold: string | undefined,
+    answers: { stored(record: BundleRecord): void; refused(fault: Fault): void },
+  ): void {
+    const wall = this.#ports.clock.wall()
+    const bytes = encodeBundle(bundle)
+    const record = recordOf(bundle, bytes, {
+      key: this.#store.newKey(),
+      own: true,
+      ...(hold !== undefined && { hold }),
+      wall,
+      lifetimeMsMax: Number.POSITIVE_INFINITY,
+      isClockless: this.#isClockless,
+    })
+    const { refused } = answers
+    this.#offers.set(record.key, { stored: () => answers.stored(record), refused })
+    this.#feed({ type: 'offered', record, bytes, wall })
   }
 
   /** RFC 9171 §5.6. `borrowed` is copied, for the decoded bundle refers to its bytes. */
-  #receive(
-    borrowed: Uint8Array,
-    from: string,
-    answer: (fault: Fault | undefined) => void = () => {},
-  ): void {
+  #receive(borrowed: Uint8Array, { from, protocol, answer = () => {} }: Arrival): void {
     if (this.#state !== 'running') {
       answer(new Fault<DtnFaultCode>('dtn/stopped', 'the node is not running', { temporary: true }))
       return
     }
     const { events, clock } = this.#ports
     const received = borrowed.slice()
+    this.#counters.received(protocol, received.length)
     const decoded = decodeBundle(received)
     if (!decoded.ok) {
+      this.#counters.refused(protocol, decoded.fault.code)
       events({ type: 'bundle-refused', from, reason: decoded.fault.message })
       answer(decoded.fault)
+      this.#reporting.tellOfUnintelligible(received)
       return
     }
     const id = bundleId(decoded.value)
+    const subject = subjectOf(decoded.value)
     events({ type: 'bundle-received', bundle: id, from, wireBytes: received.length })
+    this.#countNeighbour(decoded.value, received.length)
+    const isReportable = hasReportableBlock(decoded.value)
     const processed = processReceived(decoded.value)
     if (!processed.ok) {
-      events({ type: 'bundle-deleted', bundle: id, reason: processed.reason })
+      this.#counters.deleted(processed.status)
+      events({ type: 'bundle-deleted', bundle: id, reason: describeReason(processed.status) })
       answer(undefined)
+      this.#reporting.tellOfArrival(subject, isReportable)
+      this.#reporting.tell(subject, 'deleted', processed.status)
       return
     }
     const { bundle } = processed
     const bytes = bundle === decoded.value ? received : encodeBundle(bundle)
     const wall = clock.wall()
     const key = this.#store.newKey()
-    const record = recordOf(bundle, bytes, { key, own: false, wall })
+    const { lifetimeMsMax } = this.#limits
+    const isClockless = this.#isClockless
+    const record = recordOf(bundle, bytes, { key, own: false, wall, lifetimeMsMax, isClockless })
+    const stored = (): void => {
+      answer(undefined)
+      this.#reporting.tellOfArrival(subject, isReportable)
+    }
     const refused = (fault: Fault): void => {
       // What is here already, or never can be used, has been received all the same.
       answer(fault.temporary ? fault : undefined)
+      this.#counters.refused(protocol, fault.code)
+      const status = deletionStatus(fault)
+      if (status !== undefined) {
+        this.#reporting.tellOfArrival(subject, isReportable)
+        this.#reporting.tell(subject, 'deleted', status)
+      }
       // A repeated transmission is nothing to tell of: the first one is on its way.
       if (fault.code === 'dtn/duplicate') return
       events({ type: 'bundle-refused', from, reason: `${id}: ${fault.message}` })
     }
-    this.#offers.set(key, { stored: () => answer(undefined), refused })
+    this.#offers.set(key, { stored, refused })
     this.#feed({ type: 'offered', record, bytes, wall })
+  }
+
+  #countNeighbour(bundle: Bundle, wireBytes: number): void {
+    const previous = readPreviousNode(bundle)
+    const plan = previous && choosePlan(this.#options.plans, previous)
+    if (plan !== undefined) this.#counters.receivedFrom(plan, wireBytes)
+  }
+
+  #sendReport(report: Report): void {
+    if (this.#state !== 'running' || this.#timestamps === undefined) return
+    const timestamp = this.#nextTimestamp(this.#timestamps)
+    this.#offerOwn(newRecordBundle(report, this.#options, timestamp), undefined, {
+      stored: () => this.#counters.reportSent(),
+      // Nobody has a right to it, and a full store has more urgent uses.
+      refused: () => {},
+    })
+  }
+
+  /** The administrative element: it understands status reports and nothing else. RFC 9171 §6. */
+  async #administer({ bundle, administrative }: ReceivedAdu): Promise<void> {
+    if (administrative) return
+    const message = `${bundle} is no administrative record`
+    throw new Fault<DtnFaultCode>('dtn/unacceptable', message, { temporary: false })
   }
 
   #perform(effect: AgentEffect): void {
@@ -291,7 +452,11 @@ export class BundleNode {
       case 'remove':
         this.#store.remove(effect.keys)
         return
+      case 'report':
+        this.#reporting.tellOfStored(this.#store.read(effect.key), effect)
+        return
       case 'deleted':
+        this.#counters.deleted(effect.status)
         this.#ports.events({ type: 'bundle-deleted', bundle: effect.id, reason: effect.reason })
     }
   }
@@ -319,9 +484,11 @@ export class BundleNode {
     try {
       const bytes = this.#store.read(key)
       const { wireBytes, fragments } = await this.#outbound.transmit({ bytes, plan, residenceMs })
+      this.#counters.transmitted(plan, wireBytes)
       this.#ports.events({ type: 'bundle-sent', bundle: id, to: plan.duct, wireBytes, fragments })
     } catch (error) {
       const failure = this.#failureOf(error, `${plan.protocol}/${plan.duct}`)
+      if (failure.temporary) this.#counters.transmissionFailed(plan)
       this.#feed({ type: 'not-transmitted', key, failure })
       return
     }
@@ -330,8 +497,9 @@ export class BundleNode {
 
   /** RFC 9171 §5.7. */
   async #deliverUnit(effect: AgentEffect & { readonly type: 'deliver' }): Promise<void> {
-    const { key, keys, service, expiresAt } = effect
-    const deliver = this.#deliver.get(service)
+    const { key, keys, endpoint, expiresAt } = effect
+    const name = formatEndpointId(endpoint)
+    const deliver = this.#deliver.get(name)
     assert(deliver !== undefined, 'delivered to registered endpoints only')
     try {
       const assembled = assemble(keys.map((k) => this.#store.read(k)))
@@ -339,7 +507,17 @@ export class BundleNode {
       const { primary, payload } = assembled.value
       const { source, destination } = primary
       const bundle = bundleId(assembled.value)
-      await deliver({ bundle, source, destination, payload: payload.data, expiresAt })
+      const administrative = (primary.flags & BUNDLE_FLAGS.administrativeRecord) !== 0n
+      await deliver({
+        bundle,
+        source,
+        destination,
+        payload: payload.data,
+        administrative,
+        expiresAt,
+      })
+      this.#counters.delivered(name, payload.data.length)
+      if (administrative) this.#reporting.hear(payload.data, source)
       this.#ports.events({
         type: 'bundle-delivered',
         bundle,
@@ -347,7 +525,8 @@ export class BundleNode {
         payloadBytes: payload.data.length,
       })
     } catch (error) {
-      const failure = this.#failureOf(error, `ipn:${this.#options.node}.${service}`)
+      const failure = this.#failureOf(error, name)
+      this.#counters.deliveryFailed(name, failure)
       this.#feed({ type: 'not-delivered', key, failure })
       return
     }
@@ -357,7 +536,10 @@ export class BundleNode {
   /** What the agent needs to know of a failure; a temporary one is told here, for nobody else will. */
   #failureOf(error: unknown, where: string): Failure {
     const fault = asFault(error)
-    if (!fault.temporary) return { temporary: false, reason: fault.message }
+    if (!fault.temporary) {
+      const status = Number(fault.detail['status'] ?? STATUS_REASONS.noAdditionalInformation)
+      return { temporary: false, reason: fault.message, status }
+    }
     if (this.#state === 'running') {
       this.#ports.events({ type: 'trouble', where, reason: fault.message })
     }
@@ -374,4 +556,30 @@ export class BundleNode {
     const tracked = work.finally(() => this.#underWay.delete(tracked))
     this.#underWay.add(tracked)
   }
+}
+
+/** How a bundle came. */
+interface Arrival {
+  readonly from: string
+  /** Of the convergence layer. */
+  readonly protocol: string
+  readonly answer?: ((fault: Fault | undefined) => void) | undefined
+}
+
+/** Why a bundle that is not taken is deleted; undefined where its sender may keep or repeat it. */
+function deletionStatus(fault: Fault): number | undefined {
+  switch (fault.code) {
+    case 'dtn/expired':
+      return STATUS_REASONS.lifetimeExpired
+    case 'dtn/no-destination':
+      return STATUS_REASONS.destinationEndpointIdUnavailable
+    case 'dtn/bad-fragment':
+      return STATUS_REASONS.blockUnintelligible
+    default:
+      return undefined
+  }
+}
+
+function occupied(message: string): Fault<DtnFaultCode> {
+  return new Fault('dtn/occupied', message, { temporary: false })
 }

@@ -1,11 +1,13 @@
 /** Brings stored bundles to their convergence layers: the work behind the agent's `transmit`. */
 
-import { Fault } from '../base/fault.ts'
+import { Fault, type FaultOptions } from '../base/fault.ts'
 import { addMs, type MonoMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import { BLOCK_TYPES, type Bundle, findBlock } from '../proto/bpv7/bundle.ts'
 import { decodeBundle, encodeBundle } from '../proto/bpv7/codec.ts'
+import { isNullEndpoint } from '../proto/bpv7/endpoint-id.ts'
 import { fragmentBundle } from '../proto/bpv7/fragmentation.ts'
+import { describeReason } from '../proto/bpv7/status-report.ts'
 import { processForwarded, withAge } from './block-processing.ts'
 import type { ConvergenceLayer } from './convergence-layer.ts'
 import type { DtnFaultCode } from './fault.ts'
@@ -59,9 +61,16 @@ export class Outbound {
     const layer = this.#layerOf(plan)
     const arrivedAt = addMs(this.#clock.now(), -residenceMs)
     const stored = bytes === undefined ? undefined : decodeBundle(bytes)
-    if (!stored?.ok) throw never('dtn/damaged', 'damaged in the store', stored?.fault)
+    if (!stored?.ok) throw never('dtn/damaged', 'damaged in the store', { cause: stored?.fault })
     const processed = processForwarded(stored.value, this.#node)
-    if (!processed.ok) throw never('dtn/not-forwardable', processed.reason)
+    if (!processed.ok) {
+      throw never('dtn/not-forwardable', describeReason(processed.status), {
+        detail: { status: processed.status },
+      })
+    }
+    if (plan.ipnOnly && speaksDtn(processed.bundle)) {
+      throw never('dtn/not-forwardable', 'the neighbour knows no dtn-scheme names')
+    }
     let [wireBytes, fragments] = [0, 0]
     for (const piece of cutToFit(processed.bundle, layer.bundleBytesMax)) {
       await this.#turn(plan, piece.bytes.length)
@@ -120,10 +129,6 @@ function* cutToFit(bundle: Bundle, bundleBytesMax: number): Iterable<Piece> {
     yield { bundle, bytes: whole }
     return
   }
-  // What a security block covers would not be true of a fragment.
-  if (SECURITY_BLOCKS.some((type) => findBlock(bundle, type) !== undefined)) {
-    throw never('dtn/not-forwardable', 'too large, and its security blocks forbid fragmentation')
-  }
   const fragments = fragmentBundle(bundle, bytesMax)
   if (!fragments.ok) throw never('dtn/not-forwardable', `too large, and ${fragments.fault.message}`)
   for (const fragment of fragments.value) {
@@ -134,7 +139,10 @@ function* cutToFit(bundle: Bundle, bundleBytesMax: number): Iterable<Piece> {
 /** An age may take a byte at first and nine in the end. */
 const AGE_GROWTH_BYTES_MAX = 8
 
-const SECURITY_BLOCKS = [BLOCK_TYPES.blockIntegrity, BLOCK_TYPES.blockConfidentiality]
+function speaksDtn({ primary }: Bundle): boolean {
+  const { destination, source, reportTo } = primary
+  return [destination, source, reportTo].some((e) => e.scheme === 'dtn' && !isNullEndpoint(e))
+}
 
 function handOver(layer: ConvergenceLayer, bundle: Uint8Array, duct: string): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -145,6 +153,10 @@ function handOver(layer: ConvergenceLayer, bundle: Uint8Array, duct: string): Pr
   })
 }
 
-function never(code: DtnFaultCode, message: string, cause?: Fault): Fault<DtnFaultCode> {
-  return new Fault(code, message, { temporary: false, cause })
+function never(
+  code: DtnFaultCode,
+  message: string,
+  more: Pick<FaultOptions, 'cause' | 'detail'> = {},
+): Fault<DtnFaultCode> {
+  return new Fault(code, message, { temporary: false, ...more })
 }

@@ -1,6 +1,6 @@
 /** Which neighbour's duct a bundle takes, by its destination node: ION's `a plan 3 udp/172.22.0.3:3113`. */
 
-import type { EndpointId } from '../proto/bpv7/endpoint-id.ts'
+import { dtnNodeName, type EndpointId } from '../proto/bpv7/endpoint-id.ts'
 
 export interface StaticPlan {
   /** The node number of the destination. */
@@ -11,6 +11,10 @@ export interface StaticPlan {
   readonly duct: string
   /** Default: as fast as the convergence layer takes them. */
   readonly rateBytesPerSec?: number
+  /** Names of the dtn scheme that lead there too: the neighbour's own, those behind it, groups. */
+  readonly dtnNames?: readonly string[]
+  /** A bundle with a dtn-scheme name in it is kept from it: it ends an ION node that has no such scheme. */
+  readonly ipnOnly?: boolean
 }
 
 /** Undefined where no plan leads to `destination`. */
@@ -18,6 +22,7 @@ export function choosePlan(
   plans: readonly StaticPlan[],
   destination: EndpointId,
 ): StaticPlan | undefined {
-  if (destination.scheme !== 'ipn') return undefined
-  return plans.find((plan) => plan.node === destination.node)
+  if (destination.scheme === 'ipn') return plans.find(({ node }) => node === destination.node)
+  const name = dtnNodeName(destination)
+  return name === undefined ? undefined : plans.find(({ dtnNames }) => dtnNames?.includes(name))
 }

@@ -78,7 +78,7 @@ class UdpLayer implements UdpConvergenceLayer {
     const socket = await this.#network.bind(this.#listen)
     this.#socket = socket
     socket.onDatagram = (bytes, from) => {
-      if (mayBeBundle(bytes)) receive(bytes, formatAddress(from))
+      if (!isPadding(bytes)) receive(bytes, formatAddress(from))
     }
   }
 
@@ -154,13 +154,9 @@ class UdpLayer implements UdpConvergenceLayer {
   }
 }
 
-/**
- * BPv7 begins with a CBOR array, perhaps behind a tag of two octets (RFC 9171 Appendix B); a
- * keepalive is four zero octets, and anything else is not for us.
- */
-function mayBeBundle(bytes: Uint8Array): boolean {
-  const first = bytes[0] ?? 0
-  return (first >= 0x80 && first <= 0x9f) || first === 0xd9
+/** A keepalive is four zero octets. Whatever else is no bundle is refused, and counted, as one. */
+function isPadding(bytes: Uint8Array): boolean {
+  return bytes.length > 0 && bytes.every((byte) => byte === 0)
 }
 
 function temporary(code: DtnFaultCode, message: string): Fault<DtnFaultCode> {

@@ -72,6 +72,16 @@ describe('a log line', () => {
     [{ type: 'mail-removed', queueId: '4XkQ' }, 'qmgr[123]: 4XkQ: removed'],
     [
       {
+        type: 'bundle-reported',
+        bundle: 'ipn:2.2525/8-3',
+        by: 'ipn:3.0',
+        status: ['received', 'delivered'],
+        reason: 'no additional information',
+      },
+      'bpa[123]: ipn:2.2525/8-3: received, delivered by ipn:3.0 (no additional information)',
+    ],
+    [
+      {
         type: 'bundle-sent',
         bundle: 'ipn:2.2525/8-3',
         to: '172.22.0.3:2113',

@@ -102,6 +102,7 @@ function describe(event: HostEvent): Line {
     case 'bundle-delivered':
     case 'bundle-refused':
     case 'bundle-deleted':
+    case 'bundle-reported':
       return { program: 'bpa', text: describeBundle(event) }
     case 'transaction-sent':
     case 'transaction-resent':
@@ -180,6 +181,8 @@ function describeBundle(event: BundleEvent): string {
       return `refused from ${event.from}: ${event.reason}`
     case 'bundle-deleted':
       return `${event.bundle}: deleted (${event.reason})`
+    case 'bundle-reported':
+      return `${event.bundle}: ${event.status.join(', ')} by ${event.by} (${event.reason})`
     default:
       return unreachable(event)
   }

@@ -3,6 +3,8 @@
  * and diagrams are sinks of this one stream. Never in here: passwords and message bodies.
  */
 
+import type { WallMs } from '../base/time.ts'
+
 export type MailService = 'smtp' | 'submission' | 'pop3'
 
 export type HostEvent =
@@ -108,6 +110,15 @@ export type HostEvent =
     }
   | { readonly type: 'bundle-refused'; readonly from: string; readonly reason: string }
   | { readonly type: 'bundle-deleted'; readonly bundle: string; readonly reason: string }
+  /** Another node tells what became of a bundle; `wall` is when, where it says so. RFC 9171 §6.1.1. */
+  | {
+      readonly type: 'bundle-reported'
+      readonly bundle: string
+      readonly by: string
+      readonly status: readonly ('received' | 'forwarded' | 'delivered' | 'deleted')[]
+      readonly reason: string
+      readonly wall?: WallMs
+    }
   /** The bridge put a queued mail into a bundle; `transaction` names it on both sides. */
   | {
       readonly type: 'transaction-sent'

@@ -42,8 +42,11 @@ export { fragmentBundle, Reassembly } from './fragmentation.ts'
 export {
   type AdministrativeRecord,
   decodeAdministrativeRecord,
+  describeReason,
   encodeStatusReport,
+  STATUS_KINDS,
   STATUS_REASONS,
   type StatusItem,
+  type StatusKind,
   type StatusReport,
 } from './status-report.ts'

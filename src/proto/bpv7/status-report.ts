@@ -28,11 +28,20 @@ export const STATUS_REASONS = {
   blockUnsupported: 11,
 } as const
 
+/** In words, for the log: `lifetime expired`; `reason 99` of one that we do not know. */
+export function describeReason(reason: number): string {
+  return REASON_TEXTS[reason] ?? `reason ${reason}`
+}
+
 export interface StatusItem {
   readonly asserted: boolean
   /** DTN time in milliseconds; only of what is asserted, and only where the subject asked for it. */
   readonly time?: bigint
 }
+
+/** What a report can assert, in the order in which it does. RFC 9171 §6.1.1. */
+export const STATUS_KINDS = ['received', 'forwarded', 'delivered', 'deleted'] as const
+export type StatusKind = (typeof STATUS_KINDS)[number]
 
 /** RFC 9171 §6.1.1. */
 export interface StatusReport {
@@ -60,6 +69,22 @@ export type AdministrativeRecord =
 
 /** RFC 9171 §9.2. */
 const STATUS_REPORT = 1
+
+/** By their numbers. RFC 9171 §6.1.1. */
+const REASON_TEXTS: readonly string[] = [
+  'no additional information',
+  'lifetime expired',
+  'forwarded over unidirectional link',
+  'transmission canceled',
+  'depleted storage',
+  'destination endpoint unavailable',
+  'no known route to destination',
+  'no timely contact with next node',
+  'block unintelligible',
+  'hop limit exceeded',
+  'traffic pared',
+  'block unsupported',
+]
 
 /** The payload of a bundle with the flag `administrativeRecord`. */
 export function encodeStatusReport(report: StatusReport): Uint8Array {

@@ -1,0 +1,119 @@
+/** What the bundle protocol agent hears, and what it wants done. */
+
+import type { Fault } from '../base/fault.ts'
+import type { WallMs } from '../base/time.ts'
+import type { EndpointId } from '../proto/bpv7/endpoint-id.ts'
+import type { StatusKind } from '../proto/bpv7/status-report.ts'
+import type { BundleRecord } from './bundle-store.ts'
+import type { DtnFaultCode } from './fault.ts'
+import type { RegistrationState, WhenInactive } from './registration.ts'
+import type { StaticPlan } from './static-plan.ts'
+
+export type AgentEvent =
+  /** Found in the store at the start. */
+  | { readonly type: 'recovered'; readonly record: BundleRecord; readonly wall: WallMs }
+  /** Sent by an application or received from a neighbour; answered by `store` or `refuse`. */
+  | {
+      readonly type: 'offered'
+      readonly record: BundleRecord
+      readonly bytes: Uint8Array
+      readonly wall: WallMs
+    }
+  /** Answers to `store`. */
+  | { readonly type: 'stored'; readonly key: string }
+  | { readonly type: 'not-stored'; readonly key: string }
+  /** An endpoint that exists whether an application has opened it or not. */
+  | {
+      readonly type: 'declared'
+      readonly endpoint: EndpointId
+      readonly whenInactive: WhenInactive
+    }
+  | { readonly type: 'withdrawn'; readonly endpoint: EndpointId }
+  /** An application opens an endpoint, switches between active and passive, or closes it. */
+  | {
+      readonly type: 'registered'
+      readonly endpoint: EndpointId
+      readonly state: RegistrationState
+    }
+  /** Asks for the bundle that has waited longest at a registration that is not active. */
+  | { readonly type: 'polled'; readonly endpoint: EndpointId }
+  /** Answers to `transmit`. */
+  | { readonly type: 'transmitted'; readonly key: string }
+  | { readonly type: 'not-transmitted'; readonly key: string; readonly failure: Failure }
+  /** Answers to `deliver`. */
+  | { readonly type: 'delivered'; readonly key: string }
+  | { readonly type: 'not-delivered'; readonly key: string; readonly failure: Failure }
+  /** Of a held bundle, by the name that it is held under. */
+  | { readonly type: 'resend'; readonly hold: string }
+  | { readonly type: 'release'; readonly hold: string }
+  /** Of a bundle that was sent here, by its ID. RFC 9171 §5.12. */
+  | { readonly type: 'cancel'; readonly id: string }
+  /** Nothing new begins any more; what is under way is still answered. */
+  | { readonly type: 'stop' }
+  | { readonly type: 'tick' }
+
+export type Failure =
+  | { readonly temporary: true }
+  /** `status` is the reason as a status report gives it. */
+  | { readonly temporary: false; readonly reason: string; readonly status: number }
+
+export type AgentEffect =
+  | { readonly type: 'store'; readonly record: BundleRecord; readonly bytes: Uint8Array }
+  | { readonly type: 'refuse'; readonly record: BundleRecord; readonly fault: Fault<DtnFaultCode> }
+  | {
+      readonly type: 'transmit'
+      readonly key: string
+      readonly id: string
+      readonly plan: StaticPlan
+      /** How long it has been at this node. */
+      readonly residenceMs: number
+    }
+  /** `keys` are all the fragments of one ADU, or one bundle; `key` is the first. */
+  | {
+      readonly type: 'deliver'
+      readonly key: string
+      readonly keys: readonly string[]
+      readonly endpoint: EndpointId
+      readonly expiresAt: WallMs
+    }
+  /** A held bundle has been handed over completely. */
+  | { readonly type: 'forwarded'; readonly hold: string }
+  /** A held bundle was deleted before its time: it could never go. */
+  | { readonly type: 'lost'; readonly hold: string }
+  /** Its source asked to be told of this; the bundle is still in the store. */
+  | {
+      readonly type: 'report'
+      readonly key: string
+      readonly status: StatusKind
+      readonly reason: number
+    }
+  | { readonly type: 'remove'; readonly keys: readonly string[] }
+  | {
+      readonly type: 'deleted'
+      readonly id: string
+      readonly reason: string
+      readonly status: number
+    }
+
+/** How many bundles are where. */
+export interface Census {
+  readonly storing: number
+  readonly waiting: number
+  readonly held: number
+}
+
+/** What waits somewhere. */
+export interface Queue {
+  readonly bundles: number
+  readonly bytes: number
+  /** How long the oldest has been here; undefined where nothing waits. */
+  readonly oldestMs: number | undefined
+}
+
+export const EMPTY_QUEUE: Queue = { bundles: 0, bytes: 0, oldestMs: undefined }
+
+export interface RegistrationQueue extends Queue {
+  readonly endpoint: EndpointId
+  readonly state: RegistrationState
+  readonly whenInactive: WhenInactive
+}

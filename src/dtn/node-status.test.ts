@@ -1,0 +1,87 @@
+import { expect, test } from 'vitest'
+import { Counters, OTHER_ENDPOINTS } from './counters.ts'
+import { ENDPOINTS_COUNTED_MAX } from './limits.ts'
+import { formatPrometheus, type NodeStatus } from './node-status.ts'
+
+const NO_TRAFFIC = { bundles: 0, bytes: 0 }
+
+const status: NodeStatus = {
+  nodeIds: ['ipn:2.0'],
+  state: 'running',
+  store: { bundles: 3, bytes: 300, bundlesMax: 10, bytesMax: 1000 },
+  bundles: { storing: 0, waiting: 2, held: 1, stranded: 0 },
+  layers: [
+    {
+      protocol: 'udp',
+      received: { bundles: 5, bytes: 500 },
+      sent: NO_TRAFFIC,
+      refused: 1,
+      retries: 2,
+    },
+  ],
+  neighbours: [
+    {
+      node: 'ipn:3.0',
+      protocol: 'udp',
+      duct: 'a"b\\c\nd',
+      sent: NO_TRAFFIC,
+      received: NO_TRAFFIC,
+      retries: 0,
+      queue: { bundles: 2, bytes: 200, oldestMs: 1500 },
+    },
+  ],
+  endpoints: [],
+  refused: { 'bpv7/bad-crc': 1 },
+  deleted: { 'lifetime expired': 4 },
+  reports: { sent: 0, leftOut: 0, received: 0 },
+}
+
+test('each number is a sample with its labels, each metric with its type and its help', () => {
+  const text = formatPrometheus(status)
+  for (const line of [
+    '# HELP lightlag_bundle_node_store_bundles Bundles in the store.',
+    '# TYPE lightlag_bundle_node_store_bundles gauge',
+    'lightlag_bundle_node_store_bundles 3',
+    'lightlag_bundle_node_bundles{state="held"} 1',
+    '# TYPE lightlag_bundle_node_layer_received_bytes_total counter',
+    'lightlag_bundle_node_layer_received_bytes_total{protocol="udp"} 500',
+    'lightlag_bundle_node_refused_total{reason="bpv7/bad-crc"} 1',
+    'lightlag_bundle_node_deleted_total{reason="lifetime expired"} 4',
+    'lightlag_bundle_node_status_reports_total{direction="leftOut"} 0',
+  ]) {
+    expect(text.split('\n')).toContain(line)
+  }
+})
+
+test('label values are escaped, and every line ends', () => {
+  const text = formatPrometheus(status)
+  expect(text).toContain('{node="ipn:3.0",protocol="udp",duct="a\\"b\\\\c\\nd"} 1.5\n')
+  expect(text.endsWith('\n')).toBe(true)
+  for (const line of text.trimEnd().split('\n')) {
+    expect(line).toMatch(
+      /^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[a-z]+="([^"\\]|\\.)*"(,[a-z]+="([^"\\]|\\.)*")*\})? [\d.]+)$/,
+    )
+  }
+})
+
+test('no metric is named twice', () => {
+  const names = [...formatPrometheus(status).matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name)
+  expect(new Set(names).size).toBe(names.length)
+})
+
+test('endpoints beyond the bound are counted together', () => {
+  const counters = new Counters()
+  for (let i = 0; i < ENDPOINTS_COUNTED_MAX + 5; i++) counters.delivered(`ipn:2.${i}`, 10)
+  counters.delivered('ipn:2.0', 10)
+  expect(counters.endpoints.size).toBe(ENDPOINTS_COUNTED_MAX + 1)
+  expect(counters.endpoints.get(OTHER_ENDPOINTS)?.delivered).toEqual({ bundles: 5, bytes: 50 })
+  expect(counters.endpoints.get('ipn:2.0')?.delivered).toEqual({ bundles: 2, bytes: 20 })
+})
+
+test('what was read of the counters does not change any more', () => {
+  const counters = new Counters()
+  const before = counters.layer('udp')
+  counters.received('udp', 7)
+  expect(before.received).toEqual(NO_TRAFFIC)
+  expect(counters.layer('udp').received).toEqual({ bundles: 1, bytes: 7 })
+})

@@ -1,0 +1,136 @@
+/** What an application asks to be sent, as a bundle. RFC 9171 §5.2. */
+
+import { Fault } from '../base/fault.ts'
+import {
+  BLOCK_TYPES,
+  BUNDLE_FLAGS,
+  type Bundle,
+  type CanonicalBlock,
+  type CreationTimestamp,
+} from '../proto/bpv7/bundle.ts'
+import {
+  type EndpointId,
+  formatEndpointId,
+  ipnEndpoint,
+  isNullEndpoint,
+  NULL_ENDPOINT,
+} from '../proto/bpv7/endpoint-id.ts'
+import { encodeBundleAge } from '../proto/bpv7/extension/bundle-age.ts'
+import { encodeHopCount } from '../proto/bpv7/extension/hop-count.ts'
+import type { StatusKind } from '../proto/bpv7/status-report.ts'
+import type { DtnFaultCode } from './fault.ts'
+import { HOP_LIMIT } from './limits.ts'
+import { isOwnEndpoint, type NodeNames, resolveLocalNode } from './membership.ts'
+import { REPORT_REQUESTS } from './status-reporter.ts'
+
+export type SendRequest = Sender & {
+  readonly destination: EndpointId
+  readonly payload: Uint8Array
+  /** Above 0. */
+  readonly lifetimeMs: number
+  /**
+   * Keep the bundle after it was forwarded, until `release` or the end of its lifetime, under this
+   * name, which no other held bundle may bear.
+   */
+  readonly hold?: string
+  readonly mustNotFragment?: boolean
+  /** What the nodes on the way are asked to tell; they need not. */
+  readonly reports?: ReportsRequest
+}
+
+/** An endpoint of this node, by its service number or in full; the null endpoint is anonymous. */
+export type Sender = { readonly sourceService: bigint } | { readonly source: EndpointId }
+
+export interface ReportsRequest {
+  readonly kinds: readonly StatusKind[]
+  /** Default: the source. */
+  readonly to?: EndpointId
+  /** With the time of what they tell. */
+  readonly times?: boolean
+}
+
+/** The endpoint that the request names as its source. */
+export function sourceOf(request: SendRequest, names: NodeNames): EndpointId {
+  return 'source' in request
+    ? resolveLocalNode(names, request.source)
+    : ipnEndpoint(names.node, request.sourceService)
+}
+
+/** Throws a Fault where the source is not of this node, or cannot be told of. RFC 9171 §5.2 step 1. */
+export function newBundle(
+  request: SendRequest,
+  names: NodeNames,
+  creationTimestamp: CreationTimestamp,
+): Bundle {
+  const source = sourceOf(request, names)
+  const isAnonymous = isNullEndpoint(source)
+  if (!isAnonymous && !isOwnEndpoint(names, source)) {
+    throw unacceptable(`${formatEndpointId(source)} is not an endpoint of this node`)
+  }
+  const { reports, mustNotFragment } = request
+  if (isAnonymous && reports !== undefined) {
+    throw unacceptable('nothing can be reported of an anonymous bundle')
+  }
+  // RFC 9171 §4.2.3: it is no bundle in particular, so its fragments could not be told apart.
+  let flags = mustNotFragment || isAnonymous ? BUNDLE_FLAGS.mustNotFragment : 0n
+  for (const kind of reports?.kinds ?? []) flags |= REPORT_REQUESTS[kind]
+  if (reports?.times) flags |= BUNDLE_FLAGS.statusTime
+  const reportTo =
+    reports === undefined ? NULL_ENDPOINT : resolveLocalNode(names, reports.to ?? source)
+  return bundleOf(request, {
+    flags,
+    source: isAnonymous ? NULL_ENDPOINT : source,
+    destination: resolveLocalNode(names, request.destination),
+    reportTo,
+    creationTimestamp,
+  })
+}
+
+/** A status report of this node. RFC 9171 §6.2. */
+export function newRecordBundle(
+  report: {
+    readonly reportTo: EndpointId
+    readonly record: Uint8Array
+    readonly lifetimeMs: number
+  },
+  names: NodeNames,
+  creationTimestamp: CreationTimestamp,
+): Bundle {
+  const { reportTo, record, lifetimeMs } = report
+  return bundleOf(
+    { payload: record, lifetimeMs },
+    {
+      flags: BUNDLE_FLAGS.administrativeRecord,
+      source: ipnEndpoint(names.node, 0n),
+      destination: reportTo,
+      reportTo: NULL_ENDPOINT,
+      creationTimestamp,
+    },
+  )
+}
+
+function bundleOf(
+  { payload, lifetimeMs }: { readonly payload: Uint8Array; readonly lifetimeMs: number },
+  primary: Pick<
+    Bundle['primary'],
+    'flags' | 'source' | 'destination' | 'reportTo' | 'creationTimestamp'
+  >,
+): Bundle {
+  const hopCount = encodeHopCount({ limit: HOP_LIMIT, count: 0 })
+  const blocks: CanonicalBlock[] = [
+    { type: BLOCK_TYPES.hopCount, number: 2, flags: 0n, crcType: 0, data: hopCount },
+  ]
+  if (primary.creationTimestamp.time === 0n) {
+    const data = encodeBundleAge(0n)
+    blocks.push({ type: BLOCK_TYPES.bundleAge, number: 3, flags: 0n, crcType: 0, data })
+  }
+  return {
+    primary: { ...primary, crcType: 2, lifetimeMs: BigInt(Math.ceil(lifetimeMs)) },
+    blocks,
+    payload: { type: BLOCK_TYPES.payload, number: 1, flags: 0n, crcType: 2, data: payload },
+  }
+}
+
+function unacceptable(message: string): Fault<DtnFaultCode> {
+  return new Fault('dtn/unacceptable', message, { temporary: false })
+}
