@@ -1,6 +1,7 @@
 /** What a node's file and a scenario both say of a host. */
 
 import type { z } from 'zod'
+import { parseIpAddress, parseSocketAddress } from '../base/ip-address.ts'
 import { formatDuration } from '../base/quantity.ts'
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
 import { parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
@@ -14,7 +15,6 @@ import {
   oneOf,
   orOff,
   pairsOf,
-  parseSocketAddress,
   rate,
   type Shape,
   size,
@@ -241,8 +241,19 @@ function planContradictions(host: HostText<PlanText>, at: Path): readonly Contra
       const message = `plan over udp, while ${nameOf([...at, 'udp'])} is off: udp with listen would be right`
       wrong.push({ path: [...path, 'protocol'], message })
     }
+    const family = familyOf(host.udp?.listen.host)
+    if (family !== undefined && family !== familyOf(parseSocketAddress(plan.duct)?.host)) {
+      const message = `duct ${plan.duct}, while udp listens at ${host.udp?.listen.host}: an ${family} address would be right`
+      wrong.push({ path: [...path, 'duct'], message })
+    }
     return wrong
   })
+}
+
+/** A socket of one family reaches no address of the other. */
+function familyOf(address: string | undefined): 'IPv4' | 'IPv6' | undefined {
+  const bits = address === undefined ? undefined : parseIpAddress(address)?.bits
+  return bits === undefined ? undefined : bits === 32 ? 'IPv4' : 'IPv6'
 }
 
 function transportContradictions(host: HostText<PlanText>, at: Path): readonly Contradiction[] {

@@ -131,6 +131,9 @@ test('the code of the fault is that of its first problem', () => {
 
 test.each([
   ['giveUpAfter: 2d', 'giveUpAfter: 2', 'retry.giveUpAfter is "2"'],
+  ['giveUpAfter: 2d', 'giveUpAfter: 3651d', 'retry.giveUpAfter is "3651d"'],
+  ['oneWayDelay: 20min', 'oneWayDelay: 300000000000d', 'plans[0].oneWayDelay is "300000000000d"'],
+  ['messageSizeMax: 1.5MiB', 'storeSizeMax: 1025GiB', 'limits.storeSizeMax is "1025GiB"'],
   ['messageSizeMax: 1.5MiB', 'messageSizeMax: 0', 'limits.messageSizeMax is "0"'],
   ['rate: 125kB/s', 'rate: 125kB', 'udp.rate is "125kB"'],
   ['rate: 125kB/s', 'rate: 0B/s', 'udp.rate is "0B/s"'],
@@ -147,6 +150,11 @@ test.each([
   expect(problemsWith(from, to)).toEqual([expect.stringContaining(`: ${message}: `)])
 })
 
+test('the largest duration and the largest size are taken', () => {
+  expect(problemsWith('giveUpAfter: 2d', 'giveUpAfter: 3650d')).toEqual([])
+  expect(problemsWith('messageSizeMax: 1.5MiB', 'storeSizeMax: 1024GiB')).toEqual([])
+})
+
 test('contradictions are told at one of the two places', () => {
   expect(problemsWith('to: ipn:3', 'to: ipn:2')).toEqual([
     'node.yaml:19:10: plan to ipn:2, which is this node: another node would be right',
@@ -160,6 +168,12 @@ test('contradictions are told at one of the two places', () => {
   ])
   expect(problemsWith('udp:\n  listen: 127.0.0.1:2113\n  rate: 125kB/s', 'udp: off')).toEqual([
     'node.yaml:17:27: plan over udp, while udp is off: udp with listen would be right',
+  ])
+  expect(problemsWith('127.0.0.1:3113', '[::1]:3113')).toEqual([
+    'node.yaml:19:38: duct [::1]:3113, while udp listens at 127.0.0.1: an IPv4 address would be right',
+  ])
+  expect(problemsWith('127.0.0.1:2113', '"[::]:2113"')).toEqual([
+    'node.yaml:19:38: duct 127.0.0.1:3113, while udp listens at ::: an IPv6 address would be right',
   ])
   expect(problemsWith('127.0.0.1:0', '127.0.0.1:2125')).toEqual([
     'node.yaml:14:11: pop3 listens on the address of smtp: one of its own would be right',

@@ -1,6 +1,12 @@
 /** The file of a scenario: networks, the links between them, and the hosts on them. */
 
 import type { Result } from '../base/fault.ts'
+import {
+  isInPrefix,
+  parseIpAddress,
+  parseIpPrefix,
+  parseSocketAddress,
+} from '../base/ip-address.ts'
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
 import type { ConfigFaultCode } from './fault.ts'
 import {
@@ -12,20 +18,8 @@ import {
   planShape,
   repeated,
 } from './host.ts'
-import { isInPrefix, parseIpAddress, parseIpPrefix } from './ip-address.ts'
 import { type Contradiction, parseWith } from './problems.ts'
-import {
-  count,
-  duration,
-  ipAddress,
-  listOf,
-  mapping,
-  orOff,
-  parseSocketAddress,
-  rate,
-  share,
-  word,
-} from './schema.ts'
+import { count, duration, ipAddress, listOf, mapping, orOff, rate, share, word } from './schema.ts'
 import type { Path } from './yaml.ts'
 
 export interface Scenario {

@@ -4,8 +4,8 @@
  */
 
 import { z } from 'zod'
+import { parseIpAddress, parseSocketAddress } from '../base/ip-address.ts'
 import { parseDuration, parseShare, parseSize } from '../base/quantity.ts'
-import { parseIpAddress } from './ip-address.ts'
 
 /** A word that `parse` understands; it answers undefined for any other. */
 export function word<T>(
@@ -66,15 +66,25 @@ export function orOff<T>(schema: z.ZodType<T, unknown>): z.ZodType<T | undefined
     .optional()
 }
 
+/** Far beyond any orbit's delay and any patience, and far within what a clock can hold. */
+const DURATION_MAX_MS = 3650 * 86_400_000
+
 export const duration: z.ZodType<number, unknown> = word(
-  'a duration such as 500ms, 20min, 5d or 0',
-  parseDuration,
+  'a duration such as 500ms, 20min, 5d or 0, up to 3650d',
+  (text) => upTo(DURATION_MAX_MS, parseDuration(text)),
 )
 
+/** A store maps twice its size into its process, which has 128 TiB of addresses on most machines. */
+const SIZE_MAX_BYTES = 1024 * 1_073_741_824
+
 export const size: z.ZodType<number, unknown> = word(
-  'a size such as 64KiB or 50MiB',
-  (text) => parseSize(text) || undefined,
+  'a size such as 64KiB or 50MiB, up to 1024GiB',
+  (text) => upTo(SIZE_MAX_BYTES, parseSize(text)) || undefined,
 )
+
+function upTo(max: number, value: number | undefined): number | undefined {
+  return value === undefined || value > max ? undefined : value
+}
 
 /** Bytes per second. */
 export const rate: z.ZodType<number, unknown> = word(
@@ -103,13 +113,6 @@ export const socketAddress: z.ZodType<{ host: string; port: number }, unknown> =
   'an IP address and a port such as 127.0.0.1:2525 or [::1]:2525',
   parseSocketAddress,
 )
-
-export function parseSocketAddress(text: string): { host: string; port: number } | undefined {
-  const match = /^(?:\[([^\]]*:[^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(text)
-  const host = match?.[1] ?? match?.[2] ?? ''
-  const port = Number(match?.[3])
-  return parseIpAddress(host) === undefined || !(port <= 65_535) ? undefined : { host, port }
-}
 
 const NODE_MAX = 2n ** 32n - 1n
 

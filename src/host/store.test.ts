@@ -70,6 +70,13 @@ describe('the store on LMDB', () => {
     })
   })
 
+  it('takes a capacity beyond all address space', async () => {
+    const store = await openLmdbStore(directory, { capacityBytes: 100_000 * 1_073_741_824 })
+    await store.commit([{ table: 't', key: 'k', value: fromLatin1('x') }])
+    expect(store.get('t', 'k')).toEqual(fromLatin1('x'))
+    await store.close()
+  })
+
   it('lets nobody else read its files', async () => {
     const path = join(directory, 'new', 'store')
     const store = await openLmdbStore(path, options)

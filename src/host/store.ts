@@ -272,8 +272,12 @@ function openDatabase(
     // With it a transaction that fails leaves a rejected promise that nobody can handle.
     eventTurnBatching: false,
     pageSize: PAGE_BYTES,
-    // Address space only; saves mapping the file anew each time that it has grown.
-    mapSize: Math.ceil((2 * capacityBytes) / MAP_STEP_BYTES) * MAP_STEP_BYTES,
+    // Address space only; saves mapping the file anew each time that it has grown. lmdb-js crashes
+    // the process where there is not enough of it.
+    mapSize: Math.min(
+      Math.ceil((2 * capacityBytes) / MAP_STEP_BYTES) * MAP_STEP_BYTES,
+      MAP_BYTES_MAX,
+    ),
     // Not in the declared type, but taken: mail is nobody else's business.
     permissionsMode: 0o600,
   } as const
@@ -281,6 +285,8 @@ function openDatabase(
 }
 
 const MAP_STEP_BYTES = 1_048_576
+/** Of the 128 TiB that a process has on most machines. The file may still grow beyond it. */
+const MAP_BYTES_MAX = 2 * 1_099_511_627_776
 
 function fullKey(table: TableName, key: string): Uint8Array {
   return fromLatin1(`${table}\0${key}`)

@@ -81,10 +81,5 @@ export function formatAddress(address: SocketAddress): string {
     : `${address.host}:${address.port}`
 }
 
-/** Undefined where `text` is not `address:port` or `[address]:port`. */
-export function parseAddress(text: string): SocketAddress | undefined {
-  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text)
-  const host = match?.[1] ?? match?.[2]
-  const port = Number(match?.[3])
-  return host === undefined || !(port <= 65_535) ? undefined : { host, port }
-}
+/** What `formatAddress` writes, and what configuration files say: one set of texts for both. */
+export { parseSocketAddress as parseAddress } from '../base/ip-address.ts'

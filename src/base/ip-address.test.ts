@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { isInPrefix, parseIpAddress, parseIpPrefix } from './ip-address.ts'
+import { isInPrefix, parseIpAddress, parseIpPrefix, parseSocketAddress } from './ip-address.ts'
 
 test.each([
   ['172.21.0.3', 32, 0xac150003n],
@@ -69,4 +69,27 @@ test('a prefix may be everything or one address', () => {
   expect(parseIpPrefix('0.0.0.0/0')?.length).toBe(0)
   expect(parseIpPrefix('172.21.0.3/32')?.length).toBe(32)
   expect(parseIpPrefix('2001:db8::/32')?.length).toBe(32)
+})
+
+test.each([
+  ['172.21.0.3:2113', '172.21.0.3', 2113],
+  ['[::1]:65535', '::1', 65_535],
+  ['0.0.0.0:0', '0.0.0.0', 0],
+])('%s is an IP address and a port', (text, host, port) => {
+  expect(parseSocketAddress(text)).toEqual({ host, port })
+})
+
+test.each([
+  '',
+  'localhost:25',
+  '1.2.3:25',
+  '127.0.0.1',
+  '127.0.0.1:',
+  '127.0.0.1:65536',
+  '127.0.0.1:-1',
+  '::1:25',
+  '[127.0.0.1]:25',
+  '[fe80::1%eth0]:25',
+])('%j is no IP address and port', (text) => {
+  expect(parseSocketAddress(text)).toBeUndefined()
 })

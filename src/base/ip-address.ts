@@ -1,4 +1,4 @@
-/** IP addresses as numbers, to check that they are some and lie where they should. */
+/** IP addresses as numbers, to check that they are some and lie where they should, and with ports. */
 
 export interface IpAddress {
   readonly bits: 32 | 128
@@ -9,6 +9,16 @@ export interface IpAddress {
 export function parseIpAddress(text: string): IpAddress | undefined {
   const value = text.includes(':') ? parseIpv6(text) : parseIpv4(text)
   return value === undefined ? undefined : { bits: text.includes(':') ? 128 : 32, value }
+}
+
+/** `172.21.0.3:2113` or `[::1]:2113`; undefined where `text` is not an IP address and a port. */
+export function parseSocketAddress(
+  text: string,
+): { readonly host: string; readonly port: number } | undefined {
+  const match = /^(?:\[([^\]]*:[^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(text)
+  const host = match?.[1] ?? match?.[2] ?? ''
+  const port = Number(match?.[3])
+  return parseIpAddress(host) === undefined || !(port <= 65_535) ? undefined : { host, port }
 }
 
 export interface IpPrefix {
