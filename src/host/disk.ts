@@ -12,7 +12,14 @@ import {
 } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Fault } from '../base/fault.ts'
-import type { Disk, DiskFaultCode, FileReader, FileStatus, FileWriter } from '../ports/disk.ts'
+import {
+  type Disk,
+  type DiskFaultCode,
+  type FileReader,
+  type FileStatus,
+  type FileWriter,
+  isTemporaryDiskFault,
+} from '../ports/disk.ts'
 import { errnoOf } from './errno.ts'
 
 const CODES: Readonly<Record<string, DiskFaultCode>> = {
@@ -74,7 +81,7 @@ async function openFile(path: string): Promise<FileReader> {
   const status = await file.stat()
   if (!status.isFile()) {
     await file.close()
-    throw new Fault('disk/failed', `not a file: ${path}`, { temporary: false })
+    throw diskFault('disk/failed', `not a file: ${path}`)
   }
   return {
     sizeBytes: status.size,
@@ -115,7 +122,7 @@ async function makeDirectory(path: string): Promise<void> {
     }
     if (errno !== 'EEXIST') throw error
     if (!(await stat(path)).isDirectory()) {
-      throw new Fault('disk/not-a-directory', `not a directory: ${path}`, { temporary: true })
+      throw diskFault('disk/not-a-directory', `not a directory: ${path}`)
     }
     isNew = false
   }
@@ -135,13 +142,15 @@ async function asFaults<T>(action: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (error instanceof Fault) throw error
     const errno = errnoOf(error)
-    const code = CODES[errno] ?? 'disk/failed'
-    // What is absent or taken stays so; all else an operator can put right, and no mail should be
-    // given up before that.
-    throw new Fault(code, (error as Error).message, {
-      temporary: code !== 'disk/not-found' && code !== 'disk/exists',
-      detail: { errno },
-      cause: error,
-    })
+    throw diskFault(CODES[errno] ?? 'disk/failed', (error as Error).message, error)
   }
+}
+
+/** `cause` is the system's error, where there is one. */
+function diskFault(code: DiskFaultCode, message: string, cause?: unknown): Fault<DiskFaultCode> {
+  return new Fault(code, message, {
+    temporary: isTemporaryDiskFault(code),
+    detail: cause === undefined ? {} : { errno: errnoOf(cause) },
+    cause,
+  })
 }

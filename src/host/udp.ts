@@ -35,10 +35,7 @@ export function bindUdp(at: SocketAddress): Promise<DatagramSocket> {
         send: (bytes, to, sent) => {
           if (closed !== undefined || to.port === 0) {
             const reason = closed !== undefined ? 'the socket is closed' : 'port 0 is nobody'
-            process.nextTick(
-              sent,
-              new Fault('network/unreachable', reason, { temporary: closed !== undefined }),
-            )
+            process.nextTick(sent, new Fault('network/unreachable', reason, { temporary: true }))
             return
           }
           socket.send(bytes, to.port, to.host, (error) =>

@@ -2,7 +2,14 @@ import { assert } from '../base/assert.ts'
 import { Fault } from '../base/fault.ts'
 import { addMs, type WallMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Disk, DiskFaultCode, FileReader, FileStatus, FileWriter } from '../ports/disk.ts'
+import {
+  type Disk,
+  type DiskFaultCode,
+  type FileReader,
+  type FileStatus,
+  type FileWriter,
+  isTemporaryDiskFault,
+} from '../ports/disk.ts'
 
 export interface LabDiskOptions {
   /** Gives the times of files. */
@@ -93,13 +100,13 @@ export class LabDisk implements Disk {
       if (moved === undefined) throw fault('disk/not-found', from)
       const replaced = target.directory.names.get(target.name)
       if (replaced === moved) return
-      if (
-        replaced?.kind === 'directory' ||
-        (replaced !== undefined && moved.kind === 'directory')
-      ) {
+      if (`${to}/`.startsWith(`${from}/`)) throw fault('disk/failed', to)
+      if (moved.kind === 'directory' && replaced?.kind === 'file') {
+        throw fault('disk/not-a-directory', to)
+      }
+      if (replaced?.kind === 'directory' && (moved.kind === 'file' || replaced.names.size > 0)) {
         throw fault('disk/failed', to)
       }
-      if (`${to}/`.startsWith(`${from}/`)) throw fault('disk/failed', to)
       this.#unlink(source.directory, source.name)
       if (replaced !== undefined) this.#unlink(target.directory, target.name)
       this.#link(target.directory, target.name, moved)
@@ -186,7 +193,7 @@ export class LabDisk implements Disk {
           file.durableBytes = file.sizeBytes
         }),
       close: () =>
-        perform(() => {
+        this.#perform(() => {
           closed = true
         }),
     }
@@ -307,6 +314,8 @@ function contentBytes(directory: Directory): number {
 }
 
 function fault(code: DiskFaultCode, path: string): Fault<DiskFaultCode> {
-  const temporary = code === 'disk/full' || code === 'disk/failed'
-  return new Fault(code, `${code.slice('disk/'.length)}: ${path}`, { temporary, detail: { path } })
+  return new Fault(code, `${code.slice('disk/'.length)}: ${path}`, {
+    temporary: isTemporaryDiskFault(code),
+    detail: { path },
+  })
 }

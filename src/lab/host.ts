@@ -249,7 +249,7 @@ class Stack implements Network {
       const port = this.#options.nextPort()
       if (!used.has(port)) return port
     }
-    throw fault('network/address-unavailable', 'every port is in use', true)
+    throw fault('network/address-in-use', 'every port is in use', false)
   }
 }
 
@@ -290,7 +290,8 @@ class LabSocket implements DatagramSocket {
   }
 
   #refusal(bytes: Uint8Array, to: SocketAddress): Fault | undefined {
-    if (this.#closed) return fault('network/address-unavailable', 'the socket is closed', false)
+    if (this.#closed) return fault('network/unreachable', 'the socket is closed', true)
+    if (to.port === 0) return fault('network/unreachable', 'port 0 is nobody', true)
     if (bytes.length > DATAGRAM_BYTES_MAX) {
       return fault('network/datagram-too-large', `${bytes.length} bytes in one datagram`, false)
     }

@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts'
+import { equalBytes, NO_BYTES } from '../base/bytes.ts'
 import { Fault } from '../base/fault.ts'
 import { addMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -72,20 +73,18 @@ export class LabStore implements Store {
   }
 
   commit(changes: readonly StoreChange[]): Promise<void> {
-    if (this.#state === 'closed') {
-      return Promise.reject(
-        new Fault<StoreFaultCode>('store/closed', 'the store is closed', { temporary: false }),
-      )
-    }
+    if (this.#state === 'closed') return Promise.reject(closedFault())
     for (const { key } of changes) {
       assert(/^[\x20-\x7e]{1,500}$/.test(key), `a store key is 1 to 500 printable characters`)
     }
+    // The bytes are the store's from now on, and LMDB reads them later: whoever has only borrowed
+    // them, or changes them, finds out here rather than in a damaged spool.
     const owned = changes.map((change) => ({ ...change, value: change.value?.slice() }))
     const committed = new Promise<void>((resolve, reject) => {
       this.#later(() => {
-        const fault = this.#apply(owned)
-        if (fault === undefined) resolve()
-        else reject(fault)
+        const failure = changedMeanwhile(changes, owned) ?? this.#apply(owned)
+        if (failure === undefined) resolve()
+        else reject(failure)
       })
     })
     this.#lastCommit = committed.catch(() => {})
@@ -155,10 +154,24 @@ export class LabStore implements Store {
   }
 
   #requireOpen(): void {
-    if (this.#state === 'closed') {
-      throw new Fault<StoreFaultCode>('store/closed', 'the store is closed', { temporary: false })
-    }
+    if (this.#state === 'closed') throw closedFault()
   }
+}
+
+/** A mistake of ours, and so no Fault. */
+function changedMeanwhile(
+  given: readonly StoreChange[],
+  taken: readonly StoreChange[],
+): Error | undefined {
+  const changed = taken.find(
+    ({ value }, i) => value !== undefined && !equalBytes(value, given[i]?.value ?? NO_BYTES),
+  )
+  if (changed === undefined) return undefined
+  return new Error(`assertion failed: the value of ${changed.key} is the store's, but was changed`)
+}
+
+function closedFault(): Fault<StoreFaultCode> {
+  return new Fault('store/closed', 'the store is closed', { temporary: true })
 }
 
 export function emptyStoreImage(): StoreImage {

@@ -1,5 +1,6 @@
 /** Files. Paths are absolute, with `/`. Every rejection is a Fault with one of these codes. */
 
+/** Whether one is temporary follows from its code: `isTemporaryDiskFault`. */
 export type DiskFaultCode =
   | 'disk/not-found'
   | 'disk/exists'
@@ -8,12 +9,24 @@ export type DiskFaultCode =
   | 'disk/full'
   | 'disk/failed'
 
+/**
+ * What is absent or taken stays so. All else an operator can put right, also a file in the way of a
+ * directory, and no mail should be given up before that.
+ */
+export function isTemporaryDiskFault(code: DiskFaultCode): boolean {
+  return code !== 'disk/not-found' && code !== 'disk/exists'
+}
+
 export interface Disk {
   /** A new file for writing; `disk/exists` where the name is taken. */
   create(path: string): Promise<FileWriter>
   /** `disk/not-found` where there is none. */
   open(path: string): Promise<FileReader>
-  /** Replaces `to` in one step. Durable only after `syncDirectory` of both directories. */
+  /**
+   * Replaces a file, or an empty directory by a directory, in one step; `disk/not-a-directory` for a
+   * directory in place of a file, `disk/failed` for any other unequal pair. Durable only after
+   * `syncDirectory` of both directories.
+   */
   rename(from: string, to: string): Promise<void>
   /** `disk/not-found` where there is none. */
   remove(path: string): Promise<void>

@@ -9,6 +9,12 @@ export interface SocketAddress {
   readonly port: number
 }
 
+/**
+ * What keeps from listening or binding is permanent: the configuration has to change. What keeps
+ * from connecting, breaks a stream or keeps a datagram from leaving is temporary, but for
+ * `network/datagram-too-large`: a network, or a plan, can be mended, and nothing should be given up
+ * before that.
+ */
 export type NetworkFaultCode =
   | 'network/address-in-use'
   | 'network/address-unavailable'
@@ -66,7 +72,8 @@ export interface DatagramSocket {
   readonly address: SocketAddress
   /**
    * `sent` hears when the network has taken the datagram, or the Fault that kept it from doing so.
-   * Taken does not mean arrived.
+   * Taken does not mean arrived. A closed socket, and one asked to send to port 0, which is nobody's,
+   * answer `network/unreachable`.
    */
   send(bytes: Uint8Array, to: SocketAddress, sent: (fault: Fault | undefined) => void): void
   close(): Promise<void>

@@ -3,7 +3,11 @@
  * `host` makes it of LMDB, `lab` of memory. One process owns a store.
  */
 
-/** `store/in-use`: another process, or this one, has opened it already. */
+/**
+ * `store/in-use`: another process, or this one, has opened it already. `store/closed`: so that what
+ * comes too late is tried again by the next run. All are temporary, but for a store that cannot be
+ * opened as its files are (`store/failed`).
+ */
 export type StoreFaultCode = 'store/full' | 'store/failed' | 'store/closed' | 'store/in-use'
 
 /** Names a group of keys; made on first use. */
@@ -39,7 +43,8 @@ export interface Store {
   /**
    * All of it or nothing, in the order of calls; resolves once it is on the disk. Takes the bytes
    * over. Rejects with `store/full` (temporary; nothing was changed and room made by removals is
-   * usable again), `store/failed` or `store/closed`.
+   * usable again), `store/failed` or `store/closed` (temporary). Reading from a closed store throws
+   * `store/closed` as well.
    */
   commit(changes: readonly StoreChange[]): Promise<void>
   /** Finishes what was committed. */

@@ -82,9 +82,12 @@ export function describeDisk(name: string, make: () => Promise<DiskWorld>): void
         )
         const faults = outcomes.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []))
         expect(writers).toHaveLength(1)
-        expect(faults).toMatchObject([{ name: 'Fault', code: 'disk/exists' }])
+        expect(faults).toMatchObject([{ name: 'Fault', code: 'disk/exists', temporary: false }])
         for (const writer of writers) await writer.close()
-        await expect(disk.create(root)).rejects.toMatchObject({ code: 'disk/exists' })
+        await expect(disk.create(root)).rejects.toMatchObject({
+          code: 'disk/exists',
+          temporary: false,
+        })
       }),
     )
 
@@ -92,7 +95,7 @@ export function describeDisk(name: string, make: () => Promise<DiskWorld>): void
       'answers disk/not-found for what is not there',
       onDisk(async (disk, root) => {
         const nowhere = `${root}/nowhere`
-        const notFound = { name: 'Fault', code: 'disk/not-found' }
+        const notFound = { name: 'Fault', code: 'disk/not-found', temporary: false }
         await expect(disk.open(nowhere)).rejects.toMatchObject(notFound)
         await expect(disk.remove(nowhere)).rejects.toMatchObject(notFound)
         await expect(disk.list(nowhere)).rejects.toMatchObject(notFound)
@@ -118,6 +121,7 @@ export function describeDisk(name: string, make: () => Promise<DiskWorld>): void
         expect(await read(disk, `${root}/new/a`)).toBe('new content')
         await expect(disk.rename(`${root}/tmp/a`, `${root}/new/a`)).rejects.toMatchObject({
           code: 'disk/not-found',
+          temporary: false,
         })
         expect(await read(disk, `${root}/new/a`)).toBe('new content')
       }),
@@ -159,13 +163,62 @@ export function describeDisk(name: string, make: () => Promise<DiskWorld>): void
       'answers disk/not-a-directory where a file stands in the way',
       onDisk(async (disk, root) => {
         await write(disk, `${root}/file`, 'x')
-        const inTheWay = { name: 'Fault', code: 'disk/not-a-directory' }
+        const inTheWay = { name: 'Fault', code: 'disk/not-a-directory', temporary: true }
         await expect(disk.list(`${root}/file`)).rejects.toMatchObject(inTheWay)
         await expect(disk.create(`${root}/file/below`)).rejects.toMatchObject(inTheWay)
         await expect(disk.makeDirectory(`${root}/file`)).rejects.toMatchObject(inTheWay)
         await expect(disk.makeDirectory(`${root}/file/below`)).rejects.toMatchObject(inTheWay)
+        await expect(disk.open(`${root}/file/below`)).rejects.toMatchObject(inTheWay)
+        await expect(disk.remove(`${root}/file/below`)).rejects.toMatchObject(inTheWay)
+        await expect(disk.rename(`${root}/file`, `${root}/file/a`)).rejects.toMatchObject(inTheWay)
+        await expect(disk.syncDirectory(`${root}/file`)).rejects.toMatchObject(inTheWay)
         expect(await disk.stat(`${root}/file/below`)).toBeUndefined()
         expect(await read(disk, `${root}/file`)).toBe('x')
+      }),
+    )
+
+    it(
+      'answers disk/failed where a directory stands in the place of a file',
+      onDisk(async (disk, root) => {
+        await disk.makeDirectory(`${root}/directory/below`)
+        await write(disk, `${root}/file`, 'x')
+        const failed = { name: 'Fault', code: 'disk/failed', temporary: true }
+        await expect(disk.open(`${root}/directory`)).rejects.toMatchObject(failed)
+        await expect(disk.remove(`${root}/directory`)).rejects.toMatchObject(failed)
+        await expect(disk.rename(`${root}/file`, `${root}/directory`)).rejects.toMatchObject(failed)
+      }),
+    )
+
+    it(
+      'renames a directory to where there is nothing or an empty one, and nowhere else',
+      onDisk(async (disk, root) => {
+        await disk.makeDirectory(`${root}/full/below`)
+        await disk.makeDirectory(`${root}/empty`)
+        await write(disk, `${root}/file`, 'x')
+        await expect(disk.rename(`${root}/empty`, `${root}/file`)).rejects.toMatchObject({
+          code: 'disk/not-a-directory',
+          temporary: true,
+        })
+        const failed = { name: 'Fault', code: 'disk/failed', temporary: true }
+        await expect(disk.rename(`${root}/empty`, `${root}/full`)).rejects.toMatchObject(failed)
+        await expect(disk.rename(`${root}/full`, `${root}/full/a`)).rejects.toMatchObject(failed)
+        await disk.rename(`${root}/full`, `${root}/empty`)
+        await disk.rename(`${root}/empty`, `${root}/moved`)
+        expect(await disk.list(root)).toEqual(['file', 'moved'])
+        expect(await disk.list(`${root}/moved`)).toEqual(['below'])
+      }),
+    )
+
+    it(
+      'writes no more once closed, and bears a second close',
+      onDisk(async (disk, root) => {
+        const writer = await disk.create(`${root}/file`)
+        await writer.close()
+        await writer.close()
+        const failed = { name: 'Fault', code: 'disk/failed', temporary: true }
+        await expect(writer.append(fromLatin1('x'))).rejects.toMatchObject(failed)
+        await expect(writer.sync()).rejects.toMatchObject(failed)
+        expect(await read(disk, `${root}/file`)).toBe('')
       }),
     )
 

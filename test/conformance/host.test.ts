@@ -19,6 +19,9 @@ import type { World } from './world.ts'
 const run: World['run'] = (action) => action()
 const nothing = async (): Promise<void> => {}
 
+/** The buffers of a connection hold less: net.ipv4.tcp_rmem and tcp_wmem allow some 10 MB. */
+const FLOOD_BYTES = 48 * 1_048_576
+
 describeClock('Node', async () => ({ run, close: nothing, clock: hostClock }))
 
 describeDisk('Node', async () => {
@@ -29,14 +32,30 @@ describeDisk('Node', async () => {
 describeNetwork('Node, IPv4', async () => {
   const here = { network: hostNetwork, host: '127.0.0.1' }
   // RFC 5737 §3: an address for documentation is nobody's.
-  return { run, close: nothing, here, there: here, foreignHost: '192.0.2.1', silentPeer }
+  return {
+    run,
+    close: nothing,
+    here,
+    there: here,
+    foreignHost: '192.0.2.1',
+    floodBytes: FLOOD_BYTES,
+    silentPeer,
+  }
 })
 
 if (hasIpv6Loopback()) {
   describeNetwork('Node, IPv6', async () => {
     const here = { network: hostNetwork, host: '::1' }
     // RFC 3849 §2: likewise.
-    return { run, close: nothing, here, there: here, foreignHost: '2001:db8::1', silentPeer }
+    return {
+      run,
+      close: nothing,
+      here,
+      there: here,
+      foreignHost: '2001:db8::1',
+      floodBytes: FLOOD_BYTES,
+      silentPeer,
+    }
   })
 } else {
   describe.skip('the network contract: Node, IPv6: this machine has no ::1', () => {})

@@ -1,5 +1,6 @@
 import { seededRandom } from '../../src/base/random.ts'
 import { LabDisk } from '../../src/lab/disk.ts'
+import { WINDOW_BYTES_MAX } from '../../src/lab/limits.ts'
 import { LabNetwork } from '../../src/lab/network.ts'
 import { LabStore, type StoreImage } from '../../src/lab/store.ts'
 import { HostClock, World as LabWorld } from '../../src/lab/world.ts'
@@ -78,6 +79,7 @@ async function acrossLink(oneWayDelayMs: number, rateBytesPerSec?: number): Prom
     here: { network: here.network, host: here.address },
     there: { network: there.network, host: there.address },
     foreignHost: '172.22.0.99',
+    floodBytes: 2 * WINDOW_BYTES_MAX,
     silentPeer: async () => ({
       address: { host: '172.23.0.3', port: 25 },
       close: async () => {},
@@ -100,6 +102,7 @@ describeNetwork('lab, one host', async () => {
     here: end,
     there: end,
     foreignHost: '172.22.0.99',
+    floodBytes: 2 * WINDOW_BYTES_MAX,
     silentPeer: async () => ({
       address: { host: '172.23.0.3', port: 25 },
       close: async () => {},

@@ -16,6 +16,8 @@ export interface NetworkWorld extends World {
   readonly there: NetworkHost
   /** An IP address that belongs to neither. */
   readonly foreignHost: string
+  /** More bytes than both ends of a stream and the way between them hold. */
+  readonly floodBytes: number
   /** Makes an address where an attempt to connect from `here` is never answered. */
   silentPeer(): Promise<{ readonly address: SocketAddress; close(): Promise<void> }>
 }
@@ -111,6 +113,7 @@ export function describeNetwork(name: string, make: () => Promise<NetworkWorld>)
         await expect(world.there.network.listen(listener.address, () => {})).rejects.toMatchObject({
           name: 'Fault',
           code: 'network/address-in-use',
+          temporary: false,
         })
       }),
     )
@@ -120,7 +123,11 @@ export function describeNetwork(name: string, make: () => Promise<NetworkWorld>)
       inWorld(async ({ there, foreignHost }) => {
         await expect(
           there.network.listen({ host: foreignHost, port: 0 }, () => {}),
-        ).rejects.toMatchObject({ name: 'Fault', code: 'network/address-unavailable' })
+        ).rejects.toMatchObject({
+          name: 'Fault',
+          code: 'network/address-unavailable',
+          temporary: false,
+        })
       }),
     )
 
@@ -136,6 +143,15 @@ export function describeNetwork(name: string, make: () => Promise<NetworkWorld>)
         await link.far.until(() => link.far.text === 'still here')
         link.near.stream.abort()
         link.far.stream.abort()
+      }),
+    )
+
+    it(
+      'is refused at port 0, where nobody can listen',
+      inWorld(async ({ here, there }) => {
+        await expect(
+          here.network.connect({ host: there.host, port: 0 }, TIMEOUT_MS),
+        ).rejects.toMatchObject({ name: 'Fault', code: 'network/refused', temporary: true })
       }),
     )
 
@@ -225,7 +241,7 @@ export function describeNetwork(name: string, make: () => Promise<NetworkWorld>)
       'aborts at once: ends here without a fault, ends there once, forgets what is unsent',
       overStream(async ({ near, far, world }) => {
         far.stream.pause()
-        for (let i = 0; i < FLOOD; i += PIECE.length) near.stream.send(PIECE)
+        for (let i = 0; i < world.floodBytes; i += PIECE.length) near.stream.send(PIECE)
         near.stream.abort()
         near.stream.abort()
         near.stream.send(fromLatin1('too late'))
@@ -236,7 +252,7 @@ export function describeNetwork(name: string, make: () => Promise<NetworkWorld>)
         await roundTrips(world, 3)
         expect(near.ends).toEqual([undefined])
         expect(far.ends).toHaveLength(1)
-        expect(far.byteCount).toBeLessThan(FLOOD)
+        expect(far.byteCount).toBeLessThan(world.floodBytes)
       }),
     )
 
@@ -244,7 +260,7 @@ export function describeNetwork(name: string, make: () => Promise<NetworkWorld>)
       'aborts what is closing',
       overStream(async ({ near, far, world }) => {
         far.stream.pause()
-        for (let i = 0; i < FLOOD; i += PIECE.length) near.stream.send(PIECE)
+        for (let i = 0; i < world.floodBytes; i += PIECE.length) near.stream.send(PIECE)
         near.stream.close()
         await roundTrips(world, 3)
         expect(near.ends).toEqual([])
@@ -320,13 +336,13 @@ export function describeNetwork(name: string, make: () => Promise<NetworkWorld>)
       'hands over nothing while paused, slows the sender down, and everything after resume',
       overStream(async ({ near, far, world }) => {
         far.stream.pause()
-        for (let i = 0; i < FLOOD; i += PIECE.length) near.stream.send(PIECE)
+        for (let i = 0; i < world.floodBytes; i += PIECE.length) near.stream.send(PIECE)
         await roundTrips(world, 10)
         expect(far.byteCount).toBe(0)
         expect(near.drains).toBe(0)
         expect(near.stream.unsentBytes).toBeGreaterThan(0)
         far.stream.resume()
-        await far.until(() => far.byteCount === FLOOD)
+        await far.until(() => far.byteCount === world.floodBytes)
         await near.until(() => near.drains === 1)
       }),
     )
@@ -464,16 +480,38 @@ export function describeNetwork(name: string, make: () => Promise<NetworkWorld>)
     )
 
     it(
+      'sends nothing to port 0, and works on',
+      inWorld(async (world) => {
+        const { near, far } = await bound(world)
+        const nobody = { host: world.there.host, port: 0 }
+        expect(await send(near.socket, fromLatin1('hello?'), nobody)).toMatchObject({
+          name: 'Fault',
+          code: 'network/unreachable',
+          temporary: true,
+        })
+        expect(await send(near.socket, fromLatin1('hello'), far.socket.address)).toBeUndefined()
+        await far.until(1)
+        await far.close()
+        await near.close()
+      }),
+    )
+
+    it(
       'refuses to bind where another is bound, or where the address is not its own',
       inWorld(async (world) => {
         const { near, far } = await bound(world)
         await expect(world.there.network.bind(far.socket.address)).rejects.toMatchObject({
           name: 'Fault',
           code: 'network/address-in-use',
+          temporary: false,
         })
         await expect(
           world.there.network.bind({ host: world.foreignHost, port: 0 }),
-        ).rejects.toMatchObject({ name: 'Fault', code: 'network/address-unavailable' })
+        ).rejects.toMatchObject({
+          name: 'Fault',
+          code: 'network/address-unavailable',
+          temporary: false,
+        })
         await far.close()
         await near.close()
       }),
@@ -492,6 +530,8 @@ export function describeNetwork(name: string, make: () => Promise<NetworkWorld>)
         expect(far.received).toEqual([])
         expect(await send(far.socket, fromLatin1('x'), near.socket.address)).toMatchObject({
           name: 'Fault',
+          code: 'network/unreachable',
+          temporary: true,
         })
         await again.close()
         await near.close()
@@ -502,8 +542,6 @@ export function describeNetwork(name: string, make: () => Promise<NetworkWorld>)
 
 /** In both worlds a connection comes sooner than this, or never. */
 const TIMEOUT_MS = 20_000
-/** More than the buffers of a connection hold: net.ipv4.tcp_rmem and tcp_wmem allow some 10 MB. */
-const FLOOD = 48 * 1_048_576
 const PIECE = new Uint8Array(1_048_576)
 /** 65,535 less the headers of IPv4 and UDP. RFC 768, RFC 791 §3.1. */
 const DATAGRAM_BYTES_MAX = 65_507

@@ -183,13 +183,16 @@ export function describeStore(
     )
 
     it(
-      'refuses commits once closed, and bears a second close',
+      'refuses all but a second close once closed',
       inStore(async (store) => {
         await store.close()
         await store.close()
-        await expect(store.commit([put('t', 'a', 'x')])).rejects.toMatchObject({
-          code: 'store/closed',
-        })
+        const closed = { name: 'Fault', code: 'store/closed', temporary: true }
+        await expect(store.commit([put('t', 'a', 'x')])).rejects.toMatchObject(closed)
+        await expect(store.commit([])).rejects.toMatchObject(closed)
+        expect(caught(() => store.get('t', 'a'))).toMatchObject(closed)
+        expect(caught(() => [...store.range('t', {})])).toMatchObject(closed)
+        expect(caught(() => [...store.keys('t', {})])).toMatchObject(closed)
       }),
     )
 
@@ -231,6 +234,7 @@ export function describeStore(
         const again = await world.open()
         await expect(again.commit([big('t', 'more', PIECE)])).rejects.toMatchObject({
           code: 'store/full',
+          temporary: true,
         })
         await again.commit([remove('t', key(0)), remove('t', key(1)), remove('t', key(2))])
         await again.commit([big('t', 'more', PIECE)])
@@ -253,7 +257,7 @@ export function describeStore(
           expect(store.get('t', key(i)) !== undefined).toBe(there)
           expect(store.get('t', `${key(i)}-mate`) !== undefined).toBe(there)
           if (outcome.status === 'rejected') {
-            expect(outcome.reason).toMatchObject({ code: 'store/full' })
+            expect(outcome.reason).toMatchObject({ code: 'store/full', temporary: true })
           }
         })
       }, CAPACITY),
@@ -271,9 +275,17 @@ async function fill(store: Store): Promise<number> {
     try {
       await store.commit([big('t', key(i), PIECE)])
     } catch (error) {
-      expect(error).toMatchObject({ code: 'store/full' })
+      expect(error).toMatchObject({ code: 'store/full', temporary: true })
       return i
     }
+  }
+}
+
+function caught(action: () => unknown): unknown {
+  try {
+    return action()
+  } catch (error) {
+    return error
   }
 }
 
