@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { fromLatin1, toLatin1 } from '../base/bytes.ts'
 import type { Fault } from '../base/fault.ts'
@@ -21,6 +22,35 @@ describe('a TCP stream', () => {
     peer.end('QUIT')
     const [answer] = (await once(peer, 'data')) as [Buffer]
     expect(answer.toString()).toBe('heard QUIT')
+    expect(await ended).toBeUndefined()
+    await close()
+  })
+
+  it('still sends a peer that has closed its half what is decided later', async () => {
+    const { stream, peer, ended, close } = await accepted()
+    const turns = async (): Promise<void> => {
+      for (let i = 0; i < 10; i++) await setImmediate()
+    }
+    stream.onBytes = async () => {
+      await turns()
+      stream.send(fromLatin1('250 ok\r\n'))
+      await turns()
+      stream.send(fromLatin1('221 bye\r\n'))
+      stream.close()
+    }
+    peer.end('QUIT')
+    const parts: Buffer[] = []
+    for await (const part of peer) parts.push(part)
+    expect(Buffer.concat(parts).toString()).toBe('250 ok\r\n221 bye\r\n')
+    expect(await ended).toBeUndefined()
+    await close()
+  })
+
+  it('does not wait for ever for an answer to a peer that has closed its half', async () => {
+    const { peer, ended, close } = await accepted()
+    peer.end('EHLO a')
+    peer.resume()
+    await once(peer, 'end')
     expect(await ended).toBeUndefined()
     await close()
   })
@@ -60,7 +90,7 @@ interface Accepted {
 }
 
 async function accepted(): Promise<Accepted> {
-  const limits = { idleMs: 50, peerCloseMs: 50 }
+  const limits = { idleMs: 50, peerCloseMs: 50, answerMs: 50 }
   let listener: Listener | undefined
   let peer: Socket | undefined
   const stream = await new Promise<ByteStream>((resolve) => {

@@ -21,9 +21,19 @@ export interface ClosingLimits {
    * would answer bytes that still come with a reset, which can overtake and destroy our last words.
    */
   readonly peerCloseMs: number
+  /**
+   * How long, since it last said anything, the owner of an accepted stream has for what it still
+   * owes a peer that has closed its sending half. Long enough for a mail to become durable; short,
+   * as most peers that do so have gone altogether, and their session holds what it holds until then.
+   */
+  readonly answerMs: number
 }
 
-const CLOSING_LIMITS: ClosingLimits = { idleMs: 60_000, peerCloseMs: 10_000 }
+export const CLOSING_LIMITS: ClosingLimits = {
+  idleMs: 60_000,
+  peerCloseMs: 10_000,
+  answerMs: 5_000,
+}
 const TIMER_MS_MAX = 2_147_483_647
 
 export function listenTcp(
@@ -31,7 +41,7 @@ export function listenTcp(
   onStream: (stream: ByteStream) => void,
   limits: ClosingLimits = CLOSING_LIMITS,
 ): Promise<Listener> {
-  const server = createServer({ noDelay: true }, (socket) => {
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
     const stream = wrapSocket(socket, limits)
     if (stream !== undefined) onStream(stream)
   })
@@ -91,6 +101,7 @@ function wrapSocket(socket: Socket, limits: ClosingLimits): ByteStream | undefin
   let drainOwed = false
   let fault: Fault | undefined
   let peerCloseTimer: NodeJS.Timeout | undefined
+  let answerTimer: NodeJS.Timeout | undefined
 
   const taken = (error?: Error | null): void => {
     if (error || closing || !drainOwed || socket.writableLength > 0) return
@@ -100,6 +111,7 @@ function wrapSocket(socket: Socket, limits: ClosingLimits): ByteStream | undefin
   const close = (): void => {
     if (closing) return
     closing = true
+    clearTimeout(answerTimer)
     socket.setTimeout(limits.idleMs, () => {
       fault = timedOut('closing, but the peer takes no more')
       socket.destroy()
@@ -111,6 +123,11 @@ function wrapSocket(socket: Socket, limits: ClosingLimits): ByteStream | undefin
     socket.end()
     // What still comes is read and dropped, else the peer's close behind it would never be seen.
     socket.resume()
+  }
+
+  const closeOnceAnswered = (): void => {
+    if (socket.writableLength === 0) close()
+    else answerTimer?.refresh()
   }
 
   const stream: ByteStream = {
@@ -131,6 +148,7 @@ function wrapSocket(socket: Socket, limits: ClosingLimits): ByteStream | undefin
         })
       }
       drainOwed = true
+      answerTimer?.refresh()
       socket.write(bytes, taken)
     },
     close,
@@ -151,14 +169,20 @@ function wrapSocket(socket: Socket, limits: ClosingLimits): ByteStream | undefin
   socket.on('data', (bytes) => {
     if (!closing) stream.onBytes(plainBytes(bytes))
   })
-  // The peer has closed: Node closes our half as well, after what is unsent.
-  socket.on('end', close)
+  // The peer has closed its half, at least. A server has gone, then; of a client that we serve, one
+  // cannot know, and it may be waiting for what its commands have led to.
+  socket.on('end', () => {
+    if (closing) return
+    if (socket.allowHalfOpen) answerTimer = setTimeout(closeOnceAnswered, limits.answerMs)
+    else close()
+  })
   socket.on('error', (error) => {
     fault ??= networkFault(error, 'network/reset')
   })
   socket.on('close', () => {
     closing = true
     clearTimeout(peerCloseTimer)
+    clearTimeout(answerTimer)
     stream.onEnd(aborted ? undefined : fault)
   })
   return stream

@@ -29,3 +29,6 @@ export const CAPTURED_PACKETS_MAX = 1_000_000
 
 /** How long a mail program waits for its server, which is near. */
 export const CONNECT_TIMEOUT_MS = 30_000
+
+/** How long a served stream may be silent after its peer's end before it is closed: as a real host. */
+export const ANSWER_MS = 5_000

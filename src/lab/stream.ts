@@ -4,10 +4,10 @@ import { Fault } from '../base/fault.ts'
 import type { MonoMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ByteStream, NetworkFaultCode, SocketAddress } from '../ports/network.ts'
-import { SEGMENT_BYTES_MAX, WINDOW_BYTES_MAX } from './limits.ts'
+import { ANSWER_MS, SEGMENT_BYTES_MAX, WINDOW_BYTES_MAX } from './limits.ts'
 import { lend, type Segment, type SegmentKind, type SegmentPacket } from './packet.ts'
 import { type Flight, Transmission } from './transmission.ts'
-import { soon } from './world.ts'
+import { after, soon } from './world.ts'
 
 export interface LabStreamOptions {
   readonly role: 'client' | 'server'
@@ -56,6 +56,8 @@ export class LabStream implements ByteStream {
   #consumedBytes = 0
   #paused = false
   #peerClosed = false
+  /** Something was sent since we last looked. */
+  #answered = false
   /** What a segment that must arrive says on its way; only the answer to a SYN says anything. */
   #answers: Segment['acknowledges']
 
@@ -95,6 +97,7 @@ export class LabStream implements ByteStream {
     if (this.#state === 'ended' || this.#closing || bytes.length === 0) return
     this.#unsent.append(bytes)
     this.#drainOwed = true
+    this.#answered = true
     this.#pumpSoon()
   }
 
@@ -165,11 +168,22 @@ export class LabStream implements ByteStream {
       if (packet === undefined) return
       if (packet.segment.kind === 'fin') {
         this.#peerClosed = true
-        this.#closing = true
+        // As on a real host: of a client one cannot know whether it still listens.
+        if (this.#options.role === 'client') this.#closing = true
+        else this.#closeOnceAnswered()
       }
       this.#consumedBytes += packet.payload.length
       if (packet.payload.length > 0 && !this.#closing) lend(packet.payload, this.onBytes)
     }
+  }
+
+  #closeOnceAnswered(): void {
+    this.#answered = false
+    after(this.#options.clock, ANSWER_MS, () => {
+      if (this.#state !== 'open' || this.#closing) return
+      if (this.#answered || this.unsentBytes > 0) this.#closeOnceAnswered()
+      else this.close()
+    })
   }
 
   #pumpSoon(): void {

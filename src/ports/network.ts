@@ -64,7 +64,12 @@ export interface ByteStream {
   onBytes: (bytes: Uint8Array) => void
   /** `unsentBytes` has fallen to 0 after a `send`. */
   onDrained: () => void
-  /** Called exactly once: the stream is gone, with the reason where it broke. */
+  /**
+   * Called exactly once: the stream is gone, nothing comes and nothing can be sent any more; with the
+   * reason where it broke. What else there is to hear comes before: nothing follows, and after the
+   * peer's end an accepted stream still takes what its owner has to answer, until the owner closes
+   * it or has been silent for some seconds.
+   */
   onEnd: (fault: Fault | undefined) => void
 }
 

@@ -215,6 +215,35 @@ export function describeNetwork(name: string, make: () => Promise<NetworkWorld>)
     )
 
     it(
+      'lets the side that listened answer after the end of its peer, and ends once it closes',
+      overStream(async ({ near, far, world }) => {
+        near.stream.send(fromLatin1('QUIT\r\n'))
+        near.stream.close()
+        await far.until(() => far.text === 'QUIT\r\n')
+        await roundTrips(world, 2)
+        expect(far.ends).toEqual([])
+        far.stream.send(fromLatin1('221 bye\r\n'))
+        await far.until(() => far.drains === 1)
+        expect(far.ends).toEqual([])
+        far.stream.close()
+        await far.until(() => far.ends.length > 0)
+        await near.until(() => near.ends.length > 0)
+        expect(far.ends).toEqual([undefined])
+      }),
+    )
+
+    it(
+      'ends the side that listened once it has been silent after the end of its peer',
+      overStream(async ({ near, far }) => {
+        near.stream.close()
+        await far.until(() => far.ends.length > 0)
+        await near.until(() => near.ends.length > 0)
+        expect(far.ends).toEqual([undefined])
+        expect(near.ends).toEqual([undefined])
+      }),
+    )
+
+    it(
       'ends both sides once when both close at the same time',
       overStream(async ({ near, far, world }) => {
         near.stream.close()
