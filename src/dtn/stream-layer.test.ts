@@ -32,10 +32,11 @@ const three = Uint8Array.of(0x9f, 1, 0xff)
 
 function build() {
   const world = new World({ settle })
-  const lab = new LabNetwork({ world, random: seededRandom(1), lanDelayMs: 10 })
+  const lab = new LabNetwork({ world, random: seededRandom(1) })
+  lab.addLink(['near', 'far'], { oneWayDelayMs: 10, lossShare: 0 })
   const [here, there] = [
-    lab.addHost('here', 'lan', '172.21.0.3'),
-    lab.addHost('there', 'lan', '172.21.0.4'),
+    lab.addHost('here', 'near', '172.21.0.3'),
+    lab.addHost('there', 'far', '172.21.0.4'),
   ]
   const events: HostEvent[] = []
   const ports = {

@@ -32,9 +32,6 @@ export class Capture {
   #count = 0
   #wireBytes = 0
 
-  /** Hears each packet as it sets out. */
-  onPacket: (packet: CapturedPacket) => void = () => {}
-
   constructor(packetsMax: number = CAPTURED_PACKETS_MAX) {
     this.#packetsMax = packetsMax
   }
@@ -59,7 +56,6 @@ export class Capture {
     this.#wireBytes += packet.wireBytes
     this.#sums = [digest(packet, this.#sums[0]), digest(packet, this.#sums[1])]
     if (this.#packets.length < this.#packetsMax) this.#packets.push(packet)
-    this.onPacket(packet)
   }
 
   /** Equal for equal traffic: same packets at the same times with the same fate. For tests, not for secrets. */

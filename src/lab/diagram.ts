@@ -4,23 +4,19 @@ import type { MonoMs } from '../base/time.ts'
 import type { CapturedPacket } from './capture.ts'
 import { describePacket } from './describe.ts'
 
-export type DiagramStep =
-  | {
-      readonly type: 'message'
-      readonly at: MonoMs
-      readonly from: string
-      readonly to: string
-      readonly text: string
-      readonly lost: boolean
-    }
-  | { readonly type: 'note'; readonly at: MonoMs; readonly over: string; readonly text: string }
+export interface DiagramStep {
+  readonly at: MonoMs
+  readonly from: string
+  readonly to: string
+  readonly text: string
+  readonly lost: boolean
+}
 
 /** The packets that carry something or open and close a stream: no bare acknowledgements. */
 export function packetSteps(packets: readonly CapturedPacket[]): readonly DiagramStep[] {
   return packets
     .filter(({ segment }) => segment !== 'ack' && segment !== 'window')
     .map((packet) => ({
-      type: 'message',
       at: packet.sentAt,
       from: packet.from,
       to: packet.to,
@@ -37,7 +33,7 @@ export function sequenceDiagram(
   steps: readonly DiagramStep[],
   participants: readonly string[] = [],
 ): string {
-  const named = steps.flatMap((step) => (step.type === 'note' ? [step.over] : [step.from, step.to]))
+  const named = steps.flatMap((step) => [step.from, step.to])
   const ids = participantIds([...participants, ...named])
   const lines = ['sequenceDiagram']
   for (const [name, id] of ids) lines.push(`  participant ${id} as ${escaped(name)}`)
@@ -47,7 +43,6 @@ export function sequenceDiagram(
 
 function line(step: DiagramStep, id: (name: string) => string): string {
   const text = `${escaped(step.text)} (${seconds(step.at)})`
-  if (step.type === 'note') return `Note over ${id(step.over)}: ${text}`
   return `${id(step.from)}${step.lost ? '-x' : '->>'}${id(step.to)}: ${text}`
 }
 

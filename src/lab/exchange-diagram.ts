@@ -47,7 +47,6 @@ function continues(step: DiagramStep, before: DiagramStep): boolean {
 }
 
 function withParts(step: DiagramStep, packet: CapturedPacket): DiagramStep {
-  if (step.type === 'note') return step
   if (packet.protocol === 'udp') return { ...step, text: `${step.text}${cargo(packet.payload)}` }
   if (packet.from !== packet.to) return step
   // Both ends are on one host: the one that dialled is the user's program, with the higher port.

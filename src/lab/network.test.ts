@@ -167,15 +167,16 @@ describe('addresses of a host', () => {
     await earth.network.listen({ host: earth.address, port: 2 }, ignore)
   })
 
-  it('take the delay of the network between two hosts of it, and no loss', async () => {
+  it('reach a host of the same network in no time and without loss', async () => {
     const world = new World({ settle })
-    const network = new LabNetwork({ world, random: seededRandom(1), lanDelayMs: 3 })
+    const network = new LabNetwork({ world, random: seededRandom(1) })
     const a = await network
       .addHost('a', 'earth', '10.0.0.1')
       .network.bind({ host: '10.0.0.1', port: 0 })
     const b = await network
       .addHost('b', 'earth', '10.0.0.2')
       .network.bind({ host: '10.0.0.2', port: 0 })
+    await world.run(monoMs(3))
     let arrivedAt = -1
     b.onDatagram = () => {
       arrivedAt = world.now()

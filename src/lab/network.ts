@@ -1,6 +1,5 @@
 import { assert } from '../base/assert.ts'
 import type { Random } from '../base/random.ts'
-import { addMs } from '../base/time.ts'
 import { Capture } from './capture.ts'
 import { isLoopback, LabHost } from './host.ts'
 import { Link, type LinkQuality } from './link.ts'
@@ -14,8 +13,6 @@ export interface LabNetworkOptions {
   readonly capture?: Capture
   /** Whether what stays within one network or one host is captured as well. */
   readonly captureLocal?: boolean
-  /** Between two hosts of one network, each way, without loss; default 0. */
-  readonly lanDelayMs?: number
 }
 
 /**
@@ -74,8 +71,8 @@ export class LabNetwork {
     const { world, captureLocal } = this.#options
     const sentAt = world.now()
     const bytes = wireBytes(packet)
-    const arrivesAt =
-      way.link === undefined ? addMs(sentAt, way.delayMs) : way.link.transmit(bytes, sentAt)
+    // Within one network a packet takes no time and is never lost.
+    const arrivesAt = way.link === undefined ? sentAt : way.link.transmit(bytes, sentAt)
     if (way.link !== undefined || captureLocal) {
       this.capture.add({
         sentAt,
@@ -98,15 +95,13 @@ export class LabNetwork {
   /** Undefined where there is no way. */
   #way(from: LabHost, address: string): Way | undefined {
     if (isLoopback(address) || address === from.address) {
-      return { host: from, link: undefined, delayMs: 0 }
+      return { host: from, link: undefined }
     }
     const host = this.#hosts.get(address)
     if (host === undefined) return undefined
-    if (host.site === from.site) {
-      return { host, link: undefined, delayMs: this.#options.lanDelayMs ?? 0 }
-    }
+    if (host.site === from.site) return { host, link: undefined }
     const link = this.#links.get(linkKey(from.site, host.site))
-    return link === undefined ? undefined : { host, link, delayMs: 0 }
+    return link === undefined ? undefined : { host, link }
   }
 }
 
@@ -114,7 +109,6 @@ interface Way {
   readonly host: LabHost
   /** Undefined within one network or host. */
   readonly link: Link | undefined
-  readonly delayMs: number
 }
 
 function linkKey(from: string, to: string): string {
