@@ -188,19 +188,54 @@ test.each([
   'const seen: string[] = []',
   'const seen: Record<string, string> = {}',
   'class A {\n  static readonly seen = new Map<string, string>()\n}',
+  'const s = { n: 0 }\nexport const next = (): number => s.n++\n',
+  'const s = { n: 0 }\nexport const set = (n: number): void => {\n  s.n = n\n}\n',
+  'const s = { n: 0 }\nexport const add = (): void => {\n  s.n += 1\n}\n',
+  'export const s: { n?: number } = { n: 0 }\nexport const end = (): boolean => delete s.n\n',
+  "const s = { a: ['x'] }\nexport const add = (): number => s.a.push('y')\n",
+  "const s = ['x']\nexport const set = (i: number): void => {\n  s[i] = 'y'\n}\n",
 ])('a module holds no state: %s', (text) => {
   const check = 'no module outside cmd holds state'
   expect(findings(check, { 'src/host/a.ts': `${text}\n` })).toHaveLength(1)
   expect(findings(check, { 'src/cmd/a.ts': `${text}\n` })).toEqual([])
 })
 
-test.each(['const TABLE = { a: 1 }', 'const NO_BYTES = new Uint8Array(0)', '  let inner = 0'])(
-  'what is no state may stay: %s',
-  (text) => {
-    const check = 'no module outside cmd holds state'
-    expect(findings(check, { 'src/base/a.ts': `${text}\n` })).toEqual([])
-  },
-)
+test.each([
+  'const TABLE = { a: 1 }',
+  'const TABLE = { a: 1 }\nconst isA = (n: number): boolean => TABLE.a === n\n',
+  'const TABLE = [2, 1]\nexport const sorted = TABLE.toSorted()\n',
+  'const TABLE = [1]\nconst f = (x: { TABLE: number }): void => {\n  x.TABLE = 2\n}\n',
+  'const NO_BYTES = new Uint8Array(0)',
+  '  let inner = 0',
+])('what is no state may stay: %s', (text) => {
+  const check = 'no module outside cmd holds state'
+  expect(findings(check, { 'src/base/a.ts': `${text}\n` })).toEqual([])
+})
+
+test.each([
+  'const f = async () => 1',
+  'async function f() {}',
+  'export async function f() {}',
+  'class A {\n  async f() {}\n}',
+  'class A {\n  async #f() {}\n}',
+  'const f = (g) => {\n  await g()\n}',
+  'for await (const x of y) {}',
+  'const p = new Promise<void>(() => {})',
+  'const p = Promise.resolve()',
+])('a core never waits: %s', (text) => {
+  const check = 'a core never waits'
+  expect(findings(check, { 'src/drive/a.ts': `${text}\n` })).toHaveLength(1)
+  expect(findings(check, { 'src/mail/a.ts': `${text}\n` })).toEqual([])
+})
+
+test.each([
+  '// what they await is async too',
+  ' * async functions await',
+  'this.#await({ await: 1 })',
+  'export interface P {\n  f(): Promise<void>\n}',
+])('what does not wait may stay: %s', (text) => {
+  expect(findings('a core never waits', { 'src/ports/a.ts': `${text}\n` })).toEqual([])
+})
 
 test.each(['// FIXME', '// XXX later', '// TODO: write', '// TODO RFC 5321: which section?'])(
   'what is unfinished names its section: %s',

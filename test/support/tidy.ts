@@ -19,7 +19,11 @@ export interface SourceFile {
   readonly text: string
 }
 
-/** What each folder of src may import. */
+/**
+ * What each folder of src may import. The compiler is told the same by references between projects,
+ * but it sees the references of references as well: that `config` does not import `ports` is for these
+ * checks alone to say.
+ */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
   proto: ['base'],
@@ -55,6 +59,9 @@ const MAY_IMPORT_PACKAGES: Readonly<Record<string, readonly string[]>> = {
 
 const KNOW_NODE: readonly string[] = ['host', 'cmd']
 
+/** The cores; the services above them may wait for a disk. */
+const NEVER_WAIT: readonly string[] = ['base', 'proto', 'ports', 'drive']
+
 type Rule = readonly [pattern: RegExp, advice: string]
 
 const HIDDEN_INPUTS: readonly Rule[] = [
@@ -66,6 +73,19 @@ const HIDDEN_INPUTS: readonly Rule[] = [
     /^ *declare (?!const \w+: unique symbol)(const|let|var|function|class|global)\b/m,
     'declare no facility of the host',
   ],
+]
+
+const IN_CODE = /(?<=^(?! *(?:\/\/|\/?\*)).*)(?<![#.\w'])/.source
+const WAITING: readonly Rule[] = [
+  [
+    new RegExp(`${IN_CODE}async (?:function\\b|\\*|[#\\w]+ *(?:\\(|=>)|[(<])`, 'm'),
+    'ask by an effect, hear the answer as an event',
+  ],
+  [
+    new RegExp(`${IN_CODE}await\\b(?! *[:=)])`, 'm'),
+    'ask by an effect, hear the answer as an event',
+  ],
+  [/\bnew Promise\b|\bPromise\.\w+/, 'ask by an effect, hear the answer as an event'],
 ]
 
 /** The one file that may declare what every host has: TextEncoder and TextDecoder. */
@@ -108,7 +128,11 @@ export const CHECKS: Readonly<Record<string, (tree: Tree) => readonly string[]>>
   'no module outside cmd holds state': (tree) =>
     shipped(tree)
       .filter(({ path }) => folderOf(path) !== 'cmd')
-      .flatMap((file) => findings(file, MODULE_STATE)),
+      .flatMap((file) => [...findings(file, MODULE_STATE), ...changedTables(file)]),
+  'a core never waits': (tree) =>
+    shipped(tree)
+      .filter(({ path }) => NEVER_WAIT.includes(folderOf(path)))
+      .flatMap((file) => findings(file, WAITING)),
   'nothing is left unfinished without its section': (tree) =>
     shipped(tree).flatMap((file) => findings(file, UNFINISHED)),
   'every file is reached from a program or a test of the whole': everyFileIsReached,
@@ -157,6 +181,23 @@ function findings({ path, text }: SourceFile, rules: readonly Rule[]): readonly 
 
 function lineOf(text: string, index: number): number {
   return text.slice(0, index).split('\n').length
+}
+
+/** State that looks like a table: an object or a list of the module that is changed in it. */
+function changedTables(file: SourceFile): readonly string[] {
+  const tables = file.text.matchAll(
+    /^(?:export )?const (\w+)(?:: [^=]+)? = (?:Object\.\w+\()?[[{]/gm,
+  )
+  return [...tables].flatMap(([, name]) => {
+    const place = `${/(?<![.\w])/.source}${name}(?:\\.\\w+|\\[[^\\]\\n]+\\])`
+    const changes = [
+      `${place}+ (?:[-+*/%&|^]|\\*\\*|\\?\\?|&&|\\|\\||<<|>>>?)?=(?![=>])`,
+      `${place}+(?:\\+\\+|--)`,
+      `(?:\\+\\+|--|\\bdelete )${place}`,
+      `${place}*\\.(?:push|pop|shift|unshift|splice|sort|reverse|fill|set|add|delete|clear)\\(`,
+    ]
+    return findings(file, [[new RegExp(changes.join('|')), 'no module-level mutable state']])
+  })
 }
 
 interface Import {
