@@ -4,25 +4,34 @@
 // are any.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const NODE_MIN = [20, 19]
-const LOCK_POLL_MS = 200
-/** A slow network may need this long for the packages; beyond it the lock is surely forgotten. */
+/** A slow network may need this long for the packages. */
 const LOCK_WAIT_MAX_MS = 600_000
-/** Until then, a lock without a number is one that is just being written. */
-const LOCK_WRITING_MAX_MS = 5000
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const lockPath = join(root, 'dist', '.setup-lock')
-/** Its presence says to bin/lightlag.js that the last set-up went well. */
+const lockPath = socketPath()
+/** Says to bin/lightlag.js that the last set-up went well, and by its time when that began. */
 const donePath = join(root, 'dist', '.setup-done')
 
 checkNode()
-await takeLock()
+const release = await takeLock()
 try {
+  const began = new Date()
   const isFirst = !existsSync(donePath)
   remove(donePath)
   if (!isInstalled()) {
@@ -32,18 +41,19 @@ try {
   if (isFirst) say('compiling (tsc -b) …')
   run('tsc -b', process.execPath, join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b')
   writeFileSync(donePath, '')
+  // What changed meanwhile may not have been compiled.
+  utimesSync(donePath, began, began)
 } finally {
-  remove(lockPath)
+  release()
 }
 
 function say(text) {
   process.stderr.write(`lightlag: ${text}\n`)
 }
 
-/** Ends the program; a lock of its own goes with it. */
+/** Ends the program, and a lock of its own with it. */
 function fail(text, status) {
   say(text)
-  if (readLockOwner() === process.pid) remove(lockPath)
   process.exit(status)
 }
 
@@ -94,54 +104,62 @@ function run(name, command, ...args) {
   if (done.status !== 0) fail(`${name} failed; what it said is above`, done.status ?? 1)
 }
 
-/** One set-up at a time in this clone; the second finds everything done. */
+/**
+ * One set-up at a time in this clone; the second finds everything done. Resolves with the release.
+ *
+ * The lock is a local socket: one process can listen on it, and the system frees it when that process
+ * ends, however it ends. Who has to wait connects, and hears by the end of the connection that the
+ * owner is gone.
+ */
 async function takeLock() {
-  mkdirSync(dirname(lockPath), { recursive: true })
-  const patienceEnds = Date.now() + LOCK_WAIT_MAX_MS
-  let waiting = false
-  while (!tryLock()) {
-    const owner = readLockOwner()
-    if (!isAlive(owner)) {
-      remove(lockPath)
-      continue
-    }
-    if (Date.now() > patienceEnds) fail(`${lockPath} is still held by process ${owner}`, 1)
-    if (!waiting) say(`waiting for another set-up (process ${owner}) …`)
-    waiting = true
-    await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS))
-  }
+  mkdirSync(dirname(donePath), { recursive: true })
+  const patience = setTimeout(
+    () => fail('another set-up in this folder has not come to its end', 1),
+    LOCK_WAIT_MAX_MS,
+  )
+  let release = await tryLock()
+  if (release === undefined) say('waiting for another set-up …')
+  for (; release === undefined; release = await tryLock()) await ownerEnd()
+  clearTimeout(patience)
+  return release
 }
 
+/** Undefined where another process has the lock. */
 function tryLock() {
-  try {
-    writeFileSync(lockPath, String(process.pid), { flag: 'wx' })
-    return true
-  } catch (error) {
-    if (error.code === 'EEXIST') return false
-    throw error
-  }
+  const waiting = new Set()
+  const server = createServer((socket) => waiting.add(socket.on('error', () => {})))
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => {
+      if (error.code === 'EADDRINUSE') resolve(undefined)
+      else reject(error)
+    })
+    server.listen(lockPath, () =>
+      resolve(() => {
+        server.close()
+        for (const socket of waiting) socket.destroy()
+      }),
+    )
+  })
 }
 
-/** The process that holds the lock; undefined where nobody does, 'unknown' while it is written. */
-function readLockOwner() {
-  try {
-    const pid = Number(readFileSync(lockPath, 'utf8'))
-    if (pid > 0) return pid
-    return Date.now() - statSync(lockPath).mtimeMs < LOCK_WRITING_MAX_MS ? 'unknown' : undefined
-  } catch (error) {
-    if (error.code === 'ENOENT') return undefined
-    throw error
-  }
+/** Resolves once whoever has the lock may have let go of it. */
+function ownerEnd() {
+  return new Promise((resolve) => {
+    const socket = connect(lockPath)
+    socket.on('error', (error) => {
+      // The file of a socket whose process was killed; only where sockets are files.
+      if (error.code === 'ECONNREFUSED' && process.platform !== 'linux') remove(lockPath)
+    })
+    socket.on('close', resolve).resume()
+  })
 }
 
-function isAlive(owner) {
-  if (owner === undefined || owner === 'unknown') return owner === 'unknown'
-  try {
-    process.kill(owner, 0)
-    return true
-  } catch (error) {
-    return error.code === 'EPERM'
-  }
+/** In a namespace of their own where there is one, else a file. */
+function socketPath() {
+  const place = createHash('sha256').update(realpathSync(root)).digest('hex').slice(0, 32)
+  const name = `lightlag-setup-${place}`
+  if (process.platform === 'linux') return `\0${name}`
+  return process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : join(tmpdir(), `${name}.sock`)
 }
 
 function remove(path) {

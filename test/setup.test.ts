@@ -1,5 +1,16 @@
 import { spawn } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -21,11 +32,12 @@ afterEach(() => rmSync(clone, { recursive: true, force: true }))
 
 function compileOnly(program: string): void {
   const project = {
-    compilerOptions: { outDir: 'dist/cmd', types: ['node'] },
-    files: ['lightlag.ts'],
+    compilerOptions: { outDir: 'dist/cmd', rootDir: 'src', types: ['node'] },
+    include: ['src'],
   }
+  mkdirSync(join(clone, 'src'), { recursive: true })
   writeFileSync(join(clone, 'tsconfig.json'), JSON.stringify(project))
-  writeFileSync(join(clone, 'lightlag.ts'), program)
+  writeFileSync(join(clone, 'src', 'lightlag.ts'), program)
 }
 
 interface Ended {
@@ -87,19 +99,40 @@ test('a mistake in the sources is shown, its exit status passed on, and nothing 
   expect(stdout).toBe('')
   expect(stderr).toContain('lightlag.ts(1,7): error TS2322')
   expect(stderr).toContain('lightlag: tsc -b failed')
-  expect([isThere('dist/.setup-lock'), isThere('dist/.setup-done')]).toEqual([false, false])
+  expect(isThere('dist/.setup-done')).toBe(false)
 })
 
 test('several at the same time wait for each other', async () => {
   const ended = await Promise.all([1, 2, 3].map(() => node('scripts/setup.js')))
   expect(ended.map(({ status }) => status)).toEqual([0, 0, 0])
-  expect(isThere('dist/.setup-lock')).toBe(false)
+  const said = ended.map(({ stderr }) => stderr).join('')
+  expect(said.match(/compiling/g)).toHaveLength(1)
 })
 
-test('a lock whose process is gone does not hold anyone', async () => {
+test('a set-up that was killed holds nobody', async () => {
+  const killed = spawn(process.execPath, ['scripts/setup.js'], { cwd: clone })
+  await once(killed.stderr, 'data')
+  killed.kill('SIGKILL')
+  await once(killed, 'close')
+  expect(await node('scripts/setup.js')).toMatchObject({ status: 0 })
+})
+
+test('what has changed since is set up before the program runs, also what has gone', async () => {
+  const source = join(clone, 'src', 'lightlag.ts')
+  writeFileSync(join(clone, 'src', 'other.ts'), 'export const other: number = 1\n')
+  expect(await node('bin/lightlag.js')).toMatchObject({ status: 0, stdout: 'the program\n' })
+  writeFileSync(source, "import { other } from './other.js'\nconsole.log('changed', other)\n")
+  expect(await node('bin/lightlag.js')).toMatchObject({ status: 0, stdout: 'changed 1\n' })
+  unlinkSync(join(clone, 'src', 'other.ts'))
+  expect(await node('bin/lightlag.js')).toMatchObject({ stdout: '' })
+})
+
+test('the compiler is not asked where nothing has changed', async () => {
   await node('scripts/setup.js')
-  const gone = await node('--eval', 'console.log(process.pid)')
-  writeFileSync(join(clone, 'dist', '.setup-lock'), gone.stdout.trim())
-  expect(await node('scripts/setup.js')).toMatchObject({ status: 0, stderr: '' })
-  expect(isThere('dist/.setup-lock')).toBe(false)
+  rmSync(join(clone, 'scripts', 'setup.js'))
+  writeFileSync(join(clone, 'scripts', 'setup.js'), "console.log('set up again')\n")
+  expect(await node('bin/lightlag.js')).toMatchObject({ stdout: 'set up again\nthe program\n' })
+  await utimes(join(clone, 'scripts'), 0, 0)
+  await utimes(join(clone, 'scripts', 'setup.js'), 0, 0)
+  expect(await node('bin/lightlag.js')).toMatchObject({ status: 0, stdout: 'the program\n' })
 })
