@@ -37,7 +37,6 @@ function inRuns(steps: readonly DiagramStep[]): readonly DiagramStep[] {
 
 /** Bytes without a line of their own that go the way of the step before. */
 function continues(step: DiagramStep, before: DiagramStep): boolean {
-  if (step.type === 'note' || before.type === 'note') return false
   return (
     step.from === before.from &&
     step.to === before.to &&

@@ -449,7 +449,8 @@ export function describeConvergenceLayer(name: string, traits: LayerTraits): voi
         await meeting.until(() => isOver)
         expect(meeting.now - sentAt, hex).toBeLessThan(3000)
       }
-      expect(meeting.received).toEqual([])
+      // A datagram has no framing that could be wrong: what it holds is for the node to judge.
+      if (isStream) expect(meeting.received).toEqual([])
       await expectAlive(meeting)
     })
 
@@ -520,12 +521,13 @@ async function bytesOf(
 /** An honest sender is served, if not at once. Where it hears nothing it says it again. */
 async function expectAlive(meeting: Meeting): Promise<void> {
   const bundle = bundleOf(99, 5000)
-  for (let i = 0; i < 10 && meeting.received.length === 0; i++) {
+  const before = meeting.received.length
+  for (let i = 0; i < 10 && meeting.received.length === before; i++) {
     const sent = meeting.send(bundle, 'until-done')
     await meeting.until(() => isDone(sent))
     await meeting.runFor(30_000)
   }
-  expect(meeting.received.map((received) => received.bundle)).toEqual([toHex(bundle)])
+  expect(meeting.received.slice(before).map((received) => received.bundle)).toEqual([toHex(bundle)])
 }
 
 async function sendDatagram(meeting: Meeting, octets: Uint8Array): Promise<void> {
