@@ -113,14 +113,9 @@ async function makeDirectory(path: string): Promise<void> {
   const parent = dirname(path)
   let isNew = true
   try {
-    await mkdir(path, DIRECTORY_MODE)
+    await mkdirWithParents(path)
   } catch (error) {
-    const errno = errnoOf(error)
-    if (errno === 'ENOENT' && parent !== path) {
-      await makeDirectory(parent)
-      return makeDirectory(path)
-    }
-    if (errno !== 'EEXIST') throw error
+    if (errnoOf(error) !== 'EEXIST') throw error
     if (!(await stat(path)).isDirectory()) {
       throw diskFault('disk/not-a-directory', `not a directory: ${path}`)
     }
@@ -132,6 +127,18 @@ async function makeDirectory(path: string): Promise<void> {
   } catch (error) {
     // Not in a directory that we may not even read: what exists there is not of our making.
     if (isNew || errnoOf(error) !== 'EACCES') throw error
+  }
+}
+
+/** Asks a second time only, for there are places, as /proc, where a parent exists and nothing can be made. */
+async function mkdirWithParents(path: string): Promise<void> {
+  try {
+    await mkdir(path, DIRECTORY_MODE)
+  } catch (error) {
+    const parent = dirname(path)
+    if (errnoOf(error) !== 'ENOENT' || parent === path) throw error
+    await makeDirectory(parent)
+    await mkdir(path, DIRECTORY_MODE)
   }
 }
 

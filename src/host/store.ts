@@ -6,7 +6,7 @@
  * promise resolves, and LMDB's file needs no recovery after a crash.
  */
 
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, statfsSync } from 'node:fs'
 import { open, type RootDatabase } from 'lmdb'
 import { assert } from '../base/assert.ts'
 import { fromLatin1, toLatin1 } from '../base/bytes.ts'
@@ -44,7 +44,7 @@ export async function openLmdbStore(directory: string, options: LmdbStoreOptions
     await checkFile(`${directory}/${FILE_NAME}`)
     const database = openDatabase(directory, options.capacityBytes)
     await hostDisk.syncDirectory(directory)
-    return new LmdbStore(database, options.capacityBytes, release)
+    return new LmdbStore(database, { directory, capacityBytes: options.capacityBytes, release })
   } catch (error) {
     release()
     throw openFault(directory, error)
@@ -57,23 +57,24 @@ interface Commit {
   readonly reject: (fault: Fault<StoreFaultCode>) => void
 }
 
+interface Place {
+  readonly directory: string
+  readonly capacityBytes: number
+  /** Gives the directory up. */
+  readonly release: () => void
+}
+
 class LmdbStore implements Store {
   readonly #database: RootDatabase<Uint8Array, Uint8Array>
-  readonly #capacityBytes: number
-  readonly #release: () => void
+  readonly #place: Place
   #usedBytes: number
   #waiting: Commit[] = []
   #writing: Promise<void> | undefined
   #closed: Promise<void> | undefined
 
-  constructor(
-    database: RootDatabase<Uint8Array, Uint8Array>,
-    capacityBytes: number,
-    release: () => void,
-  ) {
+  constructor(database: RootDatabase<Uint8Array, Uint8Array>, place: Place) {
     this.#database = database
-    this.#capacityBytes = capacityBytes
-    this.#release = release
+    this.#place = place
     const used = database.getBinary(USED_KEY)
     this.#usedBytes = used === undefined ? 0 : Number(toLatin1(used))
   }
@@ -108,7 +109,7 @@ class LmdbStore implements Store {
     this.#closed ??= (async () => {
       await this.#writing
       await this.#database.close()
-      this.#release()
+      this.#place.release()
     })()
     return this.#closed
   }
@@ -129,7 +130,7 @@ class LmdbStore implements Store {
         usedBytes,
       )
     } catch (error) {
-      const failure = await writeFault(error)
+      const failure = await writeFault(error, this.#place.directory)
       for (const commit of accepted) commit.reject(failure)
       return
     }
@@ -155,8 +156,8 @@ class LmdbStore implements Store {
         changed.set(name, after)
         growthBytes += after - before
       }
-      if (growthBytes > 0 && usedBytes + growthBytes > this.#capacityBytes) {
-        const needed = `${usedBytes + growthBytes} of ${this.#capacityBytes} bytes`
+      if (growthBytes > 0 && usedBytes + growthBytes > this.#place.capacityBytes) {
+        const needed = `${usedBytes + growthBytes} of ${this.#place.capacityBytes} bytes`
         commit.reject(fault('store/full', `the store is full: ${needed} needed`, true))
         continue
       }
@@ -304,14 +305,26 @@ function bounds(table: TableName, range: StoreRange): { start: Uint8Array; end: 
 }
 
 /** The disk may have room again, or be repaired: nothing is lost, so every one is temporary. */
-async function writeFault(error: unknown): Promise<Fault<StoreFaultCode>> {
+async function writeFault(error: unknown, directory: string): Promise<Fault<StoreFaultCode>> {
   const reason = await underlying(error)
-  const full = FULL_ERRNOS.includes((reason as { code?: unknown }).code as number)
+  const errno = (reason as { code?: unknown }).code as number
+  const full = FULL_ERRNOS.includes(errno) || (errno === EIO && isDiskFull(directory))
   return fault(full ? 'store/full' : 'store/failed', messageOf(reason), true, reason)
 }
 
 /** EFBIG, ENOSPC, EDQUOT on Linux. */
 const FULL_ERRNOS: readonly number[] = [27, 28, 122]
+
+/** What LMDB says of a write that came out short, which it does where the disk fills up in its middle. */
+const EIO = 5
+
+/** Free bytes below which a short write is put down to them. */
+const FREE_BYTES_MIN = 1_048_576
+
+function isDiskFull(directory: string): boolean {
+  const { bavail, bsize } = statfsSync(directory)
+  return bavail * bsize < FREE_BYTES_MIN
+}
 
 /** lmdb-js rejects with "Commit failed" and keeps the reason in a promise of its own. */
 async function underlying(error: unknown): Promise<unknown> {
