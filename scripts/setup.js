@@ -28,6 +28,11 @@ const lockPath = socketPath()
 /** Says to bin/lightlag.js that the last set-up went well, and by its time when that began. */
 const donePath = join(root, 'dist', '.setup-done')
 
+process.on('uncaughtException', (error) => {
+  if (error.code === undefined) throw error
+  fail(`the set-up cannot go on: ${error.message}`, 1)
+})
+
 checkNode()
 const release = await takeLock()
 try {
