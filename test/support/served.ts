@@ -10,7 +10,9 @@ import { fromLatin1 } from '../../src/base/bytes.ts'
 import { asFault } from '../../src/base/fault.ts'
 import { hostClock } from '../../src/host/clock.ts'
 import { hostNetwork } from '../../src/host/network.ts'
+import { openLmdbStore } from '../../src/host/store.ts'
 import { submitMail } from '../../src/lab/mail-user.ts'
+import { withPrefix } from '../../src/ports/store.ts'
 import { isPositive } from '../../src/proto/smtp/reply.ts'
 
 /** Ports of one host, by what listens on them. */
@@ -132,15 +134,13 @@ export class ServedHost {
     this.#all.clear()
   }
 
-  /** Queue ids that have been told to be in the queue and not yet to have left it. */
-  queued(): ReadonlySet<string> {
-    const ids = new Set<string>()
-    for (const line of this.lines) {
-      const [, id = '', told = ''] = /: (\w+): (from=.*queue active|removed)/.exec(line) ?? []
-      if (told === 'removed') ids.delete(id)
-      else if (told !== '') ids.add(id)
-    }
-    return ids
+  /** Mails in its queue, by its store; only while it is stopped. */
+  async queueLength(): Promise<number> {
+    const directory = join(this.#directory, this.#name, 'store')
+    const store = await openLmdbStore(directory, { capacityBytes: 2 ** 30 })
+    const envelopes = [...store.keys('spool', withPrefix('e'))]
+    await store.close()
+    return envelopes.length
   }
 
   /** Submits a mail for `user` at `domain`; whether it was answered 250. */
