@@ -8,6 +8,8 @@ const CODES: Readonly<Record<string, NetworkFaultCode>> = {
   EACCES: 'network/permission-denied',
   EPERM: 'network/permission-denied',
   ECONNREFUSED: 'network/refused',
+  // Of a local socket: nobody listens there.
+  ENOENT: 'network/refused',
   ENETUNREACH: 'network/unreachable',
   EHOSTUNREACH: 'network/unreachable',
   ENETDOWN: 'network/unreachable',

@@ -5,6 +5,7 @@ import { Fault } from '../base/fault.ts'
 import {
   type ByteStream,
   formatAddress,
+  isLocalSocket,
   type Listener,
   type NetworkFaultCode,
   type SocketAddress,
@@ -42,8 +43,8 @@ export function listenTcp(
   limits: ClosingLimits = CLOSING_LIMITS,
 ): Promise<Listener> {
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
-    const stream = wrapSocket(socket, limits)
-    if (stream !== undefined) onStream(stream)
+    const ends = endsOf(socket)
+    if (ends !== undefined) onStream(wrapSocket(socket, ends, limits))
   })
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(networkFault(error, 'network/address-unavailable')))
@@ -82,19 +83,35 @@ export function connectTcp(to: SocketAddress, timeoutMs: number): Promise<ByteSt
     socket.once('connect', () => {
       clearTimeout(timer)
       socket.off('error', fail)
-      const stream = wrapSocket(socket, CLOSING_LIMITS)
-      if (stream !== undefined) resolve(stream)
+      const ends = endsOf(socket)
+      if (ends !== undefined) resolve(wrapSocket(socket, ends))
       else reject(new Fault('network/reset', 'gone as soon as connected', { temporary: true }))
     })
   })
 }
 
+export interface StreamEnds {
+  readonly local: SocketAddress
+  readonly remote: SocketAddress
+}
+
 /** Undefined where the peer has gone already, so that the socket no longer knows its addresses. */
-function wrapSocket(socket: Socket, limits: ClosingLimits): ByteStream | undefined {
+function endsOf(socket: Socket): StreamEnds | undefined {
   const { localAddress, localPort, remoteAddress, remotePort } = socket
   if (localAddress === undefined || localPort === undefined) return discard(socket)
   if (remoteAddress === undefined || remotePort === undefined) return discard(socket)
+  return {
+    local: { host: localAddress, port: localPort },
+    remote: { host: remoteAddress, port: remotePort },
+  }
+}
 
+/** Of any connected socket, also a local one. */
+export function wrapSocket(
+  socket: Socket,
+  ends: StreamEnds,
+  limits: ClosingLimits = CLOSING_LIMITS,
+): ByteStream {
   let closing = false
   let aborted = false
   let corked = false
@@ -131,8 +148,7 @@ function wrapSocket(socket: Socket, limits: ClosingLimits): ByteStream | undefin
   }
 
   const stream: ByteStream = {
-    local: { host: localAddress, port: localPort },
-    remote: { host: remoteAddress, port: remotePort },
+    ...ends,
     get unsentBytes() {
       return socket.destroyed ? 0 : socket.writableLength
     },
@@ -156,8 +172,9 @@ function wrapSocket(socket: Socket, limits: ClosingLimits): ByteStream | undefin
       if (aborted || socket.destroyed) return
       closing = true
       aborted = true
-      // A reset, lest the peer take the stream for complete.
-      socket.resetAndDestroy()
+      // A reset, lest the peer take the stream for complete. A local socket knows none.
+      if (isLocalSocket(ends.local)) socket.destroy()
+      else socket.resetAndDestroy()
     },
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),

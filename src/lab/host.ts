@@ -4,6 +4,7 @@ import {
   type ByteStream,
   type DatagramSocket,
   formatAddress,
+  isLocalSocket,
   type Listener,
   type Network,
   type NetworkFaultCode,
@@ -135,7 +136,7 @@ class Stack implements Network {
       if (!reaches(to.host)) {
         throw fault('network/unreachable', `no way to ${formatAddress(to)}`, true)
       }
-      const host = isLoopback(to.host) ? to.host : address
+      const host = isWithinHost(to.host) ? to.host : address
       let cancelTimer = (): void => {}
       const stream = this.#addStream('client', { host, port: this.#freePort() }, to, (failure) => {
         cancelTimer()
@@ -224,8 +225,12 @@ class Stack implements Network {
   }
 
   #claim(at: SocketAddress, taken: ReadonlyMap<string, unknown>): SocketAddress {
-    if (at.host !== this.#options.address && !isLoopback(at.host) && !isAnywhere(at.host)) {
+    if (at.host !== this.#options.address && !isWithinHost(at.host) && !isAnywhere(at.host)) {
       throw fault('network/address-unavailable', `${at.host} is not an address of this host`, false)
+    }
+    if (isLocalSocket(at)) {
+      if (!taken.has(formatAddress(at))) return at
+      throw fault('network/address-in-use', `${at.host} is in use`, false)
     }
     const address = at.port === 0 ? { host: at.host, port: this.#freePort() } : at
     const samePort = [...taken.keys()].filter((key) => key.endsWith(`:${address.port}`))
@@ -270,7 +275,7 @@ class LabSocket implements DatagramSocket {
     const failure = this.#refusal(bytes, to)
     soon(this.#options.clock, () => sent(failure))
     if (failure !== undefined) return
-    const host = isLoopback(to.host)
+    const host = isWithinHost(to.host)
       ? to.host
       : isAnywhere(this.address.host)
         ? this.#options.address
@@ -302,16 +307,18 @@ class LabSocket implements DatagramSocket {
   }
 }
 
-export function isLoopback(address: string): boolean {
-  return address.startsWith('127.') || address === '::1'
+/** Loopback addresses and the paths of local sockets. */
+export function isWithinHost(address: string): boolean {
+  return address.startsWith('127.') || address === '::1' || address.startsWith('/')
 }
 
 function isAnywhere(address: string): boolean {
   return address === '0.0.0.0' || address === '::'
 }
 
+/** With the ports also of local sockets: those of clients tell their streams apart. */
 function streamKey(local: SocketAddress, remote: SocketAddress): string {
-  return `${formatAddress(local)} ${formatAddress(remote)}`
+  return [local.host, local.port, remote.host, remote.port].join(' ')
 }
 
 function fault(

@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.ts'
 import type { Random } from '../base/random.ts'
 import { Capture } from './capture.ts'
-import { isLoopback, LabHost } from './host.ts'
+import { isWithinHost, LabHost } from './host.ts'
 import { Link, type LinkQuality } from './link.ts'
 import { type Packet, wireBytes } from './packet.ts'
 import type { World } from './world.ts'
@@ -94,7 +94,7 @@ export class LabNetwork {
 
   /** Undefined where there is no way. */
   #way(from: LabHost, address: string): Way | undefined {
-    if (isLoopback(address) || address === from.address) {
+    if (isWithinHost(address) || address === from.address) {
       return { host: from, link: undefined }
     }
     const host = this.#hosts.get(address)

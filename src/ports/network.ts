@@ -3,9 +3,12 @@
 import type { Fault } from '../base/fault.ts'
 
 export interface SocketAddress {
-  /** An IP address in text form. */
+  /**
+   * An IP address in text form; for streams also the absolute path of a local socket, on which only
+   * the user who listens may connect, and whose port is 0.
+   */
   readonly host: string
-  /** 0 in a request to listen means: any free port. */
+  /** 0 in a request to listen at an IP address means: any free port. */
   readonly port: number
 }
 
@@ -86,8 +89,14 @@ export interface DatagramSocket {
   onDatagram: (bytes: Uint8Array, from: SocketAddress) => void
 }
 
-/** `172.21.0.3:2113`; IPv6 in brackets. */
+/** Of a local socket: programs on one machine, and no network between them. */
+export function isLocalSocket(address: SocketAddress): boolean {
+  return address.host.startsWith('/')
+}
+
+/** `172.21.0.3:2113`; IPv6 in brackets; of a local socket its path. */
 export function formatAddress(address: SocketAddress): string {
+  if (isLocalSocket(address)) return address.host
   return address.host.includes(':')
     ? `[${address.host}]:${address.port}`
     : `${address.host}:${address.port}`

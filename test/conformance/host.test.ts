@@ -13,7 +13,7 @@ import { CLOSING_LIMITS, listenTcp } from '../../src/host/tcp.ts'
 import type { Network, SocketAddress } from '../../src/ports/network.ts'
 import { describeClock } from './clock.ts'
 import { describeDisk } from './disk.ts'
-import { describeNetwork } from './network.ts'
+import { describeLocalSockets, describeNetwork } from './network.ts'
 import { describeStore } from './store.ts'
 import type { World } from './world.ts'
 
@@ -67,6 +67,11 @@ if (hasIpv6Loopback()) {
 } else {
   describe.skip('the network contract: Node, IPv6: this machine has no ::1', () => {})
 }
+
+describeLocalSockets('Node', async () => {
+  const { root, close } = temporaryDirectory()
+  return { run, close, network: hostNetwork, path: join(root, 'control.sock') }
+})
 
 describeStore('LMDB', async (capacityBytes) => {
   const { root, close } = temporaryDirectory()

@@ -6,7 +6,7 @@ import { LabStore, type StoreImage } from '../../src/lab/store.ts'
 import { HostClock, World as LabWorld } from '../../src/lab/world.ts'
 import { describeClock } from './clock.ts'
 import { describeDisk } from './disk.ts'
-import { describeNetwork, type NetworkWorld } from './network.ts'
+import { describeLocalSockets, describeNetwork, type NetworkWorld } from './network.ts'
 import { describeStore } from './store.ts'
 import type { World } from './world.ts'
 
@@ -108,4 +108,11 @@ describeNetwork('lab, one host', async () => {
       close: async () => {},
     }),
   }
+})
+
+describeLocalSockets('lab', async () => {
+  const world = new LabWorld({ settle })
+  const network = new LabNetwork({ world, random: seededRandom(1) })
+  const host = network.addHost('mail-1', 'earth', '172.21.0.3')
+  return { ...inLab(world), network: host.network, path: '/run/lightlag/2.sock' }
 })

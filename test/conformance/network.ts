@@ -569,6 +569,64 @@ export function describeNetwork(name: string, make: () => Promise<NetworkWorld>)
   })
 }
 
+/** One host and a path on it, for the part of the contract that is about local sockets. */
+export interface LocalSocketWorld extends World {
+  readonly network: Network
+  readonly path: string
+}
+
+export function describeLocalSockets(name: string, make: () => Promise<LocalSocketWorld>): void {
+  const inWorld = (body: (world: LocalSocketWorld) => Promise<void>) => () => within(make, body)
+
+  describe(`the network contract, local sockets: ${name}`, () => {
+    it(
+      'carries several streams both ways, and tells that they ended',
+      inWorld(async ({ network, path }) => {
+        const at = { host: path, port: 0 }
+        const accepted: StreamListener[] = []
+        const listener = await network.listen(at, (stream) => {
+          const far = listenTo(stream)
+          accepted.push(far)
+          far.onBytes = () => stream.send(fromLatin1(`heard ${far.text}`))
+        })
+        expect(listener.address).toEqual(at)
+        const [one, two] = [
+          listenTo(await network.connect(at, TIMEOUT_MS)),
+          listenTo(await network.connect(at, TIMEOUT_MS)),
+        ]
+        expect(one.stream.remote).toEqual(at)
+        two.stream.send(fromLatin1('two'))
+        await two.until(() => two.text === 'heard two')
+        one.stream.send(fromLatin1('one'))
+        await one.until(() => one.text === 'heard one')
+        one.stream.close()
+        await one.until(() => one.ends.length > 0)
+        expect(one.ends).toEqual([undefined])
+        expect(accepted).toHaveLength(2)
+        two.stream.abort()
+        await listener.close()
+      }),
+    )
+
+    it(
+      'is refused where nobody listens, also after the listener has closed, whose path is free again',
+      inWorld(async ({ network, path }) => {
+        const at = { host: path, port: 0 }
+        const refusal = { name: 'Fault', code: 'network/refused', temporary: true }
+        await expect(network.connect(at, TIMEOUT_MS)).rejects.toMatchObject(refusal)
+        const listener = await network.listen(at, () => {})
+        await expect(network.listen(at, () => {})).rejects.toMatchObject({
+          name: 'Fault',
+          code: 'network/address-in-use',
+        })
+        await listener.close()
+        await expect(network.connect(at, TIMEOUT_MS)).rejects.toMatchObject(refusal)
+        await (await network.listen(at, () => {})).close()
+      }),
+    )
+  })
+}
+
 /** In both worlds a connection comes sooner than this, or never. */
 const TIMEOUT_MS = 20_000
 const PIECE = new Uint8Array(1_048_576)
