@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { parseDuration, parseShare } from '../base/quantity.ts'
+import { TOOLS } from '../dtn/tools/tools.ts'
 import { type DemoArguments, demo } from './demo.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
+import { runTool } from './ion/tool.ts'
 import { rcCheck, rcReference, rcWrite } from './rc.ts'
 import { type ServeArguments, serve } from './serve.ts'
 
@@ -84,6 +86,20 @@ ${EXIT_STATUSES}`,
 rc.command('reference')
   .description("print what is read of ION's files, as Markdown")
   .action(() => rcReference())
+
+// ION's arguments begin with signs and dashes of their own, and are left to the tools.
+for (const [name, { purpose }] of Object.entries(TOOLS)) {
+  program
+    .command(name)
+    .description(`${purpose} (as ION's ${name})`)
+    .argument('[words...]')
+    .option('--node <node>', 'number or control socket of the node to use')
+    .helpOption(false)
+    .allowUnknownOption()
+    .action((words: readonly string[], { node }: { readonly node?: string }) =>
+      runTool(name, words, node),
+    )
+}
 
 // Whoever reads the output may stop reading: `lightlag demo | head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

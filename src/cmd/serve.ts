@@ -10,6 +10,7 @@ import { hostNetwork } from '../host/network.ts'
 import { openLmdbStore } from '../host/store.ts'
 import { EXIT, Failure } from './failure.ts'
 import { readText } from './files.ts'
+import { signalled } from './signal.ts'
 
 export interface ServeArguments {
   readonly config: string
@@ -52,11 +53,4 @@ function readConfig(file: string): NodeConfig {
   const parsed = parseNodeConfig(readText(file), file)
   if (!parsed.ok) throw new Failure(EXIT.usage, parsed.fault.message)
   return parsed.value
-}
-
-/** Resolves at the first request to stop; a second one finds the default handler and ends at once. */
-function signalled(): Promise<void> {
-  return new Promise((done) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => done())
-  })
 }

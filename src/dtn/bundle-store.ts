@@ -144,6 +144,19 @@ export class BundleStore {
     }
   }
 
+  /** At most `count`, in the order of arrival, behind the one with the key `after`. */
+  records(after: string | undefined, count: number): readonly BundleRecord[] {
+    const records: BundleRecord[] = []
+    // No key begins with another, so the next begins behind this one and a space.
+    const range = after === undefined ? {} : { from: `${after} ` }
+    for (const { key, value } of this.#store.range(RECORDS, range)) {
+      if (records.length >= count) break
+      const record = decodeRecord(key, value)
+      if (record !== undefined) records.push(record)
+    }
+    return records
+  }
+
   /** Undefined where there is no such bundle. */
   read(key: string): Uint8Array | undefined {
     return this.#store.get(BYTES, key)

@@ -93,6 +93,11 @@ export interface EndpointRegistration {
   unregister(): void
 }
 
+export interface StoredBundle {
+  readonly record: BundleRecord
+  readonly bundle: Bundle
+}
+
 type Deliver = (adu: ReceivedAdu) => Promise<void>
 
 /** Who waits to hear whether a bundle was accepted. */
@@ -266,6 +271,15 @@ export class BundleNode {
     if (this.#state !== 'running' || !this.#agent.holds(hold)) return false
     this.#feed({ type: 'resend', hold })
     return true
+  }
+
+  /** At most `count` of what is stored, in the order of arrival, behind the one with this key. */
+  stored(after: string | undefined, count: number): readonly StoredBundle[] {
+    return this.#store.records(after, count).flatMap((record) => {
+      const bytes = this.#store.read(record.key)
+      const decoded = bytes === undefined ? undefined : decodeBundle(bytes)
+      return decoded?.ok ? [{ record, bundle: decoded.value }] : []
+    })
   }
 
   /** Drops the hold; the bundle leaves the store. Resolves when that is on the disk. */

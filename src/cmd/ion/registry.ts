@@ -1,0 +1,114 @@
+/**
+ * Which nodes of this user run on this machine: a folder with a link to the control socket of each,
+ * named after its number.
+ */
+
+import { lstatSync, mkdirSync, readdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs'
+import { tmpdir, userInfo } from 'node:os'
+import { dirname, join, relative } from 'node:path'
+import { formatEndpointId, ipnEndpoint } from '../../proto/bpv7/endpoint-id.ts'
+import { EXIT, Failure, reasonOf } from '../failure.ts'
+
+const SUFFIX = '.sock'
+
+export function registryFolder(): string {
+  const { XDG_RUNTIME_DIR: runtime } = process.env
+  return runtime ? join(runtime, 'lightlag') : join(tmpdir(), `lightlag-${userInfo().uid}`)
+}
+
+/** Makes a node known; the result makes it unknown again. A Failure where the folder is not ours. */
+export function announceNode(node: bigint, socket: string): () => void {
+  const folder = registryFolder()
+  const link = linkOf(node)
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    requireOwn(folder)
+    removeLink(link)
+    symlinkSync(socket, link)
+  } catch (error) {
+    if (error instanceof Failure) throw error
+    throw new Failure(EXIT.failed, `cannot make the node known in ${folder}: ${reasonOf(error)}`)
+  }
+  return () => {
+    if (targetOf(link) === socket) removeLink(link)
+  }
+}
+
+/** The socket of the node that was meant; a Failure says what is wrong where none can be. */
+export function findNode(wanted: string | undefined, own: bigint | undefined): string {
+  if (wanted !== undefined && !/^\d+(\.\d+)?$/.test(wanted)) return wanted
+  if (wanted !== undefined) return requireNode(wanted)
+  if (own !== undefined) return requireNode(nameOf(own))
+  const running = runningNodes()
+  const here = running.filter(({ socket }) => isWithin(process.cwd(), dirname(socket)))
+  const [only, ...others] = here.length === 1 ? here : running
+  if (only === undefined) throw missing('no node runs here')
+  if (others.length > 0) {
+    const names = running.map(({ name }) => name).join(', ')
+    throw missing(`nodes ${names} run here: "--node ${only.name}" would choose one`)
+  }
+  return only.socket
+}
+
+function runningNodes(): readonly { readonly name: string; readonly socket: string }[] {
+  const folder = registryFolder()
+  let names: readonly string[]
+  try {
+    requireOwn(folder)
+    names = readdirSync(folder)
+  } catch (error) {
+    if (error instanceof Failure) throw error
+    return []
+  }
+  return [...names].sort().flatMap((file) => {
+    const socket = file.endsWith(SUFFIX) ? targetOf(join(folder, file)) : undefined
+    return socket === undefined ? [] : [{ name: file.slice(0, -SUFFIX.length), socket }]
+  })
+}
+
+function requireNode(name: string): string {
+  const found = runningNodes().find((node) => node.name === name)
+  if (found === undefined) throw missing(`no node ${name} runs here`)
+  return found.socket
+}
+
+/** ION's words first, for whoever looks for them. */
+function missing(what: string): Failure {
+  return new Failure(
+    EXIT.failed,
+    `Can't attach to BP: ${what} (looked in ${registryFolder()}; --node SOCKET names another)`,
+  )
+}
+
+/** Anybody may make a folder in /tmp, and what is in it would be theirs to say. */
+function requireOwn(folder: string): void {
+  const status = lstatSync(folder)
+  if (status.isDirectory() && (status.uid === userInfo().uid || userInfo().uid < 0)) return
+  throw new Failure(EXIT.failed, `${folder} is not a folder of this user`)
+}
+
+function linkOf(node: bigint): string {
+  return join(registryFolder(), `${nameOf(node)}${SUFFIX}`)
+}
+
+/** `3` of ipn:3.0, `977000.3` of ipn:977000.3.0. */
+function nameOf(node: bigint): string {
+  return formatEndpointId(ipnEndpoint(node, 0n)).slice('ipn:'.length, -'.0'.length)
+}
+
+function targetOf(link: string): string | undefined {
+  try {
+    return readlinkSync(link)
+  } catch {
+    return undefined
+  }
+}
+
+function removeLink(link: string): void {
+  if (targetOf(link) !== undefined) unlinkSync(link)
+}
+
+function isWithin(path: string, folder: string): boolean {
+  const way = relative(folder, path)
+  return way === '' || !way.startsWith('..')
+}

@@ -1,0 +1,152 @@
+/** A node as a program sees it: over its control socket, or any other way. */
+
+import { toUtf8 } from '../../base/bytes.ts'
+import type { Fault } from '../../base/fault.ts'
+import { runSession } from '../../drive/session.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Network, SocketAddress } from '../../ports/network.ts'
+import { type EndpointId, formatEndpointId } from '../../proto/bpv7/endpoint-id.ts'
+import { ControlClient, type ControlHearing, type ControlWish } from './client.ts'
+import { bad } from './frame.ts'
+import { CONNECT_TIMEOUT_MS } from './limits.ts'
+import type { AdminProgram, ControlRequest, DeliveredAdu, SendAdu } from './message.ts'
+import type { BundleSummary, NodeStatus } from './status.ts'
+
+/** A copy that is not taken stays with the node, for the next program that opens the endpoint. */
+export interface Received {
+  readonly adu: DeliveredAdu
+  take(): void
+}
+
+/** Everything rejects with the Fault that the node answers, or `control/ended` once it has gone. */
+export interface NodeClient {
+  readonly node: bigint
+  /** Hears once that nothing more comes. */
+  onOver: (fault: Fault) => void
+  /** `receive` is called for each ADU, in order of arrival. */
+  open(endpoint: EndpointId, receive: (received: Received) => void): Promise<void>
+  /** Resolves with the bundle's ID once it is durable. */
+  send(adu: SendAdu): Promise<string>
+  status(): Promise<NodeStatus>
+  /** A page; the next begins after the last key of this one, until a page is empty. */
+  bundles(after: string | undefined): Promise<readonly BundleSummary[]>
+  admin(program: AdminProgram, line: string): Promise<readonly string[]>
+  close(): void
+}
+
+/** Rejects with the network's Fault, or the node's where it does not let us in. */
+export async function connectNode(
+  socket: SocketAddress,
+  ports: { readonly network: Network; readonly clock: Clock },
+): Promise<NodeClient> {
+  const stream = await ports.network.connect(socket, CONNECT_TIMEOUT_MS)
+  return new Promise((resolve, reject) => {
+    const client = new SocketClient(resolve, reject)
+    client.wish = runSession<ControlWish, ControlHearing>(
+      new ControlClient(),
+      stream,
+      ports.clock,
+      (hearing) => client.hear(hearing),
+    )
+  })
+}
+
+interface Pending {
+  readonly resolve: (body: Uint8Array) => void
+  readonly reject: (fault: Fault) => void
+}
+
+class SocketClient implements NodeClient {
+  node = 0n
+  onOver: (fault: Fault) => void = () => {}
+  wish: (wish: ControlWish) => void = () => {}
+  readonly #welcomed: (client: NodeClient) => void
+  readonly #refused: (fault: Fault) => void
+  readonly #pending = new Map<number, Pending>()
+  readonly #receivers = new Map<string, (received: Received) => void>()
+  #idCount = 0
+  #fault: Fault | undefined
+
+  constructor(welcomed: (client: NodeClient) => void, refused: (fault: Fault) => void) {
+    this.#welcomed = welcomed
+    this.#refused = refused
+  }
+
+  async open(endpoint: EndpointId, receive: (received: Received) => void): Promise<void> {
+    // Its first ADUs come with the answer.
+    const name = formatEndpointId(endpoint)
+    const known = this.#receivers.get(name)
+    if (known === undefined) this.#receivers.set(name, receive)
+    await this.#ask((id) => ({ type: 'open', id, endpoint }))
+  }
+
+  async send(adu: SendAdu): Promise<string> {
+    return toUtf8(await this.#ask((id) => ({ type: 'send-adu', id, adu })))
+  }
+
+  async status(): Promise<NodeStatus> {
+    return parse<NodeStatus>(await this.#ask((id) => ({ type: 'status', id })))
+  }
+
+  async bundles(after: string | undefined): Promise<readonly BundleSummary[]> {
+    return parse<BundleSummary[]>(await this.#ask((id) => ({ type: 'bundles', id, after })))
+  }
+
+  async admin(program: AdminProgram, line: string): Promise<readonly string[]> {
+    const text = toUtf8(await this.#ask((id) => ({ type: 'admin', id, program, line })))
+    return text === '' ? [] : text.split('\n')
+  }
+
+  close(): void {
+    this.wish({ type: 'leave' })
+  }
+
+  hear(hearing: ControlHearing): void {
+    switch (hearing.type) {
+      case 'welcomed':
+        this.node = hearing.node
+        this.#welcomed(this)
+        return
+      case 'done':
+        this.#take(hearing.id)?.resolve(hearing.body)
+        return
+      case 'failed':
+        this.#take(hearing.id)?.reject(hearing.fault)
+        return
+      case 'delivered': {
+        const { adu, delivery } = hearing
+        const take = (): void => this.wish({ type: 'request', request: { type: 'take', delivery } })
+        this.#receivers.get(formatEndpointId(adu.destination))?.({ adu, take })
+        return
+      }
+      case 'over':
+        this.#fault = hearing.fault
+        this.#refused(hearing.fault)
+        this.onOver(hearing.fault)
+    }
+  }
+
+  #ask(request: (id: number) => ControlRequest): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      if (this.#fault !== undefined) throw this.#fault
+      const id = this.#idCount++
+      this.#pending.set(id, { resolve, reject })
+      this.wish({ type: 'request', request: request(id) })
+    })
+  }
+
+  #take(id: number): Pending | undefined {
+    const pending = this.#pending.get(id)
+    this.#pending.delete(id)
+    return pending
+  }
+}
+
+/** What a node of the same version writes. */
+function parse<Value>(body: Uint8Array): Value {
+  try {
+    return JSON.parse(toUtf8(body)) as Value
+  } catch {
+    throw bad('an answer that is no JSON')
+  }
+}

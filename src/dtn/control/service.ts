@@ -1,0 +1,172 @@
+/** Lets programs on this machine use a node: listens on its control socket and serves each. */
+
+import { fromUtf8 } from '../../base/bytes.ts'
+import { asFault, Fault } from '../../base/fault.ts'
+import { runSession } from '../../drive/session.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { EventSink } from '../../ports/events.ts'
+import {
+  type ByteStream,
+  formatAddress,
+  type Listener,
+  type Network,
+  type SocketAddress,
+} from '../../ports/network.ts'
+import { type EndpointId, formatEndpointId, isNullEndpoint } from '../../proto/bpv7/endpoint-id.ts'
+import type { ActiveRegistration, Delivery } from '../registrations.ts'
+import type { ControlFaultCode } from './fault.ts'
+import { CLIENTS_MAX, ENDPOINTS_PER_CLIENT_MAX } from './limits.ts'
+import type { AdminProgram, ControlRequest, SendAdu } from './message.ts'
+import {
+  type ControlAnswer,
+  type ControlQuestion,
+  ControlServer,
+  NOTHING_TO_TELL,
+} from './server.ts'
+import type { BundleSummary, NodeStatus } from './status.ts'
+
+/** What a program may ask of a node. Each throws or rejects with a Fault, which the program is told. */
+export interface ControlledNode {
+  readonly node: bigint
+  open(endpoint: EndpointId, receive: (delivery: Delivery) => void): ActiveRegistration
+  /** Resolves with the bundle's ID once it is durable. */
+  send(adu: SendAdu): Promise<string>
+  status(): NodeStatus
+  /** A page of what is stored, in the order of arrival: after the bundle with this key, or the first. */
+  bundles(after: string | undefined): readonly BundleSummary[]
+  /** What an admin program prints for one line. */
+  admin(program: AdminProgram, line: string): Promise<readonly string[]>
+}
+
+export interface ControlServicePorts {
+  readonly network: Network
+  readonly clock: Clock
+  readonly events: EventSink
+  readonly node: ControlledNode
+}
+
+export class ControlService {
+  readonly #listen: SocketAddress
+  readonly #ports: ControlServicePorts
+  readonly #streams = new Set<ByteStream>()
+  #listener: Listener | undefined
+
+  constructor(listen: SocketAddress, ports: ControlServicePorts) {
+    this.#listen = listen
+    this.#ports = ports
+  }
+
+  /** Rejects with the network's Fault. */
+  async start(): Promise<void> {
+    const { network, events } = this.#ports
+    this.#listener = await network.listen(this.#listen, (stream) => this.#serve(stream))
+    const address = formatAddress(this.#listener.address)
+    events({ type: 'listening', service: 'control', address })
+  }
+
+  async stop(): Promise<void> {
+    await this.#listener?.close()
+    for (const stream of this.#streams) stream.abort()
+  }
+
+  #serve(stream: ByteStream): void {
+    const { node, clock } = this.#ports
+    const isFull = this.#streams.size >= CLIENTS_MAX
+    const server = new ControlServer({
+      node: node.node,
+      ...(isFull && {
+        refusal: temporary('control/too-many-clients', 'too many programs at once'),
+      }),
+    })
+    const session = new Session(node)
+    if (!isFull) this.#streams.add(stream)
+    runSession<ControlAnswer, ControlQuestion>(server, stream, clock, (question, answer) => {
+      if (question.type === 'left') {
+        this.#streams.delete(stream)
+        session.end()
+      } else {
+        session.ask(question, answer)
+      }
+    })
+  }
+}
+
+type Answer = (answer: ControlAnswer) => void
+
+/** What one program has open and not yet taken. */
+class Session {
+  readonly #node: ControlledNode
+  readonly #open = new Map<string, ActiveRegistration>()
+  readonly #deliveries = new Map<number, Delivery>()
+  #deliveryCount = 0
+
+  constructor(node: ControlledNode) {
+    this.#node = node
+  }
+
+  ask(request: ControlRequest, answer: Answer): void {
+    if (request.type === 'take') {
+      const delivery = this.#deliveries.get(request.delivery)
+      this.#deliveries.delete(request.delivery)
+      delivery?.take()
+      return
+    }
+    const { id } = request
+    this.#do(request, answer).then(
+      (body) => answer({ type: 'done', id, body }),
+      (error: unknown) => answer({ type: 'failed', id, fault: asFault(error) }),
+    )
+  }
+
+  end(): void {
+    for (const registration of this.#open.values()) registration.close()
+    this.#open.clear()
+    this.#deliveries.clear()
+  }
+
+  async #do(
+    request: Exclude<ControlRequest, { readonly type: 'take' }>,
+    answer: Answer,
+  ): Promise<Uint8Array> {
+    switch (request.type) {
+      case 'open':
+        this.#openEndpoint(request.endpoint, answer)
+        return NOTHING_TO_TELL
+      case 'send-adu':
+        return fromUtf8(await this.#send(request.adu))
+      case 'status':
+        return fromUtf8(JSON.stringify(this.#node.status()))
+      case 'bundles':
+        return fromUtf8(JSON.stringify(this.#node.bundles(request.after)))
+      case 'admin':
+        return fromUtf8((await this.#node.admin(request.program, request.line)).join('\n'))
+    }
+  }
+
+  #openEndpoint(endpoint: EndpointId, answer: Answer): void {
+    if (this.#open.size >= ENDPOINTS_PER_CLIENT_MAX) {
+      throw temporary('control/too-many-clients', 'too many endpoints of one program')
+    }
+    const registration = this.#node.open(endpoint, (delivery) => {
+      const { bundle, source, destination, payload, expiresAt } = delivery.adu
+      const number = this.#deliveryCount++
+      this.#deliveries.set(number, delivery)
+      const adu = { bundle, source, destination, payload, expiresAt }
+      answer({ type: 'deliver', delivery: number, adu })
+    })
+    this.#open.set(formatEndpointId(endpoint), registration)
+  }
+
+  async #send(adu: SendAdu): Promise<string> {
+    const { source } = adu
+    if (!isNullEndpoint(source) && !this.#open.has(formatEndpointId(source))) {
+      const message = `${formatEndpointId(source)} is not open`
+      throw new Fault<ControlFaultCode>('control/not-open', message, { temporary: false })
+    }
+    return this.#node.send(adu)
+  }
+}
+
+function temporary(code: ControlFaultCode, message: string): Fault<ControlFaultCode> {
+  return new Fault(code, message, { temporary: true })
+}

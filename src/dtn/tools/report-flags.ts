@@ -1,0 +1,17 @@
+import type { ReportKind } from '../control/message.ts'
+
+const KINDS: Readonly<Record<string, ReportKind>> = {
+  rcv: 'received',
+  fwd: 'forwarded',
+  dlv: 'delivered',
+  del: 'deleted',
+}
+
+/** Of `rcv,fwd,dlv,del`; `ct` and `ctr` ask for custody, which version 7 of the protocol has not. */
+export function reportKinds(flags: string): readonly ReportKind[] {
+  const kinds = flags.split(',').flatMap((flag) => {
+    const kind = Object.hasOwn(KINDS, flag) ? KINDS[flag] : undefined
+    return kind ?? []
+  })
+  return [...new Set(kinds)]
+}
