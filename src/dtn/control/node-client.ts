@@ -73,11 +73,17 @@ class SocketClient implements NodeClient {
   }
 
   async open(endpoint: EndpointId, receive: (received: Received) => void): Promise<void> {
-    // Its first ADUs come with the answer.
     const name = formatEndpointId(endpoint)
-    const known = this.#receivers.get(name)
-    if (known === undefined) this.#receivers.set(name, receive)
-    await this.#ask((id) => ({ type: 'open', id, endpoint }))
+    const before = this.#receivers.get(name)
+    // Its first ADUs come with the answer.
+    this.#receivers.set(name, receive)
+    try {
+      await this.#ask((id) => ({ type: 'open', id, endpoint }))
+    } catch (error) {
+      if (before === undefined) this.#receivers.delete(name)
+      else this.#receivers.set(name, before)
+      throw error
+    }
   }
 
   async send(adu: SendAdu): Promise<string> {

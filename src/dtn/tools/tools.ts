@@ -1,7 +1,9 @@
+import { adminTool } from './admin.ts'
 import { bpcounter } from './bpcounter.ts'
 import { bpdriver } from './bpdriver.ts'
 import { bpecho } from './bpecho.ts'
 import { bping } from './bping.ts'
+import { bplist } from './bplist.ts'
 import { bprecvfile } from './bprecvfile.ts'
 import { bpsendfile } from './bpsendfile.ts'
 import { bpsink } from './bpsink.ts'
@@ -19,5 +21,9 @@ export const TOOLS: Readonly<Record<string, { readonly tool: Tool; readonly purp
   bpecho: { tool: bpecho, purpose: 'send back what comes to an endpoint' },
   bpsendfile: { tool: bpsendfile, purpose: 'send a file in a bundle' },
   bprecvfile: { tool: bprecvfile, purpose: 'write what comes to an endpoint into files' },
+  bplist: { tool: bplist, purpose: 'list the bundles that the node holds' },
   bpstats: { tool: bpstats, purpose: 'print what the node has done so far' },
+  ionadmin: { tool: adminTool('ionadmin'), purpose: "change the running node's contact plan" },
+  bpadmin: { tool: adminTool('bpadmin'), purpose: "change the running node's endpoints and ducts" },
+  ipnadmin: { tool: adminTool('ipnadmin'), purpose: "change the running node's plans" },
 }

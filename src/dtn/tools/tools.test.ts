@@ -1,0 +1,345 @@
+import { describe, expect, test } from 'vitest'
+import { DIRECTORY, ToolLab } from '../../../test/support/tool-lab.ts'
+import { fromUtf8, toUtf8 } from '../../base/bytes.ts'
+import { TOOLS } from './tools.ts'
+
+const NOTE = `From: alice@ion
+To: bob@ion
+Subject: Multi-line Test
+
+Hello Bob,
+This is the first line.
+This is the second line.
+!
+`
+
+test("bpdriver's bundles are counted by bpcounter, both with ION's summary", async () => {
+  const lab = await ToolLab.start()
+  const [two, three] = lab.nodes
+  const counter = three.start('bpcounter ipn:3.2 3')
+  await lab.runFor(1)
+  const driver = await two.run('bpdriver 3 ipn:2.2 ipn:3.2 -10000')
+  expect(driver.output).toBe(
+    [
+      '0',
+      'Stopping bpdriver.',
+      'Total bundles: 3',
+      'Time (seconds): 0.000',
+      'Total bytes: 30000',
+      'Interval is too short to measure rate.',
+      '',
+    ].join('\n'),
+  )
+  expect(await lab.perform(counter.status)).toBe(0)
+  expect(counter.output).toBe(
+    [
+      'Bundles received: 3',
+      'Stopping bpcounter; bundles received: 3',
+      'Time (seconds): 0.100',
+      'Total bytes: 30000',
+      'Throughput (Mbps): 2.400',
+      '',
+    ].join('\n'),
+  )
+})
+
+test('bpcounter tells its count every five seconds and ends at Ctrl-C', async () => {
+  const lab = await ToolLab.start()
+  const [two, three] = lab.nodes
+  const counter = three.start('bpcounter ipn:3.2')
+  await two.run('bpsource ipn:3.2 hello')
+  await lab.runFor(11_000)
+  counter.interrupt()
+  await lab.perform(counter.status)
+  expect(counter.output).toBe(
+    [
+      'Bundles received: 1',
+      'Bundles received: 1',
+      'BP reception interrupted.',
+      'Bundles received: 1',
+      'Stopping bpcounter; bundles received: 1',
+      'Time (seconds): 10.500',
+      'Total bytes: 5',
+      'Throughput (Mbps): 0.000',
+      '',
+    ].join('\n'),
+  )
+})
+
+test("bpsource carries the note's lines to bpsink, each in a bundle, byte for byte", async () => {
+  const lab = await ToolLab.start()
+  const [two, three] = lab.nodes
+  const sink = three.start('bpsink ipn:3.2')
+  await lab.runFor(1)
+  const source = await two.run('bpsource ipn:3.2', NOTE)
+  expect(source.output).toBe(': '.repeat(8))
+  await lab.runFor(2000)
+  sink.interrupt()
+  expect(await lab.perform(sink.status)).toBe(0)
+  const lines = NOTE.split('\n').filter((line) => line !== '' && line !== '!')
+  expect(sink.output).toBe(
+    [
+      ...lines.flatMap((line) => [
+        'ION event: Payload delivered.',
+        `\tpayload length is ${line.length}.`,
+        `\t'${line}'`,
+      ]),
+      'BP reception interrupted.',
+      'ION event: Reception interrupted.',
+      'Stopping bpsink.',
+      '',
+    ].join('\n'),
+  )
+})
+
+test('bpsource sends anonymously, and lines beyond 255 octets in pieces', async () => {
+  const lab = await ToolLab.start()
+  const [two, three] = lab.nodes
+  const counter = three.start('bpcounter ipn:3.2 2')
+  await two.run('bpsource ipn:3.2 -t60', `${'x'.repeat(300)}\r\n`)
+  await lab.perform(counter.status)
+  expect(counter.output).toContain('Total bytes: 300\n')
+  expect(two.events.find(({ type }) => type === 'bundle-created')).toMatchObject({
+    bundle: expect.stringMatching(/^dtn:none\//),
+    lifetimeMs: 60_000,
+  })
+})
+
+test('bping measures the round trip that bpecho closes', async () => {
+  const lab = await ToolLab.start()
+  const [two, three] = lab.nodes
+  const echo = three.start('bpecho ipn:3.2')
+  await lab.runFor(1)
+  const ping = await two.run('bping -c 2 -q 3 -v ipn:2.2 ipn:3.2')
+  expect(ping.output).toBe(
+    [
+      '64 bytes from ipn:3.2  seq=0 time=1.000000 s',
+      '64 bytes from ipn:3.2  seq=1 time=1.000000 s',
+      '2 bundles transmitted, 2 bundles received, 0.00% bundle loss, time 4.000000 s',
+      'rtt min/avg/max/sdev = 1000.000/1000.000/1000.000/0.000 ms',
+      '',
+    ].join('\n'),
+  )
+  expect(ping.errors).toContain('Sending 2 bundles from ipn:2.2 to ipn:3.2 (rpt-to: none)')
+  expect(await ping.status).toBe(0)
+  echo.interrupt()
+  await lab.perform(echo.status)
+  expect(echo.output).toBe('..BP reception interrupted.\n!')
+})
+
+test('bping to nobody tells the loss and exits with 1', async () => {
+  const lab = await ToolLab.start()
+  const ping = await lab.nodes[0].run('bping -c 1 -q 2 -i 0.5 ipn:2.2 ipn:3.2')
+  expect(await ping.status).toBe(1)
+  expect(ping.output).toBe(
+    'read interval of 0.5 ad 0.500000\n' +
+      '1 bundles transmitted, 0 bundles received, 100.00% bundle loss, time 2.000000 s\n',
+  )
+})
+
+test('bpdriver waits for each echo when its payload size is above 0', async () => {
+  const lab = await ToolLab.start()
+  const [two, three] = lab.nodes
+  three.start('bpecho ipn:3.2')
+  await lab.runFor(1)
+  const driver = await two.run('bpdriver 2 ipn:2.2 ipn:3.2 t60 500')
+  expect(driver.output).toContain('Total bundles: 2\nTime (seconds): 2.000\nTotal bytes: 1000\n')
+})
+
+test('bpdriver keeps to its rate', async () => {
+  const lab = await ToolLab.start()
+  const [two, three] = lab.nodes
+  const counter = three.start('bpcounter ipn:3.2 11')
+  await two.run('bpdriver 11 ipn:2.2 ipn:3.2 -1000 i8000')
+  await lab.perform(counter.status)
+  expect(counter.output).toContain('Time (seconds): 10.100\nTotal bytes: 11000\n')
+})
+
+test('bpdriver sends more than the window of the control socket holds, and tells every thousandth', async () => {
+  const lab = await ToolLab.start()
+  const [two] = lab.nodes
+  const driver = await two.run('bpdriver 2500 ipn:2.2 ipn:3.2 -10')
+  expect(driver.output).toContain('2000\n1000\n0\nStopping bpdriver.\nTotal bundles: 2500\n')
+  expect(two.events.filter(({ type }) => type === 'bundle-created')).toHaveLength(2501)
+})
+
+test('a file crosses, and what is there under its name is replaced', async () => {
+  const lab = await ToolLab.start()
+  const [two, three] = lab.nodes
+  const content = Uint8Array.from({ length: 150_000 }, (_, i) => i * 7)
+  for (let round = 0; round < 2; round++) {
+    const file = three.start('bprecvfile ipn:3.2 1')
+    await lab.runFor(1)
+    const bytes = content.subarray(round)
+    await lab.perform(
+      (async () => {
+        await two.disk.makeDirectory(DIRECTORY)
+        const writer = await two.disk.create(`${DIRECTORY}/picture${round}`)
+        await writer.append(bytes)
+        await writer.close()
+      })(),
+    )
+    const sent = await two.run(`bpsendfile ipn:2.2 ipn:3.2 picture${round}`)
+    expect(sent.output).toBe('Stopping bpsendfile.\n')
+    await lab.perform(file.status)
+    expect(file.output).toBe('Stopping bprecvfile.\n')
+    const reader = await lab.perform(three.disk.open(`${DIRECTORY}/testfile1`))
+    expect(await lab.perform(reader.read(0, 1_000_000))).toEqual(bytes)
+    expect(await lab.perform(three.disk.list(DIRECTORY))).toEqual(['testfile1'])
+  }
+})
+
+test('bpstats tells what has passed', async () => {
+  const lab = await ToolLab.start()
+  const [two] = lab.nodes
+  await two.run('bpsource ipn:3.2 hello')
+  await lab.runFor(1000)
+  const { output } = await two.run('bpstats')
+  expect(output.split('\n')).toHaveLength(10)
+  expect(output).toContain(
+    '[x] src from 2026/11/23-08:00:00 to 2026/11/23-08:00:01: (0) 0 0 (1) 1 5 (2) 0 0 (+) 1 5\n',
+  )
+  expect(output).toContain('[x] dlv ')
+})
+
+test("bplist shows what waits, in ION's form", async () => {
+  const lab = await ToolLab.start()
+  const [two] = lab.nodes
+  await two.run('bpsource ipn:2.3', 'twenty-one octets now\n')
+  await two.run('bpsource ipn:9.1 nowhere')
+  expect((await two.run('bplist count')).output).toBe(
+    'Reporting count of all bundles.\n\nReport count is 2.\n',
+  )
+  const { output } = await two.run('bplist')
+  expect(output).toMatch(
+    /^Reporting detail of all bundles\.\nCurrent ctime sec \d+\nEvent ctime sec/,
+  )
+  expect(output).toContain(
+    ["Source EID      'dtn:none'", "Destination EID 'ipn:2.3'", "Report-to EID   'dtn:none'"].join(
+      '\n',
+    ),
+  )
+  expect(output).toContain(
+    [
+      'Payload len         21',
+      '****** Payload',
+      '(     0)  7477656e 74792d6f 6e65206f 63746574 73206e6f   twenty-one octets no',
+      '(    20)  77                                             w',
+      '****** Queued for delivery.',
+      '**** End of bundle',
+    ].join('\n'),
+  )
+  expect(output).toContain('****** In limbo.\n**** End of bundle\n\nReport count is 2.\n')
+  expect((await two.run('bplist count ipn:3.0/1')).output).toBe(
+    "Reporting count of all bundles destined for 'ipn:3.0', priority 1.\n\n**   Std queue\nQueue count is 0.\n\nReport count is 0.\n",
+  )
+  expect((await two.run('bplist count ipn:8.0')).output).toContain(
+    "No egress plan for endpoint 'ipn:8.0'.\n",
+  )
+})
+
+test('an admin program hands its lines to the node and prints what it answers', async () => {
+  const admin = async (program: string, line: string): Promise<readonly string[]> => [
+    `${program}: ${line}`,
+    'done',
+  ]
+  const lab = await ToolLab.start({}, {}, { admin })
+  const { output } = await lab.nodes[0].run('bpadmin', '# nothing\n\nl plan\nq\nl duct\n')
+  expect(output).toBe(': : : bpadmin: l plan\ndone\n: Stopping bpadmin.\n')
+})
+
+describe('what cannot be', () => {
+  test.each([
+    ['bpsink ipn:2.99', 'control/unknown-endpoint', 'Endpoint not known: ipn:2.99'],
+    ['bpsink ipn:3.2', 'control/unknown-endpoint', 'Endpoint not known: ipn:3.2'],
+    ['bpsendfile ipn:2.2 ipn:3.2 nothing', 'disk/not-found', expect.any(String)],
+  ])('%s', async (command, code, message) => {
+    const lab = await ToolLab.start()
+    await expect(lab.nodes[0].run(command)).rejects.toMatchObject({ code, message })
+  })
+
+  test('an endpoint that another program has open is occupied until that one ends', async () => {
+    const lab = await ToolLab.start()
+    const [two] = lab.nodes
+    const first = two.start('bpsink ipn:2.2')
+    await lab.runFor(1)
+    await expect(two.run('bpsink ipn:2.2')).rejects.toMatchObject({
+      code: 'control/occupied',
+      message: 'Endpoint is already open: ipn:2.2',
+    })
+    first.interrupt()
+    await lab.perform(first.status)
+    const second = two.start('bpsink ipn:2.2')
+    await lab.runFor(10)
+    second.interrupt()
+    expect(await lab.perform(second.status)).toBe(0)
+  })
+
+  test('a node that stops ends its tools', async () => {
+    const lab = await ToolLab.start()
+    const sink = lab.nodes[0].start('bpsink ipn:2.2')
+    await lab.runFor(10)
+    await lab.perform(lab.nodes[0].host.stop())
+    expect(await lab.perform(sink.status)).toBe(0)
+    expect(sink.output).toBe('ION event: Endpoint stopped.\nStopping bpsink.\n')
+  })
+
+  test('arguments that are not understood are answered with the usage', () => {
+    for (const [name, args] of [
+      ['bpsink', []],
+      ['bpsink', ['nonsense']],
+      ['bpcounter', []],
+      ['bpdriver', ['0', 'ipn:2.2', 'ipn:3.2']],
+      ['bpdriver', ['1', 'ipn:2.2']],
+      ['bpdriver', ['1', 'ipn:2.2', 'ipn:3.2', '0']],
+      ['bpsource', ['ipn:3.2', 'text', '-t0']],
+      ['bping', ['-c', '1', 'ipn:2.2']],
+      ['bping', ['-x', 'ipn:2.2', 'ipn:3.2']],
+      ['bpsendfile', ['ipn:2.2', 'ipn:3.2']],
+      ['bpstats', ['now']],
+    ] as const) {
+      expect(TOOLS[name]?.tool.parse(args), `${name} ${args.join(' ')}`).toBeUndefined()
+    }
+  })
+})
+
+describe('delivery', () => {
+  test('what nobody has open is abandoned, or waits where the endpoint says so', async () => {
+    const lab = await ToolLab.start()
+    const [two, three] = lab.nodes
+    await two.run('bpsource ipn:3.2 lost')
+    await two.run('bpsource ipn:3.3 kept')
+    await lab.runFor(2000)
+    expect(three.events.filter(({ type }) => type === 'bundle-deleted')).toMatchObject([
+      { reason: 'no application has its endpoint open' },
+    ])
+    const sink = three.start('bpsink ipn:3.3')
+    await lab.runFor(100)
+    expect(sink.output).toContain("'kept'")
+    sink.interrupt()
+    await lab.perform(sink.status)
+    expect([...three.store.keys('bundles', {})]).toEqual([])
+  })
+
+  test('what waits for its application longer than it lives is not delivered', async () => {
+    const lab = await ToolLab.start()
+    const [two, three] = lab.nodes
+    await two.run('bpsource ipn:3.3 -t2 late')
+    await lab.runFor(3000)
+    const sink = three.start('bpsink ipn:3.3')
+    await lab.runFor(100)
+    expect(sink.output).toBe('')
+  })
+
+  test('a payload is printed as it is, up to its first NUL', async () => {
+    const lab = await ToolLab.start()
+    const [two, three] = lab.nodes
+    const sink = three.start('bpsink ipn:3.3')
+    await two.run('bpsource ipn:3.3', 'größe\0hidden\n')
+    await lab.runFor(1000)
+    expect(toUtf8(sink.bytes)).toBe(
+      "ION event: Payload delivered.\n\tpayload length is 14.\n\t'größe'\n",
+    )
+    expect(fromUtf8('größe\0hidden').length).toBe(14)
+  })
+})

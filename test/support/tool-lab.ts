@@ -1,0 +1,190 @@
+import { setImmediate } from 'node:timers/promises'
+import { concat, fromUtf8, toUtf8 } from '../../src/base/bytes.ts'
+import { seededRandom } from '../../src/base/random.ts'
+import { monoMs } from '../../src/base/time.ts'
+import {
+  BundleHost,
+  type BundleHostOptions,
+  type BundleHostPorts,
+} from '../../src/dtn/bundle-host.ts'
+import { connectNode } from '../../src/dtn/control/node-client.ts'
+import type { EndpointOptions } from '../../src/dtn/registrations.ts'
+import { TOOLS } from '../../src/dtn/tools/tools.ts'
+import { LabDisk } from '../../src/lab/disk.ts'
+import { labEntropy } from '../../src/lab/entropy.ts'
+import type { LabHost } from '../../src/lab/host.ts'
+import type { LinkQuality } from '../../src/lab/link.ts'
+import { LabNetwork } from '../../src/lab/network.ts'
+import { LabStore } from '../../src/lab/store.ts'
+import { World } from '../../src/lab/world.ts'
+import type { HostEvent } from '../../src/ports/events.ts'
+
+/** ION's `a endpoint ipn:N.S x`, of the services that the tests use. */
+const ENDPOINTS: readonly EndpointOptions[] = [0n, 1n, 2n, 3n].map((service) => ({
+  service: service + 1n,
+  whenInactive: service === 2n ? 'defer' : 'abandon',
+}))
+
+const CONTROL = { host: '/run/lightlag/control.sock', port: 0 }
+export const DIRECTORY = '/home/ion'
+
+/** Nodes 2 and 3 of the note, half a second apart, and ION's tools on both machines. */
+export class ToolLab {
+  readonly world: World = new World({ settle: () => setImmediate() })
+  readonly network: LabNetwork = new LabNetwork({ world: this.world, random: seededRandom(1) })
+  readonly nodes: readonly [ToolNode, ToolNode]
+
+  private constructor(
+    quality: Partial<LinkQuality>,
+    options: Partial<BundleHostOptions>,
+    ports: Partial<BundleHostPorts>,
+  ) {
+    const node = (machine: LabHost, own: Omit<BundleHostOptions, 'endpoints'>): ToolNode =>
+      new ToolNode(this, machine, { endpoints: ENDPOINTS, ...own, ...options }, ports)
+    const two = this.network.addHost('mail-1', 'earth', '172.21.0.3')
+    const three = this.network.addHost('mail-2', 'moon', '172.22.0.3')
+    this.network.addLink(['earth', 'moon'], { oneWayDelayMs: 500, lossShare: 0, ...quality })
+    this.nodes = [
+      node(two, {
+        node: 2n,
+        plans: [{ node: 3n, protocol: 'udp', duct: '172.22.0.3:3113' }],
+        inducts: [{ protocol: 'udp', listen: { host: '172.21.0.3', port: 2113 } }],
+      }),
+      node(three, {
+        node: 3n,
+        plans: [{ node: 2n, protocol: 'udp', duct: '172.21.0.3:2113' }],
+        inducts: [{ protocol: 'udp', listen: { host: '172.22.0.3', port: 3113 } }],
+      }),
+    ]
+  }
+
+  static async start(
+    quality: Partial<LinkQuality> = {},
+    options: Partial<BundleHostOptions> = {},
+    ports: Partial<BundleHostPorts> = {},
+  ): Promise<ToolLab> {
+    const lab = new ToolLab(quality, options, ports)
+    await lab.perform(Promise.all(lab.nodes.map(({ host }) => host.start())))
+    return lab
+  }
+
+  /** Lets time pass until `action` is done. */
+  async perform<T>(action: Promise<T>): Promise<T> {
+    let done = false
+    const finished = action.finally(() => {
+      done = true
+    })
+    finished.catch(() => {})
+    await this.world.run(() => done)
+    if (!done) throw new Error('the world came to rest before it was done')
+    return finished
+  }
+
+  runFor(durationMs: number): Promise<void> {
+    return this.world.run(monoMs(this.world.now() + durationMs))
+  }
+}
+
+export class ToolNode {
+  readonly events: HostEvent[] = []
+  readonly host: BundleHost
+  readonly machine: LabHost
+  readonly disk: LabDisk
+  readonly store: LabStore = new LabStore()
+  readonly #lab: ToolLab
+
+  constructor(
+    lab: ToolLab,
+    machine: LabHost,
+    options: BundleHostOptions,
+    ports: Partial<BundleHostPorts>,
+  ) {
+    this.#lab = lab
+    this.machine = machine
+    this.disk = new LabDisk({ clock: machine.clock })
+    const { clock, network } = machine
+    this.host = new BundleHost(
+      { control: CONTROL, ...options },
+      {
+        clock,
+        network,
+        store: this.store,
+        events: (event) => void this.events.push(event),
+        ...ports,
+      },
+    )
+  }
+
+  /** Starts `bpsink ipn:3.2` and the like; `input` is its standard input, which ends behind it. */
+  start(command: string, input?: string): RunningTool {
+    const [name = '', ...args] = command.split(' ')
+    return new RunningTool(this, { name, args, input })
+  }
+
+  /** The same, until it ends. */
+  async run(command: string, input?: string): Promise<RunningTool> {
+    const tool = this.start(command, input)
+    await this.#lab.perform(tool.status)
+    return tool
+  }
+}
+
+export class RunningTool {
+  /** Rejects with the Fault that ended it. */
+  readonly status: Promise<number>
+  interrupt: () => void = () => {}
+  #output = new Uint8Array(0)
+  #errors = ''
+
+  constructor(
+    { machine, disk }: ToolNode,
+    command: { name: string; args: readonly string[]; input: string | undefined },
+  ) {
+    const run = TOOLS[command.name]?.tool.parse(command.args)
+    if (run === undefined) throw new Error(`${command.name} does not understand its arguments`)
+    const interrupted = new Promise<void>((resolve) => {
+      this.interrupt = resolve
+    })
+    const left = command.input === undefined ? [] : [fromUtf8(command.input)]
+    const { clock, network } = machine
+    this.status = (async () => {
+      await disk.makeDirectory(DIRECTORY)
+      const client = await connectNode(CONTROL, { clock, network })
+      try {
+        return await run.run({
+          client,
+          clock,
+          disk,
+          entropy: labEntropy(seededRandom(1)),
+          directory: DIRECTORY,
+          processId: 4711,
+          output: (bytes) => {
+            this.#output = concat(this.#output, bytes) as Uint8Array<ArrayBuffer>
+          },
+          errors: (bytes) => {
+            this.#errors += toUtf8(bytes)
+          },
+          // Standard input that was not given is a terminal at which nobody types.
+          input: () =>
+            command.input === undefined ? new Promise(() => {}) : Promise.resolve(left.shift()),
+          interrupted,
+        })
+      } finally {
+        client.close()
+      }
+    })()
+    this.status.catch(() => {})
+  }
+
+  get output(): string {
+    return toUtf8(this.#output)
+  }
+
+  get bytes(): Uint8Array {
+    return this.#output
+  }
+
+  get errors(): string {
+    return this.#errors
+  }
+}
