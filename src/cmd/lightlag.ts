@@ -4,6 +4,7 @@ import { parseDuration, parseShare } from '../base/quantity.ts'
 import { TOOLS } from '../dtn/tools/tools.ts'
 import { type DemoArguments, demo } from './demo.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
+import { type RcRunArguments, rcRun } from './ion/rc-run.ts'
 import { runTool } from './ion/tool.ts'
 import { rcCheck, rcReference, rcWrite } from './rc.ts'
 import { type ServeArguments, serve } from './serve.ts'
@@ -42,11 +43,7 @@ program
   .command('serve')
   .description('run one host on real sockets and files until SIGINT or SIGTERM')
   .requiredOption('--config <file>', "the host's file, as etc/mail-1.yaml")
-  .addOption(
-    new Option('--log <format>', 'how the log on standard output is written')
-      .choices(['lines', 'json'])
-      .default('lines'),
-  )
+  .addOption(logOption())
   .addHelpText(
     'after',
     `
@@ -69,6 +66,20 @@ Examples:
 ${EXIT_STATUSES}`,
   )
   .action((files: readonly string[]) => rcCheck(files))
+
+rc.command('run')
+  .argument('<file...>', 'ionrc, bprc and so on, by the endings of their names, or a combined .rc')
+  .description("run the bundle node that ION's files describe, until SIGINT or SIGTERM")
+  .option('--directory <folder>', 'where it keeps everything (default: var/ipn-<node number>)')
+  .addOption(logOption())
+  .addHelpText(
+    'after',
+    `
+Examples:
+  lightlag rc run examples/ion/2.bench.udp/bench.* examples/ion/global.ionrc
+${EXIT_STATUSES}`,
+  )
+  .action((files: readonly string[], options: RcRunArguments) => rcRun(files, options))
 
 rc.command('write')
   .argument('<folder>', 'where to write them; made where it is not there')
@@ -123,6 +134,12 @@ function told(error: unknown): number {
   // Commander has written its message already; help and version come this way too.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
   throw error
+}
+
+function logOption(): Option {
+  return new Option('--log <format>', 'how the log on standard output is written')
+    .choices(['lines', 'json'])
+    .default('lines')
 }
 
 function duration(text: string): number {

@@ -7,7 +7,12 @@ import type { Clock } from '../ports/clock.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { Network, SocketAddress } from '../ports/network.ts'
 import type { Store } from '../ports/store.ts'
-import { type EndpointId, formatEndpointId, isNullEndpoint } from '../proto/bpv7/endpoint-id.ts'
+import {
+  type EndpointId,
+  formatEndpointId,
+  ipnEndpoint,
+  isNullEndpoint,
+} from '../proto/bpv7/endpoint-id.ts'
 import type { ControlFaultCode } from './control/fault.ts'
 import { BUNDLES_PER_PAGE, PAYLOAD_PREVIEW_BYTES_MAX } from './control/limits.ts'
 import type { AdminProgram, SendAdu } from './control/message.ts'
@@ -23,6 +28,8 @@ import {
 } from './registrations.ts'
 import { choosePlan, type StaticPlan } from './static-plan.ts'
 import { Statistics } from './statistics.ts'
+import { stcpConvergenceLayer } from './stcp.ts'
+import { type TcpclConvergenceLayerOptions, tcpclConvergenceLayer } from './tcpcl.ts'
 import { udpConvergenceLayer } from './udp.ts'
 
 export interface BundleHostOptions {
@@ -31,15 +38,21 @@ export interface BundleHostOptions {
   readonly endpoints: readonly EndpointOptions[]
   readonly plans: readonly StaticPlan[]
   readonly inducts: readonly InductOptions[]
+  /** The first is spoken to neighbours that speak several. Default: that of the convergence layer. */
+  readonly tcpclVersions?: TcpclConvergenceLayerOptions['versions']
   /** Default: nobody can use the node from outside its process. */
   readonly control?: SocketAddress
   /** Where they differ from DEFAULT_LIMITS. */
   readonly limits?: Partial<BundleNodeLimits>
 }
 
+/** ION's names of the convergence layers that there are. */
+export const PROTOCOLS = ['udp', 'tcp', 'stcp', 'mtcp'] as const
+export type Protocol = (typeof PROTOCOLS)[number]
+
 /** Where a convergence layer listens. */
 export interface InductOptions {
-  readonly protocol: 'udp'
+  readonly protocol: Protocol
   readonly listen: SocketAddress
 }
 
@@ -148,15 +161,35 @@ export class BundleHost implements ControlledNode {
   /** The first induct of a protocol also sends, so it comes last: the node takes the last of a kind. */
   #layers(): readonly ConvergenceLayer[] {
     const { inducts, plans } = this.#options
+    return PROTOCOLS.flatMap((protocol) => {
+      const own = inducts.filter((induct) => induct.protocol === protocol)
+      if (own.length > 0) return own.reverse().map(({ listen }) => this.#layer(protocol, listen))
+      const isWanted = plans.some((plan) => plan.protocol === protocol)
+      return isWanted ? [this.#layer(protocol, undefined)] : []
+    })
+  }
+
+  /** Without `listen` it only sends. */
+  #layer(protocol: Protocol, listen: SocketAddress | undefined): ConvergenceLayer {
     const { network, clock } = this.#ports
-    const isUdpWanted = plans.some(({ protocol }) => protocol === 'udp')
-    const listening =
-      inducts.length === 0 && isUdpWanted
-        ? [{ listen: { host: '0.0.0.0', port: 0 } }]
-        : [...inducts].reverse()
-    return listening.map(({ listen }) => udpConvergenceLayer({ listen }, network, clock))
+    const { node, tcpclVersions } = this.#options
+    const at = listen === undefined ? {} : { listen }
+    switch (protocol) {
+      case 'udp':
+        return udpConvergenceLayer({ listen: listen ?? ANY_ADDRESS }, network, clock)
+      case 'tcp': {
+        const nodeId = formatEndpointId(ipnEndpoint(node, 0n))
+        const versions = tcpclVersions === undefined ? {} : { versions: tcpclVersions }
+        return tcpclConvergenceLayer({ nodeId, ...at, ...versions }, this.#ports)
+      }
+      case 'stcp':
+      case 'mtcp':
+        return stcpConvergenceLayer({ framing: protocol, ...at }, this.#ports)
+    }
   }
 }
+
+const ANY_ADDRESS: SocketAddress = { host: '0.0.0.0', port: 0 }
 
 function summaryOf(
   { record, bundle }: StoredBundle,

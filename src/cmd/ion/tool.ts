@@ -24,7 +24,7 @@ export async function runTool(
     return
   }
   const { own } = run
-  const interrupted = Promise.race([signalled(), outputClosed()])
+  const interrupted = signalled()
   try {
     const client = await attach(node, own?.scheme === 'ipn' ? own.node : undefined)
     try {
@@ -57,11 +57,4 @@ function standardInput(): ToolPorts['input'] {
     const chunk = await chunks.next()
     return chunk.done ? undefined : plainBytes(chunk.value)
   }
-}
-
-/** Resolves when nobody reads our output any more, as after `| head`. */
-function outputClosed(): Promise<void> {
-  return new Promise((resolve) => {
-    process.stdout.on('error', () => resolve())
-  })
 }

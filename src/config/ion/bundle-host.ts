@@ -1,0 +1,114 @@
+/** What ION's files say of a node, as the options of ours. */
+
+import type { BundleHostOptions, InductOptions, Protocol } from '../../dtn/bundle-host.ts'
+import type { StaticPlan } from '../../dtn/static-plan.ts'
+import { formatEndpointId, ipnEndpoint } from '../../proto/bpv7/endpoint-id.ts'
+import { parseDuctAddress } from './duct.ts'
+import type { DuctName, IonNode, IonPlan } from './ion-node.ts'
+
+export interface IonHost {
+  readonly options: Omit<BundleHostOptions, 'control' | 'limits'>
+  /** What is said in the files and not done, a sentence each. */
+  readonly notices: readonly string[]
+}
+
+/** ION's tools speak the first and accept both. */
+const TCPCL_VERSIONS = [3, 4] as const
+
+const SPOKEN: readonly string[] = ['udp', 'tcp', 'stcp'] satisfies readonly Protocol[]
+
+/** The names of hosts in ducts that are no addresses, for `bundleHostOf`; `@` is this machine's own. */
+export function hostNamesIn({ inducts, outducts }: IonNode): readonly string[] {
+  const hosts = [...inducts, ...outducts].flatMap(
+    ({ protocol, duct }) => parseDuctAddress(protocol, duct)?.host ?? [],
+  )
+  return [...new Set(hosts)].filter((host) => !isAddress(host))
+}
+
+/** `addresses` are those of `hostNamesIn` that have one. */
+export function bundleHostOf(ion: IonNode, addresses: ReadonlyMap<string, string>): IonHost {
+  const notices: string[] = []
+  const options = {
+    node: ion.node,
+    endpoints: ion.endpoints.flatMap(({ endpoint, rule, script }) => {
+      const name = formatEndpointId(endpoint)
+      if (script !== undefined) notices.push(`endpoint ${name}: its script is not run`)
+      if (endpoint.scheme !== 'ipn' || endpoint.node !== ion.node) {
+        notices.push(`endpoint ${name} is not of node ${ion.node}; it is left out`)
+        return []
+      }
+      // The administrative endpoint is the node's own.
+      if (endpoint.service === 0n) return []
+      const whenInactive = rule === 'q' ? ('defer' as const) : ('abandon' as const)
+      return [{ service: endpoint.service, whenInactive }]
+    }),
+    inducts: ion.inducts.flatMap((induct): readonly InductOptions[] => {
+      const at = addressOf(induct, addresses)
+      if (at === undefined) notices.push(`induct ${nameOf(induct)} is not listened on`)
+      return at === undefined ? [] : [{ protocol: at.protocol, listen: at }]
+    }),
+    plans: ion.plans.flatMap((plan) => plansOf(plan, ion, { addresses, notices })),
+    tcpclVersions: TCPCL_VERSIONS,
+  }
+  for (const { first, last } of ion.exits) {
+    notices.push(`exit ${first} to ${last} is not taken: only neighbours are reached`)
+  }
+  return { options, notices }
+}
+
+interface Context {
+  readonly addresses: ReadonlyMap<string, string>
+  readonly notices: string[]
+}
+
+function plansOf(plan: IonPlan, ion: IonNode, { addresses, notices }: Context): StaticPlan[] {
+  const { endpoint, via, isBlocked, rateBytesPerSec } = plan
+  const name = formatEndpointId(endpoint)
+  if (endpoint.scheme !== 'ipn') {
+    notices.push(`plan ${name} is left out: only neighbours of the ipn scheme are reached`)
+    return []
+  }
+  if (isBlocked) {
+    notices.push(`plan ${name} is blocked: its bundles wait`)
+    return []
+  }
+  const next = via?.scheme === 'ipn' ? formatEndpointId(ipnEndpoint(via.node, 0n)) : name
+  const ducts = ion.plans.find((other) => formatEndpointId(other.endpoint) === next)?.ducts ?? []
+  const [duct] = ducts.flatMap((one) => addressOf(one, addresses) ?? [])
+  if (duct === undefined) {
+    notices.push(`plan ${name} has no duct that can be used here: its bundles wait`)
+    return []
+  }
+  const { protocol, host, port } = duct
+  const rate = rateBytesPerSec === undefined ? {} : { rateBytesPerSec }
+  return [{ node: endpoint.node, protocol, duct: `${host}:${port}`, ...rate }]
+}
+
+interface DuctTarget {
+  readonly protocol: Protocol
+  readonly host: string
+  readonly port: number
+}
+
+/** Undefined where the protocol is not spoken or the name has no address. */
+function addressOf(
+  { protocol, duct }: DuctName,
+  addresses: ReadonlyMap<string, string>,
+): DuctTarget | undefined {
+  const parsed = parseDuctAddress(protocol, duct)
+  if (parsed === undefined || !isSpoken(protocol)) return undefined
+  const host = isAddress(parsed.host) ? parsed.host : addresses.get(parsed.host)
+  return host === undefined ? undefined : { protocol, host, port: parsed.port }
+}
+
+function isSpoken(protocol: string): protocol is Protocol {
+  return SPOKEN.includes(protocol)
+}
+
+function isAddress(host: string): boolean {
+  return /^\d+\.\d+\.\d+\.\d+$/.test(host)
+}
+
+function nameOf({ protocol, duct }: DuctName): string {
+  return `${protocol}/${duct}`
+}
