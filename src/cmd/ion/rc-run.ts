@@ -46,7 +46,6 @@ export async function rcRun(files: readonly string[], args: RcRunArguments): Pro
     pid: process.pid,
     clock: hostClock,
   })
-  const stopped = signalled()
   makeDirectory(directory)
   try {
     const store = await openLmdbStore(join(directory, 'store'), { capacityBytes: STORE_BYTES_MAX })
@@ -57,7 +56,8 @@ export async function rcRun(files: readonly string[], args: RcRunArguments): Pro
     try {
       await host.start()
       withdraw = announceNode(ion.node, control.host)
-      await stopped
+      // Until here a signal ends the process at once, which a start has to survive anyway.
+      await signalled()
     } finally {
       withdraw()
       await host.stop()
