@@ -1,20 +1,29 @@
 /**
- * The endpoints of a node that programs may open and leave again: a registration is active while a
- * program has it open, and passive otherwise. What comes to a passive one is deferred until its
- * lifetime ends, or abandoned, as its declaration says. RFC 9171 §3.1, §5.7; ION's
- * `a endpoint EID q|x`.
+ * The endpoints of a node that programs open and leave again: a registration is active while a
+ * program has it open. What it was given and did not take goes to the next program, in its order.
+ * RFC 9171 §3.1, §5.7; ION's `a endpoint EID q|x`.
  */
 
-import { Fault } from '../base/fault.ts'
+import { asFault, Fault } from '../base/fault.ts'
 import type { Clock } from '../ports/clock.ts'
+import { type EndpointId, formatEndpointId, ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
 import type { ControlFaultCode } from './control/fault.ts'
 import type { DtnFaultCode } from './fault.ts'
-import type { ReceivedAdu } from './node.ts'
+import type { BundleNode, ReceivedAdu } from './node.ts'
+import type { WhenInactive } from './registration.ts'
 
 export interface EndpointOptions {
   readonly service: bigint
-  /** ION's `q` and `x`. */
-  readonly whenInactive: 'defer' | 'abandon'
+  /** ION's `q` is `defer`, its `x` is `abandon`. */
+  readonly whenInactive: WhenInactive
+}
+
+export interface RegistrationsOptions {
+  /** Fully qualified. */
+  readonly node: bigint
+  readonly endpoints: readonly EndpointOptions[]
+  /** Whether only these can be opened, as with ION, or any that the node itself does not use. */
+  readonly onlyDeclared: boolean
 }
 
 /** One copy of an ADU, on its way to whoever has the endpoint open. */
@@ -25,12 +34,8 @@ export interface Delivery {
 }
 
 export interface ActiveRegistration {
-  /** Makes it passive: what is not taken waits for the next program, or is abandoned. */
   close(): void
 }
-
-/** Of a BundleNode. */
-export type Register = (service: bigint, deliver: (adu: ReceivedAdu) => Promise<void>) => void
 
 interface Waiting {
   readonly adu: ReceivedAdu
@@ -38,104 +43,114 @@ interface Waiting {
   readonly reject: (fault: Fault) => void
 }
 
-interface Endpoint {
-  readonly whenInactive: EndpointOptions['whenInactive']
-  /** Undefined while passive. */
-  receive: ((delivery: Delivery) => void) | undefined
-  /** In the order in which they came; the node bounds how many it delivers at once. */
-  readonly untaken: Set<Waiting>
-}
-
 export class Registrations {
-  readonly #node: bigint
-  readonly #clock: Clock
-  readonly #endpoints = new Map<bigint, Endpoint>()
+  readonly #options: RegistrationsOptions
+  readonly #ports: { readonly node: BundleNode; readonly clock: Clock }
+  readonly #whenInactive: ReadonlyMap<string, WhenInactive>
+  /** By endpoint, in the order in which they came; the node bounds how many it delivers at once. */
+  readonly #untaken = new Map<string, Set<Waiting>>()
   #isStopped = false
 
-  constructor(node: bigint, clock: Clock) {
-    this.#node = node
-    this.#clock = clock
-  }
-
-  /** Call before the node starts, so that nothing finds its endpoint missing. */
-  declare(endpoints: readonly EndpointOptions[], register: Register): void {
-    for (const { service, whenInactive } of endpoints) {
-      const endpoint: Endpoint = { whenInactive, receive: undefined, untaken: new Set() }
-      this.#endpoints.set(service, endpoint)
-      register(service, (adu) => this.#deliver(endpoint, adu))
+  /** Before the node starts, so that nothing finds its endpoint missing. */
+  constructor(
+    options: RegistrationsOptions,
+    ports: { readonly node: BundleNode; readonly clock: Clock },
+  ) {
+    this.#options = options
+    this.#ports = ports
+    const declared = new Map<string, WhenInactive>()
+    for (const { service, whenInactive } of options.endpoints) {
+      ports.node.declare(service, whenInactive)
+      declared.set(formatEndpointId(ipnEndpoint(options.node, service)), whenInactive)
     }
+    this.#whenInactive = declared
   }
 
   /** `receive` hears each copy once. Throws a Fault where the endpoint is unknown or occupied. */
-  open(service: bigint, receive: (delivery: Delivery) => void): ActiveRegistration {
-    const endpoint = this.#endpoints.get(service)
-    const name = `ipn:${this.#node}.${service}`
-    if (endpoint === undefined) {
-      throw fault('control/unknown-endpoint', `Endpoint not known: ${name}`)
-    }
-    if (endpoint.receive !== undefined) {
-      throw fault('control/occupied', `Endpoint is already open: ${name}`)
-    }
-    endpoint.receive = receive
-    for (const waiting of [...endpoint.untaken]) this.#hand(endpoint, waiting)
+  open(endpoint: EndpointId, receive: (delivery: Delivery) => void): ActiveRegistration {
+    const name = formatEndpointId(endpoint)
+    if (this.#options.onlyDeclared && !this.#whenInactive.has(name)) throw unknown(name)
+    const untaken = this.#untaken.get(name) ?? new Set()
+    this.#untaken.set(name, untaken)
+    const earlier = [...untaken]
+    const registration = this.#register(endpoint, (adu) => this.#deliver(adu, untaken, receive))
+    for (const waiting of earlier) this.#hand(waiting, untaken, receive)
     return {
       close: () => {
-        if (endpoint.receive !== receive) return
-        endpoint.receive = undefined
-        if (endpoint.whenInactive === 'abandon') {
-          for (const waiting of endpoint.untaken) waiting.reject(abandoned())
-          endpoint.untaken.clear()
-        }
+        registration.unregister()
+        if (this.#whenInactive.get(name) !== 'abandon') return
+        for (const { reject } of untaken) reject(abandoned())
+        untaken.clear()
       },
     }
-  }
-
-  isOpen(service: bigint): boolean {
-    return this.#endpoints.get(service)?.receive !== undefined
   }
 
   /** Lets go of what waits, so that the node can stop: it stays in the store. */
   stop(): void {
     this.#isStopped = true
-    for (const { untaken } of this.#endpoints.values()) {
+    for (const untaken of this.#untaken.values()) {
       for (const { reject } of untaken) reject(stopped())
       untaken.clear()
     }
   }
 
-  #deliver(endpoint: Endpoint, adu: ReceivedAdu): Promise<void> {
+  /** In the words of ION, for whoever looks for them. */
+  #register(
+    endpoint: EndpointId,
+    deliver: (adu: ReceivedAdu) => Promise<void>,
+  ): ReturnType<BundleNode['register']> {
+    const name = formatEndpointId(endpoint)
+    try {
+      return this.#ports.node.register(endpoint, deliver)
+    } catch (error) {
+      const { code } = asFault(error)
+      if (code === 'dtn/not-ours') throw unknown(name)
+      if (code === 'dtn/occupied') {
+        throw permanent('control/occupied', `Endpoint is already open: ${name}`)
+      }
+      throw error
+    }
+  }
+
+  #deliver(
+    adu: ReceivedAdu,
+    untaken: Set<Waiting>,
+    receive: (delivery: Delivery) => void,
+  ): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#isStopped) throw stopped()
-      if (endpoint.receive === undefined && endpoint.whenInactive === 'abandon') throw abandoned()
       const waiting: Waiting = { adu, resolve, reject }
-      endpoint.untaken.add(waiting)
-      this.#hand(endpoint, waiting)
+      untaken.add(waiting)
+      this.#hand(waiting, untaken, receive)
     })
   }
 
-  #hand(endpoint: Endpoint, waiting: Waiting): void {
-    if (endpoint.receive === undefined) return
-    if (waiting.adu.expiresAt <= this.#clock.wall()) {
-      endpoint.untaken.delete(waiting)
-      waiting.reject(fault('dtn/expired', 'lifetime expired'))
+  #hand(waiting: Waiting, untaken: Set<Waiting>, receive: (delivery: Delivery) => void): void {
+    if (waiting.adu.expiresAt <= this.#ports.clock.wall()) {
+      untaken.delete(waiting)
+      waiting.reject(permanent('dtn/expired', 'its lifetime has expired'))
       return
     }
     const take = (): void => {
-      if (endpoint.untaken.delete(waiting)) waiting.resolve()
+      if (untaken.delete(waiting)) waiting.resolve()
     }
-    endpoint.receive({ adu: waiting.adu, take })
+    receive({ adu: waiting.adu, take })
   }
 }
 
+function unknown(name: string): Fault<ControlFaultCode> {
+  return permanent('control/unknown-endpoint', `Endpoint not known: ${name}`)
+}
+
 function abandoned(): Fault<ControlFaultCode> {
-  return fault('control/no-application', 'no application has its endpoint open')
+  return permanent('control/no-application', 'its application left it')
 }
 
 function stopped(): Fault<DtnFaultCode> {
   return new Fault('dtn/stopped', 'the node is stopping', { temporary: true })
 }
 
-function fault<Code extends ControlFaultCode | DtnFaultCode>(
+function permanent<Code extends ControlFaultCode | DtnFaultCode>(
   code: Code,
   message: string,
 ): Fault<Code> {

@@ -204,7 +204,8 @@ async function isOpen(endpoint: string, wanted = true): Promise<void> {
   for (;;) {
     for (const client of clients) {
       const { endpoints } = await client.status()
-      if (endpoints.some((one) => one.endpoint === endpoint && one.isOpen === wanted)) return
+      if (endpoints.some((one) => one.endpoint === endpoint && (one.state === 'active') === wanted))
+        return
     }
     await setImmediate()
   }

@@ -49,6 +49,8 @@ export function bundleHostOf(ion: IonNode, addresses: ReadonlyMap<string, string
     }),
     plans: ion.plans.flatMap((plan) => plansOf(plan, ion, { addresses, notices })),
     tcpclVersions: TCPCL_VERSIONS,
+    // ION sends those that a bundle asks for.
+    statusReports: {},
   }
   for (const { first, last } of ion.exits) {
     notices.push(`exit ${first} to ${last} is not taken: only neighbours are reached`)

@@ -3,6 +3,7 @@
 import { Fault } from '../../base/fault.ts'
 import type { Machine, StreamEffect, StreamEvent } from '../../base/machine.ts'
 import type { MonoMs } from '../../base/time.ts'
+import type { ReceivedAdu } from '../node.ts'
 import type { ControlFaultCode } from './fault.ts'
 import { FrameReader } from './frame.ts'
 import { UNANSWERED_BYTES_MAX, UNANSWERED_MAX } from './limits.ts'
@@ -10,7 +11,6 @@ import {
   CONTROL_PROTOCOL,
   type ControlReply,
   type ControlRequest,
-  type DeliveredAdu,
   decodeReply,
   encodeRequest,
 } from './message.ts'
@@ -24,7 +24,7 @@ export type ControlHearing =
   | { readonly type: 'welcomed'; readonly node: bigint }
   | { readonly type: 'done'; readonly id: number; readonly body: Uint8Array }
   | { readonly type: 'failed'; readonly id: number; readonly fault: Fault }
-  | { readonly type: 'delivered'; readonly delivery: number; readonly adu: DeliveredAdu }
+  | { readonly type: 'delivered'; readonly delivery: number; readonly adu: ReceivedAdu }
   /** The last: why nothing more comes. All that was unanswered has failed with the same. */
   | { readonly type: 'over'; readonly fault: Fault }
 

@@ -4,6 +4,7 @@ import { concat, fromUtf8, NO_BYTES, toUtf8 } from '../../base/bytes.ts'
 import { Fault } from '../../base/fault.ts'
 import { wallMs } from '../../base/time.ts'
 import { type EndpointId, ipnEndpoint, NULL_ENDPOINT } from '../../proto/bpv7/endpoint-id.ts'
+import { STATUS_KINDS } from '../../proto/bpv7/status-report.ts'
 import { ControlClient, type ControlHearing } from './client.ts'
 import { type Frame, FrameReader } from './frame.ts'
 import { BODY_BYTES_MAX, LINE_BYTES_MAX, UNANSWERED_BYTES_MAX, UNANSWERED_MAX } from './limits.ts'
@@ -15,7 +16,6 @@ import {
   decodeRequest,
   encodeReply,
   encodeRequest,
-  REPORT_KINDS,
 } from './message.ts'
 import { ControlServer } from './server.ts'
 
@@ -40,7 +40,7 @@ const request: fc.Arbitrary<ControlRequest> = fc.oneof(
         payload: body,
         lifetimeMs: fc.integer({ min: 1, max: 1e12 }),
         reportTo: endpoint,
-        reports: fc.subarray([...REPORT_KINDS]),
+        reports: fc.subarray([...STATUS_KINDS]),
       },
       { requiredKeys: ['source', 'destination', 'payload', 'lifetimeMs', 'reports'] },
     ),
@@ -81,6 +81,7 @@ const reply: fc.Arbitrary<ControlReply> = fc.oneof(
       source: endpoint,
       destination: endpoint,
       payload: body,
+      administrative: fc.boolean(),
       expiresAt: fc.nat().map(wallMs),
     }),
   }),

@@ -26,3 +26,6 @@ export const PAYLOAD_PREVIEW_BYTES_MAX = 100
 
 /** A node answers at once, if it lives: it is on this machine. */
 export const CONNECT_TIMEOUT_MS = 5000
+
+/** A century: nothing sent here needs to live longer. */
+export const LIFETIME_MS_MAX = 3_155_760_000_000

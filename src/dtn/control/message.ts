@@ -2,17 +2,15 @@
 
 import { NO_BYTES } from '../../base/bytes.ts'
 import { attempt, Fault, type FaultCode, type Result } from '../../base/fault.ts'
-import { type WallMs, wallMs } from '../../base/time.ts'
+import { wallMs } from '../../base/time.ts'
 import { type EndpointId, formatEndpointId, parseEndpointId } from '../../proto/bpv7/endpoint-id.ts'
-import { LIFETIME_MS_MAX } from '../limits.ts'
+import { STATUS_KINDS, type StatusKind } from '../../proto/bpv7/status-report.ts'
+import type { ReceivedAdu } from '../node.ts'
 import { bad, encodeFrame, type Frame, type Header } from './frame.ts'
+import { LIFETIME_MS_MAX } from './limits.ts'
 
 /** Both sides speak one version or end the session. */
 export const CONTROL_PROTOCOL = 1
-
-/** Of what happens to a bundle its sender may ask to be told. RFC 9171 §4.2.3. */
-export const REPORT_KINDS = ['received', 'forwarded', 'delivered', 'deleted'] as const
-export type ReportKind = (typeof REPORT_KINDS)[number]
 
 export const ADMIN_PROGRAMS = ['ionadmin', 'bpadmin', 'ipnadmin'] as const
 export type AdminProgram = (typeof ADMIN_PROGRAMS)[number]
@@ -24,17 +22,10 @@ export interface SendAdu {
   readonly payload: Uint8Array
   /** Above 0. */
   readonly lifetimeMs: number
-  /** Default: nobody. */
+  /** What the nodes on the way are asked to tell. */
+  readonly reports: readonly StatusKind[]
+  /** Default: the source. */
   readonly reportTo?: EndpointId
-  readonly reports: readonly ReportKind[]
-}
-
-export interface DeliveredAdu {
-  readonly bundle: string
-  readonly source: EndpointId
-  readonly destination: EndpointId
-  readonly payload: Uint8Array
-  readonly expiresAt: WallMs
 }
 
 /** `id` is chosen by the program and comes back with the answer. */
@@ -61,7 +52,7 @@ export type ControlReply =
   | { readonly type: 'welcome'; readonly protocol: number; readonly node: bigint }
   | { readonly type: 'done'; readonly id: number; readonly body: Uint8Array }
   | { readonly type: 'failed'; readonly id: number; readonly fault: Fault }
-  | { readonly type: 'deliver'; readonly delivery: number; readonly adu: DeliveredAdu }
+  | { readonly type: 'deliver'; readonly delivery: number; readonly adu: ReceivedAdu }
   /** The last that the node says. */
   | { readonly type: 'refused'; readonly fault: Fault }
 
@@ -120,14 +111,14 @@ function requestOf(header: Header, body: Uint8Array): ControlRequest {
 function sendAduOf(header: Header, payload: Uint8Array): SendAdu {
   const { lifetimeMs, reports } = header
   if (!isBetween(lifetimeMs, 1, LIFETIME_MS_MAX)) throw bad('a lifetime that is none')
-  if (!Array.isArray(reports) || reports.length > REPORT_KINDS.length) throw bad('bad reports')
+  if (!Array.isArray(reports) || reports.length > STATUS_KINDS.length) throw bad('bad reports')
   return {
     source: endpoint(header, 'source'),
     destination: endpoint(header, 'destination'),
     payload,
     lifetimeMs,
     ...(header['reportTo'] !== undefined && { reportTo: endpoint(header, 'reportTo') }),
-    reports: reports.map((kind) => oneOf(REPORT_KINDS, kind)),
+    reports: reports.map((kind) => oneOf(STATUS_KINDS, kind)),
   }
 }
 
@@ -171,20 +162,21 @@ function replyOf(header: Header, body: Uint8Array): ControlReply {
     case 'refused':
       return { type, fault: faultOf(header) }
     case 'deliver':
-      return { type, delivery: count(header, 'delivery'), adu: deliveredAduOf(header, body) }
+      return { type, delivery: count(header, 'delivery'), adu: receivedAduOf(header, body) }
     default:
       throw bad('an unknown answer')
   }
 }
 
-function deliveredAduOf(header: Header, payload: Uint8Array): DeliveredAdu {
-  const { expiresAt } = header
+function receivedAduOf(header: Header, payload: Uint8Array): ReceivedAdu {
+  const { expiresAt, administrative } = header
   if (typeof expiresAt !== 'number') throw bad('a time that is none')
   return {
     bundle: text(header, 'bundle'),
     source: endpoint(header, 'source'),
     destination: endpoint(header, 'destination'),
     payload,
+    administrative: administrative === true,
     expiresAt: wallMs(expiresAt),
   }
 }

@@ -6,15 +6,16 @@ import { runSession } from '../../drive/session.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Network, SocketAddress } from '../../ports/network.ts'
 import { type EndpointId, formatEndpointId } from '../../proto/bpv7/endpoint-id.ts'
+import type { ReceivedAdu } from '../node.ts'
 import { ControlClient, type ControlHearing, type ControlWish } from './client.ts'
 import { bad } from './frame.ts'
 import { CONNECT_TIMEOUT_MS } from './limits.ts'
-import type { AdminProgram, ControlRequest, DeliveredAdu, SendAdu } from './message.ts'
-import type { BundleSummary, NodeStatus } from './status.ts'
+import type { AdminProgram, ControlRequest, SendAdu } from './message.ts'
+import type { BundleSummary, ControlStatus } from './status.ts'
 
 /** A copy that is not taken stays with the node, for the next program that opens the endpoint. */
 export interface Received {
-  readonly adu: DeliveredAdu
+  readonly adu: ReceivedAdu
   take(): void
 }
 
@@ -27,7 +28,7 @@ export interface NodeClient {
   open(endpoint: EndpointId, receive: (received: Received) => void): Promise<void>
   /** Resolves with the bundle's ID once it is durable. */
   send(adu: SendAdu): Promise<string>
-  status(): Promise<NodeStatus>
+  status(): Promise<ControlStatus>
   /** A page; the next begins after the last key of this one, until a page is empty. */
   bundles(after: string | undefined): Promise<readonly BundleSummary[]>
   admin(program: AdminProgram, line: string): Promise<readonly string[]>
@@ -90,8 +91,8 @@ class SocketClient implements NodeClient {
     return toUtf8(await this.#ask((id) => ({ type: 'send-adu', id, adu })))
   }
 
-  async status(): Promise<NodeStatus> {
-    return parse<NodeStatus>(await this.#ask((id) => ({ type: 'status', id })))
+  async status(): Promise<ControlStatus> {
+    return parse<ControlStatus>(await this.#ask((id) => ({ type: 'status', id })))
   }
 
   async bundles(after: string | undefined): Promise<readonly BundleSummary[]> {

@@ -7,13 +7,13 @@ import { NO_BYTES } from '../../base/bytes.ts'
 import type { Fault } from '../../base/fault.ts'
 import type { Machine, StreamEffect, StreamEvent } from '../../base/machine.ts'
 import type { MonoMs } from '../../base/time.ts'
+import type { ReceivedAdu } from '../node.ts'
 import { bad, FrameReader } from './frame.ts'
 import { UNANSWERED_BYTES_MAX, UNANSWERED_MAX } from './limits.ts'
 import {
   CONTROL_PROTOCOL,
   type ControlReply,
   type ControlRequest,
-  type DeliveredAdu,
   decodeRequest,
   encodeReply,
 } from './message.ts'
@@ -21,7 +21,7 @@ import {
 export type ControlAnswer =
   | { readonly type: 'done'; readonly id: number; readonly body: Uint8Array }
   | { readonly type: 'failed'; readonly id: number; readonly fault: Fault }
-  | { readonly type: 'deliver'; readonly delivery: number; readonly adu: DeliveredAdu }
+  | { readonly type: 'deliver'; readonly delivery: number; readonly adu: ReceivedAdu }
 
 /** Each with an `id` is answered once, by `done` or `failed`; `left` is the last. */
 export type ControlQuestion = ControlRequest | { readonly type: 'left' }

@@ -23,7 +23,7 @@ import {
   ControlServer,
   NOTHING_TO_TELL,
 } from './server.ts'
-import type { BundleSummary, NodeStatus } from './status.ts'
+import type { BundleSummary, ControlStatus } from './status.ts'
 
 /** What a program may ask of a node. Each throws or rejects with a Fault, which the program is told. */
 export interface ControlledNode {
@@ -31,7 +31,7 @@ export interface ControlledNode {
   open(endpoint: EndpointId, receive: (delivery: Delivery) => void): ActiveRegistration
   /** Resolves with the bundle's ID once it is durable. */
   send(adu: SendAdu): Promise<string>
-  status(): NodeStatus
+  status(): ControlStatus
   /** A page of what is stored, in the order of arrival: after the bundle with this key, or the first. */
   bundles(after: string | undefined): readonly BundleSummary[]
   /** What an admin program prints for one line. */
@@ -148,11 +148,9 @@ class Session {
       throw temporary('control/too-many-clients', 'too many endpoints of one program')
     }
     const registration = this.#node.open(endpoint, (delivery) => {
-      const { bundle, source, destination, payload, expiresAt } = delivery.adu
       const number = this.#deliveryCount++
       this.#deliveries.set(number, delivery)
-      const adu = { bundle, source, destination, payload, expiresAt }
-      answer({ type: 'deliver', delivery: number, adu })
+      answer({ type: 'deliver', delivery: number, adu: delivery.adu })
     })
     this.#open.set(formatEndpointId(endpoint), registration)
   }

@@ -1,34 +1,11 @@
 /** What a node tells of itself, as JSON. */
 
-/** Counts and bytes since the node was started, by what happened: the classes of ION's bpstats. */
-export const STATISTICS = ['src', 'fwd', 'xmt', 'rcv', 'dlv', 'rfw', 'exp'] as const
-export type Statistic = (typeof STATISTICS)[number]
+import type { NodeStatus } from '../node-status.ts'
 
-export interface Tally {
-  readonly bundles: number
-  readonly bytes: number
-}
-
-export interface NodeStatus {
-  readonly node: string
-  /** POSIX milliseconds: since when the tallies count. */
+export interface ControlStatus extends NodeStatus {
+  /** POSIX milliseconds: since when it counts. */
   readonly since: number
   readonly now: number
-  readonly statistics: Readonly<Record<Statistic, Tally>>
-  readonly endpoints: readonly EndpointStatus[]
-  readonly plans: readonly PlanStatus[]
-}
-
-export interface EndpointStatus {
-  readonly endpoint: string
-  readonly isOpen: boolean
-}
-
-export interface PlanStatus {
-  /** Node number of the neighbour. */
-  readonly node: string
-  readonly protocol: string
-  readonly duct: string
 }
 
 /** What a stored bundle waits for: an application, its neighbour, an acknowledgement, or any way at all. */

@@ -192,7 +192,7 @@ class Driver {
 
   #adu(payload: Uint8Array): SendAdu {
     const { own, destination, lifetimeMs } = this.#options
-    return { source: own, destination, payload, lifetimeMs, reportTo: own, reports: [] }
+    return { source: own, destination, payload, lifetimeMs, reports: [] }
   }
 
   /** ION's: `test...` and zeros. */

@@ -33,7 +33,6 @@ export const bpecho: Tool = {
               destination: adu.source,
               payload: adu.payload.slice(0, ECHOED_BYTES_MAX),
               lifetimeMs: LIFETIME_MS,
-              reportTo: endpoint,
               reports: [],
             }
             await sendPatiently(echo, ports)

@@ -1,7 +1,9 @@
 import { fromUtf8, toLatin1 } from '../../base/bytes.ts'
 import { addMs, type MonoMs } from '../../base/time.ts'
 import { type EndpointId, formatEndpointId, sameEndpoint } from '../../proto/bpv7/endpoint-id.ts'
-import type { DeliveredAdu, ReportKind, SendAdu } from '../control/message.ts'
+import type { StatusKind } from '../../proto/bpv7/status-report.ts'
+import type { SendAdu } from '../control/message.ts'
+import type { ReceivedAdu } from '../node.ts'
 import { PING_BYTES_MAX, PINGS_REMEMBERED_MAX } from './limits.ts'
 import { sendPatiently } from './patience.ts'
 import { Receiver } from './reception.ts'
@@ -16,7 +18,7 @@ interface PingOptions {
   readonly waitMs: number | undefined
   readonly payloadBytes: number
   readonly lifetimeMs: number
-  readonly reports: readonly ReportKind[]
+  readonly reports: readonly StatusKind[]
   readonly isVerbose: boolean
   readonly source: EndpointId
   readonly destination: EndpointId
@@ -175,7 +177,7 @@ class Pinger {
     return true
   }
 
-  #hear({ source, payload }: DeliveredAdu): void {
+  #hear({ source, payload }: ReceivedAdu): void {
     const from = formatEndpointId(source)
     if (!sameEndpoint(source, this.#options.destination)) {
       this.#remark(`Ignoring a bundle from ${from}`)

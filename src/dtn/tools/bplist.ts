@@ -64,8 +64,8 @@ async function listAll(type: ListOptions['type'], ports: ToolPorts): Promise<num
 
 async function listPlan(options: ListOptions, ports: ToolPorts): Promise<number> {
   const { plan, priority, type } = options
-  const { plans } = await ports.client.status()
-  if (!plans.some(({ node }) => `ipn:${node}.0` === plan)) {
+  const { neighbours } = await ports.client.status()
+  if (!neighbours.some(({ node }) => node === plan)) {
     printLine(ports, `No egress plan for endpoint '${plan}'.`)
     return 0
   }

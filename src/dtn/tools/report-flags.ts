@@ -1,6 +1,6 @@
-import type { ReportKind } from '../control/message.ts'
+import type { StatusKind } from '../../proto/bpv7/status-report.ts'
 
-const KINDS: Readonly<Record<string, ReportKind>> = {
+const KINDS: Readonly<Record<string, StatusKind>> = {
   rcv: 'received',
   fwd: 'forwarded',
   dlv: 'delivered',
@@ -8,7 +8,7 @@ const KINDS: Readonly<Record<string, ReportKind>> = {
 }
 
 /** Of `rcv,fwd,dlv,del`; `ct` and `ctr` ask for custody, which version 7 of the protocol has not. */
-export function reportKinds(flags: string): readonly ReportKind[] {
+export function reportKinds(flags: string): readonly StatusKind[] {
   const kinds = flags.split(',').flatMap((flag) => {
     const kind = Object.hasOwn(KINDS, flag) ? KINDS[flag] : undefined
     return kind ?? []

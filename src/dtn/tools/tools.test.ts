@@ -202,6 +202,40 @@ test('bpstats tells what has passed', async () => {
   expect(output).toContain('[x] dlv ')
 })
 
+test('bptrace prints what the nodes report, in order of time (RFC 9171 §6.1.1)', async () => {
+  const lab = await ToolLab.start({}, { statusReports: {} })
+  const [two, three] = lab.nodes
+  const sink = three.start('bpsink ipn:3.2')
+  await lab.runFor(1)
+  const trace = await two.run('bptrace -ttl 60 -rtt 3 -msg hello ipn:2.2 ipn:3.2 ipn:2.3')
+  expect(trace.output.split('\n')).toEqual([
+    '',
+    'Done, printing in time order: ',
+    '------------------------------',
+    "     fwd at 2026-11-23T08:00:00.001 on ipn:2.0, 'okay'.",
+    "     rcv at 2026-11-23T08:00:00.501 on ipn:3.0, 'okay'.",
+    "     dlv at 2026-11-23T08:00:00.501 on ipn:3.0, 'okay'.",
+    '',
+  ])
+  expect(sink.output).toContain("\tpayload length is 6.\n\t'hello'\n")
+})
+
+test('bptrace in its old form asks for what its flags say, and waits only for reports that come here', async () => {
+  const lab = await ToolLab.start({}, { statusReports: {} })
+  const [two, three] = lab.nodes
+  const sink = three.start('bpsink ipn:3.3')
+  const trace = await two.run('bptrace ipn:2.2 ipn:9.9 ipn:3.3 30 0.1 text del')
+  expect(trace.output).toBe('')
+  await lab.runFor(1000)
+  expect(sink.output).toBe('')
+  // Two bundles in one millisecond, so that the second has a sequence number to tell.
+  two.start('bpsource ipn:9.1 x')
+  const deleted = await two.run('bptrace ipn:2.2 ipn:3.99 ipn:2.2 4 0.1 text rcv,del')
+  expect(deleted.output).toMatch(
+    /\n1\/0 {6}rcv at \S+ on ipn:3\.0, 'okay'\.\n1\/0 {6}del at \S+ on ipn:3\.0, 'TTL expired'\.\n$/,
+  )
+})
+
 test("bplist shows what waits, in ION's form", async () => {
   const lab = await ToolLab.start()
   const [two] = lab.nodes
@@ -311,7 +345,7 @@ describe('delivery', () => {
     await two.run('bpsource ipn:3.3 kept')
     await lab.runFor(2000)
     expect(three.events.filter(({ type }) => type === 'bundle-deleted')).toMatchObject([
-      { reason: 'no application has its endpoint open' },
+      { reason: 'destination endpoint unavailable' },
     ])
     const sink = three.start('bpsink ipn:3.3')
     await lab.runFor(100)

@@ -9,6 +9,7 @@ import { bpsendfile } from './bpsendfile.ts'
 import { bpsink } from './bpsink.ts'
 import { bpsource } from './bpsource.ts'
 import { bpstats } from './bpstats.ts'
+import { bptrace } from './bptrace.ts'
 import type { Tool } from './tool.ts'
 
 /** ION's tools, by the names that ION gives them. */
@@ -19,6 +20,7 @@ export const TOOLS: Readonly<Record<string, { readonly tool: Tool; readonly purp
   bpcounter: { tool: bpcounter, purpose: 'count what comes to an endpoint and measure the rate' },
   bping: { tool: bping, purpose: 'send probes and measure how long their echoes take' },
   bpecho: { tool: bpecho, purpose: 'send back what comes to an endpoint' },
+  bptrace: { tool: bptrace, purpose: 'send a bundle and print what is reported of it' },
   bpsendfile: { tool: bpsendfile, purpose: 'send a file in a bundle' },
   bprecvfile: { tool: bprecvfile, purpose: 'write what comes to an endpoint into files' },
   bplist: { tool: bplist, purpose: 'list the bundles that the node holds' },

@@ -1,0 +1,110 @@
+/** What programs on this machine may do with a bundle node, whatever it is a part of. */
+
+import { toHex } from '../base/bytes.ts'
+import { Fault } from '../base/fault.ts'
+import { type WallMs, wallToDtn } from '../base/time.ts'
+import type { Clock } from '../ports/clock.ts'
+import { type EndpointId, formatEndpointId } from '../proto/bpv7/endpoint-id.ts'
+import type { ControlFaultCode } from './control/fault.ts'
+import { BUNDLES_PER_PAGE, PAYLOAD_PREVIEW_BYTES_MAX } from './control/limits.ts'
+import type { AdminProgram, SendAdu } from './control/message.ts'
+import type { ControlledNode } from './control/service.ts'
+import type { BundleState, BundleSummary, ControlStatus } from './control/status.ts'
+import type { BundleNode, StoredBundle } from './node.ts'
+import {
+  type ActiveRegistration,
+  type Delivery,
+  Registrations,
+  type RegistrationsOptions,
+} from './registrations.ts'
+import { choosePlan, type StaticPlan } from './static-plan.ts'
+
+export interface NodeAccessOptions extends RegistrationsOptions {
+  readonly plans: readonly StaticPlan[]
+}
+
+export interface NodeAccessPorts {
+  readonly node: BundleNode
+  readonly clock: Clock
+  /** Carries out a line of an admin program; default: there is none. */
+  readonly admin?: (program: AdminProgram, line: string) => Promise<readonly string[]>
+}
+
+export class NodeAccess implements ControlledNode {
+  readonly node: bigint
+  readonly #options: NodeAccessOptions
+  readonly #ports: NodeAccessPorts
+  readonly #since: WallMs
+  readonly #registrations: Registrations
+
+  /** Before the node starts. */
+  constructor(options: NodeAccessOptions, ports: NodeAccessPorts) {
+    this.node = options.node
+    this.#options = options
+    this.#ports = ports
+    this.#since = ports.clock.wall()
+    this.#registrations = new Registrations(options, ports)
+  }
+
+  /** Before the node stops: what programs did not take stays with it. */
+  stop(): void {
+    this.#registrations.stop()
+  }
+
+  open(endpoint: EndpointId, receive: (delivery: Delivery) => void): ActiveRegistration {
+    return this.#registrations.open(endpoint, receive)
+  }
+
+  send({ reports, reportTo, ...adu }: SendAdu): Promise<string> {
+    const requested =
+      reports.length === 0
+        ? {}
+        : { reports: { kinds: reports, times: true, ...(reportTo && { to: reportTo }) } }
+    return this.#ports.node.send({ ...adu, ...requested })
+  }
+
+  status(): ControlStatus {
+    const { node, clock } = this.#ports
+    return { ...node.status(), since: this.#since, now: clock.wall() }
+  }
+
+  bundles(after: string | undefined): readonly BundleSummary[] {
+    return this.#ports.node
+      .stored(after, BUNDLES_PER_PAGE)
+      .map((stored) => summaryOf(stored, this.#options))
+  }
+
+  admin(program: AdminProgram, line: string): Promise<readonly string[]> {
+    const { admin } = this.#ports
+    if (admin !== undefined) return admin(program, line)
+    const code: ControlFaultCode = 'control/unavailable'
+    const message = 'this node takes no commands of admin programs'
+    return Promise.reject(new Fault(code, message, { temporary: false }))
+  }
+}
+
+function summaryOf({ record, bundle }: StoredBundle, options: NodeAccessOptions): BundleSummary {
+  const { primary, blocks, payload } = bundle
+  const plan = choosePlan(options.plans, primary.destination)
+  const isLocal = primary.destination.scheme === 'ipn' && primary.destination.node === options.node
+  let state: BundleState = plan === undefined ? 'limbo' : 'forwarding'
+  if (record.hold !== undefined) state = 'release'
+  else if (isLocal) state = 'delivery'
+  return {
+    key: record.key,
+    source: formatEndpointId(primary.source),
+    destination: formatEndpointId(primary.destination),
+    reportTo: formatEndpointId(primary.reportTo),
+    creationTime: String(primary.creationTimestamp.time),
+    sequence: String(primary.creationTimestamp.sequence),
+    flags: String(primary.flags),
+    fragmentOffset: String(primary.fragment?.offset ?? 0n),
+    totalAduLength: String(primary.fragment?.totalAduLength ?? payload.data.length),
+    expiresSec: Math.floor(wallToDtn(record.expiresAt) / 1000),
+    extensions: blocks.map(({ data }) => toHex(data)),
+    payloadBytes: payload.data.length,
+    payload: toHex(payload.data.subarray(0, PAYLOAD_PREVIEW_BYTES_MAX)),
+    ...(plan !== undefined && !isLocal && { plan: `ipn:${plan.node}.0` }),
+    state,
+  }
+}
