@@ -1,7 +1,9 @@
 /** One host of the system: its mail services, its bundle node, and the gateway between them. */
 
 import { assert } from '../base/assert.ts'
+import { ControlService } from '../dtn/control/service.ts'
 import { BundleNode } from '../dtn/node.ts'
+import { NodeAccess } from '../dtn/node-access.ts'
 import { udpConvergenceLayer } from '../dtn/udp.ts'
 import { Accounts } from '../mail/accounts.ts'
 import { LocalTarget } from '../mail/local-target.ts'
@@ -14,7 +16,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
-import type { Network } from '../ports/network.ts'
+import type { Network, SocketAddress } from '../ports/network.ts'
 import type { Store } from '../ports/store.ts'
 import { type EndpointId, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import { BpTransport } from './bp-transport.ts'
@@ -36,6 +38,8 @@ export interface MailHostPorts {
   readonly store: Store
   readonly entropy: Entropy
   readonly events: EventSink
+  /** Where programs on this machine may use its bundle node; default: nowhere. */
+  readonly control?: SocketAddress
 }
 
 interface Service {
@@ -60,6 +64,7 @@ export class MailHost {
   readonly #ports: MailHostPorts
   readonly #queue: MailQueue
   readonly #node: BundleNode
+  readonly #access: NodeAccess
   /** In the order in which they start. */
   readonly #services: readonly Service[]
 
@@ -105,6 +110,11 @@ export class MailHost {
       { ...ports, node: this.#node, queue: this.#queue, transport, accounts },
     )
     gateway.register()
+    const { node, plans } = options
+    this.#access = new NodeAccess(
+      { node, plans, endpoints: [], onlyDeclared: false },
+      { ...ports, node: this.#node },
+    )
     const context = {
       hostname: options.host,
       ...ports,
@@ -125,6 +135,9 @@ export class MailHost {
               maildirOf,
             }),
           ]),
+      ...(ports.control === undefined
+        ? []
+        : [new ControlService(ports.control, { ...ports, node: this.#access })]),
     ]
   }
 
@@ -142,6 +155,8 @@ export class MailHost {
 
   /** Ends what is being answered, begins nothing more. What waits goes on at the next start. */
   async stop(): Promise<void> {
+    // First, lest a program that is cut off seem to have left what it was given.
+    this.#access.stop()
     for (const service of this.#services) await service.stop()
     await this.#queue.stop()
     await this.#node.stop()

@@ -4,6 +4,7 @@ import { parseDuration, parseShare } from '../base/quantity.ts'
 import { TOOLS } from '../dtn/tools/tools.ts'
 import { type DemoArguments, demo } from './demo.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
+import { type NodeStatusArguments, nodeStatus } from './ion/node-status.ts'
 import { type RcRunArguments, rcRun } from './ion/rc-run.ts'
 import { runTool } from './ion/tool.ts'
 import { rcCheck, rcReference, rcWrite } from './rc.ts'
@@ -97,6 +98,23 @@ ${EXIT_STATUSES}`,
 rc.command('reference')
   .description("print what is read of ION's files, as Markdown")
   .action(() => rcReference())
+
+program
+  .command('node')
+  .description('look at a running node')
+  .command('status')
+  .description('print what a node does, holds and has counted')
+  .option('--node <node>', 'number or control socket of the node (default: the only one here)')
+  .option('--json', 'as JSON')
+  .addOption(new Option('--prometheus', 'as metrics of Prometheus').conflicts('json'))
+  .addHelpText(
+    'after',
+    `
+Examples:
+  lightlag node status --node 2 --json
+${EXIT_STATUSES}`,
+  )
+  .action((options: NodeStatusArguments) => nodeStatus(options))
 
 // ION's arguments begin with signs and dashes of their own, and are left to the tools.
 for (const [name, { purpose }] of Object.entries(TOOLS)) {

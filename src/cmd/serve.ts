@@ -10,6 +10,7 @@ import { hostNetwork } from '../host/network.ts'
 import { openLmdbStore } from '../host/store.ts'
 import { EXIT, Failure } from './failure.ts'
 import { readText } from './files.ts'
+import { announceNode, controlSocketOf } from './ion/registry.ts'
 import { signalled } from './signal.ts'
 
 export interface ServeArguments {
@@ -21,7 +22,8 @@ export interface ServeArguments {
 export async function serve({ config: configFile, log: format }: ServeArguments): Promise<void> {
   const config = readConfig(configFile)
   const directory = resolve(dirname(configFile), config.directory)
-  const { host: name } = config
+  const { host: name, node } = config
+  const control = controlSocketOf(node, directory)
   const stopped = signalled()
   const events = logSink(process.stdout, { format, host: name, pid: process.pid, clock: hostClock })
   try {
@@ -36,11 +38,15 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
       store,
       entropy: hostEntropy,
       events,
+      control: { host: control, port: 0 },
     })
+    let withdraw = (): void => {}
     try {
       await Promise.race([host.start(), stopped])
+      withdraw = announceNode(node, control)
       await stopped
     } finally {
+      withdraw()
       await host.stop()
       await store.close()
     }

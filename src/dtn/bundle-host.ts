@@ -7,6 +7,7 @@ import type { Store } from '../ports/store.ts'
 import { formatEndpointId, ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
 import { ControlService } from './control/service.ts'
 import type { ConvergenceLayer } from './convergence-layer.ts'
+import { ECHO_SERVICE, registerEcho } from './echo.ts'
 import { BundleNode, type BundleNodeLimits } from './node.ts'
 import { NodeAccess, type NodeAccessPorts } from './node-access.ts'
 import type { EndpointOptions } from './registrations.ts'
@@ -71,6 +72,10 @@ export class BundleHost {
       },
       { ...ports, layers: this.#layers() },
     )
+    // ION has none; a declared endpoint with this number is for its application.
+    if (!endpoints.some(({ service }) => service === ECHO_SERVICE)) {
+      registerEcho(this.#node, ports.clock)
+    }
     const access = { node, plans, endpoints, onlyDeclared: true }
     this.#access = new NodeAccess(access, { ...ports, node: this.#node })
     this.#control =

@@ -15,7 +15,7 @@ import { openLmdbStore } from '../../host/store.ts'
 import { EXIT, Failure, reasonOf } from '../failure.ts'
 import { readRc } from '../rc.ts'
 import { signalled } from '../signal.ts'
-import { announceNode } from './registry.ts'
+import { announceNode, controlSocketOf } from './registry.ts'
 
 export interface RcRunArguments {
   readonly directory: string | undefined
@@ -39,7 +39,7 @@ export async function rcRun(files: readonly string[], args: RcRunArguments): Pro
   }
   const name = `ipn-${ion.node}`
   const directory = resolve(args.directory ?? join('var', name))
-  const control = { host: join(directory, 'control.sock'), port: 0 }
+  const control = { host: controlSocketOf(ion.node, directory), port: 0 }
   const events = logSink(process.stdout, {
     format: args.log,
     host: name,

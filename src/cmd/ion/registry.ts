@@ -11,27 +11,50 @@ import { EXIT, Failure, reasonOf } from '../failure.ts'
 
 const SUFFIX = '.sock'
 
+/** On every system that has sockets with paths. */
+const SOCKET_PATH_BYTES_MAX = 103
+
 export function registryFolder(): string {
   const { XDG_RUNTIME_DIR: runtime } = process.env
   return runtime ? join(runtime, 'lightlag') : join(tmpdir(), `lightlag-${userInfo().uid}`)
 }
 
-/** Makes a node known; the result makes it unknown again. A Failure where the folder is not ours. */
+/**
+ * Where the control socket of the node that lives in `directory` goes: there, or, where that is too
+ * deep for the path of a socket, into the folder of nodes.
+ */
+export function controlSocketOf(node: bigint, directory: string): string {
+  const path = join(directory, 'control.sock')
+  if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX) return path
+  makeRegistry()
+  return linkOf(node)
+}
+
+/**
+ * Makes a node known; the result makes it unknown again. Where that cannot be, its socket has to be
+ * named to the tools, which is said on standard error.
+ */
 export function announceNode(node: bigint, socket: string): () => void {
   const folder = registryFolder()
   const link = linkOf(node)
+  if (socket === link) return () => {}
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
-    requireOwn(folder)
+    makeRegistry()
     removeLink(link)
     symlinkSync(socket, link)
   } catch (error) {
-    if (error instanceof Failure) throw error
-    throw new Failure(EXIT.failed, `cannot make the node known in ${folder}: ${reasonOf(error)}`)
+    process.stderr.write(`node ${nameOf(node)} is not known in ${folder}: ${reasonOf(error)}\n`)
+    return () => {}
   }
   return () => {
     if (targetOf(link) === socket) removeLink(link)
   }
+}
+
+/** A Failure where the folder is not ours. */
+function makeRegistry(): void {
+  mkdirSync(registryFolder(), { recursive: true, mode: 0o700 })
+  requireOwn(registryFolder())
 }
 
 /** The socket of the node that was meant; a Failure says what is wrong where none can be. */
@@ -61,8 +84,9 @@ function runningNodes(): readonly { readonly name: string; readonly socket: stri
     return []
   }
   return [...names].sort().flatMap((file) => {
-    const socket = file.endsWith(SUFFIX) ? targetOf(join(folder, file)) : undefined
-    return socket === undefined ? [] : [{ name: file.slice(0, -SUFFIX.length), socket }]
+    if (!file.endsWith(SUFFIX)) return []
+    const path = join(folder, file)
+    return [{ name: file.slice(0, -SUFFIX.length), socket: targetOf(path) ?? path }]
   })
 }
 

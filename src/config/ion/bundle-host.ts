@@ -45,7 +45,9 @@ export function bundleHostOf(ion: IonNode, addresses: ReadonlyMap<string, string
     inducts: ion.inducts.flatMap((induct): readonly InductOptions[] => {
       const at = addressOf(induct, addresses)
       if (at === undefined) notices.push(`induct ${nameOf(induct)} is not listened on`)
-      return at === undefined ? [] : [{ protocol: at.protocol, listen: at }]
+      if (at === undefined) return []
+      const { protocol, ...listen } = at
+      return [{ protocol, listen }]
     }),
     plans: ion.plans.flatMap((plan) => plansOf(plan, ion, { addresses, notices })),
     tcpclVersions: TCPCL_VERSIONS,
@@ -83,7 +85,9 @@ function plansOf(plan: IonPlan, ion: IonNode, { addresses, notices }: Context): 
   }
   const { protocol, host, port } = duct
   const rate = rateBytesPerSec === undefined ? {} : { rateBytesPerSec }
-  return [{ node: endpoint.node, protocol, duct: `${host}:${port}`, ...rate }]
+  // A node that has no such scheme may end at a name of it, so only who has it gets one.
+  const ipnOnly = !ion.schemes.some((scheme) => scheme.name === 'dtn')
+  return [{ node: endpoint.node, protocol, duct: `${host}:${port}`, ipnOnly, ...rate }]
 }
 
 interface DuctTarget {

@@ -1,0 +1,97 @@
+import { expect, test } from 'vitest'
+import { wallMs } from '../../base/time.ts'
+import { bundleHostOf, hostNamesIn } from './bundle-host.ts'
+import { readIon } from './ion.ts'
+import type { IonNode } from './ion-node.ts'
+
+function nodeOf(bprc: readonly string[], ipnrc: readonly string[] = []): IonNode {
+  const text = [
+    '## begin ionadmin\n1 2\n## end ionadmin',
+    `## begin bpadmin\n1\n${bprc.join('\n')}\n## end bpadmin`,
+    `## begin ipnadmin\n${ipnrc.join('\n')}\n## end ipnadmin\n`,
+  ].join('\n')
+  const { node, problems } = readIon([{ file: 'x.rc', text }], {
+    readFile: (file) => ({ file, reason: 'no file' }),
+    startedAt: wallMs(1_800_000_000_000),
+  })
+  expect(problems).toEqual([])
+  if (node === undefined) throw new Error('no node')
+  return node
+}
+
+const BPRC = [
+  "a scheme ipn 'ipnfw' 'ipnadminep'",
+  'a endpoint ipn:2.0 x',
+  'a endpoint ipn:2.1 x',
+  'a endpoint ipn:2.2 q',
+  'a protocol udp',
+  'a protocol tcp',
+  'a induct udp 0.0.0.0:2113 udpcli',
+  'a induct tcp @ tcpcli',
+  "a outduct udp 172.22.0.3:3113 'udpclo 1'",
+  "a outduct tcp moon.example:4556 ''",
+]
+
+test("endpoints, ducts and plans become the node's", () => {
+  const ion = nodeOf(BPRC, ['a plan 3 udp/172.22.0.3:3113 50000', 'a plan 4 tcp/moon.example:4556'])
+  expect(hostNamesIn(ion)).toEqual(['@', 'moon.example'])
+  const addresses = new Map([
+    ['@', '172.21.0.3'],
+    ['moon.example', '172.22.0.9'],
+  ])
+  expect(bundleHostOf(ion, addresses)).toEqual({
+    options: {
+      node: 2n,
+      endpoints: [
+        { service: 1n, whenInactive: 'abandon' },
+        { service: 2n, whenInactive: 'defer' },
+      ],
+      inducts: [
+        { protocol: 'udp', listen: { host: '0.0.0.0', port: 2113 } },
+        { protocol: 'tcp', listen: { host: '172.21.0.3', port: 4556 } },
+      ],
+      plans: [
+        {
+          node: 3n,
+          protocol: 'udp',
+          duct: '172.22.0.3:3113',
+          ipnOnly: true,
+          rateBytesPerSec: 50_000,
+        },
+        { node: 4n, protocol: 'tcp', duct: '172.22.0.9:4556', ipnOnly: true },
+      ],
+      tcpclVersions: [3, 4],
+      statusReports: {},
+    },
+    notices: [],
+  })
+})
+
+test('what cannot be done is said: names without address, ducts that are not spoken, exits', () => {
+  const ion = nodeOf(
+    [...BPRC, 'a protocol ltp', "a outduct ltp 5 'ltpclo'", "a endpoint ipn:2.9 q 'echo'"],
+    ['a plan 4 tcp/moon.example:4556', 'a plan 5 ltp/5', 'a exit 10 20 ipn:3.0'],
+  )
+  const { options, notices } = bundleHostOf(ion, new Map())
+  expect(options.plans).toEqual([])
+  expect(notices).toEqual([
+    'endpoint ipn:2.9: its script is not run',
+    'induct tcp/@ is not listened on',
+    'plan ipn:4.0 has no duct that can be used here: its bundles wait',
+    'plan ipn:5.0 has no duct that can be used here: its bundles wait',
+    'exit 10 to 20 is not taken: only neighbours are reached',
+  ])
+})
+
+test('a plan by way of a gateway takes the duct of the gateway, a blocked one none', () => {
+  const ion = nodeOf(
+    [...BPRC, 'a plan ipn:7.0', 'g plan ipn:7.0 ipn:3.0', 'a plan ipn:8.0', 'b plan ipn:8.0'],
+    ['a plan 3 udp/172.22.0.3:3113'],
+  )
+  const { options, notices } = bundleHostOf(ion, new Map([['@', '127.0.0.1']]))
+  expect(options.plans.map(({ node, duct }) => [node, duct])).toEqual([
+    [3n, '172.22.0.3:3113'],
+    [7n, '172.22.0.3:3113'],
+  ])
+  expect(notices).toEqual(['plan ipn:8.0 is blocked: its bundles wait'])
+})

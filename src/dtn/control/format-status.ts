@@ -1,0 +1,39 @@
+import { formatDuration } from '../../base/quantity.ts'
+import type { Queue } from '../agent-events.ts'
+import type { Traffic } from '../counters.ts'
+import type { ControlStatus } from './status.ts'
+
+/** For people: a line for each thing, LF at the end. */
+export function formatNodeStatus(status: ControlStatus): string {
+  const { nodeIds, state, since, now, store, bundles, reports } = status
+  const lines = [
+    `node ${nodeIds.join(', ')}: ${state} for ${formatDuration(now - since)}`,
+    `store: ${store.bundles} bundles, ${store.bytes} bytes, of ${store.bundlesMax} and ${store.bytesMax}`,
+    `bundles: ${bundles.waiting} waiting (${bundles.stranded} with nowhere to go), ${bundles.held} held`,
+    ...status.layers.map(
+      ({ protocol, received, sent, refused, retries }) =>
+        `layer ${protocol}: received ${traffic(received)}, sent ${traffic(sent)}, refused ${refused}, retries ${retries}`,
+    ),
+    ...status.neighbours.map(
+      ({ node, protocol, duct, received, sent, retries, queue }) =>
+        `neighbour ${node} over ${protocol}/${duct}: received ${traffic(received)}, sent ${traffic(sent)}, retries ${retries}, ${queued(queue)}`,
+    ),
+    ...status.endpoints.map(
+      (one) =>
+        `endpoint ${one.endpoint} ${one.state}: delivered ${traffic(one.delivered)}, sent ${traffic(one.sent)}, retries ${one.retries}, refused ${one.refused}, ${queued(one.queue)}`,
+    ),
+    ...Object.entries(status.refused).map(([code, count]) => `refused (${code}): ${count}`),
+    ...Object.entries(status.deleted).map(([reason, count]) => `deleted (${reason}): ${count}`),
+    `status reports: sent ${reports.sent}, left out ${reports.leftOut}, received ${reports.received}`,
+  ]
+  return lines.map((line) => `${line}\n`).join('')
+}
+
+function traffic({ bundles, bytes }: Traffic): string {
+  return `${bundles} (${bytes} bytes)`
+}
+
+function queued({ bundles, bytes, oldestMs }: Queue): string {
+  const oldest = oldestMs === undefined ? '' : `, the oldest for ${formatDuration(oldestMs)}`
+  return `waiting ${traffic({ bundles, bytes })}${oldest}`
+}
