@@ -46,6 +46,7 @@ export async function rcRun(files: readonly string[], args: RcRunArguments): Pro
     pid: process.pid,
     clock: hostClock,
   })
+  const stopped = signalled()
   makeDirectory(directory)
   try {
     const store = await openLmdbStore(join(directory, 'store'), { capacityBytes: STORE_BYTES_MAX })
@@ -54,10 +55,9 @@ export async function rcRun(files: readonly string[], args: RcRunArguments): Pro
     const host = new BundleHost({ ...options, control, limits }, ports)
     let withdraw = (): void => {}
     try {
-      await host.start()
+      await Promise.race([host.start(), stopped])
       withdraw = announceNode(ion.node, control.host)
-      // Until here a signal ends the process at once, which a start has to survive anyway.
-      await signalled()
+      await stopped
     } finally {
       withdraw()
       await host.stop()
