@@ -8,6 +8,7 @@ import type { ControlFaultCode } from './fault.ts'
 import { FrameReader } from './frame.ts'
 import { UNANSWERED_BYTES_MAX, UNANSWERED_MAX } from './limits.ts'
 import {
+  type AnsweredRequest,
   CONTROL_PROTOCOL,
   type ControlReply,
   type ControlRequest,
@@ -16,8 +17,9 @@ import {
 } from './message.ts'
 
 export type ControlWish =
-  | { readonly type: 'request'; readonly request: ControlRequest }
-  /** Ends the session, what is not taken stays with the node. */
+  | { readonly type: 'request'; readonly request: AnsweredRequest }
+  | { readonly type: 'take'; readonly delivery: number }
+  /** Ends the session; what is not taken stays with the node. */
   | { readonly type: 'leave' }
 
 export type ControlHearing =
@@ -34,7 +36,7 @@ export class ControlClient
   readonly deadline: MonoMs | undefined = undefined
   readonly #reader: FrameReader = new FrameReader()
   /** Beyond the window of the protocol. */
-  #waiting: ControlRequest[] = []
+  #waiting: AnsweredRequest[] = []
   readonly #unanswered = new Map<number, number>()
   #unansweredBytes = 0
   #state: 'greeting' | 'open' | 'over' = 'greeting'
@@ -46,11 +48,12 @@ export class ControlClient
         this.#reader.append(event.bytes)
         return this.#read()
       case 'request':
-        if (event.request.type === 'take') return [say(event.request)]
         this.#waiting.push(event.request)
         return this.#ask()
+      case 'take':
+        return [say(event)]
       case 'leave':
-        return [{ type: 'close' }, ...this.#end(ended('the session was left'))]
+        return [say(event), { type: 'close' }, ...this.#end(ended('the session was left'))]
       case 'ended':
         return this.#end(ended('the node has gone'))
       default:
@@ -104,7 +107,7 @@ export class ControlClient
         (this.#unanswered.size > 0 && this.#unansweredBytes + bytes > UNANSWERED_BYTES_MAX)
       if (isFull) break
       this.#waiting.shift()
-      if (next.type !== 'take') this.#unanswered.set(next.id, bytes)
+      this.#unanswered.set(next.id, bytes)
       this.#unansweredBytes += bytes
       effects.push(say(next))
     }
@@ -117,7 +120,7 @@ export class ControlClient
 
   #end(fault: Fault): readonly ControlHearing[] {
     this.#state = 'over'
-    const waiting = this.#waiting.flatMap((request) => ('id' in request ? request.id : []))
+    const waiting = this.#waiting.map(({ id }) => id)
     this.#waiting = []
     const failed = [...this.#unanswered.keys(), ...waiting].map(
       (id) => ({ type: 'failed', id, fault }) as const,

@@ -47,6 +47,7 @@ const request: fc.Arbitrary<ControlRequest> = fc.oneof(
   }),
   fc.record({ type: fc.constant('take' as const), delivery: fc.nat() }),
   fc.record({ type: fc.constant('status' as const), id }),
+  fc.constant({ type: 'leave' as const }),
   fc.record({
     type: fc.constant('bundles' as const),
     id,
@@ -182,7 +183,7 @@ describe("the node's side", () => {
       expect(server.handle({ type: 'bytes', bytes: status(i) })).toHaveLength(1)
     }
     const effects = server.handle({ type: 'bytes', bytes: status(UNANSWERED_MAX) })
-    expect(effects.map(({ type }) => type)).toEqual(['send', 'close', 'left'])
+    expect(effects.map(({ type }) => type)).toEqual(['send', 'close', 'leave'])
     expect(said(effects)[0]).toContain('"code":"control/bad-message"')
     expect(server.handle({ type: 'bytes', bytes: status(99) })).toEqual([])
   })
@@ -210,13 +211,13 @@ describe("the node's side", () => {
     ['an unknown request', fromUtf8('{"type":"format","id":1}\n')],
   ])('%s ends the session', (_, bytes) => {
     const effects = opened().handle({ type: 'bytes', bytes })
-    expect(effects.slice(-3).map(({ type }) => type)).toEqual(['send', 'close', 'left'])
+    expect(effects.slice(-3).map(({ type }) => type)).toEqual(['send', 'close', 'leave'])
   })
 
   test('a program that cannot be served is told why', () => {
     const refusal = new Fault('control/too-many-clients', 'full', { temporary: true })
     const effects = new ControlServer({ node: 2n, refusal }).handle({ type: 'connected' })
-    expect(effects.map(({ type }) => type)).toEqual(['send', 'close', 'left'])
+    expect(effects.map(({ type }) => type)).toEqual(['send', 'close', 'leave'])
   })
 })
 

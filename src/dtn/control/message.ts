@@ -28,14 +28,12 @@ export interface SendAdu {
   readonly reportTo?: EndpointId
 }
 
-/** `id` is chosen by the program and comes back with the answer. */
-export type ControlRequest =
+/** Answered once; `id` is chosen by the program and comes back with the answer. */
+export type AnsweredRequest =
   /** Of one of the node's endpoints: its bundles are delivered to this program, one copy of each. */
   | { readonly type: 'open'; readonly id: number; readonly endpoint: EndpointId }
   /** Answered with the bundle's ID once it is durable. */
   | { readonly type: 'send-adu'; readonly id: number; readonly adu: SendAdu }
-  /** The program has done with a delivery, which may leave the store; not answered. */
-  | { readonly type: 'take'; readonly delivery: number }
   /** Answered with JSON. */
   | { readonly type: 'status'; readonly id: number }
   /** Answered with a page of JSON: the bundles after the one with this key, or the first. */
@@ -47,6 +45,13 @@ export type ControlRequest =
       readonly program: AdminProgram
       readonly line: string
     }
+
+export type ControlRequest =
+  | AnsweredRequest
+  /** The program has done with a delivery, which may leave the store. */
+  | { readonly type: 'take'; readonly delivery: number }
+  /** The last that the program says: what it did not take stays with the node. */
+  | { readonly type: 'leave' }
 
 export type ControlReply =
   | { readonly type: 'welcome'; readonly protocol: number; readonly node: bigint }
@@ -90,6 +95,8 @@ function requestOf(header: Header, body: Uint8Array): ControlRequest {
       return { type, id: count(header, 'id'), adu: sendAduOf(header, body) }
     case 'take':
       return { type, delivery: count(header, 'delivery') }
+    case 'leave':
+      return { type }
     case 'status':
       return { type, id: count(header, 'id') }
     case 'bundles': {

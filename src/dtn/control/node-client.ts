@@ -10,7 +10,7 @@ import type { ReceivedAdu } from '../node.ts'
 import { ControlClient, type ControlHearing, type ControlWish } from './client.ts'
 import { bad } from './frame.ts'
 import { CONNECT_TIMEOUT_MS } from './limits.ts'
-import type { AdminProgram, ControlRequest, SendAdu } from './message.ts'
+import type { AdminProgram, AnsweredRequest, SendAdu } from './message.ts'
 import type { BundleSummary, ControlStatus } from './status.ts'
 
 /** A copy that is not taken stays with the node, for the next program that opens the endpoint. */
@@ -122,7 +122,7 @@ class SocketClient implements NodeClient {
         return
       case 'delivered': {
         const { adu, delivery } = hearing
-        const take = (): void => this.wish({ type: 'request', request: { type: 'take', delivery } })
+        const take = (): void => this.wish({ type: 'take', delivery })
         this.#receivers.get(formatEndpointId(adu.destination))?.({ adu, take })
         return
       }
@@ -133,7 +133,7 @@ class SocketClient implements NodeClient {
     }
   }
 
-  #ask(request: (id: number) => ControlRequest): Promise<Uint8Array> {
+  #ask(request: (id: number) => AnsweredRequest): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       if (this.#fault !== undefined) throw this.#fault
       const id = this.#idCount++

@@ -23,8 +23,10 @@ export type ControlAnswer =
   | { readonly type: 'failed'; readonly id: number; readonly fault: Fault }
   | { readonly type: 'deliver'; readonly delivery: number; readonly adu: ReceivedAdu }
 
-/** Each with an `id` is answered once, by `done` or `failed`; `left` is the last. */
-export type ControlQuestion = ControlRequest | { readonly type: 'left' }
+/** Each with an `id` is answered once, by `done` or `failed`; `leave` is the last. */
+export type ControlQuestion = ControlRequest
+
+type AdmittedRequest = Exclude<ControlRequest, { readonly type: 'leave' }>
 
 export interface ControlServerOptions {
   readonly node: bigint
@@ -66,7 +68,7 @@ export class ControlServer
         return [say(event)]
       case 'ended':
         this.#isOver = true
-        return [{ type: 'left' }]
+        return [{ type: 'leave' }]
       default:
         return []
     }
@@ -87,6 +89,10 @@ export class ControlServer
       if (frame.value === undefined) return effects
       const request = decodeRequest(frame.value)
       if (!request.ok) return [...effects, ...this.#refuse(request.fault)]
+      if (request.value.type === 'leave') {
+        this.#isOver = true
+        return [...effects, { type: 'close' }, request.value]
+      }
       const objection = this.#admit(request.value)
       if (objection !== undefined) return [...effects, ...this.#refuse(objection)]
       effects.push(request.value)
@@ -94,7 +100,7 @@ export class ControlServer
   }
 
   /** The window is part of the protocol: who goes beyond it does not know it. */
-  #admit(request: ControlRequest): Fault | undefined {
+  #admit(request: AdmittedRequest): Fault | undefined {
     if (request.type === 'take') {
       return this.#untaken.delete(request.delivery) ? undefined : bad('an unknown delivery')
     }
@@ -111,7 +117,7 @@ export class ControlServer
 
   #refuse(fault: Fault): readonly (StreamEffect | ControlQuestion)[] {
     this.#isOver = true
-    return [say({ type: 'refused', fault }), { type: 'close' }, { type: 'left' }]
+    return [say({ type: 'refused', fault }), { type: 'close' }, { type: 'leave' }]
   }
 }
 

@@ -16,7 +16,7 @@ import { type EndpointId, formatEndpointId, isNullEndpoint } from '../../proto/b
 import type { ActiveRegistration, Delivery } from '../registrations.ts'
 import type { ControlFaultCode } from './fault.ts'
 import { CLIENTS_MAX, ENDPOINTS_PER_CLIENT_MAX } from './limits.ts'
-import type { AdminProgram, ControlRequest, SendAdu } from './message.ts'
+import type { AdminProgram, AnsweredRequest, ControlRequest, SendAdu } from './message.ts'
 import {
   type ControlAnswer,
   type ControlQuestion,
@@ -81,7 +81,7 @@ export class ControlService {
     const session = new Session(node)
     if (!isFull) this.#streams.add(stream)
     runSession<ControlAnswer, ControlQuestion>(server, stream, clock, (question, answer) => {
-      if (question.type === 'left') {
+      if (question.type === 'leave') {
         this.#streams.delete(stream)
         session.end()
       } else {
@@ -104,7 +104,7 @@ class Session {
     this.#node = node
   }
 
-  ask(request: ControlRequest, answer: Answer): void {
+  ask(request: Exclude<ControlRequest, { readonly type: 'leave' }>, answer: Answer): void {
     if (request.type === 'take') {
       const delivery = this.#deliveries.get(request.delivery)
       this.#deliveries.delete(request.delivery)
@@ -124,10 +124,7 @@ class Session {
     this.#deliveries.clear()
   }
 
-  async #do(
-    request: Exclude<ControlRequest, { readonly type: 'take' }>,
-    answer: Answer,
-  ): Promise<Uint8Array> {
+  async #do(request: AnsweredRequest, answer: Answer): Promise<Uint8Array> {
     switch (request.type) {
       case 'open':
         this.#openEndpoint(request.endpoint, answer)
