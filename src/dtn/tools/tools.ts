@@ -1,4 +1,3 @@
-import { adminTool } from './admin.ts'
 import { bpcounter } from './bpcounter.ts'
 import { bpdriver } from './bpdriver.ts'
 import { bpecho } from './bpecho.ts'
@@ -25,7 +24,4 @@ export const TOOLS: Readonly<Record<string, { readonly tool: Tool; readonly purp
   bprecvfile: { tool: bprecvfile, purpose: 'write what comes to an endpoint into files' },
   bplist: { tool: bplist, purpose: 'list the bundles that the node holds' },
   bpstats: { tool: bpstats, purpose: 'print what the node has done so far' },
-  ionadmin: { tool: adminTool('ionadmin'), purpose: "change the running node's contact plan" },
-  bpadmin: { tool: adminTool('bpadmin'), purpose: "change the running node's endpoints and ducts" },
-  ipnadmin: { tool: adminTool('ipnadmin'), purpose: "change the running node's plans" },
 }
