@@ -271,3 +271,99 @@ test("bplist shows what waits, in ION's form", async () => {
     "No egress plan for endpoint 'ipn:8.0'.\n",
   )
 })
+
+describe('what cannot be', () => {
+  test.each([
+    ['bpsink ipn:2.99', 'control/unknown-endpoint', 'Endpoint not known: ipn:2.99'],
+    ['bpsink ipn:3.2', 'control/unknown-endpoint', 'Endpoint not known: ipn:3.2'],
+    ['bpsendfile ipn:2.2 ipn:3.2 nothing', 'disk/not-found', expect.any(String)],
+  ])('%s', async (command, code, message) => {
+    const lab = await ToolLab.start()
+    await expect(lab.nodes[0].run(command)).rejects.toMatchObject({ code, message })
+  })
+
+  test('an endpoint that another program has open is occupied until that one ends', async () => {
+    const lab = await ToolLab.start()
+    const [two] = lab.nodes
+    const first = two.start('bpsink ipn:2.2')
+    await lab.runFor(1)
+    await expect(two.run('bpsink ipn:2.2')).rejects.toMatchObject({
+      code: 'control/occupied',
+      message: 'Endpoint is already open: ipn:2.2',
+    })
+    first.interrupt()
+    await lab.perform(first.status)
+    const second = two.start('bpsink ipn:2.2')
+    await lab.runFor(10)
+    second.interrupt()
+    expect(await lab.perform(second.status)).toBe(0)
+  })
+
+  test('a node that stops ends its tools', async () => {
+    const lab = await ToolLab.start()
+    const sink = lab.nodes[0].start('bpsink ipn:2.2')
+    await lab.runFor(10)
+    await lab.perform(lab.nodes[0].host.stop())
+    expect(await lab.perform(sink.status)).toBe(0)
+    expect(sink.output).toBe('ION event: Endpoint stopped.\nStopping bpsink.\n')
+  })
+
+  test('arguments that are not understood are answered with the usage', () => {
+    for (const [name, args] of [
+      ['bpsink', []],
+      ['bpsink', ['nonsense']],
+      ['bpcounter', []],
+      ['bpdriver', ['0', 'ipn:2.2', 'ipn:3.2']],
+      ['bpdriver', ['1', 'ipn:2.2']],
+      ['bpdriver', ['1', 'ipn:2.2', 'ipn:3.2', '0']],
+      ['bpsource', ['ipn:3.2', 'text', '-t0']],
+      ['bping', ['-c', '1', 'ipn:2.2']],
+      ['bping', ['-x', 'ipn:2.2', 'ipn:3.2']],
+      ['bpsendfile', ['ipn:2.2', 'ipn:3.2']],
+      ['bpstats', ['now']],
+    ] as const) {
+      expect(TOOLS[name]?.tool.parse(args), `${name} ${args.join(' ')}`).toBeUndefined()
+    }
+  })
+})
+
+describe('delivery', () => {
+  test('what nobody has open is abandoned, or waits where the endpoint says so', async () => {
+    const lab = await ToolLab.start()
+    const [two, three] = lab.nodes
+    await two.run('bpsource ipn:3.2 lost')
+    await two.run('bpsource ipn:3.3 kept')
+    await lab.runFor(2000)
+    expect(three.events.filter(({ type }) => type === 'bundle-deleted')).toMatchObject([
+      { reason: 'destination endpoint unavailable' },
+    ])
+    const sink = three.start('bpsink ipn:3.3')
+    await lab.runFor(100)
+    expect(sink.output).toContain("'kept'")
+    sink.interrupt()
+    await lab.perform(sink.status)
+    expect([...three.store.keys('bundles', {})]).toEqual([])
+  })
+
+  test('what waits for its application longer than it lives is not delivered', async () => {
+    const lab = await ToolLab.start()
+    const [two, three] = lab.nodes
+    await two.run('bpsource ipn:3.3 -t2 late')
+    await lab.runFor(3000)
+    const sink = three.start('bpsink ipn:3.3')
+    await lab.runFor(100)
+    expect(sink.output).toBe('')
+  })
+
+  test('a payload is printed as it is, up to its first NUL', async () => {
+    const lab = await ToolLab.start()
+    const [two, three] = lab.nodes
+    const sink = three.start('bpsink ipn:3.3')
+    await two.run('bpsource ipn:3.3', 'größe\0hidden\n')
+    await lab.runFor(1000)
+    expect(toUtf8(sink.bytes)).toBe(
+      "ION event: Payload delivered.\n\tpayload length is 14.\n\t'größe'\n",
+    )
+    expect(fromUtf8('größe\0hidden').length).toBe(14)
+  })
+})
