@@ -36,6 +36,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   lab: ['base', 'proto', 'ports', 'drive', 'mail', 'dtn', 'bridge', 'config'],
   host: ['base', 'ports'],
   cmd: ['base', 'proto', 'ports', 'drive', 'mail', 'dtn', 'bridge', 'config', 'lab', 'host'],
+  bench: ['base', 'proto', 'ports', 'drive', 'mail', 'dtn', 'bridge', 'lab', 'host'],
 }
 
 /** What each protocol may import of its siblings. */
@@ -55,9 +56,10 @@ const MAY_IMPORT_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   config: ['yaml', 'zod'],
   host: ['node:', 'lmdb'],
   cmd: ['node:', 'commander'],
+  bench: ['node:'],
 }
 
-const KNOW_NODE: readonly string[] = ['host', 'cmd']
+const KNOW_NODE: readonly string[] = ['host', 'cmd', 'bench']
 
 /** The cores; the services above them may wait for a disk. */
 const NEVER_WAIT: readonly string[] = ['base', 'proto', 'ports', 'drive']
@@ -125,9 +127,9 @@ export const CHECKS: Readonly<Record<string, (tree: Tree) => readonly string[]>>
       .flatMap((file) =>
         findings(file, file.path === MAY_DECLARE ? HIDDEN_INPUTS.slice(0, -1) : HIDDEN_INPUTS),
       ),
-  'no module outside cmd holds state': (tree) =>
+  'no module outside cmd and bench holds state': (tree) =>
     shipped(tree)
-      .filter(({ path }) => folderOf(path) !== 'cmd')
+      .filter(({ path }) => !['cmd', 'bench'].includes(folderOf(path)))
       .flatMap((file) => [...findings(file, MODULE_STATE), ...changedTables(file)]),
   'a core never waits': (tree) =>
     shipped(tree)
@@ -276,7 +278,7 @@ function projectsSayTheSame(tree: Tree): readonly string[] {
 function everyFileIsReached(tree: Tree): readonly string[] {
   const byPath = new Map(tree.files.map((file) => [file.path, file]))
   const waiting = tree.files.filter(
-    ({ path }) => programs(tree).includes(path) || /^(?:test|bench)\/.*\.ts$/.test(path),
+    ({ path }) => programs(tree).includes(path) || /^(?:test|src\/bench)\/.*\.ts$/.test(path),
   )
   const reached = new Set(waiting)
   for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {

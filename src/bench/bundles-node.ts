@@ -1,0 +1,163 @@
+/** One of the two nodes of the bundles benchmark; its job comes as its only argument. */
+
+import { once } from 'node:events'
+import type { ConvergenceLayer } from '../dtn/convergence-layer.ts'
+import { BundleNode } from '../dtn/node.ts'
+import { stcpConvergenceLayer } from '../dtn/stcp.ts'
+import { tcpclConvergenceLayer } from '../dtn/tcpcl.ts'
+import { udpConvergenceLayer } from '../dtn/udp.ts'
+import { hostClock } from '../host/clock.ts'
+import { hostNetwork } from '../host/network.ts'
+import { openLmdbStore } from '../host/store.ts'
+import { LabStore } from '../lab/store.ts'
+import { formatAddress, type SocketAddress } from '../ports/network.ts'
+import { ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
+
+export type Layer = 'udp' | 'tcp' | 'stcp'
+
+export interface Job {
+  readonly role: 'sender' | 'receiver'
+  readonly layer: Layer
+  readonly store: 'memory' | 'durable'
+  readonly directory: string
+  readonly bytes: number
+  readonly count: number
+  /** The receiver's address, for the sender. */
+  readonly to: string
+  readonly rateBytesPerSec: number | undefined
+}
+
+export type Told =
+  | { readonly type: 'listening'; readonly address: string }
+  | ({ readonly type: 'sent'; readonly startedAt: number } & Cost)
+  | ({ readonly type: 'received'; readonly endedAt: number; readonly count: number } & Cost)
+
+interface Cost {
+  readonly cpuSec: number
+  readonly rssMiB: number
+}
+
+/** Bundles handed to the node and not yet handed over to the neighbour. */
+const WINDOW = 512
+/** Silence after which the rest counts as lost. */
+const SILENCE_MS = 1500
+
+const job = JSON.parse(process.argv[2] ?? '') as Job
+
+const store =
+  job.store === 'memory'
+    ? new LabStore()
+    : await openLmdbStore(job.directory, { capacityBytes: 4 * 2 ** 30 })
+const address = await freeAddress()
+let isTransmitted = (): void => {}
+const layer = counting(newLayer())
+const node = new BundleNode(
+  {
+    node: job.role === 'sender' ? 2n : 3n,
+    plans: job.role === 'sender' ? [{ node: 3n, protocol: job.layer, duct: job.to }] : [],
+  },
+  { store, clock: hostClock, events: () => {}, layers: [layer] },
+)
+
+process.on('disconnect', () => process.exit(0))
+if (job.role === 'receiver') await receive()
+else await send()
+
+async function receive(): Promise<void> {
+  let count = 0
+  let endedAt = 0
+  let done = (): void => {}
+  const finished = new Promise<void>((resolve) => {
+    done = resolve
+  })
+  node.register(1n, async () => {
+    endedAt = Date.now()
+    if (++count === job.count) done()
+  })
+  await node.start()
+  const silence = setInterval(() => {
+    if (count > 0 && Date.now() - endedAt > SILENCE_MS) done()
+  }, 200)
+  tell({ type: 'listening', address: formatAddress(address) })
+  await finished
+  clearInterval(silence)
+  tell({ type: 'received', endedAt, count, ...cost() })
+}
+
+async function send(): Promise<void> {
+  await node.start()
+  const payload = new Uint8Array(job.bytes).fill(0x61)
+  const startedAt = Date.now()
+  let left = job.count
+  let free = WINDOW
+  let wake = (): void => {}
+  isTransmitted = () => {
+    free++
+    wake()
+  }
+  const destination = ipnEndpoint(3n, 1n)
+  const one = async (): Promise<void> => {
+    await node.send({ sourceService: 1n, destination, payload, lifetimeMs: 3_600_000 })
+  }
+  while (left > 0) {
+    for (; free > 0 && left > 0; free--, left--) void one()
+    await new Promise<void>((resolve) => {
+      wake = resolve
+    })
+  }
+  tell({ type: 'sent', startedAt, ...cost() })
+  await once(process, 'disconnect')
+}
+
+function newLayer(): ConvergenceLayer {
+  const ports = { network: hostNetwork, clock: hostClock, events: () => {} }
+  const listen = job.role === 'receiver' ? { listen: address } : {}
+  switch (job.layer) {
+    case 'udp': {
+      const { rateBytesPerSec } = job
+      const rate = rateBytesPerSec === undefined ? {} : { rateBytesPerSec }
+      return udpConvergenceLayer({ listen: address, ...rate }, hostNetwork, hostClock)
+    }
+    case 'tcp':
+      return tcpclConvergenceLayer(
+        { ...listen, nodeId: job.role === 'sender' ? 'ipn:2.0' : 'ipn:3.0' },
+        ports,
+      )
+    case 'stcp':
+      return stcpConvergenceLayer({ ...listen, framing: 'stcp' }, ports)
+  }
+}
+
+/** The same layer, whose answers are heard here too. */
+function counting(layer: ConvergenceLayer): ConvergenceLayer {
+  return {
+    protocol: layer.protocol,
+    bundleBytesMax: layer.bundleBytesMax,
+    start: (receive) => layer.start(receive),
+    stop: () => layer.stop(),
+    transmit: (bundle, duct, done) =>
+      layer.transmit(bundle, duct, (fault) => {
+        if (fault === undefined) isTransmitted()
+        done(fault)
+      }),
+  }
+}
+
+/** One that was free a moment ago. */
+async function freeAddress(): Promise<SocketAddress> {
+  const listener = await hostNetwork.listen({ host: '127.0.0.1', port: 0 }, () => {})
+  await listener.close()
+  return listener.address
+}
+
+function cost(): Cost {
+  const { user, system } = process.cpuUsage()
+  return {
+    cpuSec: Math.round((user + system) / 1e4) / 100,
+    rssMiB: Math.round(process.memoryUsage().rss / 2 ** 20),
+  }
+}
+
+function tell(message: Told): void {
+  process.send?.(message)
+}
