@@ -23,6 +23,7 @@ import { BpTransport } from './bp-transport.ts'
 import { Gateway } from './gateway.ts'
 import {
   ATTEMPTS_PER_GATEWAY_MAX,
+  LIFETIME_MAX_MS,
   LOCAL_ATTEMPTS_MAX,
   QUEUED_MESSAGES_MAX,
   RECIPIENTS_MAX,
@@ -92,6 +93,7 @@ export class MailHost {
         plans: options.plans,
         limits: {
           storeBytesMax: options.limits.storeBytesMax * BUNDLES_SHARE,
+          lifetimeMsMax: LIFETIME_MAX_MS,
           aduBytesMax: options.limits.messageBytesMax * STUFFING_FACTOR + BATCH_HEAD_BYTES_MAX,
         },
       },

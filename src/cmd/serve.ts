@@ -8,7 +8,7 @@ import { hostEntropy } from '../host/entropy.ts'
 import { logSink } from '../host/log.ts'
 import { hostNetwork } from '../host/network.ts'
 import { openLmdbStore } from '../host/store.ts'
-import { EXIT, Failure } from './failure.ts'
+import { EXIT, Failure, reasonOf } from './failure.ts'
 import { readText } from './files.ts'
 import { announceNode, controlSocketOf } from './ion/registry.ts'
 import { signalled } from './signal.ts'
@@ -23,10 +23,10 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
   const config = readConfig(configFile)
   const directory = resolve(dirname(configFile), config.directory)
   const { host: name, node } = config
-  const control = controlSocketOf(node, directory)
   const stopped = signalled()
   const events = logSink(process.stdout, { format, host: name, pid: process.pid, clock: hostClock })
   try {
+    const control = controlSocketOf(node, directory)
     const store = await openLmdbStore(`${directory}/store`, {
       capacityBytes: config.limits.storeBytesMax,
     })
@@ -51,7 +51,10 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
       await store.close()
     }
   } catch (error) {
-    throw new Failure(EXIT.failed, `lightlag serve: ${asFault(error).message}`)
+    if (error instanceof Failure) throw error
+    const isOfSystem = (error as NodeJS.ErrnoException).syscall !== undefined
+    const reason = isOfSystem ? reasonOf(error) : asFault(error).message
+    throw new Failure(EXIT.failed, `lightlag serve: ${reason}`)
   }
 }
 

@@ -1,6 +1,6 @@
 /** Byte streams over local sockets: programs on one machine, of one user. */
 
-import { chmodSync, statSync, unlinkSync } from 'node:fs'
+import { chmodSync, rmSync, statSync } from 'node:fs'
 import { createConnection, createServer } from 'node:net'
 import { asFault, Fault } from '../base/fault.ts'
 import type { ByteStream, Listener, NetworkFaultCode, SocketAddress } from '../ports/network.ts'
@@ -26,7 +26,7 @@ export async function listenLocal(
     return await listen(at, onStream)
   } catch (error) {
     if (asFault(error).code !== 'network/address-in-use' || !(await isAbandoned(at))) throw error
-    unlinkSync(at.host)
+    rmSync(at.host, { force: true })
     return listen(at, onStream)
   }
 }
@@ -79,7 +79,10 @@ export function connectLocal(to: SocketAddress, timeoutMs: number): Promise<Byte
 
 async function isAbandoned(at: SocketAddress): Promise<boolean> {
   // Connecting to a plain file is refused as well, and it is not ours to remove.
-  if (!statSync(at.host).isSocket()) return false
+  const status = statSync(at.host, { throwIfNoEntry: false })
+  // A link to what is gone.
+  if (status === undefined) return true
+  if (!status.isSocket()) return false
   try {
     const stream = await connectLocal(at, 1000)
     stream.abort()

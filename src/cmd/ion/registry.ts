@@ -3,7 +3,15 @@
  * named after its number.
  */
 
-import { lstatSync, mkdirSync, readdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  symlinkSync,
+  unlinkSync,
+} from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { formatEndpointId, ipnEndpoint } from '../../proto/bpv7/endpoint-id.ts'
@@ -53,7 +61,10 @@ export function announceNode(node: bigint, socket: string): () => void {
 
 /** A Failure where the folder is not ours. */
 function makeRegistry(): void {
-  mkdirSync(registryFolder(), { recursive: true, mode: 0o700 })
+  // Not recursively: Node 20 looks for parents for ever where none can be made, as in /proc.
+  for (const folder of [dirname(registryFolder()), registryFolder()]) {
+    if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 })
+  }
   requireOwn(registryFolder())
 }
 
