@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { EXIT, Failure, reasonOf } from './failure.ts'
 
 /** The bytes of a file, or of standard input for `-`; a Failure where it cannot be read. */
@@ -14,4 +15,20 @@ export function readBytes(file: string): Uint8Array {
 /** The same as text. */
 export function readText(file: string): string {
   return new TextDecoder().decode(readBytes(file))
+}
+
+/**
+ * Makes a folder and those above it where they are not there; throws the system's error. One by one:
+ * with `recursive` Node 20 looks for parents for ever where none can be made, as in /proc.
+ */
+export function makeFolder(path: string, mode: number): void {
+  try {
+    mkdirSync(path, { mode })
+  } catch (error) {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return
+    const parent = dirname(path)
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === path) throw error
+    makeFolder(parent, mode)
+    mkdirSync(path, { mode })
+  }
 }

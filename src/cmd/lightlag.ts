@@ -43,7 +43,7 @@ ${EXIT_STATUSES}`,
 program
   .command('serve')
   .description('run one host on real sockets and files until SIGINT or SIGTERM')
-  .requiredOption('--config <file>', "the host's file, as etc/mail-1.yaml")
+  .option('--config <file>', "the host's file, as etc/mail-1.yaml")
   .addOption(logOption())
   .addHelpText(
     'after',
@@ -52,7 +52,10 @@ Examples:
   lightlag serve --config etc/mail-1.yaml
 ${EXIT_STATUSES}`,
   )
-  .action((options: ServeArguments) => serve(options))
+  .action(
+    (options: Omit<ServeArguments, 'config'> & { readonly config?: string }, command: Command) =>
+      serve({ ...options, config: configOf(options, command) }),
+  )
 
 const rc = program.command('rc').description("read and write ION's configuration files")
 
@@ -84,7 +87,7 @@ ${EXIT_STATUSES}`,
 
 rc.command('write')
   .argument('<folder>', 'where to write them; made where it is not there')
-  .requiredOption('--config <file>', "a host's file, as etc/mail-1.yaml")
+  .option('--config <file>', "a host's file, as etc/mail-1.yaml")
   .description("write ION's files for the neighbour at the other end of each plan")
   .addHelpText(
     'after',
@@ -93,7 +96,9 @@ Examples:
   lightlag rc write --config etc/mail-1.yaml var/ion
 ${EXIT_STATUSES}`,
   )
-  .action((folder: string, { config }: { readonly config: string }) => rcWrite(config, folder))
+  .action((folder: string, options: { readonly config?: string }, command: Command) =>
+    rcWrite(configOf(options, command), folder),
+  )
 
 rc.command('reference')
   .description("print what is read of ION's files, as Markdown")
@@ -152,6 +157,11 @@ function told(error: unknown): number {
   // Commander has written its message already; help and version come this way too.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
   throw error
+}
+
+/** Missed here: Commander misses its own kind of required options before it looks for mistyped ones. */
+function configOf({ config }: { readonly config?: string }, command: Command): string {
+  return config ?? command.error("error: required option '--config <file>' not specified")
 }
 
 function logOption(): Option {

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, normalize } from 'node:path'
 import { explainIon } from '../config/ion/explain.ts'
 import { ionReference } from '../config/ion/help.ts'
@@ -9,7 +9,7 @@ import { writeIon } from '../config/ion/write.ts'
 import { parseNodeConfig } from '../config/node-config.ts'
 import { hostClock } from '../host/clock.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
-import { readText } from './files.ts'
+import { makeFolder, readText } from './files.ts'
 
 /** Tells ION's files line by line on standard output; a Failure lists what is wrong in them. */
 export function rcCheck(files: readonly string[]): void {
@@ -39,7 +39,7 @@ export function rcWrite(configFile: string, directory: string): void {
     return writeIon(peer.value, String(node))
   })
   try {
-    mkdirSync(directory, { recursive: true })
+    makeFolder(directory, 0o777)
     for (const { file, text } of written) writeFileSync(join(directory, file), text, { flag: 'wx' })
   } catch (error) {
     throw new Failure(EXIT.failed, `cannot write into ${directory}: ${reasonOf(error)}`)

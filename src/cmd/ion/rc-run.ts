@@ -1,5 +1,4 @@
 import { lookup } from 'node:dns/promises'
-import { mkdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { asFault } from '../../base/fault.ts'
@@ -13,6 +12,7 @@ import { logSink } from '../../host/log.ts'
 import { hostNetwork } from '../../host/network.ts'
 import { openLmdbStore } from '../../host/store.ts'
 import { EXIT, Failure, reasonOf } from '../failure.ts'
+import { makeFolder } from '../files.ts'
 import { readRc } from '../rc.ts'
 import { signalled } from '../signal.ts'
 import { announceNode, controlSocketOf } from './registry.ts'
@@ -88,7 +88,7 @@ async function addressesOf(ion: IonNode): Promise<ReadonlyMap<string, string>> {
 
 function makeDirectory(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    makeFolder(directory, 0o700)
   } catch (error) {
     throw new Failure(EXIT.failed, `cannot make ${directory}: ${reasonOf(error)}`)
   }

@@ -1,0 +1,57 @@
+/** What the commands say to arguments that they do not understand, and to folders that cannot be. */
+
+import { spawnSync } from 'node:child_process'
+import { expect, test } from 'vitest'
+
+function run(...args: readonly string[]): { status: number | null; errors: string } {
+  const { status, stderr } = spawnSync(process.execPath, ['dist/cmd/lightlag.js', ...args], {
+    encoding: 'utf8',
+    timeout: 20_000,
+  })
+  return { status, errors: stderr }
+}
+
+test('a mistyped option is named, not the one that is missing for it', () => {
+  for (const command of [
+    ['serve'],
+    ['rc', 'write'],
+    ['rc', 'write', 'folder'],
+    ['rc', 'check'],
+    ['rc', 'run'],
+    ['node', 'status'],
+    ['demo'],
+  ]) {
+    const { status, errors } = run(...command, '--confg', 'x.yaml')
+    expect({ command, status, errors }).toEqual({
+      command,
+      status: 2,
+      errors: "error: unknown option '--confg'\n",
+    })
+  }
+})
+
+test('a missing option is named where all others are understood', () => {
+  for (const command of [['serve'], ['rc', 'write', 'folder']]) {
+    expect(run(...command)).toEqual({
+      status: 2,
+      errors: "error: required option '--config <file>' not specified\n",
+    })
+  }
+})
+
+test('a folder that cannot be made, as in /proc, ends a command at once with a line', () => {
+  const node = 'examples/ion/2.bench.udp/bench'
+  const files = ['ionrc', 'bprc', 'ipnrc'].map((kind) => `${node}.${kind}`)
+  for (const args of [
+    ['rc', 'run', '--directory', '/proc/there/is/none', ...files],
+    ['rc', 'write', '--config', 'etc/mail-1.yaml', '/proc/there/is/none'],
+  ]) {
+    const { status, errors } = run(...args)
+    expect({ status, last: errors.trimEnd().split('\n').at(-1) }).toEqual({
+      status: 1,
+      last: expect.stringMatching(
+        /^cannot (make|write into) \/proc\/there\/is\/none: no such file or directory$/,
+      ),
+    })
+  }
+})
