@@ -96,15 +96,14 @@ export interface Vector {
   readonly words: readonly string[]
 }
 
-/** The cases of a file in `vectors`: hex, perhaps `+n` for n octets of zeros, and words. */
+/** The cases of a file in `vectors`: hex and words. */
 export function vectors(file: string): readonly Vector[] {
   const text = readFileSync(new URL(`../../vectors/${file}`, import.meta.url), 'utf8')
   return text
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))
     .map((line) => {
-      const [octets = '', ...words] = line.split(' ')
-      const [hex = '', more = '0'] = octets.split('+')
-      return { bytes: join([hex, new Uint8Array(Number(more))]), words }
+      const [hex = '', ...words] = line.split(' ')
+      return { bytes: join([hex]), words }
     })
 }

@@ -21,6 +21,13 @@ test('the bit-by-bit CRCs used below give the published check values', () => {
   expect(crc32c(fromLatin1('123456789'))).toBe(0xe306_9283)
 })
 
+test('they give those of RFC 7143 Appendix A.4, the only examples of RFC 9171 (RFC 9171 §4.2.2)', () => {
+  expect(crc32c(new Uint8Array(32))).toBe(0x8a91_36aa)
+  expect(crc32c(new Uint8Array(32).fill(0xff))).toBe(0x62a8_ab43)
+  expect(crc32c(Uint8Array.from({ length: 32 }, (_, i) => i))).toBe(0x46dd_794e)
+  expect(crc32c(Uint8Array.from({ length: 32 }, (_, i) => 31 - i))).toBe(0x113f_db5c)
+})
+
 test("a CRC's own bytes count as zeros (RFC 9171 §4.3.1)", () => {
   const bytes = fromLatin1('123456789....')
   const block = { start: 0, end: 13, crcAt: 9 }

@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { vectors } from '../../../test/support/bundle-session.ts'
-import { concat, fromHex, toHex } from '../../base/bytes.ts'
+import { concat, fromHex } from '../../base/bytes.ts'
 import {
   decodeExtensionItems,
   decodeMessage,
@@ -130,44 +129,6 @@ describe('contact headers', () => {
       expect(decoded).toMatchObject({ ok: false, fault: { code: 'tcpcl/bad-node-id' } })
     }
   })
-})
-
-test('every message that ION 4.1.3 sent decodes to its fields and encodes to the same octets', () => {
-  const cases = vectors('tcpcl/ion-v3.valid.txt')
-  expect(cases).toHaveLength(79)
-  for (const { bytes, words } of cases) {
-    const [name = '', type, ...pairs] = words
-    const stated = Object.fromEntries(pairs.map((pair) => pair.split('=')))
-    if (type === 'contact-header') {
-      const decoded = decodeContactHeader(bytes)
-      if (!decoded.ok || decoded.value === undefined) throw new Error(name)
-      const { header, lengthBytes } = decoded.value
-      expect(header).toEqual({
-        version: 3,
-        flags: Number(stated['flags']),
-        keepaliveSec: Number(stated['keepalive']),
-        nodeId: stated['eid'],
-      })
-      expect(lengthBytes).toBe(bytes.length)
-      expect(toHex(encodeContactHeader(header))).toBe(toHex(bytes))
-      continue
-    }
-    const decoded = decodeMessage3(bytes, 0)
-    if (!decoded.ok || decoded.value === undefined) throw new Error(name)
-    const { message, end } = decoded.value
-    expect(message.type, name).toBe(type)
-    if (message.type === 'data-segment') {
-      expect(message.flags).toBe(Number(stated['flags']))
-      expect(Number(message.dataLength)).toBe(Number(stated['length']))
-      expect(end + Number(message.dataLength)).toBe(bytes.length)
-    } else {
-      if (message.type === 'ack-segment') {
-        expect(Number(message.acknowledgedLength)).toBe(Number(stated['length']))
-      }
-      expect(end).toBe(bytes.length)
-    }
-    expect(toHex(encodeMessage3(message))).toBe(toHex(bytes.subarray(0, end)))
-  }
 })
 
 test('a node ID or extension items without end are refused before they come (RFC 9174 §4.6)', () => {

@@ -630,16 +630,14 @@ describe('version 3 (RFC 7242)', () => {
   test('what ION sent in its capture is taken, and answered as ION did', () => {
     const cases = vectors('tcpcl/ion-v3.valid.txt')
     const toPeer = (wanted: string) =>
-      cases.filter(({ words }) => words[1] === wanted && words[0] !== 'tcp/startup/1')
+      cases.filter(({ words }) => words[1]?.startsWith(`{"message":"${wanted}"`))
     const session = established3({}, 1)
-    for (const { bytes, words } of toPeer('data-segment')) {
-      session.bytes(bytes)
-      expect(words).toBeDefined()
-    }
+    for (const { bytes } of toPeer('data-segment')) session.bytes(bytes)
     const receptions = session.effects.filter(({ type }) => type === 'received').length
     for (let i = 0; i < receptions; i++) session.feed({ type: 'accepted', reception: i })
     const ours = sent(session.effects)
     const theirs = toPeer('ack-segment').map(({ bytes }) => toHex(bytes))
+    expect(theirs).toHaveLength(30)
     // ION acknowledges in the order in which it receives; the capture holds both directions.
     for (const one of theirs) expect(ours).toContain(one)
     expect(ours).toHaveLength(theirs.join('').length)
