@@ -16,12 +16,8 @@
 import type { MonoMs } from '../base/time.ts'
 import { EXTENTS_MAX } from '../proto/bpv7/limits.ts'
 import type { FragmentExtent } from './bundle-store.ts'
-import {
-  ADUS_REMEMBERED_MAX,
-  type BundleNodeLimits,
-  REASSEMBLY_IDLE_MS,
-  SOURCE_REASSEMBLY_SHARE,
-} from './limits.ts'
+import { type Gathered, GivingWay } from './giving-way.ts'
+import { ADUS_REMEMBERED_MAX, type BundleNodeLimits, SOURCE_REASSEMBLY_SHARE } from './limits.ts'
 
 export type FragmentVerdict =
   | 'wanted'
@@ -31,15 +27,15 @@ export type FragmentVerdict =
   | 'malformed'
   | 'no-room'
 
-interface Adu {
+interface Adu extends Gathered {
+  readonly name: string
   readonly aduBytes: number
   readonly sourceNode: string
-  /** It has left complete before. */
-  readonly isRepeat: boolean
   /** Fragments that are in the store. */
   readonly keys: Set<string>
   /** Ascending, disjoint, never touching: [from, to). */
   extents: readonly Extent[]
+  share: number
   progressAt: MonoMs
 }
 
@@ -54,6 +50,10 @@ export class ReassemblyLedger {
   readonly #adus = new Map<string, Adu>()
   readonly #reservedBySource = new Map<string, number>()
   #reservedBytes = 0
+  #begunCount = 0
+  /** What could give way: neither complete, nor are its first bytes just being stored. */
+  readonly #givingWay = new GivingWay<Adu>()
+  readonly #givingWayOfSource = new Map<string, GivingWay<Adu>>()
   /** Names of ADUs that have left complete, the latest last. */
   readonly #left = new Set<string>()
 
@@ -88,11 +88,14 @@ export class ReassemblyLedger {
     if (this.#adus.has(name)) return
     const { aduBytes } = fragment
     const adu: Adu = {
+      name,
+      number: this.#begunCount++,
       aduBytes,
       sourceNode: sourceNodeOf(fragment),
       isRepeat: this.#left.has(name),
       keys: new Set(),
       extents: [],
+      share: 0,
       progressAt: now,
     }
     this.#adus.set(name, adu)
@@ -111,10 +114,14 @@ export class ReassemblyLedger {
     const to = fragment.offset + fragment.length
     if (adu === undefined || adu.aduBytes !== fragment.aduBytes) return 'useless'
     if (covers(adu.extents, fragment.offset, to)) return 'useless'
+    this.#takeOut(adu)
     adu.keys.add(key)
     adu.extents = withExtent(adu.extents, { from: fragment.offset, to })
+    adu.share = shareOf(adu)
     adu.progressAt = now
-    return isComplete(adu) ? 'complete' : 'incomplete'
+    if (isComplete(adu)) return 'complete'
+    this.#putIn(adu)
+    return 'incomplete'
   }
 
   /** The stored fragments of an ADU, in the order in which they came. */
@@ -133,6 +140,7 @@ export class ReassemblyLedger {
     if (adu === undefined) return
     adu.keys.delete(key)
     if (adu.keys.size > 0) return
+    this.#takeOut(adu)
     this.#adus.delete(name)
     this.#account(adu, -adu.aduBytes)
     if (isComplete(adu)) this.#remember(name)
@@ -148,27 +156,38 @@ export class ReassemblyLedger {
   givingWay(name: string, fragment: FragmentExtent, now: MonoMs): readonly string[] {
     const { length, aduBytes } = fragment
     if (aduBytes > this.#limits.aduBytesMax || this.#adus.has(name)) return []
-    const candidates = [...this.#adus]
-      .map(([key, adu]) => ({ key, adu, rank: rankOf(adu, now) }))
-      .filter(({ rank }) => rank < length / aduBytes)
-      .sort((a, b) => a.rank - b.rank || a.adu.progressAt - b.adu.progressAt)
-    const chosen = new Set<string>()
+    const share = length / aduBytes
     const sourceNode = sourceNodeOf(fragment)
+    const chosen = new Set<Adu>()
     let { inAll, ofSource } = this.#missingBytes(fragment)
-    for (const { key, adu } of candidates) {
-      if (ofSource <= 0) break
-      if (adu.sourceNode !== sourceNode) continue
-      chosen.add(key)
-      ofSource -= adu.aduBytes
-      inAll -= adu.aduBytes
+    const choose = (from: GivingWay<Adu> | undefined, isEnough: () => boolean): void => {
+      if (from === undefined || isEnough()) return
+      for (const adu of from.inOrder(share, now)) {
+        if (chosen.has(adu)) continue
+        chosen.add(adu)
+        inAll -= adu.aduBytes
+        if (adu.sourceNode === sourceNode) ofSource -= adu.aduBytes
+        if (isEnough()) return
+      }
     }
-    for (const { key, adu } of candidates) {
-      if (inAll <= 0) break
-      if (chosen.has(key)) continue
-      chosen.add(key)
-      inAll -= adu.aduBytes
-    }
-    return inAll <= 0 && ofSource <= 0 ? [...chosen] : []
+    choose(this.#givingWayOfSource.get(sourceNode), () => ofSource <= 0)
+    if (ofSource > 0) return []
+    choose(this.#givingWay, () => inAll <= 0)
+    return inAll <= 0 ? [...chosen].map((adu) => adu.name) : []
+  }
+
+  #putIn(adu: Adu): void {
+    const ofSource = this.#givingWayOfSource.get(adu.sourceNode) ?? new GivingWay<Adu>()
+    this.#givingWayOfSource.set(adu.sourceNode, ofSource)
+    ofSource.add(adu)
+    this.#givingWay.add(adu)
+  }
+
+  #takeOut(adu: Adu): void {
+    this.#givingWay.remove(adu)
+    const ofSource = this.#givingWayOfSource.get(adu.sourceNode)
+    ofSource?.remove(adu)
+    if (ofSource?.isEmpty) this.#givingWayOfSource.delete(adu.sourceNode)
   }
 
   /** How much of the room for a new ADU is not there; not above 0: none. */
@@ -196,13 +215,8 @@ export class ReassemblyLedger {
   }
 }
 
-/** Lower ones give way first; the share of itself that is here, and less than any for the first two. */
-function rankOf(adu: Adu, now: MonoMs): number {
-  // What is delivered, or whose first fragment is just being stored, cannot give way.
-  if (adu.keys.size === 0 || isComplete(adu)) return Number.POSITIVE_INFINITY
-  if (adu.isRepeat) return -2
-  if (now - adu.progressAt >= REASSEMBLY_IDLE_MS) return -1
-  return adu.extents.reduce((sum, { from, to }) => sum + to - from, 0) / adu.aduBytes
+function shareOf({ extents, aduBytes }: Adu): number {
+  return extents.reduce((sum, { from, to }) => sum + to - from, 0) / aduBytes
 }
 
 /** `ipn:2` or `dtn://x`: what stands before the service, or the demux, in the ADU's ID. */

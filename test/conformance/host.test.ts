@@ -2,15 +2,16 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
-import { networkInterfaces, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe } from 'vitest'
+import { test } from 'vitest'
 import { hostClock } from '../../src/host/clock.ts'
 import { hostDisk } from '../../src/host/disk.ts'
 import { hostNetwork } from '../../src/host/network.ts'
 import { openLmdbStore } from '../../src/host/store.ts'
 import { CLOSING_LIMITS, listenTcp } from '../../src/host/tcp.ts'
 import type { Network, SocketAddress } from '../../src/ports/network.ts'
+import { needsIpv6Loopback } from '../support/programs.ts'
 import { describeClock } from './clock.ts'
 import { describeDisk } from './disk.ts'
 import { describeLocalSockets, describeNetwork } from './network.ts'
@@ -50,7 +51,8 @@ describeNetwork('Node, IPv4', async () => {
   }
 })
 
-if (hasIpv6Loopback()) {
+const noIpv6 = needsIpv6Loopback()
+if (noIpv6 === undefined) {
   describeNetwork('Node, IPv6', async () => {
     const here = { network: quickNetwork, host: '::1' }
     // RFC 3849 §2: likewise.
@@ -65,7 +67,8 @@ if (hasIpv6Loopback()) {
     }
   })
 } else {
-  describe.skip('the network contract: Node, IPv6: this machine has no ::1', () => {})
+  // A test, for a suite that has none is nowhere in the report.
+  test('the network contract: Node, IPv6', ({ skip }) => skip(noIpv6))
 }
 
 describeLocalSockets('Node', async () => {
@@ -110,9 +113,3 @@ require('net').createServer().listen({ host: '127.0.0.1', port: 0, backlog: 1 },
   require('fs').writeSync(1, String(this.address().port))
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
 })`
-
-function hasIpv6Loopback(): boolean {
-  return Object.values(networkInterfaces()).some((each) =>
-    each?.some(({ address }) => address === '::1'),
-  )
-}

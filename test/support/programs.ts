@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
+import { networkInterfaces } from 'node:os'
 import { delimiter, join } from 'node:path'
 
 /**
@@ -9,9 +10,7 @@ import { delimiter, join } from 'node:path'
 export function needs(program: string): string | undefined {
   const { PATH = '' } = process.env
   if (PATH.split(delimiter).some((folder) => isExecutable(join(folder, program)))) return undefined
-  const reason = `skipped: ${program} is not installed`
-  process.stderr.write(`${reason}\n`)
-  return reason
+  return skipped(`${program} is not installed`)
 }
 
 /** The same for tests that look at loopback with tshark: it may be there and not be allowed to. */
@@ -20,7 +19,18 @@ export function needsCapture(): string | undefined {
   if (absent !== undefined) return absent
   const { stdout } = spawnSync('tshark', ['-D'], { encoding: 'utf8' })
   if (/\blo\b/.test(stdout)) return undefined
-  const reason = 'skipped: tshark may not capture on loopback here'
+  return skipped('tshark may not capture on loopback here')
+}
+
+/** The same for tests over IPv6. */
+export function needsIpv6Loopback(): string | undefined {
+  const interfaces = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
+  const isThere = interfaces.some(({ address }) => address === '::1')
+  return isThere ? undefined : skipped('this machine has no ::1')
+}
+
+function skipped(why: string): string {
+  const reason = `skipped: ${why}`
   process.stderr.write(`${reason}\n`)
   return reason
 }
