@@ -7,6 +7,7 @@ import { NodeAccess } from '../dtn/node-access.ts'
 import { udpConvergenceLayer } from '../dtn/udp.ts'
 import { Accounts } from '../mail/accounts.ts'
 import { LocalTarget } from '../mail/local-target.ts'
+import { LoginAttempts } from '../mail/login-attempts.ts'
 import { Maildir } from '../mail/maildir.ts'
 import { Pop3Service } from '../mail/pop3-service.ts'
 import { MailQueue } from '../mail/queue.ts'
@@ -66,6 +67,7 @@ export class MailHost {
   readonly #queue: MailQueue
   readonly #node: BundleNode
   readonly #access: NodeAccess
+  readonly #logins: LoginAttempts
   /** In the order in which they start. */
   readonly #services: readonly Service[]
 
@@ -117,10 +119,12 @@ export class MailHost {
       { node, plans, endpoints: [], onlyDeclared: false },
       { ...ports, node: this.#node },
     )
+    this.#logins = new LoginAttempts(ports.clock)
     const context = {
       hostname: options.host,
       ...ports,
       accounts,
+      logins: this.#logins,
       routes,
       local,
       queue: this.#queue,
@@ -134,6 +138,7 @@ export class MailHost {
               ...ports,
               hostname: options.host,
               accounts,
+              logins: this.#logins,
               maildirOf,
             }),
           ]),
@@ -159,6 +164,7 @@ export class MailHost {
   async stop(): Promise<void> {
     // First, lest a program that is cut off seem to have left what it was given.
     this.#access.stop()
+    this.#logins.stop()
     for (const service of this.#services) await service.stop()
     await this.#queue.stop()
     await this.#node.stop()

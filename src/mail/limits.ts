@@ -21,3 +21,17 @@ export const SESSIONS_PER_PEER_MAX = 50
 
 /** Body bytes of one session that wait to be written; beyond it the stream is paused. */
 export const UNWRITTEN_BYTES_MAX = 262_144
+
+/**
+ * A wrong password is answered a second later for each that came before it from the same peer, and
+ * never more than fifteen: as Dovecot's `auth_penalty`, and shorter than any client's patience, also
+ * with the attempts that may wait before it.
+ */
+export const LOGIN_FAILURE_DELAY_MS = 1000
+export const LOGIN_FAILURE_DELAYS_MAX = 15
+/** Mail programs log in with several connections at once, and all but one of them wait. */
+export const LOGIN_ATTEMPTS_WAITING_MAX = 4
+/** A person who has found the right password has forgotten the wrong ones by then. */
+export const LOGIN_FAILURES_KEPT_MS = 300_000
+/** Peers whose failures are kept in mind: as many as can be here at once, with SMTP and POP3. */
+export const LOGIN_PEERS_MAX: number = 2 * SESSIONS_MAX

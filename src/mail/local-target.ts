@@ -18,7 +18,7 @@ import { type MailFaultCode, mailFault } from './fault.ts'
 import type { Maildir, MaildirDraft, Placement } from './maildir.ts'
 
 /** What delivery needs of a mailbox. */
-export type Maildrop = Pick<Maildir, 'create' | 'place' | 'clearAbandoned'>
+export type Maildrop = Pick<Maildir, 'create' | 'place' | 'withdraw' | 'clearAbandoned'>
 
 /** A message that was written for a mailbox and has not appeared there yet. */
 export interface Awaited {
@@ -156,6 +156,8 @@ async function deliverCopy(copy: Copy): Promise<Outcome> {
   try {
     return { type: 'delivered', detail: await copy.maildir.place(prepared.value) }
   } catch (error) {
+    // It may have moved without that being durable; the client will send it again.
+    await copy.maildir.withdraw(prepared.value).catch(asFault)
     await discard(copy)
     return { type: 'refused', fault: asFault(error) }
   }

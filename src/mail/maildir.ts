@@ -112,6 +112,12 @@ export class Maildir {
     return to
   }
 
+  /** Takes a message out of `new` again, unless a reader has moved it meanwhile. */
+  async withdraw({ name }: Placement): Promise<void> {
+    await this.#ports.disk.remove(`${this.#path}/new/${name}`).catch(ignoreNotFound)
+    await this.#flushNew()
+  }
+
   /** The messages in `new` and `cur`, oldest first. */
   async list(): Promise<readonly MaildirEntry[]> {
     await this.open()

@@ -13,6 +13,7 @@ import type { ByteStream } from '../ports/network.ts'
 import { Pop3Client, type Pop3ClientReport } from '../proto/pop3/client.ts'
 import { INACTIVITY_MS } from '../proto/pop3/limits.ts'
 import { Accounts } from './accounts.ts'
+import { LoginAttempts } from './login-attempts.ts'
 import { Maildir } from './maildir.ts'
 import { Pop3Service, type Pop3ServiceOptions } from './pop3-service.ts'
 
@@ -49,6 +50,7 @@ class Scene {
           ],
           ['a.com'],
         ),
+        logins: new LoginAttempts(this.world),
         maildirOf: (account) => this.maildir(account.name),
       },
     )

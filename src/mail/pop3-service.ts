@@ -62,7 +62,7 @@ export class Pop3Service {
 
   #open(id: string, stream: ByteStream): Pop3Session {
     const { hostname, clock } = this.#context
-    const session = new Pop3Session(id, this.#context, this.#locked)
+    const session = new Pop3Session(id, this.#context, stream.remote.host, this.#locked)
     const machine = new Pop3Server({ hostname, plaintextAuth: this.#options.plaintextAuth })
     runSession<Pop3Answer, Pop3Question>(machine, stream, clock, (question, answer) =>
       session.ask(question, answer),

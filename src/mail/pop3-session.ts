@@ -7,11 +7,13 @@ import type { EventSink } from '../ports/events.ts'
 import type { Pop3Answer, Pop3Question } from '../proto/pop3/server.ts'
 import { toUniqueId } from '../proto/pop3/unique-id.ts'
 import type { Account, Accounts } from './accounts.ts'
+import type { LoginAttempts } from './login-attempts.ts'
 import type { Maildir, MaildirEntry } from './maildir.ts'
 
 export interface Pop3SessionContext {
   readonly events: EventSink
   readonly accounts: Accounts
+  readonly logins: LoginAttempts
   readonly maildirOf: (account: Account) => Maildir
 }
 
@@ -33,6 +35,7 @@ interface Reading {
 export class Pop3Session {
   readonly #id: string
   readonly #context: Pop3SessionContext
+  readonly #peer: string
   /** Names of accounts whose maildrop some session of this service holds. */
   readonly #locked: Set<string>
   #account: Account | undefined
@@ -41,8 +44,10 @@ export class Pop3Session {
   #ended = false
   #work: Promise<void> = Promise.resolve()
 
-  constructor(id: string, context: Pop3SessionContext, locked: Set<string>) {
+  /** `peer` is the client's address. */
+  constructor(id: string, context: Pop3SessionContext, peer: string, locked: Set<string>) {
     this.#id = id
+    this.#peer = peer
     this.#context = context
     this.#locked = locked
   }
@@ -88,12 +93,16 @@ export class Pop3Session {
   }
 
   async #open({ user, password }: Question<'open'>): Promise<Pop3Answer> {
-    const { accounts, events, maildirOf } = this.#context
-    const account = await accounts.verify(user, password)
-    if (account === undefined) {
-      events({ type: 'authentication-failed', service: 'pop3', session: this.#id, user })
-      return { type: 'not-opened', reason: 'credentials' }
-    }
+    const { accounts, events, logins, maildirOf } = this.#context
+    const account = await logins.attempt(this.#peer, async () => {
+      const found = await accounts.verify(user, password)
+      if (!found) {
+        events({ type: 'authentication-failed', service: 'pop3', session: this.#id, user })
+      }
+      return found
+    })
+    if (account === 'not-now') return { type: 'not-opened', reason: 'trouble' }
+    if (account === undefined) return { type: 'not-opened', reason: 'credentials' }
     events({ type: 'authenticated', service: 'pop3', session: this.#id, user: account.name })
     if (this.#locked.has(account.name)) return { type: 'not-opened', reason: 'in-use' }
     this.#locked.add(account.name)

@@ -14,6 +14,7 @@ import { Fault } from '../base/fault.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { ByteStream, Network, SocketAddress } from '../ports/network.ts'
 import { UNWRITTEN_BYTES_MAX } from './limits.ts'
+import { LoginAttempts } from './login-attempts.ts'
 import { SmtpService, type SmtpServiceOptions } from './smtp-service.ts'
 import { SPOOL_TABLE } from './spool-record.ts'
 
@@ -94,6 +95,7 @@ async function bench(
     { ...OPTIONS, ...options },
     {
       ...{ service, hostname: HOST, network, clock, entropy, accounts, routes, local, queue },
+      logins: new LoginAttempts(clock),
       events: (event) => void stage.events.push(event),
     },
   )
@@ -226,6 +228,32 @@ describe('the SMTP service', () => {
     const stream = connect()
     await say(stream, ...TO_NEAR)
     expect(await say(stream, 'Hello', '.')).toMatch(/^451 /)
+    expect(await stage.disk.list('/home/user/Maildir/tmp')).toEqual([])
+  })
+
+  it('a message whose place was not made durable is taken back, so that it is not there twice later', async () => {
+    let isBroken = true
+    const { stage, connect, say } = await bench(
+      'smtp',
+      {},
+      {
+        disk: (disk) => ({
+          ...wrapped(disk),
+          syncDirectory: (path) =>
+            isBroken && path.endsWith('/new')
+              ? Promise.reject(new Fault('disk/failed', 'broken', { temporary: true }))
+              : disk.syncDirectory(path),
+        }),
+      },
+    )
+    const stream = connect()
+    await say(stream, ...TO_NEAR)
+    expect(await say(stream, 'Hello', '.')).toMatch(/^451 /)
+    expect(await stage.inbox('user')).toEqual([])
+    isBroken = false
+    await say(stream, ...TO_NEAR.slice(1))
+    expect(await say(stream, 'Hello', '.')).toMatch(/^250 /)
+    expect(await stage.inbox('user')).toHaveLength(1)
     expect(await stage.disk.list('/home/user/Maildir/tmp')).toEqual([])
   })
 

@@ -10,6 +10,7 @@ import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { formatMailbox, formatPath } from '../proto/smtp/path.ts'
 import {
   AUTHENTICATION_FAILED,
+  AUTHENTICATION_NOT_NOW,
   LOCAL_ERROR,
   noSuchUser,
   type Reply,
@@ -22,6 +23,7 @@ import { type Accounts, onlyFirst } from './accounts.ts'
 import type { Outcome } from './delivery.ts'
 import { HOPS_MAX, UNWRITTEN_BYTES_MAX } from './limits.ts'
 import type { LocalTarget } from './local-target.ts'
+import type { LoginAttempts } from './login-attempts.ts'
 import { MessageIntake } from './message-intake.ts'
 import type { MailQueue } from './queue.ts'
 import { newQueueId } from './queue-id.ts'
@@ -35,6 +37,7 @@ export interface SmtpSessionContext {
   readonly entropy: Entropy
   readonly events: EventSink
   readonly accounts: Accounts
+  readonly logins: LoginAttempts
   readonly routes: Routes
   readonly local: LocalTarget
   readonly queue: MailQueue
@@ -131,13 +134,18 @@ export class SmtpSession {
   }
 
   async #authenticate({ user, password }: Question<'authenticate'>): Promise<Verdict> {
-    const account = await this.#context.accounts.verify(user, password)
-    const { service, events } = this.#context
+    const { service, events, accounts, logins } = this.#context
     const session = this.#id
-    if (account === undefined) {
-      events({ type: 'authentication-failed', service, session, user })
-      return { ok: false, reply: AUTHENTICATION_FAILED }
+    const account = await logins.attempt(this.#peer, async () => {
+      const found = await accounts.verify(user, password)
+      if (!found) events({ type: 'authentication-failed', service, session, user })
+      return found
+    })
+    if (account === 'not-now') {
+      this.#tellRefused('AUTH', AUTHENTICATION_NOT_NOW)
+      return { ok: false, reply: AUTHENTICATION_NOT_NOW }
     }
+    if (account === undefined) return { ok: false, reply: AUTHENTICATION_FAILED }
     events({ type: 'authenticated', service, session, user: account.name })
     return ACCEPTED
   }

@@ -10,9 +10,8 @@ export const INACTIVITY_MS = 600_000
 /** How long a client waits for the next byte of a response: as long as a server waits for it. */
 export const RESPONSE_TIMEOUT_MS = 600_000
 
-/** A guess costs its sender a second more each time, and a new connection after the third. */
+/** Guesses in one session; how long they take is for whoever answers them to say. */
 export const LOGIN_FAILURES_MAX = 3
-export const LOGIN_FAILURE_DELAY_MS = 1000
 
 /** Commands that make no sense, in one session: who sends more is no POP3 client. */
 export const MISTAKES_MAX = 20

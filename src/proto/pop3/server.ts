@@ -3,14 +3,12 @@
 import { unreachable } from '../../base/assert.ts'
 import { ByteQueue } from '../../base/byte-queue.ts'
 import { concat, fromLatin1, toLatin1 } from '../../base/bytes.ts'
-import { Deadlines } from '../../base/deadlines.ts'
 import type { Machine, StreamEffect, StreamEvent } from '../../base/machine.ts'
 import { addMs, type MonoMs } from '../../base/time.ts'
 import { type Command, parseCommand } from './command.ts'
 import {
   COMMAND_LENGTH_MAX,
   INACTIVITY_MS,
-  LOGIN_FAILURE_DELAY_MS,
   LOGIN_FAILURES_MAX,
   MAILDROP_MESSAGES_MAX,
   MISTAKES_MAX,
@@ -61,8 +59,6 @@ export type Pop3ServerEffect = StreamEffect | Pop3Question
 type State =
   | { readonly name: 'authorization'; readonly user: string | undefined }
   | { readonly name: 'opening' }
-  /** A bad login is answered late, so that guessing takes time. */
-  | { readonly name: 'delaying' }
   | { readonly name: 'transaction'; readonly maildrop: Maildrop }
   | { readonly name: 'answering'; readonly maildrop: Maildrop; readonly answer: Answer }
   | { readonly name: 'update' }
@@ -97,6 +93,7 @@ const CAPABILITIES = [
 ]
 
 const NOT_OPENED = {
+  credentials: '[AUTH] wrong user name or password',
   'in-use': '[IN-USE] another session has this maildrop open',
   trouble: '[SYS/TEMP] cannot open the maildrop, try again later',
 }
@@ -116,11 +113,11 @@ export function tooManySessions(): Uint8Array {
 export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
   readonly #options: Pop3ServerOptions
   readonly #received = new ByteQueue()
-  readonly #deadlines = new Deadlines<'inactivity' | 'delay'>()
   #state: State = { name: 'authorization', user: undefined }
   /** The line being received is beyond its limit: the rest of it is not kept. */
   #isOverlong = false
   #mistakes = 0
+  #deadline: MonoMs | undefined
   #loginFailures = 0
   /** Sent since the stream last reported that all had left. */
   #inFlightBytes = 0
@@ -132,7 +129,7 @@ export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
   }
 
   get deadline(): MonoMs | undefined {
-    return this.#deadlines.earliest
+    return this.#deadline
   }
 
   handle(event: Pop3ServerEvent, now: MonoMs): readonly Pop3ServerEffect[] {
@@ -163,7 +160,7 @@ export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
         return
       case 'ended':
         this.#state = { name: 'closed' }
-        this.#deadlines.clearAll()
+        this.#deadline = undefined
         return
       case 'opened':
       case 'not-opened':
@@ -171,7 +168,7 @@ export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
       case 'unreadable':
       case 'updated':
         this.#touch(now)
-        this.#onAnswer(event, now)
+        this.#onAnswer(event)
         return
       default:
         unreachable(event)
@@ -189,12 +186,7 @@ export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
 
   #onTick(now: MonoMs): void {
     // No response and no UPDATE. RFC 1939 §3.
-    if (this.#deadlines.take('inactivity', now)) this.#close()
-    else if (this.#deadlines.take('delay', now)) {
-      this.#err('[AUTH] wrong user name or password')
-      if (this.#loginFailures >= LOGIN_FAILURES_MAX) this.#close()
-      else this.#state = { name: 'authorization', user: undefined }
-    }
+    if (this.#deadline !== undefined && now >= this.#deadline) this.#close()
   }
 
   /** Goes on with whatever can go on, as long as the stream has room for what it produces. */
@@ -385,14 +377,14 @@ export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
     if (lines.length > 0) this.#text(lines.join('\r\n'))
   }
 
-  #onAnswer(answer: Pop3Answer, now: MonoMs): void {
+  #onAnswer(answer: Pop3Answer): void {
     const state = this.#state
     switch (answer.type) {
       case 'opened':
         if (state.name === 'opening') this.#onOpened(answer.messages)
         return
       case 'not-opened':
-        if (state.name === 'opening') this.#onNotOpened(answer.reason, now)
+        if (state.name === 'opening') this.#onNotOpened(answer.reason)
         return
       case 'chunk':
       case 'unreadable':
@@ -417,15 +409,11 @@ export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
     this.#ok(summary(maildrop))
   }
 
-  #onNotOpened(reason: 'credentials' | 'in-use' | 'trouble', now: MonoMs): void {
-    if (reason === 'credentials') {
-      this.#loginFailures++
-      this.#state = { name: 'delaying' }
-      this.#deadlines.set('delay', addMs(now, LOGIN_FAILURE_DELAY_MS * this.#loginFailures))
-      return
-    }
+  #onNotOpened(reason: keyof typeof NOT_OPENED): void {
     this.#err(NOT_OPENED[reason])
     this.#state = { name: 'authorization', user: undefined }
+    if (reason === 'credentials') this.#loginFailures++
+    if (this.#loginFailures >= LOGIN_FAILURES_MAX) this.#close()
   }
 
   #onMessage(
@@ -459,7 +447,7 @@ export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
   }
 
   #touch(now: MonoMs): void {
-    this.#deadlines.set('inactivity', addMs(now, INACTIVITY_MS))
+    this.#deadline = addMs(now, INACTIVITY_MS)
   }
 
   #ok(text: string): void {
@@ -494,7 +482,7 @@ export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
   #close(): void {
     this.#emit({ type: 'close' })
     this.#state = { name: 'closed' }
-    this.#deadlines.clearAll()
+    this.#deadline = undefined
   }
 }
 

@@ -87,6 +87,12 @@ export function tooManySessions(hostname: string): Reply {
 
 export const TOO_MANY_RECIPIENTS: Reply = reply(452, '4.5.3', 'Error: too many recipients')
 export const STORAGE_FULL: Reply = reply(452, '4.3.1', 'Insufficient system storage')
+/** RFC 2554 §6. */
+export const AUTHENTICATION_NOT_NOW: Reply = reply(
+  454,
+  '4.7.0',
+  'Temporary authentication failure: too many attempts',
+)
 export const LOCAL_ERROR: Reply = reply(451, '4.3.0', 'Error: local error in processing')
 
 // What it cannot.

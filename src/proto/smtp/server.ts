@@ -17,7 +17,6 @@ import type { Mailbox, MailFrom } from './envelope.ts'
 import { offeredExtensions } from './extension.ts'
 import type { SmtpFaultCode } from './fault.ts'
 import {
-  AUTH_FAILURE_DELAY_MS,
   AUTH_FAILURES_MAX,
   BODY_BYTES_MAX,
   ERRORS_MAX,
@@ -95,8 +94,6 @@ type State =
   | { readonly name: 'authenticating'; readonly exchange: SaslExchange }
   | { readonly name: 'data'; readonly reader: DataReader }
   | { readonly name: 'asked'; readonly question: OpenQuestion }
-  /** A failed authentication is answered late, so that guessing takes time. */
-  | { readonly name: 'delaying'; readonly reply: Reply }
   | { readonly name: 'closed' }
 
 type OpenQuestion = Extract<
@@ -150,8 +147,7 @@ export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
         break
       case 'tick':
         if (this.#deadline === undefined || now < this.#deadline) break
-        if (this.#state.name === 'delaying') this.#endDelay(this.#state.reply, now)
-        else this.#dismiss('(silence)', replies.idleTooLong(this.#options.hostname))
+        this.#dismiss('(silence)', replies.idleTooLong(this.#options.hostname))
         break
       case 'ended':
         this.#inputEnded = true
@@ -179,15 +175,10 @@ export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
     if (used < bytes.length) this.#input.append(used === 0 ? bytes : bytes.subarray(used))
     this.#readOn(now)
     // A batch was bounded where it was received.
-    if (!this.#isWaiting || this.#options.role === 'batch') return
+    if (this.#state.name !== 'asked' || this.#options.role === 'batch') return
     if (this.#input.length > PENDING_BYTES_MAX) {
       this.#dismiss('(input)', replies.tooMuchAtOnce(this.#options.hostname))
     }
-  }
-
-  /** No command is read now; what comes in is kept. */
-  get #isWaiting(): boolean {
-    return this.#state.name === 'asked' || this.#state.name === 'delaying'
   }
 
   #goOn(now: MonoMs): void {
@@ -198,7 +189,7 @@ export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
   #readOn(now: MonoMs): void {
     while (this.#input.length > 0) {
       const state = this.#state
-      if (state.name === 'asked' || state.name === 'delaying' || state.name === 'closed') return
+      if (state.name === 'asked' || state.name === 'closed') return
       if (state.name === 'data') {
         this.#input.skip(this.#readData(this.#input.view, now))
         continue
@@ -350,13 +341,7 @@ export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
     this.#state = COMMANDS
     switch (question.type) {
       case 'authenticate':
-        if (!verdict.ok) {
-          this.#authenticationFailures++
-          this.#state = { name: 'delaying', reply: verdict.reply }
-          return
-        }
-        this.#say(replies.AUTHENTICATED)
-        this.#session.user = question.user
+        this.#onAuthenticated(question.user, verdict)
         break
       case 'mail':
         this.#sayInGroup(verdict.ok ? replies.SENDER_OK : verdict.reply)
@@ -380,12 +365,10 @@ export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
     if (!verdict.ok) this.#countError()
   }
 
-  #endDelay(failure: Reply, now: MonoMs): void {
-    this.#state = COMMANDS
-    this.#say(failure)
-    if (this.#authenticationFailures >= AUTH_FAILURES_MAX) this.#sendAway()
-    else this.#countError()
-    this.#goOn(now)
+  #onAuthenticated(user: string, verdict: Verdict): void {
+    this.#say(verdict.ok ? replies.AUTHENTICATED : verdict.reply)
+    if (verdict.ok) this.#session.user = user
+    else if (++this.#authenticationFailures >= AUTH_FAILURES_MAX) this.#sendAway()
   }
 
   #ask(question: OpenQuestion): void {
@@ -449,9 +432,7 @@ export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
 
   #expectMore(now: MonoMs): void {
     if (this.#options.role === 'batch' || this.#state.name === 'closed') return
-    const isDelaying = this.#state.name === 'delaying'
-    const delayMs = AUTH_FAILURE_DELAY_MS * this.#authenticationFailures
-    this.#deadline = addMs(now, isDelaying ? delayMs : SERVER_TIMEOUT_MS)
+    this.#deadline = addMs(now, SERVER_TIMEOUT_MS)
   }
 }
 
