@@ -114,9 +114,9 @@ export class MailHost {
       { ...ports, node: this.#node, queue: this.#queue, transport, accounts },
     )
     gateway.register()
-    const { node, plans } = options
+    const { node } = options
     this.#access = new NodeAccess(
-      { node, plans, endpoints: [], onlyDeclared: false },
+      { node, endpoints: [], onlyDeclared: false },
       { ...ports, node: this.#node },
     )
     this.#logins = new LoginAttempts(ports.clock)

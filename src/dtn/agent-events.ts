@@ -5,6 +5,7 @@ import type { WallMs } from '../base/time.ts'
 import type { EndpointId } from '../proto/bpv7/endpoint-id.ts'
 import type { StatusKind } from '../proto/bpv7/status-report.ts'
 import type { BundleRecord } from './bundle-store.ts'
+import type { ContactWindow } from './contact-window.ts'
 import type { DtnFaultCode } from './fault.ts'
 import type { RegistrationState, WhenInactive } from './registration.ts'
 import type { StaticPlan } from './static-plan.ts'
@@ -22,6 +23,20 @@ export type AgentEvent =
   /** Answers to `store`. */
   | { readonly type: 'stored'; readonly key: string }
   | { readonly type: 'not-stored'; readonly key: string }
+  /** A plan is added, or takes the place of the one for the same node. `window` is as in `contact`. */
+  | {
+      readonly type: 'planned'
+      readonly plan: StaticPlan
+      readonly window: ContactWindow | undefined
+    }
+  /** The plan for a node is removed: what waited for it has nowhere to go. */
+  | { readonly type: 'unplanned'; readonly node: bigint }
+  /** To a neighbour, the one that is open or comes next; undefined where nothing is held back. */
+  | {
+      readonly type: 'contact'
+      readonly neighbour: bigint
+      readonly window: ContactWindow | undefined
+    }
   /** An endpoint that exists whether an application has opened it or not. */
   | {
       readonly type: 'declared'

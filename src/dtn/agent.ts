@@ -33,12 +33,12 @@ import {
 } from './agent-events.ts'
 import type { BundleRecord, FragmentExtent } from './bundle-store.ts'
 import type { DtnFaultCode } from './fault.ts'
-import { Lane } from './lane.ts'
-import { type BundleNodeLimits, TRANSMISSION_BYTES_MAX, TRANSMISSIONS_MAX } from './limits.ts'
+import type { BundleNodeLimits } from './limits.ts'
 import { isOwnEndpoint, type NodeNames } from './membership.ts'
 import { ReassemblyLedger } from './reassembly-ledger.ts'
 import { Registration, type RegistrationState } from './registration.ts'
-import { choosePlan, type StaticPlan } from './static-plan.ts'
+import { leadsTo, neighbourOf, type StaticPlan } from './static-plan.ts'
+import { type Way, Ways } from './ways.ts'
 
 export interface BundleAgentOptions extends NodeNames {
   readonly plans: readonly StaticPlan[]
@@ -62,18 +62,12 @@ interface Entry {
   isStrandedGuest: boolean
 }
 
-/** To one neighbour. */
-interface Way {
-  readonly lane: Lane
-  readonly plan: StaticPlan
-}
-
 export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   readonly #options: BundleAgentOptions
   readonly #entries = new Map<string, Entry>()
   readonly #keysById = new Map<string, string>()
   readonly #keysByHold = new Map<string, string>()
-  readonly #ways = new Map<StaticPlan, Way>()
+  readonly #ways: Ways
   /** By endpoint, in text. */
   readonly #registrations = new Map<string, Registration>()
   /** Those that are active: few, however many endpoints others send to. */
@@ -89,6 +83,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
 
   constructor(options: BundleAgentOptions) {
     this.#options = options
+    this.#ways = new Ways(options.plans)
     this.#ledger = new ReassemblyLedger(options.limits)
   }
 
@@ -125,11 +120,20 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     return this.#registrations.get(formatEndpointId(endpoint))
   }
 
-  /** What waits for each plan. Looks at every bundle. */
-  planQueues(now: MonoMs): ReadonlyMap<StaticPlan, Queue> {
-    const queues = new Map<StaticPlan, QueueInMaking>()
+  get plans(): readonly StaticPlan[] {
+    return [...this.#ways.values()].map(({ plan }) => plan)
+  }
+
+  /** The plan that leads to `destination`. */
+  planTo(destination: EndpointId): StaticPlan | undefined {
+    return this.#ways.to(destination)?.plan
+  }
+
+  /** What waits for each plan, by its node. Looks at every bundle. */
+  planQueues(now: MonoMs): ReadonlyMap<bigint, Queue> {
+    const queues = new Map<bigint, QueueInMaking>()
     for (const entry of this.#entries.values()) {
-      if (entry.toForward && entry.way !== undefined) count(queues, entry.way.plan, entry, now)
+      if (entry.toForward && entry.way !== undefined) count(queues, entry.way.plan.node, entry, now)
     }
     return queues
   }
@@ -163,6 +167,21 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
         break
       case 'not-stored':
         this.#onNotStored(event.key)
+        break
+      case 'planned':
+        this.#ways.set(event.plan).lane.setWindow(event.window)
+        this.#reroute(now, effects)
+        break
+      case 'unplanned':
+        this.#ways.delete(event.node)
+        this.#reroute(now, effects)
+        break
+      case 'contact':
+        for (const way of this.#ways.values()) {
+          if (neighbourOf(way.plan) !== event.neighbour) continue
+          way.lane.setWindow(event.window)
+          this.#transmit(way, now, effects)
+        }
         break
       case 'declared': {
         const registration = this.#registrationAt(event.endpoint)
@@ -308,17 +327,31 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   /** RFC 9171 §5.3: deliver, and forward where the endpoint may have other members. */
   #dispatch(entry: Entry, now: MonoMs, effects: AgentEffect[]): void {
     const { record, registration } = entry
-    const plan = this.#planFor(record)
+    entry.way = this.#wayFor(record)
     entry.state = 'waiting'
     entry.toDeliver = registration !== undefined
-    entry.toForward = !entry.toDeliver || plan !== undefined
-    entry.way = plan === undefined ? undefined : this.#wayOf(plan)
+    entry.toForward = !entry.toDeliver || entry.way !== undefined
     this.#countStranded(entry)
     if (entry.way !== undefined) {
       entry.way.lane.add(record.key, record.sizeBytes)
       this.#transmit(entry.way, now, effects)
     }
     if (registration !== undefined) this.#dispatchLocally(entry, registration, now, effects)
+  }
+
+  /** After a change of the plans each takes the way that it would take if it came now. */
+  #reroute(now: MonoMs, effects: AgentEffect[]): void {
+    for (const entry of this.#entries.values()) {
+      const { state, toForward, record } = entry
+      const way = this.#wayFor(record)
+      if (state !== 'waiting' || !toForward || way === entry.way) continue
+      entry.way?.lane.forget(record.key)
+      entry.way = way
+      this.#countStranded(entry)
+      // What is under way goes on, and takes the new one if it fails.
+      if (!this.#transmitting.has(record.key)) way?.lane.add(record.key, record.sizeBytes)
+    }
+    for (const way of this.#ways.values()) this.#transmit(way, now, effects)
   }
 
   /** RFC 9171 §5.7. */
@@ -411,6 +444,12 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     const way = this.#transmitting.get(key)
     this.#transmitting.delete(key)
     const entry = this.#entries.get(key)
+    if (entry !== undefined && entry.way !== way) {
+      way?.lane.finish(key)
+      entry.way?.lane.add(key, entry.record.sizeBytes)
+      if (entry.way !== undefined) this.#transmit(entry.way, now, effects)
+      return
+    }
     if (failure.temporary) {
       way?.lane.postpone(key, now)
       if (entry === undefined) way?.lane.forget(key)
@@ -480,7 +519,6 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     const registration = this.#isForUs(record.destination)
       ? this.#registrationAt(record.destination)
       : undefined
-    const plan = this.#planFor(record)
     const entry: Entry = {
       record,
       arrivedAt: addMs(now, Math.min(0, record.arrivedAt - wall)),
@@ -490,7 +528,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
       toDeliver: false,
       toForward: false,
       isReleased: false,
-      way: plan === undefined ? undefined : this.#wayOf(plan),
+      way: this.#wayFor(record),
       isStrandedGuest: false,
     }
     if (registration !== undefined) registration.bundleCount++
@@ -613,21 +651,6 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     return [...this.#entries.values()].filter(wanted)
   }
 
-  #wayOf(plan: StaticPlan): Way {
-    const known = this.#ways.get(plan)
-    if (known !== undefined) return known
-    const way: Way = {
-      lane: new Lane({
-        underWayMax: TRANSMISSIONS_MAX,
-        underWayBytesMax: TRANSMISSION_BYTES_MAX,
-        pause: 'lane',
-      }),
-      plan,
-    }
-    this.#ways.set(plan, way)
-    return way
-  }
-
   #registrationAt(endpoint: EndpointId): Registration {
     const name = formatEndpointId(endpoint)
     const registration = this.#registrations.get(name) ?? new Registration(endpoint)
@@ -642,17 +665,16 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   }
 
   /** Never one for a bundle to ourselves, nor for a group's back to where it came from. §5.3 step 1. */
-  #planFor({ destination, previousNode }: BundleRecord): StaticPlan | undefined {
+  #wayFor({ destination, previousNode }: BundleRecord): Way | undefined {
     if (isOwnEndpoint(this.#options, destination)) return undefined
-    const plan = choosePlan(this.#options.plans, destination)
-    const cameThence =
-      plan !== undefined && previousNode !== undefined && choosePlan([plan], previousNode) === plan
-    return cameThence ? undefined : plan
+    const way = this.#ways.to(destination)
+    if (way === undefined || previousNode === undefined) return way
+    return leadsTo(way.plan, previousNode) ? undefined : way
   }
 
   /** Whether it has nowhere to go for now. */
   #isStranded(record: BundleRecord): boolean {
-    if (this.#planFor(record) !== undefined) return false
+    if (this.#wayFor(record) !== undefined) return false
     return this.registration(record.destination)?.state !== 'active'
   }
 

@@ -5,6 +5,7 @@ import type { EventSink } from '../ports/events.ts'
 import type { Network, SocketAddress } from '../ports/network.ts'
 import type { Store } from '../ports/store.ts'
 import { formatEndpointId, ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
+import type { ContactPlan } from './contact-plan.ts'
 import { ControlService } from './control/service.ts'
 import type { ConvergenceLayer } from './convergence-layer.ts'
 import { ECHO_SERVICE, registerEcho } from './echo.ts'
@@ -22,6 +23,8 @@ export interface BundleHostOptions {
   readonly node: bigint
   readonly endpoints: readonly EndpointOptions[]
   readonly plans: readonly StaticPlan[]
+  /** Default: nothing is held back. */
+  readonly contactPlan?: ContactPlan
   readonly inducts: readonly InductOptions[]
   /** The first is spoken to neighbours that speak several. Default: that of the convergence layer. */
   readonly tcpclVersions?: TcpclConvergenceLayerOptions['versions']
@@ -60,13 +63,14 @@ export class BundleHost {
 
   /** Throws a Fault where a plan wants a convergence layer that is not there. */
   constructor(options: BundleHostOptions, ports: BundleHostPorts) {
-    const { node, plans, endpoints, limits, control, statusReports } = options
+    const { node, plans, contactPlan, endpoints, limits, control, statusReports } = options
     this.#options = options
     this.#ports = ports
     this.#node = new BundleNode(
       {
         node,
         plans,
+        ...(contactPlan !== undefined && { contactPlan }),
         ...(limits !== undefined && { limits }),
         ...(statusReports !== undefined && { statusReports }),
       },
@@ -76,7 +80,7 @@ export class BundleHost {
     if (!endpoints.some(({ service }) => service === ECHO_SERVICE)) {
       registerEcho(this.#node, ports.clock)
     }
-    const access = { node, plans, endpoints, onlyDeclared: true }
+    const access = { node, endpoints, onlyDeclared: true }
     this.#access = new NodeAccess(access, { ...ports, node: this.#node })
     this.#control =
       control === undefined

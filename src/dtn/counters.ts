@@ -55,7 +55,8 @@ export const OTHER_ENDPOINTS = 'other'
 
 export class Counters {
   readonly #layers = new Map<string, Writable<LayerCounts>>()
-  readonly #neighbours = new Map<StaticPlan, Writable<NeighbourCounts>>()
+  /** By the node number of the plan. */
+  readonly #neighbours = new Map<bigint, Writable<NeighbourCounts>>()
   readonly #endpoints = new Map<string, Writable<EndpointCounts>>()
   readonly #refused = new Map<string, number>()
   readonly #deleted = new Map<string, number>()
@@ -146,7 +147,11 @@ export class Counters {
   }
 
   #neighbour(plan: StaticPlan): Writable<NeighbourCounts> {
-    return at(this.#neighbours, plan, () => ({ sent: nothing(), received: nothing(), retries: 0 }))
+    return at(this.#neighbours, plan.node, () => ({
+      sent: nothing(),
+      received: nothing(),
+      retries: 0,
+    }))
   }
 
   #endpoint(name: string): Writable<EndpointCounts> {

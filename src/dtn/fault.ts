@@ -10,6 +10,7 @@ export type DtnFaultCode =
   | 'dtn/duct-busy'
   | 'dtn/bad-duct'
   | 'dtn/unknown-protocol'
+  | 'dtn/no-plan'
   | 'dtn/unreachable'
   | 'dtn/stopped'
   | 'dtn/damaged'

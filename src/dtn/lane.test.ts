@@ -1,5 +1,7 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { monoMs } from '../base/time.ts'
+import { type ContactWindow, pieceBytesMax } from './contact-window.ts'
 import { Lane } from './lane.ts'
 import { RETRY_FIRST_MS, RETRY_MAX_MS } from './limits.ts'
 
@@ -80,4 +82,102 @@ test('what is forgotten never comes, and what was under way frees its place when
   expect(l.take(t0)).toEqual([])
   l.finish('a')
   expect(l.take(t0)).toEqual(['d'])
+})
+
+function contact(from: number, until: number, rateBytesPerSec: number): ContactWindow {
+  return { from: monoMs(from), until: monoMs(until), rateBytesPerSec }
+}
+
+test('nothing is taken before its contact opens, which is when time is up', () => {
+  const l = lane()
+  l.add('a', 10)
+  l.setWindow(contact(500, 1500, 1000))
+  expect(l.deadline).toBe(500)
+  expect(l.take(monoMs(499))).toEqual([])
+  expect(l.take(monoMs(500))).toEqual(['a'])
+  expect(l.deadline).toBeUndefined()
+})
+
+test('what cannot leave before the contact ends waits for the next one', () => {
+  const l = new Lane({ underWayMax: 9, underWayBytesMax: 9000, pause: 'lane' })
+  for (const key of ['a', 'b', 'c', 'd']) l.add(key, 400)
+  l.setWindow(contact(0, 1000, 1000))
+  expect(l.take(t0)).toEqual(['a', 'b'])
+  expect(l.take(monoMs(999))).toEqual([])
+  expect(l.take(monoMs(1000))).toEqual([])
+  l.setWindow(contact(5000, 6000, 1000))
+  expect(l.deadline).toBe(5000)
+  expect(l.take(monoMs(5000))).toEqual(['c', 'd'])
+})
+
+test('without contacts nothing is held back', () => {
+  const l = lane()
+  l.setWindow(contact(500, 1500, 1000))
+  l.add('a', 10)
+  l.setWindow(undefined)
+  expect(l.take(t0)).toEqual(['a'])
+})
+
+test('what is larger than a contact goes first in one', () => {
+  const l = new Lane({ underWayMax: 9, underWayBytesMax: 90_000, pause: 'lane' })
+  l.add('small', 100)
+  l.add('huge', 5000)
+  l.setWindow(contact(0, 1000, 1000))
+  expect(l.take(t0)).toEqual(['small'])
+  l.setWindow(contact(2000, 3000, 1000))
+  expect(l.take(monoMs(2000))).toEqual(['huge'])
+})
+
+test('a contact that opens ends the pause after a failure', () => {
+  const l = lane('lane')
+  l.setWindow(contact(0, 100, 1_000_000))
+  l.add('a', 1)
+  expect(l.take(t0)).toEqual(['a'])
+  l.setWindow(contact(200, 300, 1_000_000))
+  l.postpone('a', monoMs(150))
+  expect(l.deadline).toBe(200)
+  expect(l.take(monoMs(200))).toEqual(['a'])
+})
+
+test('property: nothing leaves outside a contact, and in one no more than its rate allows and one', () => {
+  const gaps = fc.array(
+    fc.record({
+      gapMs: fc.integer({ min: 1, max: 3000 }),
+      lengthMs: fc.integer({ min: 1, max: 3000 }),
+      rateBytesPerSec: fc.integer({ min: 1, max: 100_000 }),
+    }),
+    { minLength: 1, maxLength: 5 },
+  )
+  const sizes = fc.array(fc.integer({ min: 1, max: 20_000 }), { maxLength: 60 })
+  fc.assert(
+    fc.property(gaps, sizes, fc.integer({ min: 1, max: 500 }), (plan, sizeOf, stepMs) => {
+      const l = new Lane({ underWayMax: 1024, underWayBytesMax: 1e9, pause: 'lane' })
+      for (const [key, size] of sizeOf.entries()) l.add(String(key), size)
+      let now = 0
+      const taken: string[] = []
+      for (const { gapMs, lengthMs, rateBytesPerSec } of plan) {
+        const window = contact(now + gapMs, now + gapMs + lengthMs, rateBytesPerSec)
+        l.setWindow(window)
+        const inThis: number[] = []
+        for (; now < window.until + 2 * stepMs; now += stepMs) {
+          for (const key of l.take(monoMs(now))) {
+            expect(now).toBeGreaterThanOrEqual(window.from)
+            expect(now).toBeLessThan(window.until)
+            l.finish(key)
+            taken.push(key)
+            inThis.push(sizeOf[Number(key)] ?? 0)
+          }
+        }
+        const bytes = inThis.reduce((sum, size) => sum + size, 0)
+        const capacity = (rateBytesPerSec * lengthMs) / 1000
+        // Only what could never go otherwise outlasts a contact, and then it goes first.
+        if (bytes > capacity) {
+          const [first = 0, ...rest] = inThis
+          expect(first).toBeGreaterThan(Math.min(capacity, pieceBytesMax(window)))
+          expect(rest.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(capacity)
+        }
+      }
+      expect(taken).toEqual(sizeOf.map((_, key) => String(key)).slice(0, taken.length))
+    }),
+  )
 })

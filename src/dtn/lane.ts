@@ -1,5 +1,6 @@
 import { Heap } from '../base/heap.ts'
 import { addMs, earlier, type MonoMs } from '../base/time.ts'
+import { ContactBudget, type ContactWindow } from './contact-window.ts'
 import { RETRY_FIRST_MS, RETRY_MAX_MS } from './limits.ts'
 
 export interface LaneOptions {
@@ -27,6 +28,10 @@ export class Lane {
   #underWayBytes = 0
   #laneFailures = 0
   #pausedUntil: MonoMs | undefined
+  /** Of the contact that is open or comes next; undefined where nothing is held back. */
+  #budget: ContactBudget | undefined
+  /** Of a contact that was not open yet when it was last looked at. */
+  #opensAt: MonoMs | undefined
 
   constructor(options: LaneOptions) {
     this.#options = options
@@ -35,12 +40,23 @@ export class Lane {
   /** When `take` may find something that it would not find now. */
   get deadline(): MonoMs | undefined {
     const deferred = this.#deferredUntil.peek()?.at
-    return this.#waiting.size > 0 ? earlier(this.#pausedUntil, deferred) : deferred
+    if (this.#waiting.size === 0) return deferred
+    return earlier(this.#opensAt ?? this.#pausedUntil, deferred)
   }
 
   /** Whether anything is ready to be taken. */
   get isWaiting(): boolean {
     return this.#waiting.size > 0
+  }
+
+  /**
+   * Lets things out inside of this contact only, and no more than can leave before it ends; undefined
+   * where nothing is held back.
+   */
+  setWindow(window: ContactWindow | undefined): void {
+    this.#budget = window && new ContactBudget(window)
+    this.#opensAt = window?.from
+    this.#pausedUntil = undefined
   }
 
   add(key: string, sizeBytes: number): void {
@@ -50,6 +66,12 @@ export class Lane {
   /** At most `countMax` keys whose turn has come; each is under way until `finish` or `postpone`. */
   take(now: MonoMs, countMax: number = Number.POSITIVE_INFINITY): readonly string[] {
     this.#wakeDeferred(now)
+    if (this.#opensAt !== undefined) {
+      if (now < this.#opensAt) return []
+      this.#opensAt = undefined
+      // Whatever failed before: a contact that begins is a reason to try at once.
+      this.#pausedUntil = undefined
+    }
     if (this.#pausedUntil !== undefined) {
       if (now < this.#pausedUntil) return []
       this.#pausedUntil = undefined
@@ -57,6 +79,7 @@ export class Lane {
     const taken: string[] = []
     for (const [key, item] of this.#waiting) {
       if (taken.length >= countMax || !this.#hasRoom(item.sizeBytes)) break
+      if (this.#budget !== undefined && !this.#budget.take(item.sizeBytes, now)) break
       this.#waiting.delete(key)
       this.#underWay.set(key, item)
       this.#underWayBytes += item.sizeBytes

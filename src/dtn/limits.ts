@@ -85,6 +85,14 @@ export const DATAGRAMS_PER_TURN_MAX = 32
 /** Timers come late by a few milliseconds; what they cost may be caught up, and no more. */
 export const PACING_CREDIT_MS = 10
 
+/** How soon it is noticed that somebody has set the clock that contacts go by. */
+export const CLOCK_LOOK_MS = 10_000
+/** Two clocks of one machine drift apart by less than this between two looks. */
+export const CLOCK_STEP_MS = 100
+
+/** No bundle is cut smaller for the sake of a short contact: its blocks would be most of each piece. */
+export const PIECE_BYTES_MIN = 1024
+
 /** Bundles waiting in the UDP convergence layer, and their bytes: about a second at 1 Gbit/s. */
 export const DATAGRAMS_WAITING_MAX = 2048
 export const DATAGRAM_BYTES_WAITING_MAX = 134_217_728

@@ -10,18 +10,13 @@ import { BUNDLES_PER_PAGE, PAYLOAD_PREVIEW_BYTES_MAX } from './control/limits.ts
 import type { AdminProgram, SendAdu } from './control/message.ts'
 import type { ControlledNode } from './control/service.ts'
 import type { BundleState, BundleSummary, ControlStatus } from './control/status.ts'
-import type { BundleNode, StoredBundle } from './node.ts'
+import type { BundleNode, StaticPlan, StoredBundle } from './node.ts'
 import {
   type ActiveRegistration,
   type Delivery,
   Registrations,
   type RegistrationsOptions,
 } from './registrations.ts'
-import { choosePlan, type StaticPlan } from './static-plan.ts'
-
-export interface NodeAccessOptions extends RegistrationsOptions {
-  readonly plans: readonly StaticPlan[]
-}
 
 export interface NodeAccessPorts {
   readonly node: BundleNode
@@ -32,13 +27,13 @@ export interface NodeAccessPorts {
 
 export class NodeAccess implements ControlledNode {
   readonly node: bigint
-  readonly #options: NodeAccessOptions
+  readonly #options: RegistrationsOptions
   readonly #ports: NodeAccessPorts
   readonly #since: WallMs
   readonly #registrations: Registrations
 
   /** Before the node starts. */
-  constructor(options: NodeAccessOptions, ports: NodeAccessPorts) {
+  constructor(options: RegistrationsOptions, ports: NodeAccessPorts) {
     this.node = options.node
     this.#options = options
     this.#ports = ports
@@ -69,9 +64,11 @@ export class NodeAccess implements ControlledNode {
   }
 
   bundles(after: string | undefined): readonly BundleSummary[] {
-    return this.#ports.node
-      .stored(after, BUNDLES_PER_PAGE)
-      .map((stored) => summaryOf(stored, this.#options))
+    const { node } = this.#ports
+    return node.stored(after, BUNDLES_PER_PAGE).map((stored) => {
+      const plan = node.planTo(stored.bundle.primary.destination)
+      return summaryOf(stored, { plan, node: this.#options.node })
+    })
   }
 
   admin(program: AdminProgram, line: string): Promise<readonly string[]> {
@@ -83,10 +80,12 @@ export class NodeAccess implements ControlledNode {
   }
 }
 
-function summaryOf({ record, bundle }: StoredBundle, options: NodeAccessOptions): BundleSummary {
+function summaryOf(
+  { record, bundle }: StoredBundle,
+  { plan, node }: { readonly plan: StaticPlan | undefined; readonly node: bigint },
+): BundleSummary {
   const { primary, blocks, payload } = bundle
-  const plan = choosePlan(options.plans, primary.destination)
-  const isLocal = primary.destination.scheme === 'ipn' && primary.destination.node === options.node
+  const isLocal = primary.destination.scheme === 'ipn' && primary.destination.node === node
   let state: BundleState = plan === undefined ? 'limbo' : 'forwarding'
   if (record.hold !== undefined) state = 'release'
   else if (isLocal) state = 'delivery'

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { wallMs } from '../base/time.ts'
 import { Counters, OTHER_ENDPOINTS } from './counters.ts'
 import { ENDPOINTS_COUNTED_MAX } from './limits.ts'
 import { formatPrometheus, type NodeStatus } from './node-status.ts'
@@ -24,12 +25,15 @@ const status: NodeStatus = {
       node: 'ipn:3.0',
       protocol: 'udp',
       duct: 'a"b\\c\nd',
+      gate: { state: 'closed', opensAt: wallMs(5) },
+      oneWayDelayMs: undefined,
       sent: NO_TRAFFIC,
       received: NO_TRAFFIC,
       retries: 0,
       queue: { bundles: 2, bytes: 200, oldestMs: 1500 },
     },
   ],
+  contacts: [],
   endpoints: [],
   refused: { 'bpv7/bad-crc': 1 },
   deleted: { 'lifetime expired': 4 },
@@ -45,6 +49,7 @@ test('each number is a sample with its labels, each metric with its type and its
     'lightlag_bundle_node_bundles{state="held"} 1',
     '# TYPE lightlag_bundle_node_layer_received_bytes_total counter',
     'lightlag_bundle_node_layer_received_bytes_total{protocol="udp"} 500',
+    'lightlag_bundle_node_contacts 0',
     'lightlag_bundle_node_refused_total{reason="bpv7/bad-crc"} 1',
     'lightlag_bundle_node_deleted_total{reason="lifetime expired"} 4',
     'lightlag_bundle_node_status_reports_total{direction="leftOut"} 0',

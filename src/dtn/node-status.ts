@@ -1,10 +1,11 @@
 /** A node at one moment, as a value: for `lightlag node status`, for JSON, for metrics. */
 
-import type { MonoMs } from '../base/time.ts'
+import type { MonoMs, WallMs } from '../base/time.ts'
 import { formatEndpointId, ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
 import type { BundleAgent } from './agent.ts'
 import { EMPTY_QUEUE, type Queue, type RegistrationQueue } from './agent-events.ts'
 import type { BundleStore } from './bundle-store.ts'
+import type { Contact, Gate, NodePair } from './contact-plan.ts'
 import {
   type Counters,
   type Counts,
@@ -17,8 +18,9 @@ import {
 } from './counters.ts'
 import type { BundleNodeLimits } from './limits.ts'
 import { administrativeEndpoints, type NodeNames } from './membership.ts'
+import type { Neighbours } from './neighbours.ts'
 import type { RegistrationState, WhenInactive } from './registration.ts'
-import type { StaticPlan } from './static-plan.ts'
+import { neighbourOf } from './static-plan.ts'
 
 export interface NodeStatus {
   /** The node IDs: `ipn:2.0` and, where it has one, `dtn://moon/`. */
@@ -41,6 +43,8 @@ export interface NodeStatus {
   }
   readonly layers: readonly LayerStatus[]
   readonly neighbours: readonly NeighbourStatus[]
+  /** Of the whole plan: also those between other nodes, and those that are over. */
+  readonly contacts: readonly ContactStatus[]
   readonly endpoints: readonly EndpointStatus[]
   /** Bundles that were not taken, by the code of the Fault. */
   readonly refused: Counts
@@ -58,7 +62,17 @@ export interface NeighbourStatus extends NeighbourCounts {
   readonly node: string
   readonly protocol: string
   readonly duct: string
+  /** Whether bundles for it may leave now, by the contacts with whoever is at the other end of the duct. */
+  readonly gate: Gate
+  /** Undefined where no range says. */
+  readonly oneWayDelayMs: number | undefined
   readonly queue: Queue
+}
+
+/** `source` and `destination` are node IDs, times POSIX milliseconds. */
+export interface ContactStatus extends Omit<Contact, keyof NodePair> {
+  readonly source: string
+  readonly destination: string
 }
 
 export interface EndpointStatus extends EndpointCounts {
@@ -71,7 +85,7 @@ export interface EndpointStatus extends EndpointCounts {
 /** What the parts of a node know. */
 export interface NodeParts {
   readonly names: NodeNames
-  readonly plans: readonly StaticPlan[]
+  readonly neighbours: Neighbours
   readonly protocols: readonly string[]
   readonly state: NodeStatus['state']
   readonly store: Pick<BundleStore, 'count' | 'usedBytes'>
@@ -80,10 +94,11 @@ export interface NodeParts {
   readonly counters: Counters
   readonly reportsLeftOut: number
   readonly now: MonoMs
+  readonly wall: WallMs
 }
 
 export function statusOf(parts: NodeParts): NodeStatus {
-  const { names, store, limits, agent, counters, now } = parts
+  const { names, store, limits, agent, neighbours, counters, now, wall } = parts
   const planQueues = agent.planQueues(now)
   return {
     nodeIds: administrativeEndpoints(names).map(formatEndpointId),
@@ -96,18 +111,29 @@ export function statusOf(parts: NodeParts): NodeStatus {
     },
     bundles: { ...agent.census, stranded: agent.strandedCount },
     layers: parts.protocols.map((protocol) => ({ protocol, ...counters.layer(protocol) })),
-    neighbours: parts.plans.map((plan) => ({
-      node: formatEndpointId(ipnEndpoint(plan.node, 0n)),
+    neighbours: agent.plans.map((plan) => ({
+      node: nodeId(plan.node),
       protocol: plan.protocol,
       duct: plan.duct,
+      gate: neighbours.gate(neighbourOf(plan), wall),
+      oneWayDelayMs: neighbours.oneWayDelayMs(neighbourOf(plan), wall),
       ...counters.neighbour(plan),
-      queue: planQueues.get(plan) ?? EMPTY_QUEUE,
+      queue: planQueues.get(plan.node) ?? EMPTY_QUEUE,
+    })),
+    contacts: neighbours.contactPlan.contacts.map((contact) => ({
+      ...contact,
+      source: nodeId(contact.source),
+      destination: nodeId(contact.destination),
     })),
     endpoints: endpointsOf(agent.registrationQueues(now), counters),
     refused: counters.refusals,
     deleted: counters.deletions,
     reports: { ...counters.reports, leftOut: parts.reportsLeftOut },
   }
+}
+
+function nodeId(node: bigint): string {
+  return formatEndpointId(ipnEndpoint(node, 0n))
 }
 
 /** The endpoints that exist, and those that were open once. */
@@ -175,6 +201,19 @@ function metricsOf(status: NodeStatus): readonly Metric[] {
       (n) => n.retries,
     ),
     ...queue('neighbour', 'for the neighbour', neighbours),
+    gauge(
+      'neighbour_open',
+      'Whether bundles may leave for the neighbour: 0 between contacts.',
+      neighbours.map(([labels, { gate }]) => [labels, gate.state === 'closed' ? 0 : 1]),
+    ),
+    gauge(
+      'neighbour_contact_rate_bytes_per_second',
+      'Rate of the contact that is open.',
+      neighbours.flatMap(([labels, { gate }]) =>
+        gate.state === 'open' ? [[labels, gate.rateBytesPerSec] as const] : [],
+      ),
+    ),
+    gauge('contacts', 'Contacts in the plan.', [[{}, status.contacts.length]]),
     ...traffic('endpoint_sent', 'sent from the endpoint', endpoints, (e) => e.sent),
     ...traffic('endpoint_delivered', 'delivered at the endpoint', endpoints, (e) => e.delivered),
     counter(

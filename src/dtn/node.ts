@@ -26,6 +26,7 @@ import { BundleAgent } from './agent.ts'
 import type { AgentEffect, AgentEvent, Failure } from './agent-events.ts'
 import { hasReportableBlock, processReceived, readPreviousNode } from './block-processing.ts'
 import { type BundleRecord, BundleStore } from './bundle-store.ts'
+import type { ContactPlan } from './contact-plan.ts'
 import type { ConvergenceLayer } from './convergence-layer.ts'
 import { Counters } from './counters.ts'
 import { CreationTimestamps } from './creation-timestamps.ts'
@@ -38,12 +39,13 @@ import {
   type NodeNames,
   resolveLocalNode,
 } from './membership.ts'
+import { Neighbours } from './neighbours.ts'
 import { type NodeStatus, statusOf } from './node-status.ts'
 import { Outbound } from './outbound.ts'
 import { newBundle, newRecordBundle, type SendRequest } from './own-bundle.ts'
 import type { WhenInactive } from './registration.ts'
 import { Reporting, subjectOf } from './reporting.ts'
-import { choosePlan, type StaticPlan } from './static-plan.ts'
+import type { StaticPlan } from './static-plan.ts'
 import type { Report, StatusReportOptions } from './status-reporter.ts'
 
 export type { BundleNodeLimits } from './limits.ts'
@@ -53,6 +55,8 @@ export type { StaticPlan } from './static-plan.ts'
 
 export interface BundleNodeOptions extends NodeNames {
   readonly plans: readonly StaticPlan[]
+  /** Default: nothing is held back. */
+  readonly contactPlan?: ContactPlan
   /** Where they differ from DEFAULT_LIMITS. */
   readonly limits?: Partial<BundleNodeLimits>
   /** Default: none are sent. RFC 9171 §5.1. */
@@ -123,6 +127,7 @@ export class BundleNode {
   readonly #store: BundleStore
   readonly #agent: BundleAgent
   readonly #outbound: Outbound
+  readonly #neighbours: Neighbours
   readonly #feed: (event: AgentEvent) => void
   readonly #counters = new Counters()
   readonly #reporting: Reporting
@@ -142,15 +147,24 @@ export class BundleNode {
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
     this.#store = new BundleStore(ports.store, this.#limits, ports.events)
     this.#agent = new BundleAgent({ ...options, limits: this.#limits })
-    this.#outbound = new Outbound(options, ports.layers, ports.clock)
+    this.#outbound = new Outbound(options.node, ports.layers, ports.clock)
+    for (const plan of options.plans) this.#outbound.setPlan(plan)
     this.#reporting = new Reporting(options, {
       ...ports,
       counters: this.#counters,
+      hasWayTo: (endpoint) => this.planTo(endpoint) !== undefined,
       send: (report) => this.#sendReport(report),
     })
     this.#feed = runMachine<AgentEvent, AgentEffect>(this.#agent, ports.clock, (effect) =>
       this.#perform(effect),
     )
+    const contactPlan = options.contactPlan ?? { contacts: [], ranges: [] }
+    this.#neighbours = new Neighbours(options.node, contactPlan, {
+      clock: ports.clock,
+      agent: this.#agent,
+      outbound: this.#outbound,
+      feed: this.#feed,
+    })
     for (const endpoint of administrativeEndpoints(options)) {
       this.#open(endpoint, (adu) => this.#administer(adu), 'active')
     }
@@ -167,6 +181,7 @@ export class BundleNode {
       await layer.start((bytes, from, answer) => this.#receive(bytes, { from, protocol, answer }))
     }
     this.#state = 'running'
+    this.#neighbours.start()
     for (const record of records) this.#feed({ type: 'recovered', record, wall: clock.wall() })
   }
 
@@ -174,6 +189,7 @@ export class BundleNode {
   async stop(): Promise<void> {
     this.#state = 'stopped'
     this.#feed({ type: 'stop' })
+    this.#neighbours.stop()
     this.#outbound.stop()
     await Promise.all(this.#ports.layers.map((layer) => layer.stop()))
     while (this.#underWay.size > 0) await Promise.all(this.#underWay)
@@ -290,12 +306,35 @@ export class BundleNode {
     await this.#store.settled()
   }
 
+  /** The plan that leads to `destination`; undefined where none does. */
+  planTo(destination: EndpointId): StaticPlan | undefined {
+    return this.#agent.planTo(destination)
+  }
+
+  /**
+   * Adds a plan, or puts it in the place of the one for the same node: what waited for it goes. Throws
+   * a Fault where it wants a convergence layer that is not there.
+   */
+  setPlan(plan: StaticPlan): void {
+    this.#neighbours.setPlan(plan)
+  }
+
+  /** What waited for it waits for another; false where there is none. */
+  removePlan(node: bigint): boolean {
+    return this.#neighbours.removePlan(node)
+  }
+
+  /** Takes the place of the one that there was, also for what waits. */
+  setContactPlan(contactPlan: ContactPlan): void {
+    this.#neighbours.setContactPlan(contactPlan)
+  }
+
   /** The node at this moment. Looks at every bundle. */
   status(): NodeStatus {
     return statusOf({
       names: this.#options,
-      plans: this.#options.plans,
-      protocols: this.#ports.layers.map(({ protocol }) => protocol),
+      neighbours: this.#neighbours,
+      protocols: [...new Set(this.#ports.layers.map(({ protocol }) => protocol))],
       state: this.#state,
       store: this.#store,
       limits: this.#limits,
@@ -303,6 +342,7 @@ export class BundleNode {
       counters: this.#counters,
       reportsLeftOut: this.#reporting.leftOutCount,
       now: this.#ports.clock.now(),
+      wall: this.#ports.clock.wall(),
     })
   }
 
@@ -422,7 +462,7 @@ export class BundleNode {
 
   #countNeighbour(bundle: Bundle, wireBytes: number): void {
     const previous = readPreviousNode(bundle)
-    const plan = previous && choosePlan(this.#options.plans, previous)
+    const plan = previous && this.planTo(previous)
     if (plan !== undefined) this.#counters.receivedFrom(plan, wireBytes)
   }
 

@@ -1,7 +1,7 @@
 /** Brings stored bundles to their convergence layers: the work behind the agent's `transmit`. */
 
 import { Fault, type FaultOptions } from '../base/fault.ts'
-import { addMs, type MonoMs } from '../base/time.ts'
+import { addMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import { BLOCK_TYPES, type Bundle, findBlock } from '../proto/bpv7/bundle.ts'
 import { decodeBundle, encodeBundle } from '../proto/bpv7/codec.ts'
@@ -9,10 +9,11 @@ import { isNullEndpoint } from '../proto/bpv7/endpoint-id.ts'
 import { fragmentBundle } from '../proto/bpv7/fragmentation.ts'
 import { describeReason } from '../proto/bpv7/status-report.ts'
 import { processForwarded, withAge } from './block-processing.ts'
+import type { ContactWindow } from './contact-window.ts'
 import type { ConvergenceLayer } from './convergence-layer.ts'
 import type { DtnFaultCode } from './fault.ts'
-import { Pacer } from './pacer.ts'
-import type { StaticPlan } from './static-plan.ts'
+import { neighbourOf, type StaticPlan } from './static-plan.ts'
+import { Turnstile } from './turnstile.ts'
 
 export interface OutboundBundle {
   /** As it is in the store; undefined where it is not there any more. */
@@ -31,26 +32,38 @@ export interface Transmitted {
 export class Outbound {
   readonly #node: bigint
   readonly #clock: Clock
-  readonly #layers: ReadonlyMap<string, ConvergenceLayer>
-  readonly #pacers = new Map<StaticPlan, Pacer>()
-  /** Ends each wait for a turn. */
-  readonly #waits = new Set<() => void>()
-  #isStopped = false
+  /** The last of a protocol sends. */
+  #layers: readonly ConvergenceLayer[]
+  /** By neighbour. */
+  readonly #turnstiles = new Map<bigint, Turnstile>()
+
+  constructor(node: bigint, layers: readonly ConvergenceLayer[], clock: Clock) {
+    this.#node = node
+    this.#clock = clock
+    this.#layers = layers
+  }
+
+  setLayers(layers: readonly ConvergenceLayer[]): void {
+    this.#layers = layers
+  }
 
   /** Throws a Fault where a plan wants a convergence layer that is not there. */
-  constructor(
-    options: { readonly node: bigint; readonly plans: readonly StaticPlan[] },
-    layers: readonly ConvergenceLayer[],
-    clock: Clock,
-  ) {
-    this.#node = options.node
-    this.#clock = clock
-    this.#layers = new Map(layers.map((layer) => [layer.protocol, layer]))
-    for (const plan of options.plans) {
-      this.#layerOf(plan)
-      const { rateBytesPerSec } = plan
-      if (rateBytesPerSec !== undefined) this.#pacers.set(plan, new Pacer(rateBytesPerSec))
-    }
+  setPlan(plan: StaticPlan): void {
+    this.#layerOf(plan)
+    this.#turnstileOf(plan).setRate(plan.rateBytesPerSec)
+  }
+
+  setWindow(neighbour: bigint, window: ContactWindow | undefined): void {
+    this.#turnstiles.get(neighbour)?.setWindow(window)
+  }
+
+  /** No plan leads to it any more. */
+  forget(neighbour: bigint): void {
+    const fault = new Fault<DtnFaultCode>('dtn/no-plan', 'its plan was removed', {
+      temporary: true,
+    })
+    this.#turnstiles.get(neighbour)?.close(fault)
+    this.#turnstiles.delete(neighbour)
   }
 
   /**
@@ -72,8 +85,10 @@ export class Outbound {
       throw never('dtn/not-forwardable', 'the neighbour knows no dtn-scheme names')
     }
     let [wireBytes, fragments] = [0, 0]
-    for (const piece of cutToFit(processed.bundle, layer.bundleBytesMax)) {
-      await this.#turn(plan, piece.bytes.length)
+    const turnstile = this.#turnstileOf(plan)
+    for (const piece of cutToFit(processed.bundle, layer.bundleBytesMax, turnstile.pieceBytesMax)) {
+      const turn = turnstile.pass(piece.bytes.length)
+      if (turn !== undefined) await turn
       // Its turn may have been long in coming, and the time until then counts too.
       const aged = withAge(piece.bundle, this.#clock.now() - arrivedAt)
       const bytes = aged === piece.bundle ? piece.bytes : encodeBundle(aged)
@@ -86,30 +101,18 @@ export class Outbound {
 
   /** What waits for its turn goes at once, to layers that are stopped or about to be. */
   stop(): void {
-    this.#isStopped = true
-    for (const end of this.#waits) end()
+    for (const turnstile of this.#turnstiles.values()) turnstile.stop()
   }
 
-  async #turn(plan: StaticPlan, sizeBytes: number): Promise<void> {
-    const now = this.#clock.now()
-    const at = this.#pacers.get(plan)?.reserve(sizeBytes, now) ?? now
-    if (at > now && !this.#isStopped) await this.#until(at)
-  }
-
-  #until(at: MonoMs): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel = this.#clock.at(at, () => end())
-      const end = (): void => {
-        cancel()
-        this.#waits.delete(end)
-        resolve()
-      }
-      this.#waits.add(end)
-    })
+  #turnstileOf(plan: StaticPlan): Turnstile {
+    const neighbour = neighbourOf(plan)
+    const turnstile = this.#turnstiles.get(neighbour) ?? new Turnstile(this.#clock)
+    this.#turnstiles.set(neighbour, turnstile)
+    return turnstile
   }
 
   #layerOf(plan: StaticPlan): ConvergenceLayer {
-    const layer = this.#layers.get(plan.protocol)
+    const layer = this.#layers.findLast(({ protocol }) => protocol === plan.protocol)
     if (layer !== undefined) return layer
     throw never('dtn/unknown-protocol', `no convergence layer for ${plan.protocol}/${plan.duct}`)
   }
@@ -120,16 +123,28 @@ interface Piece {
   readonly bytes: Uint8Array
 }
 
-/** The bundle, or its fragments one after the other where it is too large. Throws a Fault. */
-function* cutToFit(bundle: Bundle, bundleBytesMax: number): Iterable<Piece> {
+/**
+ * The bundle, or its fragments one after the other where it is too large for the layer, which it must
+ * not be, or for the contact, which it must be where it cannot be cut. Throws a Fault.
+ */
+function* cutToFit(
+  bundle: Bundle,
+  layerBytesMax: number,
+  contactBytesMax: number,
+): Iterable<Piece> {
   const isAging = findBlock(bundle, BLOCK_TYPES.bundleAge) !== undefined
-  const bytesMax = bundleBytesMax - (isAging ? AGE_GROWTH_BYTES_MAX : 0)
+  const growth = isAging ? AGE_GROWTH_BYTES_MAX : 0
   const whole = encodeBundle(bundle)
+  const bytesMax = Math.min(layerBytesMax, contactBytesMax) - growth
   if (whole.length <= bytesMax) {
     yield { bundle, bytes: whole }
     return
   }
   const fragments = fragmentBundle(bundle, bytesMax)
+  if (!fragments.ok && whole.length <= layerBytesMax - growth) {
+    yield { bundle, bytes: whole }
+    return
+  }
   if (!fragments.ok) throw never('dtn/not-forwardable', `too large, and ${fragments.fault.message}`)
   for (const fragment of fragments.value) {
     yield { bundle: fragment, bytes: encodeBundle(fragment) }

@@ -12,7 +12,6 @@ import {
 } from '../proto/bpv7/status-report.ts'
 import type { Counters } from './counters.ts'
 import { isOwnEndpoint, type NodeNames } from './membership.ts'
-import { choosePlan, type StaticPlan } from './static-plan.ts'
 import {
   type Happening,
   type Report,
@@ -23,7 +22,6 @@ import {
 } from './status-reporter.ts'
 
 export interface ReportingOptions extends NodeNames {
-  readonly plans: readonly StaticPlan[]
   readonly statusReports?: StatusReportOptions
   readonly isClockless?: boolean
 }
@@ -32,6 +30,8 @@ export interface ReportingPorts {
   readonly clock: Clock
   readonly events: EventSink
   readonly counters: Counters
+  /** Whether a plan leads to it. */
+  hasWayTo(endpoint: EndpointId): boolean
   send(report: Report): void
 }
 
@@ -103,10 +103,9 @@ export class Reporting {
 
   /** Where it is enabled and has a way to go. */
   #report(subject: Subject, status: StatusKind, reason: number): void {
-    const { plans, isClockless } = this.#options
+    const { isClockless } = this.#options
     const { reportTo } = subject.primary
-    const isOnItsWay =
-      isOwnEndpoint(this.#options, reportTo) || choosePlan(plans, reportTo) !== undefined
+    const isOnItsWay = isOwnEndpoint(this.#options, reportTo) || this.#ports.hasWayTo(reportTo)
     if (!isOnItsWay) return
     const { clock } = this.#ports
     const at = { wall: isClockless ? undefined : clock.wall(), now: clock.now() }

@@ -9,7 +9,9 @@ export interface StaticPlan {
   readonly protocol: string
   /** The neighbour's address, in the convergence layer's own notation. */
   readonly duct: string
-  /** Default: as fast as the convergence layer takes them. */
+  /** Whose address that is, and whose contacts count. Default: the destination's own. */
+  readonly via?: bigint
+  /** Where no contact says. Default: as fast as the convergence layer takes them. */
   readonly rateBytesPerSec?: number
   /** Names of the dtn scheme that lead there too: the neighbour's own, those behind it, groups. */
   readonly dtnNames?: readonly string[]
@@ -17,12 +19,14 @@ export interface StaticPlan {
   readonly ipnOnly?: boolean
 }
 
-/** Undefined where no plan leads to `destination`. */
-export function choosePlan(
-  plans: readonly StaticPlan[],
-  destination: EndpointId,
-): StaticPlan | undefined {
-  if (destination.scheme === 'ipn') return plans.find(({ node }) => node === destination.node)
+/** The node number of the neighbour that its bundles are given to. */
+export function neighbourOf({ node, via = node }: StaticPlan): bigint {
+  return via
+}
+
+/** Whether a bundle for `destination` takes it. */
+export function leadsTo({ node, dtnNames }: StaticPlan, destination: EndpointId): boolean {
+  if (destination.scheme === 'ipn') return node === destination.node
   const name = dtnNodeName(destination)
-  return name === undefined ? undefined : plans.find(({ dtnNames }) => dtnNames?.includes(name))
+  return name !== undefined && dtnNames?.includes(name) === true
 }

@@ -34,6 +34,8 @@ export class BundleLab {
   readonly events: HostEvent[] = []
   /** Every datagram that came to the neighbour. */
   readonly datagrams: Uint8Array[] = []
+  /** When each came, in milliseconds since the beginning. */
+  readonly arrivals: number[] = []
   readonly delivered: ReceivedAdu[] = []
   readonly #network: LabNetwork
   #socket: DatagramSocket | undefined
@@ -72,7 +74,10 @@ export class BundleLab {
     await lab.node.start()
     const host = lab.#network.addHost('peer', 'moon', PEER.host)
     lab.#socket = await host.network.bind(PEER)
-    lab.#socket.onDatagram = (bytes) => void lab.datagrams.push(bytes.slice())
+    lab.#socket.onDatagram = (bytes) => {
+      lab.datagrams.push(bytes.slice())
+      lab.arrivals.push(lab.world.now())
+    }
     return lab
   }
 

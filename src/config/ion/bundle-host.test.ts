@@ -60,6 +60,7 @@ test("endpoints, ducts and plans become the node's", () => {
         },
         { node: 4n, protocol: 'tcp', duct: '172.22.0.9:4556', ipnOnly: true },
       ],
+      contactPlan: { contacts: [], ranges: [] },
       tcpclVersions: [3, 4],
       statusReports: {},
     },
@@ -93,5 +94,6 @@ test('a plan by way of a gateway takes the duct of the gateway, a blocked one no
     [3n, '172.22.0.3:3113'],
     [7n, '172.22.0.3:3113'],
   ])
+  expect(options.plans.map(({ via }) => via)).toEqual([undefined, 3n])
   expect(notices).toEqual(['plan ipn:8.0 is blocked: its bundles wait'])
 })

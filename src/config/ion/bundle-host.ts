@@ -50,6 +50,7 @@ export function bundleHostOf(ion: IonNode, addresses: ReadonlyMap<string, string
       return [{ protocol, listen }]
     }),
     plans: ion.plans.flatMap((plan) => plansOf(plan, ion, { addresses, notices })),
+    contactPlan: ion.contactPlan,
     tcpclVersions: TCPCL_VERSIONS,
     // ION sends those that a bundle asks for.
     statusReports: {},
@@ -66,7 +67,7 @@ interface Context {
 }
 
 function plansOf(plan: IonPlan, ion: IonNode, { addresses, notices }: Context): StaticPlan[] {
-  const { endpoint, via, isBlocked, rateBytesPerSec } = plan
+  const { endpoint, via, isBlocked } = plan
   const name = formatEndpointId(endpoint)
   if (endpoint.scheme !== 'ipn') {
     notices.push(`plan ${name} is left out: only neighbours of the ipn scheme are reached`)
@@ -76,18 +77,28 @@ function plansOf(plan: IonPlan, ion: IonNode, { addresses, notices }: Context): 
     notices.push(`plan ${name} is blocked: its bundles wait`)
     return []
   }
-  const next = via?.scheme === 'ipn' ? formatEndpointId(ipnEndpoint(via.node, 0n)) : name
-  const ducts = ion.plans.find((other) => formatEndpointId(other.endpoint) === next)?.ducts ?? []
-  const [duct] = ducts.flatMap((one) => addressOf(one, addresses) ?? [])
+  const neighbour = via?.scheme === 'ipn' ? via.node : endpoint.node
+  const next = formatEndpointId(ipnEndpoint(neighbour, 0n))
+  const direct = ion.plans.find((other) => formatEndpointId(other.endpoint) === next)
+  const [duct] = (direct?.ducts ?? []).flatMap((one) => addressOf(one, addresses) ?? [])
   if (duct === undefined) {
     notices.push(`plan ${name} has no duct that can be used here: its bundles wait`)
     return []
   }
   const { protocol, host, port } = duct
-  const rate = rateBytesPerSec === undefined ? {} : { rateBytesPerSec }
   // A node that has no such scheme may end at a name of it, so only who has it gets one.
   const ipnOnly = !ion.schemes.some((scheme) => scheme.name === 'dtn')
-  return [{ node: endpoint.node, protocol, duct: `${host}:${port}`, ipnOnly, ...rate }]
+  return [
+    {
+      node: endpoint.node,
+      protocol,
+      duct: `${host}:${port}`,
+      ipnOnly,
+      ...(neighbour !== endpoint.node && { via: neighbour }),
+      // Of a gateway's plan it is the gateway's, whoever the bundles are for.
+      ...(direct?.rateBytesPerSec && { rateBytesPerSec: direct.rateBytesPerSec }),
+    },
+  ]
 }
 
 interface DuctTarget {

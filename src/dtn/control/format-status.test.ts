@@ -16,7 +16,7 @@ test('the status tells each layer, neighbour and endpoint in a line', async () =
   expect(lines).toContainEqual(expect.stringMatching(/^store: 1 bundles, \d+ bytes, of 100000 and/))
   expect(lines).toContainEqual(
     expect.stringMatching(
-      /^neighbour ipn:3\.0 over udp\/172\.22\.0\.3:3113: received 0 \(0 bytes\), sent 1 \(\d+ bytes\), retries 0, waiting 0 \(0 bytes\)$/,
+      /^neighbour ipn:3\.0 over udp\/172\.22\.0\.3:3113: open without contacts, received 0 \(0 bytes\), sent 1 \(\d+ bytes\), retries 0, waiting 0 \(0 bytes\)$/,
     ),
   )
   expect(lines).toContainEqual(

@@ -1,5 +1,6 @@
 import { formatDuration } from '../../base/quantity.ts'
 import type { Queue } from '../agent-events.ts'
+import type { Gate } from '../contact-plan.ts'
 import type { Traffic } from '../counters.ts'
 import type { ControlStatus } from './status.ts'
 
@@ -15,9 +16,15 @@ export function formatNodeStatus(status: ControlStatus): string {
         `layer ${protocol}: received ${traffic(received)}, sent ${traffic(sent)}, refused ${refused}, retries ${retries}`,
     ),
     ...status.neighbours.map(
-      ({ node, protocol, duct, received, sent, retries, queue }) =>
-        `neighbour ${node} over ${protocol}/${duct}: received ${traffic(received)}, sent ${traffic(sent)}, retries ${retries}, ${queued(queue)}`,
+      ({ node, protocol, duct, gate, received, sent, retries, queue }) =>
+        `neighbour ${node} over ${protocol}/${duct}: ${gated(gate, now)}, received ${traffic(received)}, sent ${traffic(sent)}, retries ${retries}, ${queued(queue)}`,
     ),
+    ...status.contacts
+      .filter(({ until }) => until > now)
+      .map(
+        ({ source, destination, from, until, rateBytesPerSec }) =>
+          `contact ${source} to ${destination}: ${from > now ? `in ${formatDuration(from - now)} ` : ''}for ${formatDuration(until - Math.max(from, now))} at ${rateBytesPerSec} bytes/s`,
+      ),
     ...status.endpoints.map(
       (one) =>
         `endpoint ${one.endpoint} ${one.state}: delivered ${traffic(one.delivered)}, sent ${traffic(one.sent)}, retries ${one.retries}, refused ${one.refused}, ${queued(one.queue)}`,
@@ -31,6 +38,17 @@ export function formatNodeStatus(status: ControlStatus): string {
 
 function traffic({ bundles, bytes }: Traffic): string {
   return `${bundles} (${bytes} bytes)`
+}
+
+function gated(gate: Gate, now: number): string {
+  switch (gate.state) {
+    case 'unscheduled':
+      return 'open without contacts'
+    case 'open':
+      return `open for ${formatDuration(gate.until - now)} at ${gate.rateBytesPerSec} bytes/s`
+    case 'closed':
+      return `closed for ${formatDuration(gate.opensAt - now)}`
+  }
 }
 
 function queued({ bundles, bytes, oldestMs }: Queue): string {

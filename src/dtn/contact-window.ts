@@ -1,0 +1,44 @@
+/** A contact in this process's own time, and what can leave before it ends. */
+
+import { type Interval, isWithin } from '../base/interval.ts'
+import { addMs, type MonoMs } from '../base/time.ts'
+import { PIECE_BYTES_MIN } from './limits.ts'
+
+/** The contact that is open, or the next one. */
+export interface ContactWindow extends Interval<MonoMs> {
+  readonly rateBytesPerSec: number
+}
+
+/**
+ * The largest piece that a bundle is cut into for a contact: half of what it carries, so that a piece
+ * finds its time also where the contact is noticed late.
+ */
+export function pieceBytesMax({ from, until, rateBytesPerSec }: ContactWindow): number {
+  return Math.max(PIECE_BYTES_MIN, Math.floor((rateBytesPerSec * (until - from)) / 2000))
+}
+
+/**
+ * What is given to a contact, so that no more begins than can leave before its end. What is larger
+ * than a piece and cannot be cut goes first in a contact, and may outlast it: it would never go else.
+ */
+export class ContactBudget {
+  readonly #window: ContactWindow
+  /** When all that has been given will have left; undefined where nothing has. */
+  #busyUntil: MonoMs | undefined
+
+  constructor(window: ContactWindow) {
+    this.#window = window
+  }
+
+  /** Whether `sizeBytes` may go; if so they are counted. */
+  take(sizeBytes: number, now: MonoMs): boolean {
+    const { until, rateBytesPerSec } = this.#window
+    if (!isWithin(this.#window, now)) return false
+    const [busyUntil, isFirst] = [this.#busyUntil ?? now, this.#busyUntil === undefined]
+    const begin = busyUntil < now ? now : busyUntil
+    const end = addMs(begin, (sizeBytes * 1000) / rateBytesPerSec)
+    if (end > until && !(isFirst && sizeBytes > pieceBytesMax(this.#window))) return false
+    this.#busyUntil = end
+    return true
+  }
+}
