@@ -13,3 +13,39 @@ test.each(readdirSync('scenarios').map((name) => join('scenarios', name)))('%s i
   const parsed = parseScenario(readFileSync(path, 'utf8'), path)
   expect(parsed.ok ? '' : parsed.fault.message).toBe('')
 })
+
+test('every key that a file may have is in docs/configuration.md, and no other', () => {
+  const documented = [
+    ...readFileSync('docs/configuration.md', 'utf8').matchAll(/^\| ((?:`[\w.]+`(?:, )?)+) \|/gm),
+  ].flatMap(([, keys = '']) => [...keys.matchAll(/[\w.]+/g)].map(([key]) => key))
+  const known = new Set<string>()
+  // An unknown key is answered with those that are known.
+  const ask = (text: string, parse: typeof parseNodeConfig | typeof parseScenario): void => {
+    const parsed = parse(text, 'f')
+    for (const line of parsed.ok ? [] : parsed.fault.message.split('\n')) {
+      const [, path = '', keys = ''] =
+        /unknown key "x([\w.]*)": one of (.*) would be right/.exec(line) ?? []
+      for (const key of keys.split(', ')) if (key !== '') known.add(path + key)
+    }
+  }
+  ask('x: 1', parseNodeConfig)
+  ask('x: 1', parseScenario)
+  for (const part of [
+    'smtp',
+    'submission',
+    'pop3',
+    'udp',
+    'tcp',
+    'stcp',
+    'mtcp',
+    'limits',
+    'retry',
+    'statusReports',
+  ]) {
+    known.delete(part)
+    ask(`${part}: {x${part}.: 1}`, parseNodeConfig)
+  }
+  ask('plans: [{x: 1}]', parseNodeConfig)
+  // Lists of small mappings are told in a line: users, networks, links; a host's place with them.
+  expect(new Set(documented)).toEqual(new Set([...known, 'statusReports']))
+})

@@ -1,5 +1,9 @@
 /** What one host is told: its names, its users, its node and how it reaches the others. */
 
+import type { Protocol } from '../dtn/bundle-host.ts'
+import type { StaticPlan } from '../dtn/static-plan.ts'
+import type { StatusReportOptions } from '../dtn/status-reporter.ts'
+import type { TcpclConvergenceLayerOptions } from '../dtn/tcpcl.ts'
 import type { SocketAddress } from '../ports/network.ts'
 
 export interface MailHostOptions {
@@ -14,7 +18,19 @@ export interface MailHostOptions {
   readonly smtp?: { readonly listen: SocketAddress }
   readonly submission?: MailServiceOptions
   readonly pop3?: MailServiceOptions
+  /** `moon` of `dtn://moon/`, where the node has a name of that scheme as well. */
+  readonly dtnName?: string
   readonly udp?: { readonly listen: SocketAddress; readonly rateBytesPerSec?: number }
+  readonly tcp?: Pick<
+    TcpclConvergenceLayerOptions,
+    'listen' | 'versions' | 'keepaliveSec' | 'idleMs'
+  >
+  readonly stcp?: StreamOptions
+  readonly mtcp?: StreamOptions
+  /** Default: none are sent. */
+  readonly statusReports?: StatusReportOptions
+  /** Whether `ipn:<node>.7` sends back what comes. */
+  readonly echo: boolean
   readonly plans: readonly PlanOptions[]
   readonly transport: readonly TransportRule[]
   readonly limits: { readonly messageBytesMax: number; readonly storeBytesMax: number }
@@ -27,11 +43,14 @@ export interface MailServiceOptions {
   readonly plaintextAuth: 'allow' | 'refuse'
 }
 
+export interface StreamOptions {
+  /** Default: it does not listen. */
+  readonly listen?: SocketAddress
+}
+
 /** How a neighbour is reached, as ION's `a plan 3 udp/172.22.0.3:3113` says. */
-export interface PlanOptions {
-  readonly node: bigint
-  readonly protocol: 'udp'
-  readonly duct: string
+export interface PlanOptions extends StaticPlan {
+  readonly protocol: Protocol
   readonly oneWayDelayMs: number
 }
 

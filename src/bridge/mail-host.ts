@@ -2,8 +2,12 @@
 
 import { assert } from '../base/assert.ts'
 import { ControlService } from '../dtn/control/service.ts'
+import type { ConvergenceLayer } from '../dtn/convergence-layer.ts'
+import { registerEcho } from '../dtn/echo.ts'
 import { BundleNode } from '../dtn/node.ts'
 import { NodeAccess } from '../dtn/node-access.ts'
+import { stcpConvergenceLayer } from '../dtn/stcp.ts'
+import { tcpclConvergenceLayer } from '../dtn/tcpcl.ts'
 import { udpConvergenceLayer } from '../dtn/udp.ts'
 import { Accounts } from '../mail/accounts.ts'
 import { LocalTarget } from '../mail/local-target.ts'
@@ -19,7 +23,12 @@ import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { Network, SocketAddress } from '../ports/network.ts'
 import type { Store } from '../ports/store.ts'
-import { type EndpointId, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
+import {
+  type EndpointId,
+  formatEndpointId,
+  ipnEndpoint,
+  parseEndpointId,
+} from '../proto/bpv7/endpoint-id.ts'
 import { BpTransport } from './bp-transport.ts'
 import { Gateway } from './gateway.ts'
 import {
@@ -92,7 +101,9 @@ export class MailHost {
     this.#node = new BundleNode(
       {
         node: options.node,
+        ...(options.dtnName !== undefined && { dtnName: options.dtnName }),
         plans: options.plans,
+        ...(options.statusReports !== undefined && { statusReports: options.statusReports }),
         limits: {
           storeBytesMax: options.limits.storeBytesMax * BUNDLES_SHARE,
           lifetimeMsMax: LIFETIME_MAX_MS,
@@ -114,6 +125,7 @@ export class MailHost {
       { ...ports, node: this.#node, queue: this.#queue, transport, accounts },
     )
     gateway.register()
+    if (options.echo) registerEcho(this.#node, ports.clock)
     const { node } = options
     this.#access = new NodeAccess(
       { node, endpoints: [], onlyDeclared: false },
@@ -171,11 +183,16 @@ export class MailHost {
     this.#ports.events({ type: 'stopped' })
   }
 
-  #layers(): readonly ReturnType<typeof udpConvergenceLayer>[] {
-    const { udp } = this.#options
-    return udp === undefined
-      ? []
-      : [udpConvergenceLayer(udp, this.#ports.network, this.#ports.clock)]
+  #layers(): readonly ConvergenceLayer[] {
+    const { node, udp, tcp, stcp, mtcp } = this.#options
+    const { network, clock } = this.#ports
+    const nodeId = formatEndpointId(ipnEndpoint(node, 0n))
+    return [
+      ...(udp ? [udpConvergenceLayer(udp, network, clock)] : []),
+      ...(tcp ? [tcpclConvergenceLayer({ nodeId, ...tcp }, this.#ports)] : []),
+      ...(stcp ? [stcpConvergenceLayer({ framing: 'stcp', ...stcp }, this.#ports)] : []),
+      ...(mtcp ? [stcpConvergenceLayer({ framing: 'mtcp', ...mtcp }, this.#ports)] : []),
+    ]
   }
 
   #transport(): BpTransport {

@@ -1,11 +1,17 @@
 /** What a node's file and a scenario both say of a host. */
 
 import type { z } from 'zod'
-import { parseIpAddress, parseSocketAddress } from '../base/ip-address.ts'
 import { formatDuration } from '../base/quantity.ts'
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
 import { parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
-import { type Contradiction, nameOf } from './problems.ts'
+import {
+  type BundleText,
+  bundleContradictions,
+  bundleShape,
+  completeBundles,
+  type PlanText,
+} from './bundles.ts'
+import { type Contradiction, repeated } from './problems.ts'
 import {
   domain,
   duration,
@@ -15,7 +21,6 @@ import {
   oneOf,
   orOff,
   pairsOf,
-  rate,
   type Shape,
   size,
   socketAddress,
@@ -24,7 +29,7 @@ import {
 import type { Path } from './yaml.ts'
 
 /** A host's keys as they are written, each value read. */
-export interface HostText<Plan> {
+export interface HostText<Plan> extends BundleText<Plan> {
   readonly host: string
   readonly node: bigint
   readonly mailService: bigint
@@ -34,35 +39,16 @@ export interface HostText<Plan> {
   readonly smtp?: Required<MailHostOptions>['smtp']
   readonly submission?: Required<MailHostOptions>['submission']
   readonly pop3?: Required<MailHostOptions>['pop3']
-  readonly udp?: { readonly listen: SocketAddress; readonly rate?: number }
-  readonly plans: readonly Plan[]
   readonly transport: readonly (readonly [domain: string, route: string])[]
   readonly limits: { readonly messageSizeMax: number; readonly storeSizeMax: number }
   readonly retry: { readonly giveUpAfter: number }
 }
-
-/** What every plan says, in whichever file. */
-export interface PlanText {
-  readonly to: bigint
-  readonly protocol: 'udp'
-  readonly duct: string
-}
-
-type SocketAddress = Required<MailHostOptions>['smtp']['listen']
 
 const MAIL_SERVICE_DEFAULT = 2525n
 const MESSAGE_SIZE_DEFAULT = 50 * 1_048_576
 const STORE_SIZE_DEFAULT = 4 * 1_073_741_824
 /** RFC 5321 §4.5.4.1: at least 4 to 5 days. */
 const GIVE_UP_DEFAULT_MS = 5 * 86_400_000
-
-export const planShape: Shape<PlanText> = {
-  to: ipnNode,
-  protocol: oneOf(['udp']),
-  duct: word('an IP address and a port such as 172.22.0.3:3113', (text) =>
-    parseSocketAddress(text)?.port ? text : undefined,
-  ),
-}
 
 export function hostShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<HostText<Plan>> {
   return {
@@ -76,10 +62,7 @@ export function hostShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<HostText<
     smtp: orOff(mapping<Required<MailHostOptions>['smtp']>({ listen: socketAddress })),
     submission: orOff(clientService),
     pop3: orOff(clientService),
-    udp: orOff(
-      mapping<Required<HostText<Plan>>['udp']>({ listen: socketAddress, rate: orOff(rate) }),
-    ),
-    plans: listOf(plan, 'a list of plans').default([]),
+    ...bundleShape(plan),
     transport: pairsOf(
       domain,
       word('local or a route such as bp:ipn:3.2525', (text) =>
@@ -117,7 +100,7 @@ export function completeHost<Plan extends PlanText>(
   text: HostText<Plan>,
   delayOf: (plan: Plan) => number,
 ): MailHostOptions {
-  const { smtp, submission, pop3, udp } = text
+  const { smtp, submission, pop3 } = text
   return {
     host: text.host,
     node: text.node,
@@ -127,18 +110,7 @@ export function completeHost<Plan extends PlanText>(
     ...(smtp && { smtp }),
     ...(submission && { submission }),
     ...(pop3 && { pop3 }),
-    ...(udp && {
-      udp: {
-        listen: udp.listen,
-        ...(udp.rate !== undefined && { rateBytesPerSec: udp.rate }),
-      },
-    }),
-    plans: text.plans.map((plan) => ({
-      node: plan.to,
-      protocol: plan.protocol,
-      duct: plan.duct,
-      oneWayDelayMs: delayOf(plan),
-    })),
+    ...completeBundles(text, delayOf),
     transport: text.transport.map(([domain, route]) => ({ domain, route })),
     limits: {
       messageBytesMax: text.limits.messageSizeMax,
@@ -161,13 +133,8 @@ export function hostContradictions<Plan extends PlanText>(
       [...at, 'users'],
       'user',
     ),
-    ...repeated(
-      host.plans.map(({ to }) => `ipn:${to}`),
-      [...at, 'plans'],
-      'plan to',
-    ),
     ...listenContradictions(host, at),
-    ...planContradictions(host, at),
+    ...bundleContradictions(host, at),
     ...transportContradictions(host, at),
     ...patienceContradictions(host, at, delayOf),
     ...sizeContradictions(host, at),
@@ -202,21 +169,11 @@ function sizeContradictions({ limits }: HostText<PlanText>, at: Path): readonly 
   return [{ path: [...at, 'limits', 'messageSizeMax'], message }]
 }
 
-/** Each value that was there before, in a list at `at`. */
-export function repeated(
-  values: readonly string[],
-  at: Path,
-  what: string,
-): readonly Contradiction[] {
-  return values.flatMap((value, index) =>
-    values.indexOf(value) === index
-      ? []
-      : [{ path: [...at, index], message: `${what} ${value} appears again: once would be right` }],
-  )
-}
+/** UDP has ports of its own. */
+const STREAM_SERVICES = ['smtp', 'submission', 'pop3', 'tcp', 'stcp', 'mtcp'] as const
 
 function listenContradictions(host: HostText<PlanText>, at: Path): readonly Contradiction[] {
-  const services = (['smtp', 'submission', 'pop3'] as const).flatMap((service) => {
+  const services = STREAM_SERVICES.flatMap((service) => {
     const listen = host[service]?.listen
     return listen === undefined || listen.port === 0
       ? []
@@ -227,33 +184,6 @@ function listenContradictions(host: HostText<PlanText>, at: Path): readonly Cont
     const message = `${service} listens on the address of ${services[first]?.service}: one of its own would be right`
     return first === index ? [] : [{ path: [...at, service, 'listen'], message }]
   })
-}
-
-function planContradictions(host: HostText<PlanText>, at: Path): readonly Contradiction[] {
-  return host.plans.flatMap((plan, index) => {
-    const path = [...at, 'plans', index]
-    const wrong: Contradiction[] = []
-    if (plan.to === host.node) {
-      const message = `plan to ipn:${plan.to}, which is this node: another node would be right`
-      wrong.push({ path: [...path, 'to'], message })
-    }
-    if (host.udp === undefined) {
-      const message = `plan over udp, while ${nameOf([...at, 'udp'])} is off: udp with listen would be right`
-      wrong.push({ path: [...path, 'protocol'], message })
-    }
-    const family = familyOf(host.udp?.listen.host)
-    if (family !== undefined && family !== familyOf(parseSocketAddress(plan.duct)?.host)) {
-      const message = `duct ${plan.duct}, while udp listens at ${host.udp?.listen.host}: an ${family} address would be right`
-      wrong.push({ path: [...path, 'duct'], message })
-    }
-    return wrong
-  })
-}
-
-/** A socket of one family reaches no address of the other. */
-function familyOf(address: string | undefined): 'IPv4' | 'IPv6' | undefined {
-  const bits = address === undefined ? undefined : parseIpAddress(address)?.bits
-  return bits === undefined ? undefined : bits === 32 ? 'IPv4' : 'IPv6'
 }
 
 function transportContradictions(host: HostText<PlanText>, at: Path): readonly Contradiction[] {

@@ -59,6 +59,7 @@ test('a complete file becomes typed values', () => {
       pop3: { listen: { host: '127.0.0.1', port: 0 }, plaintextAuth: 'refuse' },
       udp: { listen: { host: '127.0.0.1', port: 2113 }, rateBytesPerSec: 125_000 },
       plans: [{ node: 3n, protocol: 'udp', duct: '127.0.0.1:3113', oneWayDelayMs: 1_200_000 }],
+      echo: true,
       transport: [
         { domain: 'mail-2.a.com', route: 'bp:ipn:3.2525' },
         { domain: 'a.com', route: 'local' },
@@ -83,6 +84,7 @@ test('what is left out or off has its default, and no key that is undefined', ()
     users: [],
     udp: { listen: { host: '127.0.0.1', port: 1 } },
     plans: [],
+    echo: true,
     transport: [],
     limits: { messageBytesMax: 52_428_800, storeBytesMax: 4_294_967_296 },
     retry: { giveUpAfterMs: 432_000_000 },
@@ -109,7 +111,7 @@ transport:
   expect(problemsOf(text)).toEqual([
     'node.yaml:1:1: directory is missing: a path such as ../var/mail-1 would be right',
     'node.yaml:1:7: host is "not a domain": a domain such as mail-1.a.com would be right',
-    'node.yaml:2:1: unknown key "nodes": one of host, node, mailService, domains, users, smtp, submission, pop3, udp, plans, transport, limits, retry, directory would be right',
+    'node.yaml:2:1: unknown key "nodes": one of host, node, mailService, domains, users, smtp, submission, pop3, dtnName, udp, tcp, stcp, mtcp, plans, statusReports, echo, transport, limits, retry, directory would be right',
     'node.yaml:3:7: node is "2": a node such as ipn:2 would be right',
     'node.yaml:4:1: key "node" appears again: each key once would be right',
     'node.yaml:6:11: users[0].name is "../user": a name such as user, of letters, digits and ._+- after the first would be right',

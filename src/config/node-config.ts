@@ -2,8 +2,9 @@
 
 import type { Result } from '../base/fault.ts'
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
+import { type PlanText as CommonPlanText, planShape } from './bundles.ts'
 import type { ConfigFaultCode } from './fault.ts'
-import { completeHost, type HostText, hostContradictions, hostShape, planShape } from './host.ts'
+import { completeHost, type HostText, hostContradictions, hostShape } from './host.ts'
 import { parseWith } from './problems.ts'
 import { duration, mapping, word } from './schema.ts'
 
@@ -30,10 +31,7 @@ export function parseNodeConfig(
   }
 }
 
-interface PlanText {
-  readonly to: bigint
-  readonly protocol: 'udp'
-  readonly duct: string
+interface PlanText extends CommonPlanText {
   readonly oneWayDelay: number
 }
 

@@ -23,6 +23,19 @@ export interface Contradiction {
   readonly message: string
 }
 
+/** Each value that was there before, in a list at `at`. */
+export function repeated(
+  values: readonly string[],
+  at: Path,
+  what: string,
+): readonly Contradiction[] {
+  return values.flatMap((value, index) =>
+    values.indexOf(value) === index
+      ? []
+      : [{ path: [...at, index], message: `${what} ${value} appears again: once would be right` }],
+  )
+}
+
 /**
  * The fault's message has one line `file:line:column: what was read: what would be right` for each
  * problem, in the order of the text; its code is that of the first. Contradictions are looked for

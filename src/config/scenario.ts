@@ -8,17 +8,10 @@ import {
   parseSocketAddress,
 } from '../base/ip-address.ts'
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
+import { type PlanText, planShape } from './bundles.ts'
 import type { ConfigFaultCode } from './fault.ts'
-import {
-  completeHost,
-  type HostText,
-  hostContradictions,
-  hostShape,
-  type PlanText,
-  planShape,
-  repeated,
-} from './host.ts'
-import { type Contradiction, parseWith } from './problems.ts'
+import { completeHost, type HostText, hostContradictions, hostShape } from './host.ts'
+import { type Contradiction, parseWith, repeated } from './problems.ts'
 import { count, duration, ipAddress, listOf, mapping, orOff, rate, share, word } from './schema.ts'
 import type { Path } from './yaml.ts'
 
@@ -216,7 +209,7 @@ function placeContradictions(
     const message = `address ${host.address} on ${network.name}: one in ${network.prefix} would be right`
     wrong.push({ path: [...at, 'address'], message })
   }
-  for (const service of ['smtp', 'submission', 'pop3', 'udp'] as const) {
+  for (const service of ['smtp', 'submission', 'pop3', 'udp', 'tcp', 'stcp', 'mtcp'] as const) {
     const listen = host[service]?.listen
     if (listen === undefined || listen.host === host.address) continue
     const message = `${service} listens on ${listen.host}: this host's address ${host.address} would be right`
@@ -243,10 +236,10 @@ function neighbourContradictions(
       return [{ path: [...path, 'to'], message }]
     }
     const duct = parseSocketAddress(plan.duct)
-    const listen = neighbour.udp?.listen
+    const listen = neighbour[plan.protocol]?.listen
     if (listen === undefined || (duct?.host === listen.host && duct?.port === listen.port))
       return []
-    const message = `duct ${plan.duct} to ${neighbour.host}: its udp address ${listen.host}:${listen.port} would be right`
+    const message = `duct ${plan.duct} to ${neighbour.host}: its ${plan.protocol} address ${listen.host}:${listen.port} would be right`
     return [{ path: [...path, 'duct'], message }]
   })
 }

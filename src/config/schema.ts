@@ -59,6 +59,10 @@ export function pairsOf<V>(
   return z.record(key, value, { error: expected }).transform((record) => Object.entries(record))
 }
 
+export const yesOrNo: z.ZodType<boolean, unknown> = oneOf(['yes', 'no']).transform(
+  (text) => text === 'yes',
+)
+
 /** `off`, or no word at all, where it is not wanted. */
 export function orOff<T>(schema: z.ZodType<T, unknown>): z.ZodType<T | undefined, unknown> {
   return z
@@ -72,6 +76,12 @@ const DURATION_MAX_MS = 3650 * 86_400_000
 export const duration: z.ZodType<number, unknown> = word(
   'a duration such as 500ms, 20min, 5d or 0, up to 3650d',
   (text) => upTo(DURATION_MAX_MS, parseDuration(text)),
+)
+
+/** One that something can take. */
+export const patience: z.ZodType<number, unknown> = word(
+  'a duration such as 30s or 10min, up to 3650d, or off',
+  (text) => upTo(DURATION_MAX_MS, parseDuration(text)) || undefined,
 )
 
 /** A store maps twice its size into its process, which has 128 TiB of addresses on most machines. */

@@ -17,18 +17,25 @@ export function earthMoon(
     readonly oneWayDelayMs?: number
     readonly loss?: number
     readonly giveUpAfterMs?: number
+    /** Other than UDP. */
+    readonly protocol?: 'tcp' | 'stcp' | 'mtcp'
   } = {},
 ): Scenario {
   const parsed = parseScenario(readFileSync(EARTH_MOON, 'utf8'), EARTH_MOON)
   if (!parsed.ok) throw parsed.fault
-  const { seed = 1, oneWayDelayMs = 500, loss = 0, giveUpAfterMs } = change
+  const { seed = 1, oneWayDelayMs = 500, loss = 0, giveUpAfterMs, protocol } = change
   return {
     ...parsed.value,
     seed,
     links: parsed.value.links.map((link) => ({ ...link, oneWayDelayMs, loss })),
-    hosts: parsed.value.hosts.map((host) => ({
+    hosts: parsed.value.hosts.map(({ udp, ...host }) => ({
       ...host,
-      plans: host.plans.map((plan) => ({ ...plan, oneWayDelayMs })),
+      ...(udp && { [protocol ?? 'udp']: udp }),
+      plans: host.plans.map((plan) => ({
+        ...plan,
+        protocol: protocol ?? plan.protocol,
+        oneWayDelayMs,
+      })),
       ...(giveUpAfterMs !== undefined && { retry: { giveUpAfterMs } }),
     })),
   }

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -20,6 +20,7 @@ export interface Ports {
   readonly smtp: number
   readonly submission: number
   readonly pop3: number
+  /** The same for a convergence layer over TCP. */
   readonly udp: number
 }
 
@@ -190,21 +191,26 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number 
 
 /** Ports that were free a moment ago. */
 async function freePorts(): Promise<Ports> {
-  const listeners = await Promise.all(
-    [0, 1, 2].map(async () => {
-      const server = createServer().listen(0, '127.0.0.1')
-      await once(server, 'listening')
-      return server
-    }),
-  )
-  const socket = createSocket('udp4').bind(0, '127.0.0.1')
-  await once(socket, 'listening')
-  const [smtp = 0, submission = 0, pop3 = 0] = listeners.map((server) => {
-    const address = server.address()
-    return typeof address === 'object' && address !== null ? address.port : 0
-  })
-  const udp = socket.address().port
-  for (const server of listeners) server.close()
+  const [smtp, submission, pop3] = [await tcpPort(), await tcpPort(), await tcpPort()]
+  const udp = await portOfBoth()
+  for (const { close } of [smtp, submission, pop3]) close()
+  return { smtp: smtp.port, submission: submission.port, pop3: pop3.port, udp }
+}
+
+async function tcpPort(): Promise<{ readonly port: number; readonly close: () => void }> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return { port: (server.address() as AddressInfo).port, close: () => void server.close() }
+}
+
+async function portOfBoth(): Promise<number> {
+  const { port, close } = await tcpPort()
+  const socket = createSocket('udp4').bind(port, '127.0.0.1')
+  const [result] = await Promise.race([
+    once(socket, 'listening').then(() => [port]),
+    once(socket, 'error').then(() => []),
+  ])
+  close()
   socket.close()
-  return { smtp, submission, pop3, udp }
+  return result ?? portOfBoth()
 }

@@ -37,6 +37,23 @@ test('the neighbour listens where we send to, and sends to where we listen', () 
   })
 })
 
+test.each([
+  ['tcp', 'tcpcli', ''],
+  ['stcp', 'stcpcli', 'stcpclo'],
+] as const)('over %s its daemons are those of that protocol', (protocol, induct, outduct) => {
+  const plans = config.plans.map((plan) => ({ ...plan, protocol }))
+  const layer = { listen: { host: '172.21.0.3', port: 4556 }, versions: [3, 4] }
+  const peer = ionPeerOf({ ...config, [protocol]: layer, plans }, 3n)
+  expect(peer).toMatchObject({
+    ok: true,
+    value: {
+      protocols: [{ name: protocol }],
+      inducts: [{ protocol, duct: '172.22.0.3:3113', daemon: induct }],
+      outducts: [{ protocol, duct: '172.21.0.3:4556', daemon: outduct }],
+    },
+  })
+})
+
 test('a mail service that ION declares anyway is declared once', () => {
   const peer = ionPeerOf({ ...config, mailService: 64n }, 3n)
   const endpoints = peer.ok ? peer.value.endpoints : []
@@ -51,7 +68,14 @@ test('what ION could not be the other end of is told', () => {
   })
   const { udp: _, ...deaf } = config
   expect(messageOf(config, 4n)).toMatch(/^there is no plan to ipn:4: /)
-  expect(messageOf(deaf)).toMatch(/^udp is off: /)
+  expect(messageOf(deaf)).toMatch(/^udp does not listen: /)
+  const over = (protocol: 'tcp' | 'mtcp'): PeerView => ({
+    ...config,
+    tcp: { listen: { host: '172.21.0.3', port: 4556 } },
+    plans: config.plans.map((plan) => ({ ...plan, protocol })),
+  })
+  expect(messageOf(over('tcp'))).toMatch(/ versions: \[3, 4\] would be right$/)
+  expect(messageOf(over('mtcp'))).toMatch(/which ION does not speak: udp or tcp or stcp /)
   expect(messageOf(listening('0.0.0.0', 2113))).toMatch(/^udp listens on 0.0.0.0:2113, /)
   expect(messageOf(listening('127.0.0.1', 0))).toMatch(/^udp listens on 127.0.0.1:0, /)
   expect(messageOf(listening('::1', 2113))).toMatch(/^::1:2113 is no address to ION: /)

@@ -8,7 +8,17 @@ import type { IonFaultCode } from './fault.ts'
 import type { IonNode } from './ion-node.ts'
 
 /** What a node of ours says that matters to its neighbours. */
-export type PeerView = Pick<NodeConfig, 'node' | 'mailService' | 'udp' | 'plans'>
+export type PeerView = Pick<
+  NodeConfig,
+  'node' | 'mailService' | 'udp' | 'tcp' | 'stcp' | 'mtcp' | 'plans'
+>
+
+/** What receives and what sends; `tcpcli` does both. ION has no MTCP. */
+const DAEMONS: Readonly<Record<string, { readonly induct: string; readonly outduct: string }>> = {
+  udp: { induct: 'udpcli', outduct: 'udpclo' },
+  tcp: { induct: 'tcpcli', outduct: '' },
+  stcp: { induct: 'stcpcli', outduct: 'stcpclo' },
+}
 
 /** Services that ION's samples declare: administration, applications, CFDP. */
 const SERVICES = [0n, 1n, 2n, 64n, 65n]
@@ -22,18 +32,30 @@ export function ionPeerOf(config: PeerView, neighbor: bigint): Result<IonNode, I
   if (plan === undefined) {
     return no(`there is no plan to ipn:${neighbor}: a plan to it would be right`)
   }
-  const listen = config.udp?.listen
-  if (listen === undefined) return no('udp is off: udp with listen would be right')
+  const { protocol } = plan
+  const daemons = DAEMONS[protocol]
+  if (daemons === undefined) {
+    return no(
+      `the plan to ipn:${neighbor} is over ${protocol}, which ION does not speak: ${Object.keys(DAEMONS).join(' or ')} would be right`,
+    )
+  }
+  if (protocol === 'tcp' && config.tcp?.versions?.[0] !== 3) {
+    return no('tcp speaks TCPCL version 4 first, and ION knows 3: versions: [3, 4] would be right')
+  }
+  const listen = config[protocol]?.listen
+  if (listen === undefined) {
+    return no(`${protocol} does not listen: ${protocol} with listen would be right`)
+  }
   if (listen.port === 0 || /^(0\.0\.0\.0|::)$/.test(listen.host)) {
     return no(
-      `udp listens on ${listen.host}:${listen.port}, where nobody can send to: an address and a port such as 172.21.0.3:2113 would be right`,
+      `${protocol} listens on ${listen.host}:${listen.port}, where nobody can send to: an address and a port such as 172.21.0.3:2113 would be right`,
     )
   }
   const ours = `${listen.host}:${listen.port}`
-  const unfit = [plan.duct, ours].find((duct) => parseDuctAddress('udp', duct) === undefined)
+  const unfit = [plan.duct, ours].find((duct) => parseDuctAddress(protocol, duct) === undefined)
   if (unfit !== undefined)
     return no(`${unfit} is no address to ION: ${DUCT_EXPECTED} would be right`)
-  const rateBytesPerSec = config.udp?.rateBytesPerSec
+  const rateBytesPerSec = protocol === 'udp' ? config.udp?.rateBytesPerSec : undefined
   return {
     ok: true,
     value: {
@@ -48,13 +70,13 @@ export function ionPeerOf(config: PeerView, neighbor: bigint): Result<IonNode, I
         // Mail waits for its reader; what nobody asked for does not fill the node.
         rule: service === config.mailService ? 'q' : 'x',
       })),
-      protocols: [{ name: 'udp' }],
-      inducts: [{ protocol: 'udp', duct: plan.duct, daemon: 'udpcli' }],
-      outducts: [{ protocol: 'udp', duct: ours, daemon: 'udpclo' }],
+      protocols: [{ name: protocol }],
+      inducts: [{ protocol, duct: plan.duct, daemon: daemons.induct }],
+      outducts: [{ protocol, duct: ours, daemon: daemons.outduct }],
       plans: [
         {
           endpoint: ipnEndpoint(config.node, 0n),
-          ducts: [{ protocol: 'udp', duct: ours }],
+          ducts: [{ protocol, duct: ours }],
           isBlocked: false,
           ...(rateBytesPerSec !== undefined && { rateBytesPerSec }),
         },
