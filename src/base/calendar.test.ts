@@ -2,7 +2,14 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { formatLogTime, formatMailDate, formatTimestamp, fromCivil, toCivil } from './calendar.ts'
+import {
+  formatLogTime,
+  formatMailDate,
+  formatTimestamp,
+  fromCivil,
+  parseTimestamp,
+  toCivil,
+} from './calendar.ts'
 import { wallMs } from './time.ts'
 
 /** From year 0 to 9999: what has four digits. */
@@ -53,4 +60,28 @@ test('the three forms of a date (RFC 5322 §3.3, RFC 3339 §5.6, RFC 3164 §4.1.
   expect(formatMailDate(wall)).toBe('Thu, 5 Mar 2026 08:07:09 +0000')
   expect(formatTimestamp(wall)).toBe('2026-03-05T08:07:09.000Z')
   expect(formatLogTime(wall)).toBe('Mar  5 08:07:09')
+})
+
+test('property: an instant is read as it is written (RFC 3339 §5.6)', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 253_402_300_799_999 }), (ms) => {
+      expect(parseTimestamp(formatTimestamp(wallMs(ms)))).toBe(ms)
+    }),
+  )
+  expect(parseTimestamp('2026-11-23T08:00:00Z')).toBe(Date.UTC(2026, 10, 23, 8))
+})
+
+test.each([
+  '2026-11-23',
+  '2026-11-23T08:00:00',
+  '2026-11-23T08:00:00+01:00',
+  '2026-11-31T08:00:00Z',
+  '2026-02-29T08:00:00Z',
+  '2026-13-01T08:00:00Z',
+  '2026-11-23T24:00:00Z',
+  '2026-11-23T08:60:00Z',
+  '2026-11-23T08:00:60Z',
+  '2026-11-23T08:00:00.0000Z',
+])('%s is no instant that can be read', (text) => {
+  expect(parseTimestamp(text)).toBeUndefined()
 })

@@ -78,6 +78,22 @@ export function formatTimestamp(wall: WallMs): string {
   return `${date}T${clock(t)}.${pad(t.millisecond, 3)}Z`
 }
 
+/** `2026-11-23T08:00:00Z`, with milliseconds or without; undefined where `text` is no such instant. RFC 3339 §5.6. */
+export function parseTimestamp(text: string): WallMs | undefined {
+  const match = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d{1,3})?Z$/.exec(text)
+  if (match === null) return undefined
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match
+    .slice(1, 7)
+    .map(Number)
+  const at = fromCivil({ year, month, day, hour, minute, second })
+  const civil = toCivil(at)
+  // What carried over, as the 31st of June does, was no date.
+  const isDate = civil.month === month && civil.day === day && hour < 24 && minute < 60
+  return isDate && second < 60
+    ? wallMs(at + Math.round(Number(`0${match[7] ?? ''}`) * 1000))
+    : undefined
+}
+
 /** `Nov 23 08:00:00`, as in /var/log/mail.log. RFC 3164 §4.1.2. */
 export function formatLogTime(wall: WallMs): string {
   const t = toCivil(wall)

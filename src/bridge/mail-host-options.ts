@@ -1,6 +1,7 @@
 /** What one host is told: its names, its users, its node and how it reaches the others. */
 
 import type { Protocol } from '../dtn/bundle-host.ts'
+import type { ContactPlan } from '../dtn/contact-plan.ts'
 import type { StaticPlan } from '../dtn/static-plan.ts'
 import type { StatusReportOptions } from '../dtn/status-reporter.ts'
 import type { TcpclConvergenceLayerOptions } from '../dtn/tcpcl.ts'
@@ -32,6 +33,8 @@ export interface MailHostOptions {
   /** Whether `ipn:<node>.7` sends back what comes. */
   readonly echo: boolean
   readonly plans: readonly PlanOptions[]
+  /** Default: nothing holds bundles back. */
+  readonly contactPlan?: ContactPlanOptions
   readonly transport: readonly TransportRule[]
   readonly limits: { readonly messageBytesMax: number; readonly storeBytesMax: number }
   readonly retry: { readonly giveUpAfterMs: number }
@@ -52,6 +55,11 @@ export interface StreamOptions {
 export interface PlanOptions extends StaticPlan {
   readonly protocol: Protocol
   readonly oneWayDelayMs: number
+}
+
+export interface ContactPlanOptions extends ContactPlan {
+  /** Its times are milliseconds after the start of the host, rather than dates. */
+  readonly isFromStart: boolean
 }
 
 /** One line of Postfix's transport map. */

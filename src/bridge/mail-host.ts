@@ -1,6 +1,9 @@
 /** One host of the system: its mail services, its bundle node, and the gateway between them. */
 
 import { assert } from '../base/assert.ts'
+import type { Interval } from '../base/interval.ts'
+import { addMs, type WallMs } from '../base/time.ts'
+import type { ContactPlan } from '../dtn/contact-plan.ts'
 import { ControlService } from '../dtn/control/service.ts'
 import type { ConvergenceLayer } from '../dtn/convergence-layer.ts'
 import { registerEcho } from '../dtn/echo.ts'
@@ -38,7 +41,7 @@ import {
   QUEUED_MESSAGES_MAX,
   RECIPIENTS_MAX,
 } from './limits.ts'
-import type { MailHostOptions } from './mail-host-options.ts'
+import type { ContactPlanOptions, MailHostOptions } from './mail-host-options.ts'
 
 export interface MailHostPorts {
   /** The directory in which every user has one, with a `Maildir` in it. */
@@ -103,6 +106,9 @@ export class MailHost {
         node: options.node,
         ...(options.dtnName !== undefined && { dtnName: options.dtnName }),
         plans: options.plans,
+        ...(options.contactPlan && {
+          contactPlan: datedPlan(options.contactPlan, ports.clock.wall()),
+        }),
         ...(options.statusReports !== undefined && { statusReports: options.statusReports }),
         limits: {
           storeBytesMax: options.limits.storeBytesMax * BUNDLES_SHARE,
@@ -255,6 +261,17 @@ export class MailHost {
         : [new SmtpService({ ...common, ...submission }, { ...context, service: 'submission' })]),
     ]
   }
+}
+
+function datedPlan(plan: ContactPlanOptions, startedAt: WallMs): ContactPlan {
+  const { contacts, ranges, isFromStart } = plan
+  if (!isFromStart) return { contacts, ranges }
+  const dated = <Item extends Interval<WallMs>>(item: Item): Item => ({
+    ...item,
+    from: addMs(startedAt, item.from),
+    until: addMs(startedAt, item.until),
+  })
+  return { contacts: contacts.map(dated), ranges: ranges.map(dated) }
 }
 
 function ruleOf({ domain, route }: MailHostOptions['transport'][number]): {

@@ -11,6 +11,12 @@ import {
   completeBundles,
   type PlanText,
 } from './bundles.ts'
+import {
+  type ContactsText,
+  completeContacts,
+  contactContradictions,
+  contactsShape,
+} from './contacts.ts'
 import { type Contradiction, repeated } from './problems.ts'
 import {
   domain,
@@ -29,7 +35,7 @@ import {
 import type { Path } from './yaml.ts'
 
 /** A host's keys as they are written, each value read. */
-export interface HostText<Plan> extends BundleText<Plan> {
+export interface HostText<Plan> extends BundleText<Plan>, ContactsText {
   readonly host: string
   readonly node: bigint
   readonly mailService: bigint
@@ -63,6 +69,7 @@ export function hostShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<HostText<
     submission: orOff(clientService),
     pop3: orOff(clientService),
     ...bundleShape(plan),
+    ...contactsShape,
     transport: pairsOf(
       domain,
       word('local or a route such as bp:ipn:3.2525', (text) =>
@@ -111,6 +118,7 @@ export function completeHost<Plan extends PlanText>(
     ...(submission && { submission }),
     ...(pop3 && { pop3 }),
     ...completeBundles(text, delayOf),
+    ...completeContacts(text),
     transport: text.transport.map(([domain, route]) => ({ domain, route })),
     limits: {
       messageBytesMax: text.limits.messageSizeMax,
@@ -135,6 +143,7 @@ export function hostContradictions<Plan extends PlanText>(
     ),
     ...listenContradictions(host, at),
     ...bundleContradictions(host, at),
+    ...contactContradictions(host, at),
     ...transportContradictions(host, at),
     ...patienceContradictions(host, at, delayOf),
     ...sizeContradictions(host, at),
