@@ -7,8 +7,8 @@ export interface ConvergenceLayer {
   readonly protocol: string
   /** Largest bundle that one transmission can carry; a larger one is fragmented first. */
   readonly bundleBytesMax: number
-  /** Begins to receive. */
-  start(receive: Receive): Promise<void>
+  /** Begins to receive. `onFault` hears of whatever peers do wrong that is not about a bundle. */
+  start(receive: Receive, onFault?: (fault: Fault) => void): Promise<void>
   /**
    * `duct` is the neighbour's address as the plan gives it. `done` hears once: undefined when the
    * bundle has been sent as surely as this protocol can know, or the Fault that kept it from that. A

@@ -19,6 +19,11 @@ export interface LayerCounts {
   readonly refused: number
   /** Transmissions that failed and are tried again. */
   readonly retries: number
+  /**
+   * Sessions that did not end in good order, and messages that made no sense, by the code of the
+   * Fault: what was wrong and is not about a bundle.
+   */
+  readonly faults: Counts
 }
 
 export interface NeighbourCounts {
@@ -48,7 +53,13 @@ export interface ReportCounts {
   readonly received: number
 }
 
-type Writable<T> = { -readonly [K in keyof T]: T[K] extends Traffic ? Writable<Traffic> : T[K] }
+type Writable<T> = {
+  -readonly [K in keyof T]: T[K] extends Traffic
+    ? Writable<Traffic>
+    : T[K] extends Counts
+      ? Record<string, number>
+      : T[K]
+}
 
 /** Stands for all endpoints beyond the bound. */
 export const OTHER_ENDPOINTS = 'other'
@@ -75,6 +86,12 @@ export class Counters {
   refused(protocol: string, code: string): void {
     this.#layer(protocol).refused++
     increment(this.#refused, code)
+  }
+
+  /** Of a session or a message; `code` is that of a Fault of ours. */
+  faulted(protocol: string, code: string): void {
+    const { faults } = this.#layer(protocol)
+    faults[code] = (faults[code] ?? 0) + 1
   }
 
   transmitted(plan: StaticPlan, wireBytes: number): void {
@@ -143,6 +160,7 @@ export class Counters {
       sent: nothing(),
       refused: 0,
       retries: 0,
+      faults: {},
     }))
   }
 

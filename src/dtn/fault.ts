@@ -8,6 +8,8 @@ export type DtnFaultCode =
   | 'dtn/bad-fragment'
   | 'dtn/adu-too-large'
   | 'dtn/duct-busy'
+  | 'dtn/too-many-sessions'
+  | 'dtn/too-much-received'
   | 'dtn/bad-duct'
   | 'dtn/unknown-protocol'
   | 'dtn/no-plan'

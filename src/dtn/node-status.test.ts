@@ -18,6 +18,7 @@ const status: NodeStatus = {
       sent: NO_TRAFFIC,
       refused: 1,
       retries: 2,
+      faults: { 'tcpcl/bad-magic': 2 },
     },
   ],
   neighbours: [
@@ -47,6 +48,7 @@ test('each number is a sample with its labels, each metric with its type and its
     '# TYPE lightlag_bundle_node_store_bundles gauge',
     'lightlag_bundle_node_store_bundles 3',
     'lightlag_bundle_node_bundles{state="held"} 1',
+    'lightlag_bundle_node_layer_faults_total{protocol="udp",reason="tcpcl/bad-magic"} 2',
     '# TYPE lightlag_bundle_node_layer_received_bytes_total counter',
     'lightlag_bundle_node_layer_received_bytes_total{protocol="udp"} 500',
     'lightlag_bundle_node_contacts 0',

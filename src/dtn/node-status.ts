@@ -191,6 +191,16 @@ function metricsOf(status: NodeStatus): readonly Metric[] {
     ...traffic('layer_received', 'received by the convergence layer', layers, (l) => l.received),
     ...traffic('layer_sent', 'sent by the convergence layer', layers, (l) => l.sent),
     counter('layer_refused_total', 'Bundles refused on arrival.', layers, (l) => l.refused),
+    {
+      ...gauge(
+        'layer_faults_total',
+        'Sessions that ended badly and messages that made no sense, by reason.',
+        layers.flatMap(([labels, { faults }]) =>
+          Object.entries(faults).map(([reason, count]) => [{ ...labels, reason }, count] as const),
+        ),
+      ),
+      type: 'counter',
+    },
     counter('layer_retries_total', 'Transmissions that failed for now.', layers, (l) => l.retries),
     ...traffic('neighbour_received', 'received from the neighbour', neighbours, (n) => n.received),
     ...traffic('neighbour_sent', 'sent to the neighbour', neighbours, (n) => n.sent),

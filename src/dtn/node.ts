@@ -178,7 +178,10 @@ export class BundleNode {
     const records = this.#store.open()
     for (const layer of layers) {
       const { protocol } = layer
-      await layer.start((bytes, from, answer) => this.#receive(bytes, { from, protocol, answer }))
+      await layer.start(
+        (bytes, from, answer) => this.#receive(bytes, { from, protocol, answer }),
+        ({ code }) => this.#counters.faulted(protocol, code),
+      )
     }
     this.#state = 'running'
     this.#neighbours.start()

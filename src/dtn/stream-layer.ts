@@ -57,6 +57,7 @@ export class StreamLayer implements StreamConvergenceLayer {
   #listener: Listener | undefined
   /** Undefined while the layer does not run. */
   #receive: Receive | undefined
+  #onFault: (fault: Fault) => void = () => {}
   #waiting = { count: 0, bytes: 0 }
   /** Hears that the last session is gone. */
   #onEmpty = (): void => {}
@@ -72,9 +73,10 @@ export class StreamLayer implements StreamConvergenceLayer {
     return this.#listener?.address
   }
 
-  async start(receive: Receive): Promise<void> {
+  async start(receive: Receive, onFault: (fault: Fault) => void = () => {}): Promise<void> {
     const { listen } = this.#options
     this.#receive = receive
+    this.#onFault = onFault
     if (listen === undefined) return
     this.#listener = await this.#ports.network.listen(listen, (stream) => this.#onStream(stream))
   }
@@ -152,12 +154,15 @@ export class StreamLayer implements StreamConvergenceLayer {
 
   #onStream(stream: ByteStream): void {
     if (this.#receive === undefined || !this.#hasRoom()) {
-      this.#refused(formatAddress(stream.remote), 'too many sessions')
+      this.#refused(
+        formatAddress(stream.remote),
+        temporary('dtn/too-many-sessions', 'too many sessions'),
+      )
       stream.close()
       return
     }
     const session = this.#open('passive', stream, (fault) => {
-      if (fault?.temporary === false) this.#refused(session.from, fault.message)
+      if (fault?.temporary === false) this.#told(session.from, fault.message)
     })
   }
 
@@ -182,8 +187,12 @@ export class StreamLayer implements StreamConvergenceLayer {
       stream,
       clock: this.#ports.clock,
       receive: (bundle, from, answer) => this.#hand(bundle, from, answer),
+      onViolation: (fault) => this.#onFault(fault),
       onHeard: () => this.#shedLoad(),
-      onOver,
+      onOver: (fault) => {
+        if (fault !== undefined) this.#onFault(fault)
+        onOver(fault)
+      },
       onGone: () => {
         this.#sessions.delete(session)
         if (this.#sessions.size === 0) this.#onEmpty()
@@ -210,11 +219,16 @@ export class StreamLayer implements StreamConvergenceLayer {
       if (largest === undefined || session.heldBytes > largest.heldBytes) largest = session
     }
     if (total <= RECEIVING_BYTES_MAX || largest === undefined) return
-    this.#refused(largest.from, 'too much is being received')
+    this.#refused(largest.from, temporary('dtn/too-much-received', 'too much is being received'))
     largest.shed()
   }
 
-  #refused(from: string, reason: string): void {
+  #refused(from: string, fault: Fault): void {
+    this.#onFault(fault)
+    this.#told(from, fault.message)
+  }
+
+  #told(from: string, reason: string): void {
     this.#ports.events({ type: 'bundle-refused', from, reason: `${this.protocol}: ${reason}` })
   }
 }

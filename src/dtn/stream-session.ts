@@ -20,6 +20,8 @@ export interface StreamSessionOptions {
   readonly stream: ByteStream
   readonly clock: Clock
   readonly receive: Receive
+  /** The peer did what it must not; the session goes on. */
+  readonly onViolation: (fault: Fault) => void
   /** More has come in. */
   readonly onHeard: () => void
   /** Every transmission is answered; nothing can be transmitted any more. */
@@ -116,6 +118,9 @@ export class StreamSession {
         return
       case 'not-transmitted':
         this.#takeDone(report.transmission)?.(report.fault)
+        return
+      case 'violation':
+        this.#options.onViolation(report.fault)
         return
       case 'over':
         this.#isOver = true

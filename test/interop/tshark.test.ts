@@ -159,16 +159,16 @@ function expectClean(packets: readonly Dissected[]): void {
 }
 
 function remarksOn(packet: Dissected): readonly string[] {
-  const isMalformed = has(packet, '_ws.malformed') && !isVersion3Refusal(packet)
   const remarks = ['tcpcl', 'bpv7', 'bpv7.admin_rec', 'udp']
     .flatMap((layer) => valuesOf(packet[layer], '_ws.expert.message'))
     .filter((message) => UNFOUNDED[message]?.(packet) !== true)
-  return isMalformed ? [...remarks, 'malformed'] : remarks
+  const malformed = valuesOf(packet, '_ws.malformed.expert').slice(version3Refusals(packet))
+  return [...remarks, ...malformed.map(() => 'malformed')]
 }
 
-/** It knows that REFUSE_BUNDLE is one octet, and reads its reason from the octet behind that. */
-function isVersion3Refusal(packet: Dissected): boolean {
-  return valuesOf(packet['tcpcl'], 'tcpcl.pkt_type').at(-1) === '3'
+/** It knows that REFUSE_BUNDLE is one octet, reads its reason from the octet behind that, and goes on. */
+function version3Refusals(packet: Dissected): number {
+  return valuesOf(packet['tcpcl'], 'tcpcl.pkt_type').filter((type) => type === '3').length
 }
 
 test.skipIf(noCapture)('UDP: bundles, fragments and status reports', async () => {

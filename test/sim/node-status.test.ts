@@ -47,6 +47,7 @@ test('what passes is counted by layer, by neighbour and by endpoint, and what wa
       sent: { bundles: 1, bytes: lab.datagrams[0]?.length },
       refused: 1,
       retries: 0,
+      faults: {},
     },
   ])
   expect(status.neighbours).toMatchObject([

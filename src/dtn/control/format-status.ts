@@ -29,6 +29,9 @@ export function formatNodeStatus(status: ControlStatus): string {
       (one) =>
         `endpoint ${one.endpoint} ${one.state}: delivered ${traffic(one.delivered)}, sent ${traffic(one.sent)}, retries ${one.retries}, refused ${one.refused}, ${queued(one.queue)}`,
     ),
+    ...status.layers.flatMap(({ protocol, faults }) =>
+      Object.entries(faults).map(([code, count]) => `layer ${protocol} faults (${code}): ${count}`),
+    ),
     ...Object.entries(status.refused).map(([code, count]) => `refused (${code}): ${count}`),
     ...Object.entries(status.deleted).map(([reason, count]) => `deleted (${reason}): ${count}`),
     `status reports: sent ${reports.sent}, left out ${reports.leftOut}, received ${reports.received}`,

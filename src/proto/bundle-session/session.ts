@@ -41,6 +41,8 @@ export type SessionReport =
   /** As surely as the protocol can know. */
   | { readonly type: 'transmitted'; readonly transmission: number }
   | { readonly type: 'not-transmitted'; readonly transmission: number; readonly fault: Fault }
+  /** The peer did what it must not and was answered; the session goes on. */
+  | { readonly type: 'violation'; readonly fault: Fault }
   /** The last of all: with the reason where it was not ended in good order. */
   | { readonly type: 'over'; readonly fault: Fault | undefined }
 

@@ -8,6 +8,8 @@ export type TcpclFaultCode =
   | 'tcpcl/unknown-message'
   | 'tcpcl/bad-node-id'
   | 'tcpcl/bad-extension'
+  /** A transfer that is longer or shorter than its Transfer Length. */
+  | 'tcpcl/bad-length'
   /** Something beyond its limit: ours, or the one that the peer has named. */
   | 'tcpcl/too-large'
   /** A message that makes no sense where it came. */

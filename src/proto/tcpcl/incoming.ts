@@ -123,8 +123,11 @@ export class IncomingTransfers {
     return this.#segment?.missingBytes ?? 0
   }
 
-  /** Copies the next `missingBytes` or fewer. The bundle that is complete with them. */
-  append(data: Uint8Array): CompleteTransfer | undefined {
+  /**
+   * Copies the next `missingBytes` or fewer. The bundle that is complete with them; `mismatch` where
+   * the total length said otherwise.
+   */
+  append(data: Uint8Array): CompleteTransfer | 'mismatch' | undefined {
     const segment = this.#segment
     if (segment === undefined) return undefined
     segment.missingBytes -= data.length
@@ -153,7 +156,7 @@ export class IncomingTransfers {
     return taken.map(({ ack, answer }) => answer ?? ack)
   }
 
-  #finish(transfer: Transfer, head: SegmentHead): CompleteTransfer | undefined {
+  #finish(transfer: Transfer, head: SegmentHead): CompleteTransfer | 'mismatch' | undefined {
     const { transferId, totalLength, assembly } = transfer
     const acknowledgedLength = BigInt(assembly.length)
     const ack = { type: 'ack', flags: head.flags, transferId, acknowledgedLength } as const
@@ -165,7 +168,7 @@ export class IncomingTransfers {
     if (totalLength !== undefined && totalLength !== acknowledgedLength) {
       const reason = REFUSE_REASONS.notAcceptable
       this.#due.push({ ack, answer: { type: 'refuse', reason, transferId } })
-      return undefined
+      return 'mismatch'
     }
     const bundle = assembly.take()
     const due: Due = { ack, answer: undefined }

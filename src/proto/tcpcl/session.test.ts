@@ -499,7 +499,12 @@ describe('receiving (RFC 9174 §5.2)', () => {
   })
 
   test('a second SESS_INIT is rejected (§5.1.2)', () => {
-    expect(sent(established().bytes(initOf()))).toBe(hex(reject(3, 7)))
+    const effects = established().bytes(initOf())
+    expect(sent(effects)).toBe(hex(reject(3, 7)))
+    expect(effects.at(-1)).toMatchObject({
+      type: 'violation',
+      fault: { code: 'tcpcl/unexpected-message' },
+    })
   })
 
   test('it pauses while too many bundles, or answers, wait', () => {

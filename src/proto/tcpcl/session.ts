@@ -320,7 +320,9 @@ export class TcpclSession implements BundleSession {
     if (at === bytes.length && missingBytes > 0) return undefined
     const data = bytes.subarray(at, at + missingBytes)
     const complete = this.#incoming.append(data)
-    if (complete !== undefined) {
+    if (complete === 'mismatch') {
+      this.#violated('tcpcl/bad-length', 'a transfer that is not as long as it said')
+    } else if (complete !== undefined) {
       this.#effects.push({ type: 'received', ...complete, mayRefuse: this.#mayRefuse })
     }
     return at + data.length
@@ -472,6 +474,8 @@ export class TcpclSession implements BundleSession {
     if (outcome === 'unexpected') this.#onUnexpected(header, 'a segment out of sequence')
     else if (outcome !== undefined && !this.#mayRefuse) {
       this.#close(fault('tcpcl/too-large', 'a bundle that cannot be refused otherwise', false))
+    } else if (outcome !== undefined && outcome !== REFUSE_REASONS.sessionTerminating) {
+      this.#violated(offenceOf(outcome), 'a transfer that is refused from its head')
     }
   }
 
@@ -526,7 +530,12 @@ export class TcpclSession implements BundleSession {
     const isLast = this.#rejections >= REJECTIONS_MAX || this.#state.name === 'initiating'
     if (isLast || this.#dialect.version === 3) {
       this.#close(fault('tcpcl/unexpected-message', message, false))
-    }
+    } else this.#violated('tcpcl/unexpected-message', message)
+  }
+
+  /** For whoever counts. */
+  #violated(code: TcpclFaultCode, message: string): void {
+    this.#effects.push({ type: 'violation', fault: fault(code, message, false) })
   }
 
   /** Nobody can tell where the next message begins. */
@@ -596,4 +605,10 @@ export class TcpclSession implements BundleSession {
     assert(this.#now !== undefined, 'timers are looked at while an event is handled')
     return this.#deadlines.take(timer, this.#now)
   }
+}
+
+/** What was wrong with a transfer that is refused for this reason before all of it is there. */
+function offenceOf(reason: number): TcpclFaultCode {
+  if (reason === REFUSE_REASONS.extensionFailure) return 'tcpcl/bad-extension'
+  return reason === REFUSE_REASONS.noResources ? 'tcpcl/too-large' : 'tcpcl/bad-length'
 }
