@@ -1,4 +1,6 @@
+import type { Fault } from './fault.ts'
 import type { MonoMs } from './time.ts'
+import type { TlsSession } from './tls.ts'
 
 /**
  * The shape of every protocol core: events in, effects out, time as an argument.
@@ -19,8 +21,8 @@ export type StreamEvent =
   | { readonly type: 'bytes'; readonly bytes: Uint8Array }
   /** All that was sent has left: the moment to produce more of a long answer. */
   | { readonly type: 'drained' }
-  /** No more bytes will come and none can be sent: the stream is gone. */
-  | { readonly type: 'ended' }
+  /** No more bytes will come and none can be sent: the stream is gone, and why where it broke. */
+  | { readonly type: 'ended'; readonly fault?: Fault | undefined }
   | { readonly type: 'tick' }
 
 /** What a machine may do to the byte stream that it runs over. */
@@ -33,3 +35,17 @@ export type StreamEffect =
 export type FlowEffect =
   /** No more `bytes` until `resume`, but for what is already on its way to the machine. */
   { readonly type: 'pause' } | { readonly type: 'resume' }
+
+/**
+ * The stream is to be secured by TLS, which whoever runs the machine has the means for. Nothing comes
+ * and nothing may be sent until `secured`; a handshake that fails is an `ended`. Bytes that the
+ * machine still holds were not protected, and are not to be believed afterwards.
+ */
+export interface SecureEffect {
+  readonly type: 'secure'
+}
+
+export interface SecuredEvent {
+  readonly type: 'secured'
+  readonly session: TlsSession
+}

@@ -1,9 +1,19 @@
 import { expect, test } from 'vitest'
 import { fromLatin1, toLatin1 } from '../base/bytes.ts'
-import type { FlowEffect, Machine, StreamEffect, StreamEvent } from '../base/machine.ts'
+import type { Fault } from '../base/fault.ts'
+import type {
+  FlowEffect,
+  Machine,
+  SecuredEvent,
+  SecureEffect,
+  StreamEffect,
+  StreamEvent,
+} from '../base/machine.ts'
 import { monoMs, wallMs } from '../base/time.ts'
+import type { TlsSession } from '../base/tls.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ByteStream } from '../ports/network.ts'
+import { type TlsOptions, tlsFault } from '../ports/tls.ts'
 import { runSession, UNSENT_BYTES_MAX } from './session.ts'
 import { StreamFlow } from './stream-flow.ts'
 
@@ -17,10 +27,14 @@ class StuckStream implements ByteStream {
   unsentBytes = 0
   onBytes = (_bytes: Uint8Array): void => {}
   onDrained = (): void => {}
-  onEnd = (): void => {}
+  onSecured = (_session: TlsSession): void => {}
+  onEnd = (_fault: Fault | undefined): void => {}
   send(bytes: Uint8Array): void {
     this.unsentBytes += bytes.length
     this.done.push(bytes.length < 20 ? `send ${toLatin1(bytes)}` : `send ${bytes.length}`)
+  }
+  secure(options: TlsOptions): void {
+    this.done.push(`secure as ${options.role}`)
   }
   close(): void {
     this.done.push('close')
@@ -59,7 +73,7 @@ test('a session hears of its stream, asks, and carries out what the machine says
   )
   stream.onBytes(fromLatin1('hello'))
   stream.onDrained()
-  stream.onEnd()
+  stream.onEnd(undefined)
   expect(parrot.heard).toEqual(['connected', 'bytes', 'verdict', 'drained', 'ended'])
   expect(stream.done).toEqual(['send HELLO', 'close'])
 })
@@ -110,7 +124,7 @@ test('a machine that pauses its stream is not read to before it resumes, drained
 test('what others hold the stream for stands beside the reasons of the session', () => {
   const stream = new StuckStream()
   const flow = new StreamFlow(stream)
-  const feed = runSession<Answer, Question>(new Parrot(), stream, clock, () => {}, flow)
+  const feed = runSession<Answer, Question>(new Parrot(), stream, clock, () => {}, { flow })
   flow.hold('stopping')
   feed({ type: 'verdict', text: 'x'.repeat(UNSENT_BYTES_MAX + 1) })
   stream.unsentBytes = 0
@@ -119,4 +133,34 @@ test('what others hold the stream for stands beside the reasons of the session',
   flow.release('stopping')
   flow.release('stopping')
   expect(stream.done.slice(2)).toEqual(['resume'])
+})
+
+test('a machine has its stream secured, and hears what came of it', () => {
+  const stream = new StuckStream()
+  const heard: unknown[] = []
+  const machine: Machine<StreamEvent | SecuredEvent, SecureEffect> = {
+    deadline: undefined,
+    handle: (event) => {
+      heard.push(event)
+      return event.type === 'connected' ? [{ type: 'secure' }] : []
+    },
+  }
+  const tls: TlsOptions = { role: 'client', peerCertificate: 'ignored' }
+  runSession(machine, stream, clock, () => {}, { tls })
+  expect(stream.done).toEqual(['secure as client'])
+  const session: TlsSession = {
+    version: 'TLSv1.3',
+    cipher: 'TLS_AES_256_GCM_SHA384',
+    alpn: undefined,
+    serverName: undefined,
+    peer: undefined,
+    channelBinding: { tlsExporter: undefined, tlsServerEndPoint: undefined },
+  }
+  const fault = tlsFault('network/tls-failed', 'bad record')
+  stream.onSecured(session)
+  stream.onEnd(fault)
+  expect(heard.slice(1)).toEqual([
+    { type: 'secured', session },
+    { type: 'ended', fault },
+  ])
 })

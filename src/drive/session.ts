@@ -1,36 +1,52 @@
-import type { FlowEffect, Machine, StreamEffect, StreamEvent } from '../base/machine.ts'
+import { assert } from '../base/assert.ts'
+import type {
+  FlowEffect,
+  Machine,
+  SecuredEvent,
+  SecureEffect,
+  StreamEffect,
+  StreamEvent,
+} from '../base/machine.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ByteStream } from '../ports/network.ts'
+import type { TlsOptions } from '../ports/tls.ts'
 import { runMachine } from './run.ts'
 import { StreamFlow } from './stream-flow.ts'
 
 /** Unsent bytes beyond which a session stops reading, so that a peer that never reads cannot fill memory. */
 export const UNSENT_BYTES_MAX = 1_048_576
 
+export interface SessionOptions {
+  /** Given by who has a reason of their own not to read the stream: what they hold it by. */
+  readonly flow?: StreamFlow
+  /** For machines that have the stream secured. */
+  readonly tls?: TlsOptions | undefined
+}
+
 /**
  * Runs a machine over a stream. `ask` receives every effect that is not about the stream and
  * answers, now or later, with further events. Returns the way in for events that no effect asked
- * for. Who has a reason of their own not to read the stream gives the `flow` that they hold it by.
+ * for.
  */
 export function runSession<
   Event extends { readonly type: string },
   Effect extends { readonly type: string },
 >(
-  machine: Machine<StreamEvent | Event, StreamEffect | FlowEffect | Effect>,
+  machine: Machine<StreamEvent | SecuredEvent | Event, OwnEffect | Effect>,
   stream: ByteStream,
   clock: Clock,
   ask: (effect: Effect, answer: (event: Event) => void) => void,
-  flow: StreamFlow = new StreamFlow(stream),
+  { flow = new StreamFlow(stream), tls }: SessionOptions = {},
 ): (event: Event) => void {
-  const feed = runMachine<StreamEvent | Event, StreamEffect | FlowEffect | Effect>(
+  const feed = runMachine<StreamEvent | SecuredEvent | Event, OwnEffect | Effect>(
     machine,
     clock,
     (effect, answer) => {
-      if (isStreamEffect(effect)) perform(effect)
+      if (isOwnEffect(effect)) perform(effect)
       else ask(effect, answer)
     },
   )
-  const perform = (effect: StreamEffect | FlowEffect): void => {
+  const perform = (effect: OwnEffect): void => {
     switch (effect.type) {
       case 'close':
         stream.close()
@@ -40,6 +56,10 @@ export function runSession<
         return
       case 'resume':
         flow.release('machine')
+        return
+      case 'secure':
+        assert(tls !== undefined, 'whoever wants a stream secured is given the means')
+        stream.secure(tls)
         return
       case 'send':
         stream.send(effect.bytes)
@@ -51,13 +71,16 @@ export function runSession<
     flow.release('unsent')
     feed({ type: 'drained' })
   }
-  stream.onEnd = () => feed({ type: 'ended' })
+  stream.onSecured = (session) => feed({ type: 'secured', session })
+  stream.onEnd = (fault) => feed({ type: 'ended', fault })
   feed({ type: 'connected' })
   return feed
 }
 
-function isStreamEffect(effect: { readonly type: string }): effect is StreamEffect | FlowEffect {
-  return STREAM_EFFECTS.some((type) => type === effect.type)
+type OwnEffect = StreamEffect | FlowEffect | SecureEffect
+
+function isOwnEffect(effect: { readonly type: string }): effect is OwnEffect {
+  return OWN_EFFECTS.some((type) => type === effect.type)
 }
 
-const STREAM_EFFECTS = ['send', 'close', 'pause', 'resume'] as const
+const OWN_EFFECTS = ['send', 'close', 'pause', 'resume', 'secure'] as const

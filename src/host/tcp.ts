@@ -1,6 +1,7 @@
 /** Byte streams over TCP. */
 
 import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net'
+import { NO_BYTES } from '../base/bytes.ts'
 import { Fault } from '../base/fault.ts'
 import {
   type ByteStream,
@@ -10,8 +11,10 @@ import {
   type NetworkFaultCode,
   type SocketAddress,
 } from '../ports/network.ts'
+import type { TlsOptions } from '../ports/tls.ts'
 import { plainBytes } from './bytes.ts'
 import { networkFault } from './network-fault.ts'
+import { startTls } from './tls.ts'
 
 /** What keeps a stream that is closing from living as long as its peer likes. */
 export interface ClosingLimits {
@@ -112,6 +115,11 @@ export function wrapSocket(
   ends: StreamEnds,
   limits: ClosingLimits = CLOSING_LIMITS,
 ): ByteStream {
+  /** What carries the owner's bytes: the socket, and once TLS has begun that. */
+  let carrier = socket
+  /** `leaving`: what was sent before the handshake has not yet left. */
+  let phase: 'plain' | 'leaving' | 'handshake' | 'secured' = 'plain'
+  let paused = false
   let closing = false
   let aborted = false
   let corked = false
@@ -120,8 +128,9 @@ export function wrapSocket(
   let peerCloseTimer: NodeJS.Timeout | undefined
   let answerTimer: NodeJS.Timeout | undefined
 
+  const isSecuring = (): boolean => phase === 'leaving' || phase === 'handshake'
   const taken = (error?: Error | null): void => {
-    if (error || closing || !drainOwed || socket.writableLength > 0) return
+    if (error || closing || !drainOwed || carrier.writableLength > 0) return
     drainOwed = false
     stream.onDrained()
   }
@@ -129,79 +138,127 @@ export function wrapSocket(
     if (closing) return
     closing = true
     clearTimeout(answerTimer)
-    socket.setTimeout(limits.idleMs, () => {
+    if (phase === 'handshake') {
+      aborted = true
+      carrier.destroy()
+      return
+    }
+    carrier.setTimeout(limits.idleMs, () => {
       fault = timedOut('closing, but the peer takes no more')
-      socket.destroy()
+      carrier.destroy()
     })
-    socket.once('finish', () => {
-      socket.setTimeout(0)
-      peerCloseTimer = setTimeout(() => socket.destroy(), limits.peerCloseMs)
+    carrier.once('finish', () => {
+      carrier.setTimeout(0)
+      peerCloseTimer = setTimeout(() => carrier.destroy(), limits.peerCloseMs)
     })
-    socket.end()
+    carrier.end()
     // What still comes is read and dropped, else the peer's close behind it would never be seen.
-    socket.resume()
+    carrier.resume()
   }
 
   const closeOnceAnswered = (): void => {
-    if (socket.writableLength === 0) close()
+    if (carrier.writableLength === 0) close()
     else answerTimer?.refresh()
+  }
+
+  const heard = (bytes: Buffer): void => {
+    if (!closing) stream.onBytes(plainBytes(bytes))
+  }
+  // The peer has closed its half, at least. A server has gone, then; of a client that we serve, one
+  // cannot know, and it may be waiting for what its commands have led to.
+  const peerEnded = (): void => {
+    if (closing) return
+    if (carrier.allowHalfOpen) answerTimer = setTimeout(closeOnceAnswered, limits.answerMs)
+    else close()
+  }
+  const gone = (): void => {
+    closing = true
+    clearTimeout(peerCloseTimer)
+    clearTimeout(answerTimer)
+    stream.onEnd(aborted ? undefined : fault)
+  }
+
+  const secure = (options: TlsOptions): void => {
+    if (closing || phase !== 'plain') return
+    phase = 'leaving'
+    // What has been read and not yet been handed over, and what will be, is the handshake's.
+    socket.pause()
+    socket.off('data', heard)
+    socket.off('end', peerEnded)
+    socket.write(NO_BYTES, (error) => {
+      if (!error && !closing) beginHandshake(options)
+    })
+  }
+  const beginHandshake = (options: TlsOptions): void => {
+    phase = 'handshake'
+    socket.off('close', gone)
+    carrier = startTls(socket, options, {
+      secured: (session) => {
+        if (closing) return
+        phase = 'secured'
+        carrier.on('data', heard)
+        carrier.on('end', peerEnded)
+        if (paused) carrier.pause()
+        stream.onSecured(session)
+      },
+      failed: (reason) => {
+        fault ??= reason
+      },
+    })
+    carrier.on('close', gone)
   }
 
   const stream: ByteStream = {
     ...ends,
     get unsentBytes() {
-      return socket.destroyed ? 0 : socket.writableLength
+      return aborted || carrier.destroyed ? 0 : carrier.writableLength
     },
     send: (bytes) => {
-      if (closing) return
+      if (closing || isSecuring()) return
       // All that is sent in one turn leaves in one write.
       if (!corked) {
+        const sender = carrier
         corked = true
-        socket.cork()
+        sender.cork()
         process.nextTick(() => {
           corked = false
-          socket.uncork()
+          sender.uncork()
         })
       }
       drainOwed = true
       answerTimer?.refresh()
-      socket.write(bytes, taken)
+      carrier.write(bytes, taken)
     },
+    secure,
     close,
     abort: () => {
-      if (aborted || socket.destroyed) return
+      if (aborted || carrier.destroyed) return
       closing = true
       aborted = true
       // A reset, lest the peer take the stream for complete. A local socket knows none.
-      if (isLocalSocket(ends.local)) socket.destroy()
+      if (isLocalSocket(ends.local)) carrier.destroy()
       else socket.resetAndDestroy()
     },
-    pause: () => void socket.pause(),
-    resume: () => void socket.resume(),
+    pause: () => {
+      paused = true
+      if (!isSecuring()) carrier.pause()
+    },
+    resume: () => {
+      paused = false
+      if (!isSecuring()) carrier.resume()
+    },
     onBytes: () => {},
+    onSecured: () => {},
     onDrained: () => {},
     onEnd: () => {},
   }
 
-  socket.on('data', (bytes) => {
-    if (!closing) stream.onBytes(plainBytes(bytes))
-  })
-  // The peer has closed its half, at least. A server has gone, then; of a client that we serve, one
-  // cannot know, and it may be waiting for what its commands have led to.
-  socket.on('end', () => {
-    if (closing) return
-    if (socket.allowHalfOpen) answerTimer = setTimeout(closeOnceAnswered, limits.answerMs)
-    else close()
-  })
+  socket.on('data', heard)
+  socket.on('end', peerEnded)
   socket.on('error', (error) => {
     fault ??= networkFault(error, 'network/reset')
   })
-  socket.on('close', () => {
-    closing = true
-    clearTimeout(peerCloseTimer)
-    clearTimeout(answerTimer)
-    stream.onEnd(aborted ? undefined : fault)
-  })
+  socket.on('close', gone)
   return stream
 }
 

@@ -27,7 +27,7 @@ export function describePacket(packet: CapturedPacket): string {
     packet.segment === undefined
       ? (describeBundle(packet.payload) ?? describeBytes(packet.payload))
       : packet.segment === 'data'
-        ? describeBytes(packet.payload)
+        ? (describeTls(packet.payload) ?? describeBytes(packet.payload))
         : SEGMENT_NAMES[packet.segment]
   return packet.retransmitted ? `${text} (again)` : text
 }
@@ -41,6 +41,14 @@ export function describeBytes(bytes: Uint8Array): string {
   const line = first.replace(SECRET, '$1 ****')
   const shown = line.length > LINE_LENGTH_MAX ? `${line.slice(0, LINE_LENGTH_MAX)}…` : line
   return more.length === 0 ? shown : `${shown} … ${more.length} more`
+}
+
+/** The type of the record that `bytes` begin with, RFC 8446 §5.1; undefined where that is none. */
+function describeTls(bytes: Uint8Array): string | undefined {
+  const [type, major, minor] = bytes
+  if (major !== 3 || minor !== 3) return undefined
+  const kind = type === 21 ? 'alert' : type === 22 ? 'handshake' : type === 23 ? 'data' : undefined
+  return kind && `TLS ${kind}, ${bytes.length} bytes`
 }
 
 /** `BPv7 ipn:2.2525 → ipn:3.2525 #4, 1234 B`; undefined where the bytes are no bundle. */

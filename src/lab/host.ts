@@ -12,6 +12,7 @@ import {
 } from '../ports/network.ts'
 import { DATAGRAM_BYTES_MAX } from './limits.ts'
 import { type DatagramPacket, lend, type Packet, type SegmentPacket } from './packet.ts'
+import { SecureStream } from './secure-stream.ts'
 import { LabStream } from './stream.ts'
 import { after, HostClock, soon, type World } from './world.ts'
 
@@ -140,7 +141,7 @@ class Stack implements Network {
       let cancelTimer = (): void => {}
       const stream = this.#addStream('client', { host, port: this.#freePort() }, to, (failure) => {
         cancelTimer()
-        if (failure === undefined) resolve(stream)
+        if (failure === undefined) resolve(new SecureStream(stream, clock))
         else reject(failure)
       })
       cancelTimer = after(clock, timeoutMs, () => stream.abandon())
@@ -194,7 +195,7 @@ class Stack implements Network {
       if (failure !== undefined) return
       const onStream = this.#at(this.#listeners, syn.target)
       if (onStream === undefined) stream.abort()
-      else onStream(stream)
+      else onStream(new SecureStream(stream, this.#options.clock))
     })
     stream.answer(syn.segment)
   }

@@ -29,7 +29,7 @@ export interface LabStreamOptions {
  * some 20 minutes outlasts every retransmission of the handshake, and no stream opens. No delayed
  * acknowledgements, no Nagle, no probing of a peer that is silent.
  */
-export class LabStream implements ByteStream {
+export class LabStream implements Omit<ByteStream, 'secure' | 'onSecured'> {
   readonly local: SocketAddress
   readonly remote: SocketAddress
   onBytes: (bytes: Uint8Array) => void = () => {}

@@ -38,6 +38,7 @@ class FakeStream implements ByteStream {
   isPaused = false
   state: 'open' | 'closed' | 'ended' = 'open'
   onBytes: (bytes: Uint8Array) => void = () => {}
+  onSecured: () => void = () => {}
   onDrained: () => void = () => {}
   onEnd: (fault: Fault | undefined) => void = () => {}
 
@@ -47,6 +48,7 @@ class FakeStream implements ByteStream {
   send(bytes: Uint8Array): void {
     if (this.state === 'open') this.heard += toLatin1(bytes)
   }
+  secure(): void {}
   close(): void {
     this.state = 'closed'
   }

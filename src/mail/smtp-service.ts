@@ -62,7 +62,7 @@ export class SmtpService {
       stream,
       this.#context.clock,
       (question, answer) => session.ask(question, answer),
-      flow,
+      { flow },
     )
     return session
   }

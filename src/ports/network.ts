@@ -1,6 +1,8 @@
 /** Streams and datagrams. `host` makes them of sockets, `lab` of simulated links. */
 
 import type { Fault } from '../base/fault.ts'
+import type { TlsSession } from '../base/tls.ts'
+import type { TlsFaultCode, TlsOptions } from './tls.ts'
 
 export interface SocketAddress {
   /**
@@ -27,6 +29,7 @@ export type NetworkFaultCode =
   | 'network/timed-out'
   | 'network/reset'
   | 'network/datagram-too-large'
+  | TlsFaultCode
 
 export interface Network {
   /** Rejects with a Fault: address in use, unavailable, or permission denied. */
@@ -56,7 +59,15 @@ export interface ByteStream {
   readonly unsentBytes: number
   /** Takes the bytes over: the caller must not change them afterwards. Without effect once closed. */
   send(bytes: Uint8Array): void
-  /** Closes once everything sent has left. */
+  /**
+   * Puts TLS between the stream and its owner: what was sent before leaves as it is; from now on
+   * nothing is heard and nothing can be sent, `send` being without effect, until `onSecured`. What
+   * comes, also what came before and was not yet handed over, belongs to the handshake. A handshake
+   * that fails ends the stream, with a TlsFaultCode. It has no time limit of its own: the owner
+   * closes. Once per stream; without effect once closed.
+   */
+  secure(options: TlsOptions): void
+  /** Closes once everything sent has left; during a handshake at once. */
   close(): void
   /** Closes now and forgets what is unsent. */
   abort(): void
@@ -65,6 +76,8 @@ export interface ByteStream {
   resume(): void
   /** Bytes are borrowed for the length of the call. */
   onBytes: (bytes: Uint8Array) => void
+  /** The handshake that `secure` began is done. */
+  onSecured: (session: TlsSession) => void
   /** `unsentBytes` has fallen to 0 after a `send`. */
   onDrained: () => void
   /**

@@ -212,11 +212,13 @@ function cutStream(inner: ByteStream, left: { sent: number; received: number }):
       isCut = left.sent <= 0
       if (isCut && inner.unsentBytes === 0) inner.abort()
     },
+    secure: (options) => inner.secure(options),
     close: () => inner.close(),
     abort: () => inner.abort(),
     pause: () => inner.pause(),
     resume: () => inner.resume(),
     onBytes: () => {},
+    onSecured: () => {},
     onDrained: () => {},
     onEnd: () => {},
   }
@@ -227,6 +229,7 @@ function cutStream(inner: ByteStream, left: { sent: number; received: number }):
     isCut = left.received <= 0
     if (isCut) inner.abort()
   }
+  inner.onSecured = (session) => outer.onSecured(session)
   inner.onDrained = () => (isCut ? inner.abort() : outer.onDrained())
   inner.onEnd = (fault) => outer.onEnd(fault)
   return outer

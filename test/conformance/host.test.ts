@@ -5,17 +5,21 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'vitest'
+import { issueCertificate, makeAuthority } from '../../src/host/certificates.ts'
 import { hostClock } from '../../src/host/clock.ts'
 import { hostDisk } from '../../src/host/disk.ts'
 import { hostNetwork } from '../../src/host/network.ts'
 import { openLmdbStore } from '../../src/host/store.ts'
 import { CLOSING_LIMITS, listenTcp } from '../../src/host/tcp.ts'
+import { makeIdentity, makeTrust } from '../../src/host/tls.ts'
 import type { Network, SocketAddress } from '../../src/ports/network.ts'
 import { needsIpv6Loopback } from '../support/programs.ts'
 import { describeClock } from './clock.ts'
 import { describeDisk } from './disk.ts'
 import { describeLocalSockets, describeNetwork } from './network.ts'
+import { securedNetwork } from './secured.ts'
 import { describeStore } from './store.ts'
+import { describeTls, type TlsWorld } from './tls.ts'
 import type { World } from './world.ts'
 
 const run: World['run'] = (action) => action()
@@ -70,6 +74,46 @@ if (noIpv6 === undefined) {
   // A test, for a suite that has none is nowhere in the report.
   test('the network contract: Node, IPv6', ({ skip }) => skip(noIpv6))
 }
+
+const day = 86_400_000
+const now = Date.now()
+const validity = { fromMs: now - day, untilMs: now + day }
+const authority = makeAuthority('Lightlag test', validity)
+const stranger = makeAuthority('Lightlag test', validity)
+const trust = makeTrust(authority.certificate).handle
+const expired = { fromMs: now - day, untilMs: now - 1000 }
+const identityFor: TlsWorld['identity'] = (names, but = {}) =>
+  makeIdentity(
+    issueCertificate(
+      but.isOfStranger ? stranger : authority,
+      { dns: [], ip: [], nodeIds: [], ...names },
+      but.isExpired ? expired : validity,
+    ),
+  ).handle
+
+describeTls('Node', async () => {
+  const here = { network: quickNetwork, host: '127.0.0.1' }
+  return { run, close: nothing, here, there: here, identity: identityFor, trust }
+})
+
+const identity = identityFor({ ip: ['127.0.0.1'] })
+const secure: Network = securedNetwork(quickNetwork, {
+  client: { role: 'client', identity, trust, peerCertificate: 'required', serverName: '127.0.0.1' },
+  server: { role: 'server', identity, trust, peerCertificate: 'required' },
+})
+
+describeNetwork('Node, TLS', async () => {
+  const here = { network: secure, host: '127.0.0.1' }
+  return {
+    run,
+    close: nothing,
+    here,
+    there: here,
+    foreignHost: '192.0.2.1',
+    floodBytes: FLOOD_BYTES,
+    silentPeer,
+  }
+})
 
 describeLocalSockets('Node', async () => {
   const { root, close } = temporaryDirectory()

@@ -1,4 +1,6 @@
 import { seededRandom } from '../../src/base/random.ts'
+import { wallMs } from '../../src/base/time.ts'
+import { labIdentity, labTrust } from '../../src/lab/certificate.ts'
 import { LabDisk } from '../../src/lab/disk.ts'
 import { WINDOW_BYTES_MAX } from '../../src/lab/limits.ts'
 import { LabNetwork } from '../../src/lab/network.ts'
@@ -7,7 +9,9 @@ import { HostClock, World as LabWorld } from '../../src/lab/world.ts'
 import { describeClock } from './clock.ts'
 import { describeDisk } from './disk.ts'
 import { describeLocalSockets, describeNetwork, type NetworkWorld } from './network.ts'
+import { securedNetwork } from './secured.ts'
 import { describeStore } from './store.ts'
+import { describeTls, type TlsWorld } from './tls.ts'
 import type { World } from './world.ts'
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
@@ -89,6 +93,33 @@ async function acrossLink(oneWayDelayMs: number, rateBytesPerSec?: number): Prom
 
 describeNetwork('lab, half a second', () => acrossLink(500))
 describeNetwork('lab, 20 ms at 1 MB/s', () => acrossLink(20, 1_000_000))
+
+const validity = { from: wallMs(0), until: wallMs(4_000_000_000_000) }
+const expired = { from: wallMs(0), until: wallMs(1_700_000_000_000) }
+const trust = labTrust('authority')
+const identityFor: TlsWorld['identity'] = (names, but = {}) =>
+  labIdentity(
+    but.isOfStranger ? 'stranger' : 'authority',
+    { dns: [], ip: [], nodeIds: [], ...names },
+    but.isExpired ? expired : validity,
+  )
+
+describeTls('lab', async () => ({ ...(await acrossLink(500)), identity: identityFor, trust }))
+
+describeNetwork('lab, half a second, TLS', async () => {
+  const world = await acrossLink(500)
+  const identity = identityFor({ ip: ['172.22.0.3'] })
+  const options = {
+    client: { role: 'client', identity, trust, peerCertificate: 'required' },
+    server: { role: 'server', identity, trust, peerCertificate: 'required' },
+  } as const
+  const { here, there } = world
+  return {
+    ...world,
+    here: { ...here, network: securedNetwork(here.network, options) },
+    there: { ...there, network: securedNetwork(there.network, options) },
+  }
+})
 
 describeNetwork('lab, one host', async () => {
   const world = new LabWorld({ settle })
