@@ -3,8 +3,10 @@
 import { afterEach, expect, test } from 'vitest'
 import { concat, fromHex, fromUtf8, toUtf8 } from '../../src/base/bytes.ts'
 import { BLOCK_TYPES, type Bundle, findBlock } from '../../src/proto/bpv7/bundle.ts'
+import { writeCanonicalBlock } from '../../src/proto/bpv7/canonical-block.ts'
 import { decodeBundle } from '../../src/proto/bpv7/codec.ts'
 import { type EndpointId, ipnEndpoint, NULL_ENDPOINT } from '../../src/proto/bpv7/endpoint-id.ts'
+import { decodeBundleAge, encodeBundleAge } from '../../src/proto/bpv7/extension/bundle-age.ts'
 import { decodeHopCount, encodeHopCount } from '../../src/proto/bpv7/extension/hop-count.ts'
 import { encodePreviousNode } from '../../src/proto/bpv7/extension/previous-node.ts'
 import { CborWriter } from '../../src/proto/cbor/writer.ts'
@@ -42,6 +44,13 @@ function withRaw(raw: Uint8Array): Uint8Array {
   const mark = whole.findIndex((_, i) => whole[i] === 0xaa && whole[i + 1] === 0xbb)
   // The block is 85 18c8 02 00 00 43 aabbcc.
   return concat(whole.subarray(0, mark - 7), raw, whole.subarray(mark + 3))
+}
+
+/** As nobody should send them: the encoder would not. */
+function rawBlocks(blocks: Bundle['blocks']): Uint8Array {
+  const writer = new CborWriter()
+  for (const block of blocks) writeCanonicalBlock(writer, block)
+  return withRaw(writer.written())
 }
 
 function fragment(
@@ -231,6 +240,70 @@ test('a bundle that claims to come from this node is treated like any other', as
   expect(lab.bundles.map(({ payload }) => toUtf8(payload.data))).toEqual(['me'])
 })
 
+test('a bundle from us to us that asks us for every report is told of once and goes in no circle', async () => {
+  await started()
+  const primary = { source: HERE, reportTo: ipnEndpoint(2n, 0n), flags: FLAGS.reports }
+  const reports = { ...primary, creationTimestamp: { time: 848_736_000_000n, sequence: 7n } }
+  await lab.exchange(bundleFor(HERE, { primary, data: fromUtf8('me') }))
+  await lab.exchange(bundleFor(ipnEndpoint(2n, 0n), { primary: reports }))
+  expect(lab.texts).toEqual(['me'])
+  await lab.runFor(10_000)
+  const { reports: counted, store, bundles } = lab.node.status()
+  // Of the first: received, delivered; of the second, which is no record: received, deleted.
+  expect(counted).toEqual({ sent: 4, leftOut: 0, received: 4 })
+  expect([store.bundles, bundles.waiting, lab.datagrams.length]).toEqual([0, 0, 0])
+})
+
+test.each<[name: string, block: number, data: string, refused: string]>([
+  ['a hop count of three numbers', 10, '83010101', 'cbor/wrong-length'],
+  ['a hop limit of 0', 10, '820000', 'bpv7/bad-extension'],
+  ['a hop limit of 2^64 - 1', 10, '821bffffffffffffffff00', 'cbor/too-large'],
+  ['an age below zero', 7, '20', 'cbor/unexpected-item'],
+  ['an age of two numbers', 7, '0000', 'cbor/trailing-bytes'],
+  ['a previous node a thousand deep', 6, '81'.repeat(1000), 'cbor/unexpected-item'],
+  ['a previous node in a scheme that nobody has', 6, '82186300', 'bpv7/bad-endpoint'],
+  ['a previous node of no octets', 6, '', 'cbor/truncated'],
+])('an extension block with %s is refused', async (_, type, data, code) => {
+  await started()
+  const blocks = [extension(type, 2, fromHex(data))]
+  await lab.exchange(rawBlocks(blocks))
+  expect(refusals()).toEqual({ [code]: 1 })
+})
+
+test.each([
+  [
+    'made at the end of time',
+    { creationTimestamp: { time: 2n ** 64n - 1n, sequence: 2n ** 64n - 1n } },
+  ],
+  [
+    'made at the end of time, to live for ever',
+    { creationTimestamp: { time: 2n ** 64n - 1n, sequence: 0n }, lifetimeMs: 2n ** 64n - 1n },
+  ],
+])('a bundle %s is delivered like any other', async (_, primary) => {
+  await started()
+  await lab.exchange(bundleFor(HERE, { primary, data: fromUtf8('late') }))
+  expect(lab.texts).toEqual(['late'])
+})
+
+test('an age of 2^64 - 1 ms does not overflow on the way out', async () => {
+  await started()
+  const blocks = [extension(BLOCK_TYPES.bundleAge, 2, encodeBundleAge(2n ** 64n - 1n))]
+  await lab.exchange(bundleFor(HERE, { blocks }), bundleFor(THERE, { blocks }))
+  const [age] = lab.bundles.map((bundle) => findBlock(bundle, BLOCK_TYPES.bundleAge)?.data)
+  expect(decodeBundleAge(age ?? new Uint8Array())).toMatchObject({ value: 2n ** 64n - 1n })
+})
+
+test('a payload in pieces, as CBOR allows and RFC 9171 does not, is refused (RFC 9171 §4.3.2)', async () => {
+  await started()
+  const whole = bundleFor(HERE)
+  // The payload block is 86 01 01 00 02 43 000000 44 and its CRC, then the end of the bundle.
+  const at = whole.length - 1 - 5 - 4
+  await lab.exchange(
+    concat(whole.subarray(0, at), fromHex('5f43000000ff') as Uint8Array, whole.subarray(at + 4)),
+  )
+  expect(Object.keys(refusals())).toEqual(['cbor/malformed'])
+})
+
 test('a dtn name reaches a node that knows only ipn, as source, destination and previous node', async () => {
   await started()
   const name: EndpointId = { scheme: 'dtn', ssp: '//moon/app' }
@@ -266,10 +339,13 @@ test('ION is sent nothing that ends it: two-element EIDs, small blocks, no empty
     lifetimeMs: 1e6,
   }
   await lab.perform(lab.node.send(request))
+  const name: EndpointId = { scheme: 'dtn', ssp: '//moon/app' }
   await lab.exchange(
-    bundleFor(THERE, { primary: { source: { scheme: 'dtn', ssp: '//moon/app' } } }),
+    bundleFor(THERE, { primary: { source: name } }),
+    bundleFor(THERE, { primary: { reportTo: name } }),
   )
-  expect(lab.reasons('bundle-deleted')).toEqual(['the neighbour knows no dtn-scheme names'])
+  const reason = 'the neighbour knows no dtn-scheme names'
+  expect(lab.reasons('bundle-deleted')).toEqual([reason, reason])
   expect(lab.datagrams.length).toBe(1)
   const [bytes = new Uint8Array()] = lab.datagrams
   expect(bytes.length).toBeGreaterThan(1)
