@@ -64,7 +64,9 @@ test.each([
 
 test('every line of the samples is one that the programs take at run time', () => {
   const lines = readFileSync(join(EXAMPLES, '2.bench.udp/bench.bprc'), 'utf8').split('\n')
-  const types = lines.map((line, index) => interpretLine('bpadmin', line, index + 1).type)
+  const types = lines.map(
+    (text, index) => interpretLine('bpadmin', text, { file: 'x', line: index + 1 }).type,
+  )
   expect(new Set(types)).toEqual(new Set(['command', 'nothing']))
 })
 

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { parseDuration, parseShare } from '../base/quantity.ts'
+import { ADMIN_PROGRAMS, type AdminProgram } from '../dtn/control/message.ts'
 import { TOOLS } from '../dtn/tools/tools.ts'
 import { type DemoArguments, demo } from './demo.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
@@ -9,9 +9,19 @@ import { type RcRunArguments, rcRun } from './ion/rc-run.ts'
 import { runTool } from './ion/tool.ts'
 import { rcCheck, rcReference, rcWrite } from './rc.ts'
 import { type ServeArguments, serve } from './serve.ts'
+import { version } from './version.ts'
 
 const EXIT_STATUSES = `
 Exit status: 0 done, 1 it failed, 2 an option, a value or a file was not understood.`
+
+const ADMIN_EXAMPLES: Readonly<Record<AdminProgram, readonly string[]>> = {
+  ionadmin: [
+    "echo 'l contact' | lightlag ionadmin",
+    "echo 'a contact +0 +600 2 3 100000' | lightlag ionadmin --node 2",
+  ],
+  bpadmin: ["echo 'a endpoint ipn:2.9 q' | lightlag bpadmin", 'lightlag bpadmin more.bprc'],
+  ipnadmin: ["echo 'c plan 3 50000' | lightlag ipnadmin", 'lightlag ipnadmin more.ipnrc'],
+}
 
 const program = new Command('lightlag')
   .description('Email that keeps working when the round trip takes minutes.')
@@ -121,8 +131,32 @@ ${EXIT_STATUSES}`,
   )
   .action((options: NodeStatusArguments) => nodeStatus(options))
 
+for (const name of ADMIN_PROGRAMS) {
+  program
+    .command(name)
+    .description(`${TOOLS[name]?.purpose} of a running node (as ION's ${name})`)
+    .argument('[file]', 'commands, a line each; default: standard input, with a prompt for each')
+    .option('--node <node>', 'number or control socket of the node (default: the only one here)')
+    .addHelpText(
+      'after',
+      `
+Examples:
+${ADMIN_EXAMPLES[name].map((example) => `  ${example}`).join('\n')}
+
+The command ? lists the commands. A line that is refused does not keep the next from being read.
+
+Exit status: 0 done, 1 a line was refused or there is no node, 2 the arguments were not understood;
+after the command t, 1 is ION's yes: a node runs.`,
+    )
+    .action((file: string | undefined, { node }: { readonly node?: string }) => {
+      if (file === '.' || file === '!') throw new Failure(EXIT.usage, stopAdvice(name, file))
+      return runTool(name, file === undefined ? [] : [file], node)
+    })
+}
+
 // ION's arguments begin with signs and dashes of their own, and are left to the tools.
 for (const [name, { purpose }] of Object.entries(TOOLS)) {
+  if (isAdminProgram(name)) continue
   program
     .command(name)
     .description(`${purpose} (as ION's ${name})`)
@@ -164,6 +198,16 @@ function configOf({ config }: { readonly config?: string }, command: Command): s
   return config ?? command.error("error: required option '--config <file>' not specified")
 }
 
+function isAdminProgram(name: string): boolean {
+  return (ADMIN_PROGRAMS as readonly string[]).includes(name)
+}
+
+/** ION's words for stopping its layers and letting them go on. */
+function stopAdvice(name: string, file: string): string {
+  const right = 'SIGINT or SIGTERM to the process of the node stops it, "lightlag rc run" starts it'
+  return `${name} ${file}: a node is not stopped by its admin programs: ${right}`
+}
+
 function logOption(): Option {
   return new Option('--log <format>', 'how the log on standard output is written')
     .choices(['lines', 'json'])
@@ -190,9 +234,4 @@ function seed(text: string): number {
     throw new InvalidArgumentError('A seed is a whole number from 0 to 4294967295.')
   }
   return value
-}
-
-function version(): string {
-  const file = new URL('../../package.json', import.meta.url)
-  return (JSON.parse(readFileSync(file, 'utf8')) as { readonly version: string }).version
 }

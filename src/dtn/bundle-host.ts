@@ -1,15 +1,16 @@
 /** A bundle node by itself: its layers, the endpoints that programs may open, its control socket. */
 
+import { asFault } from '../base/fault.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EventSink } from '../ports/events.ts'
-import type { Network, SocketAddress } from '../ports/network.ts'
+import { formatAddress, type Network, type SocketAddress } from '../ports/network.ts'
 import type { Store } from '../ports/store.ts'
-import { formatEndpointId, ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
+import { type EndpointId, formatEndpointId, ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
 import type { ContactPlan } from './contact-plan.ts'
 import { ControlService } from './control/service.ts'
 import type { ConvergenceLayer } from './convergence-layer.ts'
 import { ECHO_SERVICE, registerEcho } from './echo.ts'
-import { BundleNode, type BundleNodeLimits } from './node.ts'
+import { BundleNode, type BundleNodeLimits, type EndpointRegistration } from './node.ts'
 import { NodeAccess, type NodeAccessPorts } from './node-access.ts'
 import type { EndpointOptions } from './registrations.ts'
 import type { StaticPlan } from './static-plan.ts'
@@ -18,14 +19,9 @@ import { stcpConvergenceLayer } from './stcp.ts'
 import { type TcpclConvergenceLayerOptions, tcpclConvergenceLayer } from './tcpcl.ts'
 import { udpConvergenceLayer } from './udp.ts'
 
-export interface BundleHostOptions {
+export interface BundleHostOptions extends BundleHostSetup {
   /** Fully qualified node number. */
   readonly node: bigint
-  readonly endpoints: readonly EndpointOptions[]
-  readonly plans: readonly StaticPlan[]
-  /** Default: nothing is held back. */
-  readonly contactPlan?: ContactPlan
-  readonly inducts: readonly InductOptions[]
   /** The first is spoken to neighbours that speak several. Default: that of the convergence layer. */
   readonly tcpclVersions?: TcpclConvergenceLayerOptions['versions']
   /** Default: nobody can use the node from outside its process. */
@@ -34,6 +30,14 @@ export interface BundleHostOptions {
   readonly statusReports?: StatusReportOptions
   /** Where they differ from DEFAULT_LIMITS. */
   readonly limits?: Partial<BundleNodeLimits>
+}
+
+/** What may change while it runs. */
+export interface BundleHostSetup {
+  readonly endpoints: readonly EndpointOptions[]
+  readonly plans: readonly StaticPlan[]
+  readonly contactPlan: ContactPlan
+  readonly inducts: readonly InductOptions[]
 }
 
 /** ION's names of the convergence layers that there are. */
@@ -51,7 +55,7 @@ export interface BundleHostPorts {
   readonly network: Network
   readonly store: Store
   readonly events: EventSink
-  readonly admin?: NonNullable<NodeAccessPorts['admin']>
+  readonly administer?: NonNullable<NodeAccessPorts['administer']>
 }
 
 export class BundleHost {
@@ -60,26 +64,29 @@ export class BundleHost {
   readonly #node: BundleNode
   readonly #access: NodeAccess
   readonly #control: ControlService | undefined
+  #setup: BundleHostSetup
+  /** By their names in `layersOf`. */
+  readonly #layers = new Map<string, ConvergenceLayer>()
+  #echo: EndpointRegistration | undefined
 
   /** Throws a Fault where a plan wants a convergence layer that is not there. */
   constructor(options: BundleHostOptions, ports: BundleHostPorts) {
     const { node, plans, contactPlan, endpoints, limits, control, statusReports } = options
     this.#options = options
     this.#ports = ports
+    this.#setup = options
+    for (const { name, ...layer } of layersOf(options)) this.#layers.set(name, this.#layer(layer))
     this.#node = new BundleNode(
       {
         node,
         plans,
-        ...(contactPlan !== undefined && { contactPlan }),
+        contactPlan,
         ...(limits !== undefined && { limits }),
         ...(statusReports !== undefined && { statusReports }),
       },
-      { ...ports, layers: this.#layers() },
+      { ...ports, layers: [...this.#layers.values()] },
     )
-    // ION has none; a declared endpoint with this number is for its application.
-    if (!endpoints.some(({ service }) => service === ECHO_SERVICE)) {
-      registerEcho(this.#node, ports.clock)
-    }
+    this.#setEcho(endpoints)
     const access = { node, endpoints, onlyDeclared: true }
     this.#access = new NodeAccess(access, { ...ports, node: this.#node })
     this.#control =
@@ -103,19 +110,84 @@ export class BundleHost {
     this.#ports.events({ type: 'stopped' })
   }
 
-  /** The first induct of a protocol also sends, so it comes last: the node takes the last of a kind. */
-  #layers(): readonly ConvergenceLayer[] {
-    const { inducts, plans } = this.#options
-    return PROTOCOLS.flatMap((protocol) => {
-      const own = inducts.filter((induct) => induct.protocol === protocol)
-      if (own.length > 0) return own.reverse().map(({ listen }) => this.#layer(protocol, listen))
-      const isWanted = plans.some((plan) => plan.protocol === protocol)
-      return isWanted ? [this.#layer(protocol, undefined)] : []
-    })
+  /** Whether a program has it open. */
+  isOpen(endpoint: EndpointId): boolean {
+    return this.#access.isOpen(endpoint)
   }
 
-  /** Without `listen` it only sends. */
-  #layer(protocol: Protocol, listen: SocketAddress | undefined): ConvergenceLayer {
+  /**
+   * Makes the node that runs one that was set up so: what is no different goes on. Rejects with a
+   * Fault where a new induct cannot listen, and then nothing has changed. One at a time.
+   */
+  async change(setup: BundleHostSetup): Promise<void> {
+    const before = this.#setup
+    const wanted = layersOf(setup)
+    await this.#addLayers(wanted)
+    this.#setup = setup
+    this.#changeEndpoints(before.endpoints, setup.endpoints)
+    this.#node.setContactPlan(setup.contactPlan)
+    for (const { node } of before.plans) {
+      if (!setup.plans.some((plan) => plan.node === node)) this.#node.removePlan(node)
+    }
+    for (const plan of setup.plans) {
+      const old = before.plans.find(({ node }) => node === plan.node)
+      if (old === undefined || !isSamePlan(old, plan)) this.#node.setPlan(plan)
+    }
+    const names = wanted.map(({ name }) => name)
+    await this.#removeLayers([...this.#layers.keys()].filter((name) => !names.includes(name)))
+  }
+
+  async #addLayers(wanted: readonly LayerOptions[]): Promise<void> {
+    const added: string[] = []
+    try {
+      for (const { name, ...options } of wanted) {
+        if (this.#layers.has(name)) continue
+        const layer = this.#layer(options)
+        await this.#node.addLayer(layer)
+        this.#layers.set(name, layer)
+        added.push(name)
+      }
+    } catch (error) {
+      await this.#removeLayers(added)
+      throw error
+    }
+  }
+
+  async #removeLayers(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      const layer = this.#layers.get(name)
+      this.#layers.delete(name)
+      if (layer !== undefined) await this.#node.removeLayer(layer)
+    }
+  }
+
+  #changeEndpoints(before: readonly EndpointOptions[], now: readonly EndpointOptions[]): void {
+    for (const { service } of before) {
+      if (!now.some((one) => one.service === service)) this.#access.withdraw(service)
+    }
+    for (const endpoint of now) {
+      const old = before.find(({ service }) => service === endpoint.service)
+      if (old?.whenInactive !== endpoint.whenInactive) this.#access.declare(endpoint)
+    }
+    this.#setEcho(now)
+  }
+
+  /** ION has none; a declared endpoint with this number is for its application. */
+  #setEcho(endpoints: readonly EndpointOptions[]): void {
+    if (endpoints.some(({ service }) => service === ECHO_SERVICE)) {
+      this.#echo?.unregister()
+      this.#echo = undefined
+      return
+    }
+    try {
+      this.#echo ??= registerEcho(this.#node, this.#ports.clock)
+    } catch (error) {
+      // An application still has it from when it was declared.
+      if (asFault(error).code !== 'dtn/occupied') throw error
+    }
+  }
+
+  #layer({ protocol, listen }: Omit<LayerOptions, 'name'>): ConvergenceLayer {
     const { network, clock } = this.#ports
     const { node, tcpclVersions } = this.#options
     const at = listen === undefined ? {} : { listen }
@@ -132,6 +204,32 @@ export class BundleHost {
         return stcpConvergenceLayer({ framing: protocol, ...at }, this.#ports)
     }
   }
+}
+
+interface LayerOptions {
+  readonly name: string
+  readonly protocol: Protocol
+  /** Without it, the layer only sends. */
+  readonly listen?: SocketAddress
+}
+
+/** One for each induct, and one for each protocol that a plan wants and no induct has. */
+function layersOf({ inducts, plans }: BundleHostSetup): readonly LayerOptions[] {
+  return PROTOCOLS.flatMap((protocol): readonly LayerOptions[] => {
+    const own = inducts.filter((induct) => induct.protocol === protocol)
+    if (own.length > 0) {
+      return own.map(({ listen }) => {
+        return { name: `${protocol}/${formatAddress(listen)}`, protocol, listen }
+      })
+    }
+    const isWanted = plans.some((plan) => plan.protocol === protocol)
+    return isWanted ? [{ name: protocol, protocol }] : []
+  })
+}
+
+function isSamePlan(a: StaticPlan, b: StaticPlan): boolean {
+  const spell = (plan: StaticPlan): string => Object.entries(plan).sort().join('\n')
+  return spell(a) === spell(b)
 }
 
 const ANY_ADDRESS: SocketAddress = { host: '0.0.0.0', port: 0 }

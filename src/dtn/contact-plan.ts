@@ -32,6 +32,8 @@ export interface ContactPlan {
   readonly ranges: readonly Range[]
 }
 
+export const NO_CONTACTS: ContactPlan = { contacts: [], ranges: [] }
+
 export type Gate =
   /** The plan has no contact for this pair any more, or never had: nothing holds its bundles back. */
   | { readonly state: 'unscheduled' }

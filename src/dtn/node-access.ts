@@ -7,13 +7,14 @@ import type { Clock } from '../ports/clock.ts'
 import { type EndpointId, formatEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import type { ControlFaultCode } from './control/fault.ts'
 import { BUNDLES_PER_PAGE, PAYLOAD_PREVIEW_BYTES_MAX } from './control/limits.ts'
-import type { AdminProgram, SendAdu } from './control/message.ts'
-import type { ControlledNode } from './control/service.ts'
+import type { SendAdu } from './control/message.ts'
+import type { AdminSession, ControlledNode } from './control/service.ts'
 import type { BundleState, BundleSummary, ControlStatus } from './control/status.ts'
 import type { BundleNode, StaticPlan, StoredBundle } from './node.ts'
 import {
   type ActiveRegistration,
   type Delivery,
+  type EndpointOptions,
   Registrations,
   type RegistrationsOptions,
 } from './registrations.ts'
@@ -21,8 +22,8 @@ import {
 export interface NodeAccessPorts {
   readonly node: BundleNode
   readonly clock: Clock
-  /** Carries out a line of an admin program; default: there is none. */
-  readonly admin?: (program: AdminProgram, line: string) => Promise<readonly string[]>
+  /** Begins a run of an admin program; default: there is none. */
+  readonly administer?: () => AdminSession
 }
 
 export class NodeAccess implements ControlledNode {
@@ -44,6 +45,18 @@ export class NodeAccess implements ControlledNode {
   /** Before the node stops: what programs did not take stays with it. */
   stop(): void {
     this.#registrations.stop()
+  }
+
+  declare(endpoint: EndpointOptions): void {
+    this.#registrations.declare(endpoint)
+  }
+
+  withdraw(service: bigint): void {
+    this.#registrations.withdraw(service)
+  }
+
+  isOpen(endpoint: EndpointId): boolean {
+    return this.#registrations.isOpen(endpoint)
   }
 
   open(endpoint: EndpointId, receive: (delivery: Delivery) => void): ActiveRegistration {
@@ -71,12 +84,12 @@ export class NodeAccess implements ControlledNode {
     })
   }
 
-  admin(program: AdminProgram, line: string): Promise<readonly string[]> {
-    const { admin } = this.#ports
-    if (admin !== undefined) return admin(program, line)
+  administer(): AdminSession {
+    const { administer } = this.#ports
+    if (administer !== undefined) return administer()
     const code: ControlFaultCode = 'control/unavailable'
     const message = 'this node takes no commands of admin programs'
-    return Promise.reject(new Fault(code, message, { temporary: false }))
+    throw new Fault(code, message, { temporary: false })
   }
 }
 

@@ -26,12 +26,13 @@ import { BundleAgent } from './agent.ts'
 import type { AgentEffect, AgentEvent, Failure } from './agent-events.ts'
 import { hasReportableBlock, processReceived, readPreviousNode } from './block-processing.ts'
 import { type BundleRecord, BundleStore } from './bundle-store.ts'
-import type { ContactPlan } from './contact-plan.ts'
+import { type ContactPlan, NO_CONTACTS } from './contact-plan.ts'
 import type { ConvergenceLayer } from './convergence-layer.ts'
 import { Counters } from './counters.ts'
 import { CreationTimestamps } from './creation-timestamps.ts'
 import type { DtnFaultCode } from './fault.ts'
 import { assemble, recordOf } from './inbound.ts'
+import { Layers } from './layers.ts'
 import { type BundleNodeLimits, DEFAULT_LIMITS } from './limits.ts'
 import {
   administrativeEndpoints,
@@ -126,6 +127,7 @@ export class BundleNode {
   readonly #ports: BundleNodePorts
   readonly #store: BundleStore
   readonly #agent: BundleAgent
+  readonly #layers: Layers
   readonly #outbound: Outbound
   readonly #neighbours: Neighbours
   readonly #feed: (event: AgentEvent) => void
@@ -147,7 +149,8 @@ export class BundleNode {
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
     this.#store = new BundleStore(ports.store, this.#limits, ports.events)
     this.#agent = new BundleAgent({ ...options, limits: this.#limits })
-    this.#outbound = new Outbound(options.node, ports.layers, ports.clock)
+    this.#layers = new Layers(ports.layers)
+    this.#outbound = new Outbound(options.node, this.#layers, ports.clock)
     for (const plan of options.plans) this.#outbound.setPlan(plan)
     this.#reporting = new Reporting(options, {
       ...ports,
@@ -158,7 +161,7 @@ export class BundleNode {
     this.#feed = runMachine<AgentEvent, AgentEffect>(this.#agent, ports.clock, (effect) =>
       this.#perform(effect),
     )
-    const contactPlan = options.contactPlan ?? { contacts: [], ranges: [] }
+    const contactPlan = options.contactPlan ?? NO_CONTACTS
     this.#neighbours = new Neighbours(options.node, contactPlan, {
       clock: ports.clock,
       agent: this.#agent,
@@ -173,16 +176,16 @@ export class BundleNode {
   /** Starts the layers and takes up what an earlier run left. Rejects with a layer's or store's Fault. */
   async start(): Promise<void> {
     assert(this.#state === 'new', 'a node is started once')
-    const { store, clock, layers } = this.#ports
+    const { store, clock } = this.#ports
     this.#timestamps = new CreationTimestamps(store.get(NODE_TABLE, TIMESTAMPS_KEY))
     const records = this.#store.open()
-    for (const layer of layers) {
+    await this.#layers.start((layer) => {
       const { protocol } = layer
-      await layer.start(
+      return layer.start(
         (bytes, from, answer) => this.#receive(bytes, { from, protocol, answer }),
         ({ code }) => this.#counters.faulted(protocol, code),
       )
-    }
+    })
     this.#state = 'running'
     this.#neighbours.start()
     for (const record of records) this.#feed({ type: 'recovered', record, wall: clock.wall() })
@@ -194,7 +197,7 @@ export class BundleNode {
     this.#feed({ type: 'stop' })
     this.#neighbours.stop()
     this.#outbound.stop()
-    await Promise.all(this.#ports.layers.map((layer) => layer.stop()))
+    await this.#layers.stop()
     while (this.#underWay.size > 0) await Promise.all(this.#underWay)
     await this.#store.settled()
   }
@@ -309,6 +312,16 @@ export class BundleNode {
     await this.#store.settled()
   }
 
+  /** Starts a convergence layer more; the first of a protocol sends. Rejects with its Fault. */
+  addLayer(layer: ConvergenceLayer): Promise<void> {
+    return this.#layers.add(layer)
+  }
+
+  /** Stops one; what it had not sent is sent by another. */
+  removeLayer(layer: ConvergenceLayer): Promise<void> {
+    return this.#layers.remove(layer)
+  }
+
   /** The plan that leads to `destination`; undefined where none does. */
   planTo(destination: EndpointId): StaticPlan | undefined {
     return this.#agent.planTo(destination)
@@ -337,7 +350,7 @@ export class BundleNode {
     return statusOf({
       names: this.#options,
       neighbours: this.#neighbours,
-      protocols: [...new Set(this.#ports.layers.map(({ protocol }) => protocol))],
+      protocols: this.#layers.protocols,
       state: this.#state,
       store: this.#store,
       limits: this.#limits,

@@ -12,6 +12,7 @@ import { processForwarded, withAge } from './block-processing.ts'
 import type { ContactWindow } from './contact-window.ts'
 import type { ConvergenceLayer } from './convergence-layer.ts'
 import type { DtnFaultCode } from './fault.ts'
+import type { Layers } from './layers.ts'
 import { neighbourOf, type StaticPlan } from './static-plan.ts'
 import { Turnstile } from './turnstile.ts'
 
@@ -32,18 +33,13 @@ export interface Transmitted {
 export class Outbound {
   readonly #node: bigint
   readonly #clock: Clock
-  /** The last of a protocol sends. */
-  #layers: readonly ConvergenceLayer[]
+  readonly #layers: Layers
   /** By neighbour. */
   readonly #turnstiles = new Map<bigint, Turnstile>()
 
-  constructor(node: bigint, layers: readonly ConvergenceLayer[], clock: Clock) {
+  constructor(node: bigint, layers: Layers, clock: Clock) {
     this.#node = node
     this.#clock = clock
-    this.#layers = layers
-  }
-
-  setLayers(layers: readonly ConvergenceLayer[]): void {
     this.#layers = layers
   }
 
@@ -112,9 +108,10 @@ export class Outbound {
   }
 
   #layerOf(plan: StaticPlan): ConvergenceLayer {
-    const layer = this.#layers.findLast(({ protocol }) => protocol === plan.protocol)
+    const layer = this.#layers.sender(plan.protocol)
     if (layer !== undefined) return layer
-    throw never('dtn/unknown-protocol', `no convergence layer for ${plan.protocol}/${plan.duct}`)
+    const message = `no convergence layer for ${plan.protocol}/${plan.duct}`
+    throw new Fault<DtnFaultCode>('dtn/unknown-protocol', message, { temporary: true })
   }
 }
 

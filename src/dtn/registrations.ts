@@ -46,7 +46,9 @@ interface Waiting {
 export class Registrations {
   readonly #options: RegistrationsOptions
   readonly #ports: { readonly node: BundleNode; readonly clock: Clock }
-  readonly #whenInactive: ReadonlyMap<string, WhenInactive>
+  readonly #whenInactive = new Map<string, WhenInactive>()
+  /** In text: those that a program has open. */
+  readonly #open = new Set<string>()
   /** By endpoint, in the order in which they came; the node bounds how many it delivers at once. */
   readonly #untaken = new Map<string, Set<Waiting>>()
   #isStopped = false
@@ -58,12 +60,24 @@ export class Registrations {
   ) {
     this.#options = options
     this.#ports = ports
-    const declared = new Map<string, WhenInactive>()
-    for (const { service, whenInactive } of options.endpoints) {
-      ports.node.declare(service, whenInactive)
-      declared.set(formatEndpointId(ipnEndpoint(options.node, service)), whenInactive)
-    }
-    this.#whenInactive = declared
+    for (const endpoint of options.endpoints) this.declare(endpoint)
+  }
+
+  /** Adds an endpoint, or changes what its bundles meet. Throws a Fault where it is the node's own. */
+  declare({ service, whenInactive }: EndpointOptions): void {
+    this.#ports.node.declare(service, whenInactive)
+    this.#whenInactive.set(this.#nameOf(service), whenInactive)
+  }
+
+  /** A program that has it open keeps it; nobody can open it again. */
+  withdraw(service: bigint): void {
+    this.#ports.node.withdraw(service)
+    this.#whenInactive.delete(this.#nameOf(service))
+  }
+
+  /** Whether a program has it open. */
+  isOpen(endpoint: EndpointId): boolean {
+    return this.#open.has(formatEndpointId(endpoint))
   }
 
   /** `receive` hears each copy once. Throws a Fault where the endpoint is unknown or occupied. */
@@ -74,10 +88,12 @@ export class Registrations {
     this.#untaken.set(name, untaken)
     const earlier = [...untaken]
     const registration = this.#register(endpoint, (adu) => this.#deliver(adu, untaken, receive))
+    this.#open.add(name)
     for (const waiting of earlier) this.#hand(waiting, untaken, receive)
     return {
       close: () => {
         registration.unregister()
+        this.#open.delete(name)
         if (this.#whenInactive.get(name) !== 'abandon') return
         for (const { reject } of untaken) reject(abandoned())
         untaken.clear()
@@ -92,6 +108,10 @@ export class Registrations {
       for (const { reject } of untaken) reject(stopped())
       untaken.clear()
     }
+  }
+
+  #nameOf(service: bigint): string {
+    return formatEndpointId(ipnEndpoint(this.#options.node, service))
   }
 
   /** In the words of ION, for whoever looks for them. */

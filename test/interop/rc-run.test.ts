@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import {
+  chmodSync,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -142,6 +143,82 @@ test('a tool that is killed leaves its endpoint to the next', async () => {
   expect(await second.ended).toMatchObject({ status: 0, output: '..BP reception interrupted.\n!' })
 })
 
+test('contacts and endpoints of a running node change by the admin programs', async () => {
+  const contacts = await tool('ionadmin --node 2', 'l contact\nl range\n').ended
+  expect(contacts).toMatchObject({ status: 0, errors: '' })
+  expect(contacts.output).toMatch(
+    /^: From +\S+ to +\S+ the xmit rate from node 2 to node 3 is +100000 bytes\/sec, confidence 1\.000000\.\n/,
+  )
+  expect(contacts.output).toMatch(/the OWLT from node 2 to node 3 is +1 seconds\.\n: Stopping/)
+  const closed = 'd contact * 2 3\na contact +3600 +7200 2 3 100000\n'
+  expect(await tool('ionadmin --node 2', closed).ended).toMatchObject({ status: 0 })
+  const sink = tool('bpsink ipn:3.2')
+  await isOpen('ipn:3.2')
+  expect((await tool('bpsource ipn:3.2 waiting --node 2').ended).status).toBe(0)
+  const status = await tool('node status --node 2').ended
+  expect(status.output).toMatch(
+    /neighbour ipn:3\.0 over \S+: closed for \d+(\.\d+)?(s|min), .* waiting 1 /,
+  )
+  expect(status.output).toMatch(
+    /contact ipn:2\.0 to ipn:3\.0: in \d+(\.\d+)?(s|min) for 1h at 100000/,
+  )
+  const open = 'd contact * 2 3\na contact +0 +600 2 3 100000\n'
+  expect(await tool('ionadmin --node 2', open).ended).toMatchObject({ status: 0 })
+  await sink.until("'waiting'\n")
+  sink.child.kill('SIGINT')
+  expect((await sink.ended).status).toBe(0)
+  writeFileSync(join(folder, 'more.bprc'), '# more\na endpoint ipn:2.9 q\ni endpoint ipn:2.9\n')
+  expect(await tool('bpadmin more.bprc --node 2').ended).toEqual({
+    status: 0,
+    errors: '',
+    output: 'ipn:2.9  -1\trule: q  script: \nStopping bpadmin.\n',
+  })
+  const own = tool('bpsink ipn:2.9')
+  await isOpen('ipn:2.9')
+  own.child.kill('SIGINT')
+  expect((await own.ended).status).toBe(0)
+})
+
+test('what an admin program cannot do is said with its place, and shows in its exit status', async () => {
+  writeFileSync(join(folder, 'typo.ipnrc'), 'a plan 3\nl plan\n')
+  const typo = await tool('ipnadmin typo.ipnrc --node 2').ended
+  expect(typo.status).toBe(1)
+  expect(typo.output).toMatch(
+    /^Syntax error at line 1 of ipnadmin\ntypo\.ipnrc:1:1: a plan with 1 argument: .* would be right\n3 xmit /,
+  )
+  const missing = await tool('bpadmin none.bprc --node 2').ended
+  expect(missing).toMatchObject({ status: 1, output: '' })
+  expect(missing.errors).toMatch(/^bpadmin: .*none\.bprc/)
+  const nobody = await tool('bpadmin --node 9').ended
+  expect(nobody).toMatchObject({ status: 1, output: '' })
+  expect(nobody.errors).toMatch(/^bpadmin: Can't attach to BP: no node 9 runs here/)
+  expect((await tool('bpadmin --node 2', 't\n').ended).status).toBe(1)
+  const stop = await tool('bpadmin . --node 2').ended
+  expect(stop).toMatchObject({ status: 2, output: '' })
+  expect(stop.errors).toMatch(/^bpadmin \.: .*SIGTERM/)
+  const help = await tool('ionadmin --help').ended
+  expect(help.status).toBe(0)
+  expect(help.output).toContain("echo 'l contact' | lightlag ionadmin")
+  expect((await tool('ltpadmin').ended).status).toBe(2)
+})
+
+test("another user's node cannot be commanded", async () => {
+  const socket = join(folder, 'node-2/control.sock')
+  // Root may do everything: it becomes nobody, who may look into the folder and no further.
+  const isRoot = process.getuid?.() === 0
+  chmodSync(folder, 0o755)
+  chmodSync(join(folder, 'node-2'), 0o755)
+  if (!isRoot) chmodSync(socket, 0)
+  const command = ['bpadmin', '--node', socket]
+  const denied = await start(command, 'l plan\n', isRoot ? { uid: 65_534, gid: 65_534 } : {}).ended
+  if (!isRoot) chmodSync(socket, 0o600)
+  expect(denied).toEqual({
+    status: 1,
+    output: '',
+    errors: `bpadmin: Can't attach to BP: permission denied for ${socket}: its node is another user's\n`,
+  })
+})
+
 /** Runs until SIGTERM; what it prints is for whoever looks for the reason of a failure. */
 async function startNode(number: number): Promise<void> {
   const files = ['ionrc', 'ionsecrc', 'bprc', 'ipnrc', 'ionconfig'].map((kind) =>
@@ -168,9 +245,14 @@ function tool(command: string, input = ''): Running {
   return start(command.split(' '), input)
 }
 
-function start(args: readonly string[], input = ''): Running {
+function start(
+  args: readonly string[],
+  input = '',
+  user: { readonly uid?: number; readonly gid?: number } = {},
+): Running {
   const child = spawn(process.execPath, [resolve('dist/cmd/lightlag.js'), ...args], {
     cwd: folder,
+    ...user,
     env: { ...process.env, XDG_RUNTIME_DIR: join(folder, 'run') },
   })
   running.push(child)

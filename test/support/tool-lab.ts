@@ -7,6 +7,7 @@ import {
   type BundleHostOptions,
   type BundleHostPorts,
 } from '../../src/dtn/bundle-host.ts'
+import { NO_CONTACTS } from '../../src/dtn/contact-plan.ts'
 import { connectNode } from '../../src/dtn/control/node-client.ts'
 import type { EndpointOptions } from '../../src/dtn/registrations.ts'
 import { TOOLS } from '../../src/dtn/tools/tools.ts'
@@ -47,11 +48,13 @@ export class ToolLab {
     this.nodes = [
       node(two, {
         node: 2n,
+        contactPlan: NO_CONTACTS,
         plans: [{ node: 3n, protocol: 'udp', duct: '172.22.0.3:3113' }],
         inducts: [{ protocol: 'udp', listen: { host: '172.21.0.3', port: 2113 } }],
       }),
       node(three, {
         node: 3n,
+        contactPlan: NO_CONTACTS,
         plans: [{ node: 2n, protocol: 'udp', duct: '172.21.0.3:2113' }],
         inducts: [{ protocol: 'udp', listen: { host: '172.22.0.3', port: 3113 } }],
       }),
@@ -113,6 +116,14 @@ export class ToolNode {
         ...ports,
       },
     )
+  }
+
+  /** Where the tools look for files. */
+  async write(file: string, text: string): Promise<void> {
+    await this.disk.makeDirectory(DIRECTORY)
+    const writer = await this.disk.create(`${DIRECTORY}/${file}`)
+    await writer.append(fromUtf8(text))
+    await writer.close()
   }
 
   /** Starts `bpsink ipn:3.2` and the like; `input` is its standard input, which ends behind it. */

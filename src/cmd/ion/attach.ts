@@ -1,4 +1,4 @@
-import { asFault } from '../../base/fault.ts'
+import { asFault, type Fault } from '../../base/fault.ts'
 import { connectNode, type NodeClient } from '../../dtn/control/node-client.ts'
 import { hostClock } from '../../host/clock.ts'
 import { hostNetwork } from '../../host/network.ts'
@@ -16,7 +16,17 @@ export async function attach(
     return await connectNode({ host: socket, port: 0 }, { network: hostNetwork, clock: hostClock })
   } catch (error) {
     const fault = asFault(error)
-    const reason = fault.code === 'network/refused' ? `no node listens on ${socket}` : fault.message
-    throw new Failure(EXIT.failed, `Can't attach to BP: ${reason}`)
+    throw new Failure(EXIT.failed, `Can't attach to BP: ${reasonFor(fault, socket)}`)
+  }
+}
+
+function reasonFor({ code, message }: Fault, socket: string): string {
+  switch (code) {
+    case 'network/refused':
+      return `no node listens on ${socket}`
+    case 'network/permission-denied':
+      return `permission denied for ${socket}: its node is another user's`
+    default:
+      return message
   }
 }

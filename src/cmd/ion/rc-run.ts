@@ -2,11 +2,13 @@ import { lookup } from 'node:dns/promises'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { asFault } from '../../base/fault.ts'
+import { IonAdmin } from '../../config/ion/admin.ts'
 import { bundleHostOf, hostNamesIn } from '../../config/ion/bundle-host.ts'
 import { faultOf } from '../../config/ion/ion.ts'
 import type { IonNode } from '../../config/ion/ion-node.ts'
 import { formatNotice } from '../../config/ion/problem.ts'
 import { BundleHost } from '../../dtn/bundle-host.ts'
+import type { AdminSession } from '../../dtn/control/service.ts'
 import { hostClock } from '../../host/clock.ts'
 import { logSink } from '../../host/log.ts'
 import { hostNetwork } from '../../host/network.ts'
@@ -15,6 +17,7 @@ import { EXIT, Failure, reasonOf } from '../failure.ts'
 import { makeFolder } from '../files.ts'
 import { readRc } from '../rc.ts'
 import { signalled } from '../signal.ts'
+import { version } from '../version.ts'
 import { announceNode, controlSocketOf } from './registry.ts'
 
 export interface RcRunArguments {
@@ -52,7 +55,18 @@ export async function rcRun(files: readonly string[], args: RcRunArguments): Pro
     const store = await openLmdbStore(join(directory, 'store'), { capacityBytes: STORE_BYTES_MAX })
     const ports = { clock: hostClock, network: hostNetwork, store, events }
     const limits = { storeBytesMax: STORE_BYTES_MAX * BUNDLES_SHARE }
-    const host = new BundleHost({ ...options, control, limits }, ports)
+    const admin = new IonAdmin(reading.draft, notices, {
+      wall: () => hostClock.wall(),
+      apply: async (changed) => {
+        const wanted = bundleHostOf(changed, await addressesOf(changed))
+        await host.change(wanted.options)
+        return wanted.notices
+      },
+      processes: { own: process.pid, isOpen: (endpoint) => host.isOpen(endpoint) },
+      version: `lightlag ${version()}`,
+    })
+    const administer = (): AdminSession => admin.session()
+    const host = new BundleHost({ ...options, control, limits }, { ...ports, administer })
     let withdraw = (): void => {}
     try {
       await Promise.race([host.start(), stopped])

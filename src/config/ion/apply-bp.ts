@@ -286,15 +286,21 @@ function setExit(draft: Draft, step: Step, command: Ipn<'a exit' | 'c exit'>): v
   draft.exits.change(step, 'first', name, (exit) => ({ ...exit, gateway }))
 }
 
-function exitName({ first, last }: { readonly first: bigint; readonly last: bigint }): string {
+export function exitName({
+  first,
+  last,
+}: {
+  readonly first: bigint
+  readonly last: bigint
+}): string {
   return `${first} to ${last}`
 }
 
-function planName(node: bigint): string {
+export function planName(node: bigint): string {
   return formatEndpointId(ipnEndpoint(node, 0n))
 }
 
-function ductName({ protocol, duct }: DuctName): string {
+export function ductName({ protocol, duct }: DuctName): string {
   return `${protocol}/${duct}`
 }
 

@@ -1,7 +1,7 @@
 /** What `ionrc` makes of a node. */
 
 import type { Interval } from '../../base/interval.ts'
-import type { WallMs } from '../../base/time.ts'
+import { type WallMs, wallMs } from '../../base/time.ts'
 import type { NodePair } from '../../dtn/contact-plan.ts'
 import type { Draft } from './draft.ts'
 import type { CommandOf } from './grammar.ts'
@@ -13,6 +13,12 @@ import { formatInstant, type IonTime, resolveIonTime, TIME_EXPECTED } from './ti
 export interface IonadminRun {
   readonly startedAt: WallMs
   reference: WallMs
+}
+
+/** ION's times are whole seconds. */
+export function newRun(startedAt: WallMs): IonadminRun {
+  const secondMs = wallMs(Math.floor(startedAt / 1000) * 1000)
+  return { startedAt: secondMs, reference: secondMs }
 }
 
 type Of<Name> = CommandOf<IonadminCommand, Name>
@@ -171,10 +177,22 @@ function deleteRange(draft: Draft, step: Step, command: Of<'d range'>, run: Iona
   missing(draft, step, 'range', command, at)
 }
 
-function missing(draft: Draft, step: Step, what: string, pair: NodePair, from: WallMs): void {
+const NOT_FOUND = {
+  contact: 'Contact not found in database.',
+  range: 'Range not found in database.',
+} as const
+
+/** Says that none begins at `from`. */
+export function missing(
+  draft: Draft,
+  step: Step,
+  what: keyof typeof NOT_FOUND,
+  pair: NodePair,
+  from: WallMs,
+): void {
   const { source, destination } = pair
   const message = `there is no ${what} of ${source} and ${destination} from ${formatInstant(from)}: the very time at which one begins would be right`
-  draft.problem(step, 'from', 'ion/contradiction', message)
+  draft.problem(step, 'from', 'ion/contradiction', message, NOT_FOUND[what])
 }
 
 function spell({ from, until }: Interval<WallMs>): string {
@@ -196,7 +214,8 @@ function resolveInterval(
   return undefined
 }
 
-function resolve(
+/** Undefined, and said, beyond what ION can hold. */
+export function resolve(
   draft: Draft,
   step: Step,
   param: string,

@@ -1,12 +1,12 @@
 /** What the lines of all programs make of a node, one after the other. */
 
-import { type WallMs, wallMs } from '../../base/time.ts'
+import type { WallMs } from '../../base/time.ts'
 import { applyBpadmin, applyIpnadmin } from './apply-bp.ts'
-import { applyIonadmin, type IonadminRun } from './apply-ionadmin.ts'
+import { applyIonadmin, type IonadminRun, newRun } from './apply-ionadmin.ts'
 import { Draft } from './draft.ts'
+import { isSpoken } from './duct.ts'
 import { splitName } from './grammar.ts'
-import type { IonNode } from './ion-node.ts'
-import type { Notice, Problem } from './problem.ts'
+import type { Notice } from './problem.ts'
 import type { DtpcadminCommand } from './programs/dtpcadmin.ts'
 import type { IonsecadminCommand } from './programs/ionsecadmin.ts'
 import type { LtpadminCommand } from './programs/ltpadmin.ts'
@@ -14,9 +14,8 @@ import type { ProgramName } from './programs.ts'
 import type { ReadText, Step } from './read.ts'
 
 export interface Applied {
-  /** Undefined where no line says which node it is. */
-  readonly node: IonNode | undefined
-  readonly problems: readonly Problem[]
+  /** What the lines have made, and what is wrong with them. */
+  readonly draft: Draft
   readonly notices: readonly Notice[]
 }
 
@@ -24,38 +23,41 @@ export interface Applied {
 export function applySteps({ units, steps }: ReadText, startedAt: WallMs): Applied {
   const draft = new Draft(new Set<ProgramName>(units.map(({ program }) => program)))
   const runs = new Map<string, IonadminRun>()
-  const secondMs = wallMs(Math.floor(startedAt / 1000) * 1000)
   const creations = creationsIn(steps)
   for (const [turn, step] of steps.entries()) {
-    const { program, command } = step.read
-    checkCreated(draft, step, turn, creations.get(program) ?? 0)
-    switch (program) {
-      case 'ionadmin': {
-        const run = runs.get(step.file) ?? { startedAt: secondMs, reference: secondMs }
-        runs.set(step.file, run)
-        applyIonadmin(draft, step, command, run)
-        break
-      }
-      case 'ionsecadmin':
-        applyIonsecadmin(draft, step, command)
-        break
-      case 'ltpadmin':
-        applyLtpadmin(draft, step, command)
-        break
-      case 'bpadmin':
-        applyBpadmin(draft, step, command)
-        break
-      case 'ipnadmin':
-        applyIpnadmin(draft, step, command)
-        break
-      case 'dtpcadmin':
-        applyDtpcadmin(draft, step, command)
-        break
-      case 'ionconfig':
-        break
-    }
+    checkCreated(draft, step, turn, creations.get(step.read.program) ?? 0)
+    const run = runs.get(step.file) ?? newRun(startedAt)
+    runs.set(step.file, run)
+    applyStep(draft, step, run)
   }
-  return { node: draft.finish(), problems: draft.problems, notices: noticesOf(steps) }
+  return { draft, notices: noticesOf(steps) }
+}
+
+/** What one line changes, or a problem of the draft's. `run` is for ionadmin. */
+export function applyStep(draft: Draft, step: Step, run: IonadminRun): void {
+  const { program, command } = step.read
+  switch (program) {
+    case 'ionadmin':
+      applyIonadmin(draft, step, command, run)
+      return
+    case 'ionsecadmin':
+      applyIonsecadmin(draft, step, command)
+      return
+    case 'ltpadmin':
+      applyLtpadmin(draft, step, command)
+      return
+    case 'bpadmin':
+      applyBpadmin(draft, step, command)
+      return
+    case 'ipnadmin':
+      applyIpnadmin(draft, step, command)
+      return
+    case 'dtpcadmin':
+      applyDtpcadmin(draft, step, command)
+      return
+    case 'ionconfig':
+      return
+  }
 }
 
 /** The turn of each program's first `1`. */
@@ -153,33 +155,40 @@ function same(a: object, b: object): boolean {
   return spell(a) === spell(b)
 }
 
-const SPOKEN = ['udp', 'tcp', 'stcp']
-
 /** What is read and changes nothing, each said at its first line. */
 function noticesOf(steps: readonly Step[]): readonly Notice[] {
   const said = new Set<string>()
-  const notices: Notice[] = []
-  const say = (key: string, { file, line, column }: Step, message: string): void => {
-    if (said.has(key)) return
-    said.add(key)
-    notices.push({ file, line, column, message })
+  return steps.flatMap((step) => {
+    const { file, line, column } = step
+    const remark = remarkOn(step)
+    if (remark === undefined || said.has(remark.subject)) return []
+    said.add(remark.subject)
+    return [{ file, line, column, message: remark.message }]
+  })
+}
+
+export interface Remark {
+  /** The same for all ways to say the same thing, as adding and changing. */
+  readonly subject: string
+  readonly message: string
+}
+
+/** Of a line that is read and changes nothing. */
+export function remarkOn({ read, rule }: Step): Remark | undefined {
+  const { program, command } = read
+  const { verb, noun } = splitName(command.command)
+  if (rule.withoutEffect !== undefined && !'ilb'.includes(verb)) {
+    const message = `${command.command} is read and changes nothing: ${rule.withoutEffect}`
+    return { subject: `${program} ${noun || verb}`, message }
   }
-  for (const step of steps) {
-    const { read, rule } = step
-    const { program, command } = read
-    const { verb, noun } = splitName(command.command)
-    if (rule.withoutEffect !== undefined && !'ilb'.includes(verb)) {
-      // The ways to say the same thing, as adding and changing, are one.
-      const key = `${program} ${noun || verb}`
-      say(key, step, `${command.command} is read and changes nothing: ${rule.withoutEffect}`)
-    }
-    if (program === 'bpadmin' && command.command === 'a protocol') {
-      const { name } = command
-      if (!SPOKEN.includes(name)) say(`protocol ${name}`, step, `protocol ${name} is not spoken`)
-    }
-    if (program === 'bpadmin' && command.command === 'a scheme' && command.name === 'imc') {
-      say('scheme imc', step, 'scheme imc is read and changes nothing: there is no multicast')
-    }
+  if (program === 'bpadmin' && command.command === 'a protocol') {
+    const { name } = command
+    if (isSpoken(name)) return undefined
+    return { subject: `protocol ${name}`, message: `protocol ${name} is not spoken` }
   }
-  return notices
+  if (program === 'bpadmin' && command.command === 'a scheme' && command.name === 'imc') {
+    const message = 'scheme imc is read and changes nothing: there is no multicast'
+    return { subject: 'scheme imc', message }
+  }
+  return undefined
 }

@@ -3,7 +3,7 @@
 import type { BundleHostOptions, InductOptions, Protocol } from '../../dtn/bundle-host.ts'
 import type { StaticPlan } from '../../dtn/static-plan.ts'
 import { formatEndpointId, ipnEndpoint } from '../../proto/bpv7/endpoint-id.ts'
-import { parseDuctAddress } from './duct.ts'
+import { isSpoken, parseDuctAddress } from './duct.ts'
 import type { DuctName, IonNode, IonPlan } from './ion-node.ts'
 
 export interface IonHost {
@@ -14,8 +14,6 @@ export interface IonHost {
 
 /** ION's tools speak the first and accept both. */
 const TCPCL_VERSIONS = [3, 4] as const
-
-const SPOKEN: readonly string[] = ['udp', 'tcp', 'stcp'] satisfies readonly Protocol[]
 
 /** The names of hosts in ducts that are no addresses, for `bundleHostOf`; `@` is this machine's own. */
 export function hostNamesIn({ inducts, outducts }: IonNode): readonly string[] {
@@ -116,10 +114,6 @@ function addressOf(
   if (parsed === undefined || !isSpoken(protocol)) return undefined
   const host = isAddress(parsed.host) ? parsed.host : addresses.get(parsed.host)
   return host === undefined ? undefined : { protocol, host, port: parsed.port }
-}
-
-function isSpoken(protocol: string): protocol is Protocol {
-  return SPOKEN.includes(protocol)
 }
 
 function isAddress(host: string): boolean {

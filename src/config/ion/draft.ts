@@ -18,7 +18,7 @@ import type {
 import type { Problem } from './problem.ts'
 import type { DtpcProfile } from './programs/dtpcadmin.ts'
 import type { SpanArguments } from './programs/ltpadmin.ts'
-import type { ProgramName } from './programs.ts'
+import { PROGRAM_NAMES } from './programs.ts'
 import type { Step } from './read.ts'
 import { Timelines } from './timelines.ts'
 
@@ -60,7 +60,12 @@ export class Items<Item> {
     const known = [...this.#items.keys()].join(', ')
     const right = known === '' ? `one added before` : `one of ${known}`
     const message = `there is no ${this.#what.replace(/^an? /, '')} ${name}: ${right} would be right`
-    this.#draft.problem(step, param, 'ion/contradiction', message)
+    const reply = `Unknown ${this.#what.split(' ')[1]}.`
+    this.#draft.problem(step, param, 'ion/contradiction', message, reply)
+  }
+
+  get(name: string): Item | undefined {
+    return this.#items.get(name)?.item
   }
 
   has(name: string): boolean {
@@ -70,12 +75,17 @@ export class Items<Item> {
   values(): readonly Item[] {
     return [...this.#items.values()].map(({ item }) => item)
   }
+
+  /** Takes over what `other` has. */
+  copy(other: Items<Item>): void {
+    for (const [name, { item, step }] of other.#items) this.#items.set(name, { item, step })
+  }
 }
 
 export class Draft {
   readonly problems: Problem[] = []
   /** Programs that have a file among those read: only then is what it lacks missing. */
-  readonly programs: ReadonlySet<ProgramName>
+  readonly programs: ReadonlySet<string>
   node: bigint | undefined
   clock: IonClock = { errorSec: 1, isSynchronized: true, utcDeltaSec: 0 }
   readonly contacts: Timelines<Contact> = new Timelines<Contact>(overlapsOrTouches)
@@ -93,15 +103,43 @@ export class Draft {
   readonly exits: Items<IonExit> = new Items<IonExit>(this, 'an exit for')
   readonly profiles: Items<DtpcProfile> = new Items<DtpcProfile>(this, 'a profile')
 
-  constructor(programs: ReadonlySet<ProgramName>) {
+  constructor(programs: ReadonlySet<string>) {
     this.programs = programs
   }
 
+  /** The same, for lines that may turn out to be wrong, and with a file of every program. */
+  trial(): Draft {
+    const draft = new Draft(new Set(PROGRAM_NAMES))
+    draft.node = this.node
+    draft.clock = this.clock
+    draft.sessions = this.sessions
+    draft.contacts.copy(this.contacts)
+    draft.ranges.copy(this.ranges)
+    draft.keys.copy(this.keys)
+    draft.spans.copy(this.spans)
+    draft.seats.copy(this.seats)
+    draft.schemes.copy(this.schemes)
+    draft.endpoints.copy(this.endpoints)
+    draft.protocols.copy(this.protocols)
+    draft.inducts.copy(this.inducts)
+    draft.outducts.copy(this.outducts)
+    draft.plans.copy(this.plans)
+    draft.exits.copy(this.exits)
+    draft.profiles.copy(this.profiles)
+    return draft
+  }
+
   /** `param` is the argument that is wrong; undefined for the line as a whole. */
-  problem(step: Step, param: string | undefined, code: IonFaultCode, message: string): void {
+  problem(
+    step: Step,
+    param: string | undefined,
+    code: IonFaultCode,
+    message: string,
+    reply?: string,
+  ): void {
     const { file, line } = step
     const column = (param === undefined ? undefined : step.columns[param]) ?? step.column
-    this.problems.push({ code, file, line, column, message })
+    this.problems.push({ code, file, line, column, message, ...(reply && { reply }) })
   }
 
   /** Undefined where no line says which node it is. */

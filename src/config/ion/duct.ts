@@ -3,6 +3,13 @@
 /** Ports where the name has none. */
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { udp: 4556, tcp: 4556, stcp: 4456 }
 
+/** Those of them that our node speaks. */
+const SPOKEN = ['udp', 'tcp', 'stcp'] as const
+
+export function isSpoken(protocol: string): protocol is (typeof SPOKEN)[number] {
+  return (SPOKEN as readonly string[]).includes(protocol)
+}
+
 export interface DuctAddress {
   /** An IPv4 address or a name; `@` is this host, `0.0.0.0` every address of it. */
   readonly host: string

@@ -1,19 +1,27 @@
 import { expect, test } from 'vitest'
 import { interpretLine } from './interpret.ts'
 
+const at = (line: number) => ({ file: 'x.bprc', line })
+
 test('a line is a command, or nothing', () => {
-  expect(interpretLine('bpadmin', 'i plan ipn:3.0', 1)).toEqual({
+  expect(interpretLine('bpadmin', 'i plan ipn:3.0', at(1))).toMatchObject({
     type: 'command',
-    read: {
-      program: 'bpadmin',
-      command: {
-        command: 'i plan',
-        endpoint: { scheme: 'ipn', node: 3n, service: 0n, elements: 2 },
+    step: {
+      file: 'x.bprc',
+      line: 1,
+      columns: { endpoint: 8 },
+      read: {
+        program: 'bpadmin',
+        command: {
+          command: 'i plan',
+          endpoint: { scheme: 'ipn', node: 3n, service: 0n, elements: 2 },
+        },
       },
     },
+    notes: [],
   })
-  expect(interpretLine('bpadmin', '', 2)).toEqual({ type: 'nothing' })
-  expect(interpretLine('bpadmin', '# 1', 3)).toEqual({ type: 'nothing' })
+  expect(interpretLine('bpadmin', '', at(2))).toEqual({ type: 'nothing' })
+  expect(interpretLine('bpadmin', '# 1', at(3))).toEqual({ type: 'nothing' })
 })
 
 test.each([
@@ -33,9 +41,9 @@ test.each([
   ['ipnadmin', 'a plan', 'Syntax error at line 7 of ipnadmin'],
   ['ipnadmin', 'a plane 3 udp/x', 'Syntax error at line 7 of ipnadmin'],
 ] as const)('%s answers %j in the words of ION: %s', (program, line, reply) => {
-  const interpreted = interpretLine(program, line, 7)
+  const interpreted = interpretLine(program, line, at(7))
   expect(interpreted).toEqual({
     type: 'refused',
-    lines: [reply, expect.stringMatching(/^column \d+: .* would be right$/)],
+    lines: [reply, expect.stringMatching(/^x\.bprc:7:\d+: .* would be right$/)],
   })
 })

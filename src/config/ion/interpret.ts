@@ -1,27 +1,36 @@
-/** The admin programs at run time: a line from standard input or a file, for the node to carry out. */
+/** A line for an admin program of a running node, from standard input or a file. */
 
-import { parseLine } from './parse-line.ts'
-import type { IonCommand, ProgramName } from './programs.ts'
+import { type ParsedLine, parseLine } from './parse-line.ts'
+import { formatNotice } from './problem.ts'
+import type { ProgramName } from './programs.ts'
+import type { Step } from './read.ts'
 
 export type Interpreted =
   | { readonly type: 'nothing' }
-  | { readonly type: 'command'; readonly read: IonCommand }
+  | { readonly type: 'command'; readonly step: Step; readonly notes: readonly string[] }
   /** What to print: ION's words first, then what was read and what would be right. */
   | { readonly type: 'refused'; readonly lines: readonly string[] }
 
-/** `lineNumber` is that of the input, from 1. Throws nothing, whatever the text. */
-export function interpretLine(program: ProgramName, text: string, lineNumber: number): Interpreted {
-  const parsed = parseLine(program, text)
+/** Throws nothing, whatever the text. */
+export function interpretLine(
+  program: ProgramName,
+  text: string,
+  { file, line }: { readonly file: string; readonly line: number },
+): Interpreted {
+  const parsed: ParsedLine = parseLine(program, text)
   switch (parsed.kind) {
     case 'blank':
     case 'comment':
       return { type: 'nothing' }
-    case 'command':
-      return { type: 'command', read: parsed.read }
+    case 'command': {
+      const { read, rule, column, columns } = parsed
+      const notes = parsed.notes.map((note) => formatNotice({ file, line, ...note }))
+      return { type: 'command', step: { file, line, read, rule, column, columns }, notes }
+    }
     case 'refused': {
       const reply = parsed.problems[0]?.reply ?? ''
-      const place = reply === 'Syntax error' ? ` at line ${lineNumber} of ${program}` : ''
-      const advice = parsed.problems.map(({ column, message }) => `column ${column}: ${message}`)
+      const place = reply === 'Syntax error' ? ` at line ${line} of ${program}` : ''
+      const advice = parsed.problems.map((problem) => formatNotice({ file, line, ...problem }))
       return { type: 'refused', lines: [`${reply}${place}`, ...advice] }
     }
   }

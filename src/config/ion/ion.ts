@@ -3,6 +3,7 @@
 import { Fault } from '../../base/fault.ts'
 import type { WallMs } from '../../base/time.ts'
 import { applySteps } from './apply.ts'
+import type { Draft } from './draft.ts'
 import type { IonFaultCode } from './fault.ts'
 import type { IonNode } from './ion-node.ts'
 import { formatNotice, type Notice, type Problem } from './problem.ts'
@@ -14,6 +15,8 @@ export interface IonReading {
   readonly units: readonly ReadUnit[]
   /** What the lines that can be read say; undefined where none says which node it is. */
   readonly node: IonNode | undefined
+  /** The same in the making, for the lines that come while it runs. */
+  readonly draft: Draft
   /** In the order of the files and their lines. */
   readonly problems: readonly Problem[]
   /** What is right and changes nothing, or is read otherwise than ION reads it. */
@@ -31,7 +34,7 @@ export interface ReadIonOptions {
 /** Throws nothing, whatever the texts. */
 export function readIon(sources: readonly IonSource[], options: ReadIonOptions): IonReading {
   const text = readText(sources, options)
-  const applied = applySteps(text, options.startedAt)
+  const { draft, notices } = applySteps(text, options.startedAt)
   const files = [...sources, ...text.units].map(({ file }) => file)
   const inOrder = <T extends Notice>(notices: readonly T[]): readonly T[] =>
     [...notices].sort(
@@ -40,9 +43,10 @@ export function readIon(sources: readonly IonSource[], options: ReadIonOptions):
     )
   return {
     units: text.units,
-    node: applied.node,
-    problems: inOrder([...text.problems, ...applied.problems]),
-    notices: inOrder([...text.notices, ...applied.notices]),
+    node: draft.finish(),
+    draft,
+    problems: inOrder([...text.problems, ...draft.problems]),
+    notices: inOrder([...text.notices, ...notices]),
   }
 }
 

@@ -12,6 +12,8 @@ export interface Notice {
 
 export interface Problem extends Notice {
   readonly code: IonFaultCode
+  /** What ION's own program prints, where it prints anything. */
+  readonly reply?: string
 }
 
 /** `file:line:column: message`. */

@@ -31,6 +31,8 @@ export const PROGRAMS: Readonly<Record<ProgramName, Program>> = {
   dtpcadmin: DTPCADMIN,
 }
 
+export const PROGRAM_NAMES: readonly string[] = Object.keys(PROGRAMS)
+
 export function isProgramName(name: string): name is ProgramName {
   return Object.hasOwn(PROGRAMS, name)
 }

@@ -50,6 +50,16 @@ export class Timelines<Item extends Timed> {
     this.#lines.delete(keyOf(pair))
   }
 
+  /** The one that begins at `from`. */
+  at(pair: NodePair, from: WallMs): Item | undefined {
+    return (this.#lines.get(keyOf(pair)) ?? []).find((item) => item.from === from)
+  }
+
+  /** Takes over what `other` has. */
+  copy(other: Timelines<Item>): void {
+    for (const [key, line] of other.#lines) this.#lines.set(key, [...line])
+  }
+
   /** In the order in which ION lists them: by source, destination and time. */
   values(): readonly Item[] {
     return [...this.#lines.values()]

@@ -56,8 +56,12 @@ const request: fc.Arbitrary<ControlRequest> = fc.oneof(
   fc.record({
     type: fc.constant('admin' as const),
     id,
-    program: fc.constantFrom(...ADMIN_PROGRAMS),
-    line: fc.string({ unit: 'grapheme' }),
+    line: fc.record({
+      program: fc.constantFrom(...ADMIN_PROGRAMS),
+      file: fc.string(),
+      number: fc.nat(),
+      text: fc.string({ unit: 'grapheme' }),
+    }),
   }),
 )
 

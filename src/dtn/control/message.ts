@@ -28,6 +28,25 @@ export interface SendAdu {
   readonly reportTo?: EndpointId
 }
 
+/** A line for an admin program, as it stands in a file or comes from standard input. */
+export interface AdminLine {
+  readonly program: AdminProgram
+  /** What messages call the file. */
+  readonly file: string
+  /** From 1. */
+  readonly number: number
+  readonly text: string
+}
+
+export interface AdminAnswer {
+  /** What the program prints. */
+  readonly lines: readonly string[]
+  /** Whether it was carried out; or the program ends, in the last case having asked whether a node runs. */
+  readonly outcome: (typeof ADMIN_OUTCOMES)[number]
+}
+
+export const ADMIN_OUTCOMES = ['done', 'refused', 'quit', 'started'] as const
+
 /** Answered once; `id` is chosen by the program and comes back with the answer. */
 export type AnsweredRequest =
   /** Of one of the node's endpoints: its bundles are delivered to this program, one copy of each. */
@@ -38,13 +57,8 @@ export type AnsweredRequest =
   | { readonly type: 'status'; readonly id: number }
   /** Answered with a page of JSON: the bundles after the one with this key, or the first. */
   | { readonly type: 'bundles'; readonly id: number; readonly after: string | undefined }
-  /** A line of an admin program; answered with the lines that it prints. */
-  | {
-      readonly type: 'admin'
-      readonly id: number
-      readonly program: AdminProgram
-      readonly line: string
-    }
+  /** Answered with JSON: an AdminAnswer. */
+  | { readonly type: 'admin'; readonly id: number; readonly line: AdminLine }
 
 export type ControlRequest =
   | AnsweredRequest
@@ -77,6 +91,8 @@ export function encodeRequest(request: ControlRequest): Uint8Array {
       }
       return frame(header, payload)
     }
+    case 'admin':
+      return frame({ type: request.type, id: request.id, ...request.line })
     default:
       return frame({ ...request })
   }
@@ -107,8 +123,12 @@ function requestOf(header: Header, body: Uint8Array): ControlRequest {
       return {
         type,
         id: count(header, 'id'),
-        program: oneOf(ADMIN_PROGRAMS, header['program']),
-        line: text(header, 'line'),
+        line: {
+          program: oneOf(ADMIN_PROGRAMS, header['program']),
+          file: text(header, 'file'),
+          number: count(header, 'number'),
+          text: text(header, 'text'),
+        },
       }
     default:
       throw bad('an unknown request')

@@ -10,7 +10,7 @@ import type { ReceivedAdu } from '../node.ts'
 import { ControlClient, type ControlHearing, type ControlWish } from './client.ts'
 import { bad } from './frame.ts'
 import { CONNECT_TIMEOUT_MS } from './limits.ts'
-import type { AdminProgram, AnsweredRequest, SendAdu } from './message.ts'
+import type { AdminAnswer, AdminLine, AnsweredRequest, SendAdu } from './message.ts'
 import type { BundleSummary, ControlStatus } from './status.ts'
 
 /** A copy that is not taken stays with the node, for the next program that opens the endpoint. */
@@ -31,7 +31,8 @@ export interface NodeClient {
   status(): Promise<ControlStatus>
   /** A page; the next begins after the last key of this one, until a page is empty. */
   bundles(after: string | undefined): Promise<readonly BundleSummary[]>
-  admin(program: AdminProgram, line: string): Promise<readonly string[]>
+  /** Lines of one client are one run of an admin program: its reference time is theirs. */
+  admin(line: AdminLine): Promise<AdminAnswer>
   close(): void
 }
 
@@ -99,9 +100,8 @@ class SocketClient implements NodeClient {
     return parse<BundleSummary[]>(await this.#ask((id) => ({ type: 'bundles', id, after })))
   }
 
-  async admin(program: AdminProgram, line: string): Promise<readonly string[]> {
-    const text = toUtf8(await this.#ask((id) => ({ type: 'admin', id, program, line })))
-    return text === '' ? [] : text.split('\n')
+  async admin(line: AdminLine): Promise<AdminAnswer> {
+    return parse<AdminAnswer>(await this.#ask((id) => ({ type: 'admin', id, line })))
   }
 
   close(): void {

@@ -139,7 +139,8 @@ test('the status tells which endpoints are open, and a node without admin progra
   const active = status.endpoints.filter(({ state }) => state === 'active')
   expect(active.map(({ endpoint }) => endpoint).sort()).toEqual(['ipn:2.0', 'ipn:2.3', 'ipn:2.7'])
   expect(status.neighbours).toMatchObject([{ node: 'ipn:3.0', duct: '172.22.0.3:3113' }])
-  await expect(lab.perform(client.admin('bpadmin', 'l plan'))).rejects.toMatchObject({
+  const line = { program: 'bpadmin', file: 'x', number: 1, text: 'l plan' } as const
+  await expect(lab.perform(client.admin(line))).rejects.toMatchObject({
     code: 'control/unavailable',
   })
 })

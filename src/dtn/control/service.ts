@@ -16,7 +16,7 @@ import { type EndpointId, formatEndpointId, isNullEndpoint } from '../../proto/b
 import type { ActiveRegistration, Delivery } from '../registrations.ts'
 import type { ControlFaultCode } from './fault.ts'
 import { CLIENTS_MAX, ENDPOINTS_PER_CLIENT_MAX } from './limits.ts'
-import type { AdminProgram, AnsweredRequest, ControlRequest, SendAdu } from './message.ts'
+import type { AdminAnswer, AdminLine, AnsweredRequest, ControlRequest, SendAdu } from './message.ts'
 import {
   type ControlAnswer,
   type ControlQuestion,
@@ -34,8 +34,14 @@ export interface ControlledNode {
   status(): ControlStatus
   /** A page of what is stored, in the order of arrival: after the bundle with this key, or the first. */
   bundles(after: string | undefined): readonly BundleSummary[]
-  /** What an admin program prints for one line. */
-  admin(program: AdminProgram, line: string): Promise<readonly string[]>
+  /** Begins a run of an admin program. Throws a Fault where the node takes no commands. */
+  administer(): AdminSession
+}
+
+/** One run of an admin program. */
+export interface AdminSession {
+  /** Rejects with nothing: what cannot be done is in the answer. */
+  perform(line: AdminLine): Promise<AdminAnswer>
 }
 
 export interface ControlServicePorts {
@@ -99,6 +105,7 @@ class Session {
   readonly #open = new Map<string, ActiveRegistration>()
   readonly #deliveries = new Map<number, Delivery>()
   #deliveryCount = 0
+  #admin: AdminSession | undefined
 
   constructor(node: ControlledNode) {
     this.#node = node
@@ -136,7 +143,8 @@ class Session {
       case 'bundles':
         return fromUtf8(JSON.stringify(this.#node.bundles(request.after)))
       case 'admin':
-        return fromUtf8((await this.#node.admin(request.program, request.line)).join('\n'))
+        this.#admin ??= this.#node.administer()
+        return fromUtf8(JSON.stringify(await this.#admin.perform(request.line)))
     }
   }
 

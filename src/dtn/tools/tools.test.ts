@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { DIRECTORY, ToolLab } from '../../../test/support/tool-lab.ts'
 import { fromUtf8, toUtf8 } from '../../base/bytes.ts'
+import type { AdminAnswer, AdminLine } from '../control/message.ts'
 import { TOOLS } from './tools.ts'
 
 const NOTE = `From: alice@ion
@@ -270,6 +271,38 @@ test("bplist shows what waits, in ION's form", async () => {
   expect((await two.run('bplist count ipn:8.0')).output).toContain(
     "No egress plan for endpoint 'ipn:8.0'.\n",
   )
+})
+
+test('an admin program hands its lines to the node, and prints what it answers', async () => {
+  const heard: string[] = []
+  const administer = () => ({
+    perform: async ({ program, file, number, text }: AdminLine): Promise<AdminAnswer> => {
+      heard.push(`${program} ${file}:${number}: ${text}`)
+      if (text === 'q') return { lines: [], outcome: 'quit' }
+      if (text === 't') return { lines: ['started'], outcome: 'started' }
+      return { lines: [text], outcome: text === 'bad' ? 'refused' : 'done' }
+    },
+  })
+  const lab = await ToolLab.start({}, {}, { administer })
+  const [two] = lab.nodes
+  const typed = await two.run('bpadmin', '# nothing\r\n\nl plan\nq\nl duct\n')
+  expect(typed.output).toBe(': # nothing\n: \n: l plan\n: Stopping bpadmin.\n')
+  expect(await typed.status).toBe(0)
+  expect(heard).toEqual([
+    'bpadmin standard input:1: # nothing',
+    'bpadmin standard input:2: ',
+    'bpadmin standard input:3: l plan',
+    'bpadmin standard input:4: q',
+  ])
+  const ended = await two.run('ionadmin', 'bad\ngood')
+  expect([ended.output, await ended.status]).toEqual([': bad\n: good\n: Stopping ionadmin.\n', 1])
+  const asked = await two.run('ipnadmin', 't\nmore\n')
+  expect([asked.output, await asked.status]).toEqual([': started\nStopping ipnadmin.\n', 1])
+  heard.length = 0
+  await two.write('more.bprc', 'a\nb')
+  const read = await two.run('bpadmin more.bprc')
+  expect([read.output, await read.status]).toEqual(['a\nb\nStopping bpadmin.\n', 0])
+  expect(heard).toEqual(['bpadmin more.bprc:1: a', 'bpadmin more.bprc:2: b'])
 })
 
 describe('what cannot be', () => {

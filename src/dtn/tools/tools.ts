@@ -1,3 +1,4 @@
+import { adminTool } from './admin.ts'
 import { bpcounter } from './bpcounter.ts'
 import { bpdriver } from './bpdriver.ts'
 import { bpecho } from './bpecho.ts'
@@ -23,5 +24,8 @@ export const TOOLS: Readonly<Record<string, { readonly tool: Tool; readonly purp
   bpsendfile: { tool: bpsendfile, purpose: 'send a file in a bundle' },
   bprecvfile: { tool: bprecvfile, purpose: 'write what comes to an endpoint into files' },
   bplist: { tool: bplist, purpose: 'list the bundles that the node holds' },
+  bpadmin: { tool: adminTool('bpadmin'), purpose: 'change endpoints, ducts and plans' },
+  ipnadmin: { tool: adminTool('ipnadmin'), purpose: 'change plans for neighbours' },
+  ionadmin: { tool: adminTool('ionadmin'), purpose: 'change contacts and ranges' },
   bpstats: { tool: bpstats, purpose: 'print what the node has done so far' },
 }

@@ -22,6 +22,7 @@ export const COMMON_RULES: Rules<CommonCommand> = {
     summary: 'Writes what is printed to the log too, or stops doing so',
     explain: ({ isOn }) =>
       isOn ? 'write what is printed to the log too' : 'write what is printed to the log no more',
+    withoutEffect: 'the log has lines of its own',
   },
   t: {
     params: {
