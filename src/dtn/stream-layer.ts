@@ -12,6 +12,7 @@ import {
   parseAddress,
   type SocketAddress,
 } from '../ports/network.ts'
+import type { TlsOptions } from '../ports/tls.ts'
 import type { BundleSession, SessionRole } from '../proto/bundle-session/session.ts'
 import type { ConvergenceLayer, Receive } from './convergence-layer.ts'
 import { Duct } from './duct.ts'
@@ -44,7 +45,9 @@ export interface StreamLayerOptions {
   readonly listen?: SocketAddress | undefined
   readonly bundleBytesMax: number
   /** One for each new stream. */
-  readonly session: (role: SessionRole) => BundleSession
+  readonly session: (role: SessionRole, peerAddress: string) => BundleSession
+  /** For sessions that have their stream secured. */
+  readonly tls?: ((role: SessionRole) => TlsOptions) | undefined
 }
 
 export class StreamLayer implements StreamConvergenceLayer {
@@ -183,7 +186,8 @@ export class StreamLayer implements StreamConvergenceLayer {
   ): StreamSession {
     const session: StreamSession = new StreamSession({
       role,
-      machine: this.#options.session(role),
+      machine: this.#options.session(role, stream.remote.host),
+      tls: this.#options.tls?.(role),
       stream,
       clock: this.#ports.clock,
       receive: (bundle, from, answer) => this.#hand(bundle, from, answer),

@@ -5,6 +5,7 @@ import { addMs, type MonoMs } from '../base/time.ts'
 import { runSession } from '../drive/session.ts'
 import type { Clock } from '../ports/clock.ts'
 import { type ByteStream, formatAddress } from '../ports/network.ts'
+import type { TlsOptions } from '../ports/tls.ts'
 import type {
   BundleSession,
   SessionOrder,
@@ -18,6 +19,7 @@ export interface StreamSessionOptions {
   readonly role: SessionRole
   readonly machine: BundleSession
   readonly stream: ByteStream
+  readonly tls: TlsOptions | undefined
   readonly clock: Clock
   readonly receive: Receive
   /** The peer did what it must not; the session goes on. */
@@ -60,8 +62,12 @@ export class StreamSession {
     this.from = formatAddress(stream.remote)
     this.#options = options
     this.#lastHeardAt = clock.now()
-    this.#feed = runSession<SessionOrder, SessionReport>(machine, stream, clock, (report) =>
-      this.#perform(report),
+    this.#feed = runSession<SessionOrder, SessionReport>(
+      machine,
+      stream,
+      clock,
+      (report) => this.#perform(report),
+      { tls: options.tls },
     )
     const { onBytes } = stream
     stream.onBytes = (bytes) => {

@@ -1,8 +1,11 @@
 /** The TCPCL convergence layer: version 4 (RFC 9174) and version 3 (RFC 7242), which ION speaks. */
 
 import type { SocketAddress } from '../ports/network.ts'
+import type { TlsIdentity, TlsOptions, TlsTrust } from '../ports/tls.ts'
+import type { SessionRole } from '../proto/bundle-session/session.ts'
 import type { TcpclVersion } from '../proto/tcpcl/contact-header.ts'
 import { KEEPALIVE_SEC } from '../proto/tcpcl/limits.ts'
+import type { TcpclTls } from '../proto/tcpcl/options.ts'
 import { TcpclSession } from '../proto/tcpcl/session.ts'
 import { STREAM_BUNDLE_BYTES_MAX } from './limits.ts'
 import { type StreamConvergenceLayer, StreamLayer, type StreamLayerPorts } from './stream-layer.ts'
@@ -21,13 +24,21 @@ export interface TcpclConvergenceLayerOptions {
   /** Sessions without a transfer for so long are ended; default: never. */
   readonly idleMs?: number
   readonly bundleBytesMax?: number
+  /** Default: no TLS. */
+  readonly tls?: TcpclTlsOptions | undefined
+}
+
+export interface TcpclTlsOptions extends Pick<TcpclTls, 'policy' | 'authentication'> {
+  /** Shown to whoever connects and to whom we connect. */
+  readonly identity: TlsIdentity
+  readonly trust: TlsTrust
 }
 
 export function tcpclConvergenceLayer(
   options: TcpclConvergenceLayerOptions,
   ports: StreamLayerPorts,
 ): StreamConvergenceLayer {
-  const { protocol = 'tcp', listen, nodeId, versions = [4, 3], idleMs } = options
+  const { protocol = 'tcp', listen, nodeId, versions = [4, 3], idleMs, tls } = options
   const { keepaliveSec = KEEPALIVE_SEC, bundleBytesMax = STREAM_BUNDLE_BYTES_MAX } = options
   const session = {
     nodeId,
@@ -37,7 +48,28 @@ export function tcpclConvergenceLayer(
     ...(idleMs !== undefined && { idleMs }),
   }
   return new StreamLayer(
-    { protocol, listen, bundleBytesMax, session: (role) => new TcpclSession({ ...session, role }) },
+    {
+      protocol,
+      listen,
+      bundleBytesMax,
+      session: (role, peerAddress) =>
+        new TcpclSession({ ...session, role, ...(tls && { tls: demandsOf(tls, peerAddress) }) }),
+      tls: tls && ((role) => streamTls(role, tls)),
+    },
     ports,
   )
+}
+
+function demandsOf({ policy, authentication }: TcpclTlsOptions, peerAddress: string): TcpclTls {
+  return { policy, authentication, peerAddress }
+}
+
+/** Whoever has connected is the client, and each is asked for a certificate. RFC 9174 §4.4.3. */
+function streamTls(
+  sessionRole: SessionRole,
+  { authentication, identity, trust }: TcpclTlsOptions,
+): TlsOptions {
+  const role = sessionRole === 'active' ? 'client' : 'server'
+  const peerCertificate = authentication === 'none' ? 'told' : 'required'
+  return { role, identity, trust, peerCertificate }
 }

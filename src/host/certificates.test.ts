@@ -1,10 +1,11 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { needs } from '../../test/support/programs.ts'
 import { toHex } from '../base/bytes.ts'
 import { namesOf, signatureAlgorithm } from './certificate.ts'
 import { issueCertificate, makeAuthority } from './certificates.ts'
@@ -20,7 +21,6 @@ const names = {
 const authority = makeAuthority('Lightlag test', validity)
 const issued = issueCertificate(authority, names, validity)
 const raw = new X509Certificate(issued.certificate).raw
-const hasOpenssl = spawnSync('openssl', ['version']).status === 0
 
 describe('certificates (RFC 5280, RFC 9174 §4.4.2)', () => {
   test('bear the names they were made for, NODE-IDs among them, and they can be read again', () => {
@@ -46,7 +46,7 @@ describe('certificates (RFC 5280, RFC 9174 §4.4.2)', () => {
     }
   })
 
-  test.skipIf(!hasOpenssl)('satisfy OpenSSL at its strictest', () => {
+  test.skipIf(needs('openssl'))('satisfy OpenSSL at its strictest', () => {
     const directory = mkdtempSync(join(tmpdir(), 'lightlag-'))
     try {
       const [ca, leaf] = [join(directory, 'ca.pem'), join(directory, 'leaf.pem')]
@@ -62,7 +62,7 @@ describe('certificates (RFC 5280, RFC 9174 §4.4.2)', () => {
       const text = execFileSync('openssl', ['x509', '-in', leaf, '-noout', '-text'])
       expect(String(text)).toContain('1.3.6.1.5.5.7.3.35')
       const asn1 = execFileSync('openssl', ['asn1parse', '-in', leaf])
-      expect(String(asn1)).toContain('2.5.29.17'.replace(/.*/, 'X509v3 Subject Alternative Name'))
+      expect(String(asn1)).toContain('X509v3 Subject Alternative Name')
     } finally {
       rmSync(directory, { recursive: true })
     }

@@ -1,7 +1,9 @@
 import { concat, toHex } from '../../src/base/bytes.ts'
+import { wallMs } from '../../src/base/time.ts'
 import { stcpConvergenceLayer } from '../../src/dtn/stcp.ts'
 import { tcpclConvergenceLayer } from '../../src/dtn/tcpcl.ts'
 import { udpConvergenceLayer } from '../../src/dtn/udp.ts'
+import { labIdentity, labTrust } from '../../src/lab/certificate.ts'
 import { encodeMessage } from '../../src/proto/tcpcl/codec.ts'
 import { encodeContactHeader, type TcpclVersion } from '../../src/proto/tcpcl/contact-header.ts'
 import { encodeMessage3 } from '../../src/proto/tcpcl/version3.ts'
@@ -68,6 +70,37 @@ describeConvergenceLayer('tcpcl, version 4', {
     toHex(concat(hello4, Uint8Array.of(0x08))),
     toHex(concat(encodeContactHeader({ version: 4, flags: 1 }), segment4)),
     `${toHex(hello4.subarray(0, 25))}ffffffffffffffffffff`,
+  ],
+})
+
+const names = { dns: [], ip: [], nodeIds: ['ipn:2.0'] }
+const validity = { from: wallMs(0), until: wallMs(4_000_000_000_000) }
+const canTls = encodeContactHeader({ version: 4, flags: 1 })
+
+describeConvergenceLayer('tcpcl, version 4 over TLS', {
+  make: ({ listen, network, clock }) =>
+    tcpclConvergenceLayer(
+      {
+        nodeId: 'ipn:2.0',
+        listen,
+        tls: {
+          policy: 'require',
+          authentication: 'node-id',
+          identity: labIdentity('authority', names, validity),
+          trust: labTrust('authority'),
+        },
+      },
+      { network, clock, events },
+    ),
+  carrier: 'stream',
+  doneWhen: 'accepted',
+  refusals: 'told',
+  killers: [
+    '474554202f20485454502f312e30',
+    toHex(hello4),
+    toHex(encodeContactHeader({ version: 3, flags: 1, keepaliveSec: 15, nodeId: 'ipn:9.0' })),
+    toHex(concat(canTls, hello4.subarray(6))),
+    toHex(concat(canTls, Uint8Array.of(0x16, 3, 3, 0xff, 0xff))),
   ],
 })
 

@@ -12,8 +12,10 @@ import { BundleNode } from '../../src/dtn/node.ts'
 import { stcpConvergenceLayer } from '../../src/dtn/stcp.ts'
 import { tcpclConvergenceLayer } from '../../src/dtn/tcpcl.ts'
 import { udpConvergenceLayer } from '../../src/dtn/udp.ts'
+import { issueCertificate, makeAuthority } from '../../src/host/certificates.ts'
 import { hostClock } from '../../src/host/clock.ts'
 import { hostNetwork } from '../../src/host/network.ts'
+import { makeIdentity, makeTrust } from '../../src/host/tls.ts'
 import { LabStore } from '../../src/lab/store.ts'
 import { formatAddress, type SocketAddress } from '../../src/ports/network.ts'
 import { ipnEndpoint } from '../../src/proto/bpv7/endpoint-id.ts'
@@ -224,6 +226,40 @@ test.skipIf(noCapture).each([
   ).toBeGreaterThan(0)
   expectClean(packets)
 })
+
+test.skipIf(noCapture)(
+  'TCPCL version 4 over TLS: after the contact header all is encrypted',
+  async () => {
+    const validity = { fromMs: Date.now() - 60_000, untilMs: Date.now() + 60_000 }
+    const authority = makeAuthority('Lightlag test', validity)
+    const trust = makeTrust(authority.certificate).handle
+    const pair = await Pair.make((listen, node) => {
+      const nodeId = `ipn:${node}.0`
+      const names = { dns: [], ip: [], nodeIds: [nodeId] }
+      const identity = makeIdentity(issueCertificate(authority, names, validity)).handle
+      const tls = { policy: 'require', authentication: 'node-id', identity, trust } as const
+      return tcpclConvergenceLayer({ listen, nodeId, versions: [4], tls }, ports)
+    })
+    const rules = pair.addresses.map(({ port }) => `tcp.port==${port},tcpcl`)
+    const capture = await captured(pair, rules)
+    await pair.start()
+    await pair.send(2n, [1000, 90_000])
+    await pair.send(3n, [10])
+    await pair.delivered(1, 2)
+    await pair.stop()
+    await capture.stop()
+    const packets = await dissect(file, rules, 'tcpcl || tls')
+    const handshake = new Set(packets.flatMap((packet) => valuesOf(packet, 'tls.handshake.type')))
+    // ClientHello and ServerHello; the rest of the handshake is encrypted in TLS 1.3.
+    expect([...handshake].sort()).toEqual(['1', '2'])
+    expect(packets.some((packet) => has(packet, 'tls.app_data'))).toBe(true)
+    const flags = packets.flatMap((packet) => valuesOf(packet, 'tcpcl.v4.chdr.flags.can_tls'))
+    expect(flags.length).toBeGreaterThanOrEqual(2)
+    expect(new Set(flags)).toEqual(new Set(['1']))
+    expect(packets.flatMap((packet) => valuesOf(packet, 'tcpcl.v4.mhdr.type'))).toEqual([])
+    expect(packets.filter((packet) => 'bpv7' in packet)).toEqual([])
+  },
+)
 
 /** tshark has no dissector for these two: it reads the stream, and the bundles that were in it. */
 test.skipIf(noCapture ?? needs('text2pcap')).each(['stcp', 'mtcp'] as const)(

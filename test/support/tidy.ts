@@ -45,7 +45,7 @@ const PROTO_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   pop3: ['message'],
   bpv7: ['cbor'],
   stcp: ['bundle-session'],
-  tcpcl: ['bundle-session', 'sdnv'],
+  tcpcl: ['bundle-session', 'sdnv', 'bpv7'],
 }
 
 /** Of these, `config` takes the types of options and nothing that runs. */

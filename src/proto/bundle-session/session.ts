@@ -4,13 +4,20 @@
  */
 
 import type { Fault } from '../../base/fault.ts'
-import type { FlowEffect, Machine, StreamEffect, StreamEvent } from '../../base/machine.ts'
+import type {
+  FlowEffect,
+  Machine,
+  SecuredEvent,
+  SecureEffect,
+  StreamEffect,
+  StreamEvent,
+} from '../../base/machine.ts'
 
 /** `active` is the side that has connected. */
 export type SessionRole = 'active' | 'passive'
 
-export type BundleSessionEvent = StreamEvent | SessionOrder
-export type BundleSessionEffect = StreamEffect | FlowEffect | SessionReport
+export type BundleSessionEvent = StreamEvent | SecuredEvent | SessionOrder
+export type BundleSessionEffect = StreamEffect | FlowEffect | SecureEffect | SessionReport
 
 /** What the owner of a session wants of it. */
 export type SessionOrder =

@@ -107,6 +107,9 @@ export class StcpSession implements BundleSession {
       case 'terminate':
         this.#onTerminate(event.reason)
         return
+      case 'secured':
+        // Nothing here asks for TLS.
+        return
       default:
         unreachable(event)
     }

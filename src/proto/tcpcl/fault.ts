@@ -16,6 +16,11 @@ export type TcpclFaultCode =
   | 'tcpcl/unexpected-message'
   /** What the peer offers cannot be worked with. */
   | 'tcpcl/unacceptable'
+  /** The peer cannot do TLS, and there is no session without. */
+  | 'tcpcl/tls-required'
+  | 'tcpcl/tls-failed'
+  /** The certificate of the peer does not show what it has to. */
+  | 'tcpcl/not-authenticated'
   /** The peer has answered one of our messages with MSG_REJECT. */
   | 'tcpcl/rejected'
   | 'tcpcl/refused-for-now'

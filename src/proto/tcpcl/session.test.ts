@@ -24,7 +24,8 @@ import {
   SILENCE_MS,
 } from './limits.ts'
 import type { Message } from './message.ts'
-import { type TcpclOptions, TcpclSession } from './session.ts'
+import type { TcpclOptions } from './options.ts'
+import { TcpclSession } from './session.ts'
 import { encodeMessage3, type Message3 } from './version3.ts'
 
 const TRANSFER_BYTES_MAX = 1_000_000

@@ -5,7 +5,7 @@
 
 import { assert, unreachable } from '../../base/assert.ts'
 import { Deadlines } from '../../base/deadlines.ts'
-import { Fault } from '../../base/fault.ts'
+import { Fault, type Result } from '../../base/fault.ts'
 import { addMs, type MonoMs } from '../../base/time.ts'
 import { Input } from '../bundle-session/input.ts'
 import { SEND_WINDOW_BYTES } from '../bundle-session/limits.ts'
@@ -13,19 +13,11 @@ import type {
   BundleSession,
   BundleSessionEffect,
   BundleSessionEvent,
-  SessionRole,
   TerminationReason,
 } from '../bundle-session/session.ts'
-import { encodeMessage } from './codec.ts'
-import {
-  CONTACT_FLAGS_3,
-  type ContactHeader,
-  type ContactHeader3,
-  decodeContactHeader,
-  encodeContactHeader,
-  type TcpclVersion,
-} from './contact-header.ts'
-import { DIALECT_3, DIALECT_4, type Dialect, type Heard } from './dialect.ts'
+import { type DecodedContactHeader, decodeContactHeader } from './contact-header.ts'
+import type { Heard } from './dialect.ts'
+import { Establishment, type Step, type Terms } from './establishment.ts'
 import { fault, refusedBy, type TcpclFaultCode, terminated, wordFor } from './fault.ts'
 import { IncomingTransfers, type SegmentHead } from './incoming.ts'
 import {
@@ -36,29 +28,12 @@ import {
   SEGMENT_BYTES_MAX,
   SILENCE_MS,
 } from './limits.ts'
-import { REFUSE_REASONS, REJECT_REASONS, type SessInit, TERM_REASONS } from './message.ts'
-import { FLAGS_3, objectionTo } from './negotiation.ts'
+import { REFUSE_REASONS, REJECT_REASONS, TERM_REASONS } from './message.ts'
+import type { TcpclOptions } from './options.ts'
 import { OutgoingTransfers } from './outgoing.ts'
 
-export interface TcpclOptions {
-  readonly role: SessionRole
-  /** Those that are understood; the active side speaks the first. */
-  readonly versions: readonly [TcpclVersion, ...TcpclVersion[]]
-  /** What we say that we are, `ipn:2.0`; empty to say nothing. */
-  readonly nodeId: string
-  /** What we offer; 0 for no keepalives. */
-  readonly keepaliveSec: number
-  /** Largest bundle that is received. */
-  readonly transferBytesMax: number
-  /** After so long without a transfer the session is terminated; default: never. RFC 9174 §6.2. */
-  readonly idleMs?: number
-}
-
 type State =
-  /** Waiting for the peer's contact header. */
-  | { readonly name: 'contact' }
-  /** Waiting for the peer's SESS_INIT. */
-  | { readonly name: 'initiating' }
+  | { readonly name: 'establishing' }
   | { readonly name: 'established' }
   /** Transfers that have begun are finished; `isAnswered`: both sides know. */
   | { readonly name: 'ending'; readonly isAnswered: boolean; readonly reason: number | undefined }
@@ -72,8 +47,8 @@ export class TcpclSession implements BundleSession {
   readonly #input: Input = new Input()
   readonly #outgoing: OutgoingTransfers = new OutgoingTransfers()
   readonly #incoming: IncomingTransfers
-  #state: State = { name: 'contact' }
-  #dialect: Dialect = DIALECT_4
+  readonly #establishment: Establishment
+  #state: State = { name: 'establishing' }
   #keepaliveMs = 0
   #segmentMtu: number = SEGMENT_BYTES_MAX
   #transferMtu: number = Number.POSITIVE_INFINITY
@@ -90,6 +65,7 @@ export class TcpclSession implements BundleSession {
 
   constructor(options: TcpclOptions) {
     this.#options = options
+    this.#establishment = new Establishment(options)
     this.#incoming = new IncomingTransfers(options.transferBytesMax)
   }
 
@@ -121,7 +97,7 @@ export class TcpclSession implements BundleSession {
     switch (event.type) {
       case 'connected':
         this.#arm('contact', CONTACT_MS)
-        if (this.#options.role === 'active') this.#sendContactHeader(this.#options.versions[0])
+        this.#take(this.#establishment.begin())
         return
       case 'bytes':
         this.#hearAnything()
@@ -134,8 +110,12 @@ export class TcpclSession implements BundleSession {
       case 'tick':
         this.#onTick()
         return
+      case 'secured':
+        this.#arm('contact', CONTACT_MS)
+        this.#take(this.#establishment.onSecured(event.session))
+        return
       case 'ended':
-        this.#end(fault('tcpcl/connection-lost', 'the connection is gone', true))
+        this.#end(this.#lossFor(event.fault))
         return
       case 'transmit':
         this.#onTransmit(event.transmission, event.bundle)
@@ -163,6 +143,18 @@ export class TcpclSession implements BundleSession {
     if (this.#state.name === 'ending') this.#finishEnding(this.#state)
   }
 
+  /** A connection that is lost may be had again; a handshake that failed wants somebody's attention. */
+  #lossFor(cause: Fault | undefined): Fault {
+    const isHandshake = this.#isWaitingFor('handshake')
+    const code = isHandshake ? 'tcpcl/tls-failed' : 'tcpcl/connection-lost'
+    const message = cause?.message ?? 'the connection is gone'
+    return new Fault<TcpclFaultCode>(code, message, { temporary: !isHandshake, cause })
+  }
+
+  #isWaitingFor(phase: Establishment['phase']): boolean {
+    return this.#state.name === 'establishing' && this.#establishment.phase === phase
+  }
+
   #isOpen(): boolean {
     return this.#state.name !== 'closed'
   }
@@ -175,15 +167,15 @@ export class TcpclSession implements BundleSession {
     while (this.#leavingBytes < SEND_WINDOW_BYTES) {
       const segment = this.#outgoing.next(this.#segmentMtu, this.#state.name === 'established')
       if (segment === undefined) return
-      this.#send(this.#dialect.segment(segment))
+      this.#send(this.#establishment.dialect.segment(segment))
       this.#send(segment.data)
     }
   }
 
   #sendAnswers(): void {
     for (const answer of this.#incoming.takeAnswers()) {
-      if (answer.type === 'refuse') this.#send(this.#dialect.refuse(answer))
-      else if (this.#isAcknowledged) this.#send(this.#dialect.ack(answer))
+      if (answer.type === 'refuse') this.#send(this.#establishment.dialect.refuse(answer))
+      else if (this.#isAcknowledged) this.#send(this.#establishment.dialect.ack(answer))
     }
   }
 
@@ -191,7 +183,7 @@ export class TcpclSession implements BundleSession {
   #finishEnding({ isAnswered, reason }: State & { readonly name: 'ending' }): void {
     if (!isAnswered || !this.#outgoing.isIdle || !this.#incoming.isIdle) return
     // Version 3 says last what version 4 says first.
-    if (this.#dialect.version === 3 && reason !== undefined) this.#sayTerm(reason)
+    if (this.#establishment.dialect.version === 3 && reason !== undefined) this.#sayTerm(reason)
     this.#close(undefined)
   }
 
@@ -218,7 +210,7 @@ export class TcpclSession implements BundleSession {
 
   #onTick(): void {
     if (this.#due('contact')) {
-      if (this.#state.name === 'initiating') this.#sayTerm(TERM_REASONS.contactFailure)
+      if (this.#isWaitingFor('init')) this.#sayTerm(TERM_REASONS.contactFailure)
       this.#close(fault('tcpcl/timed-out', 'the peer did not introduce itself in time', true))
     } else if (this.#due('silence')) {
       if (this.#isLive()) this.#sayTerm(TERM_REASONS.idleTimeout)
@@ -229,7 +221,7 @@ export class TcpclSession implements BundleSession {
     } else if (this.#due('ending')) {
       this.#close(fault('tcpcl/timed-out', 'the session did not end in time', true))
     } else if (this.#due('idle')) this.#onIdle()
-    else if (this.#due('keepalive')) this.#send(this.#dialect.keepalive())
+    else if (this.#due('keepalive')) this.#send(this.#establishment.dialect.keepalive())
   }
 
   /** RFC 9174 §6.2. */
@@ -263,7 +255,7 @@ export class TcpclSession implements BundleSession {
   /** Undefined where the bundle is acknowledged: version 3 has no word for "never again". */
   #refusalFor(isTemporary: boolean): number | undefined {
     if (isTemporary) return REFUSE_REASONS.noResources
-    return this.#dialect.version === 4 ? REFUSE_REASONS.notAcceptable : undefined
+    return this.#establishment.dialect.version === 4 ? REFUSE_REASONS.notAcceptable : undefined
   }
 
   #onTerminate(reason: TerminationReason): void {
@@ -276,7 +268,7 @@ export class TcpclSession implements BundleSession {
 
   #terminate(reason: number): void {
     if (this.#state.name === 'ending') return
-    const isVersion4 = this.#dialect.version === 4
+    const isVersion4 = this.#establishment.dialect.version === 4
     if (isVersion4) this.#sayTerm(reason)
     this.#toEnding({ name: 'ending', isAnswered: !isVersion4, reason })
   }
@@ -303,9 +295,10 @@ export class TcpclSession implements BundleSession {
 
   /** Index of the octet behind what was taken; undefined where nothing was. */
   #readOne(bytes: Uint8Array, at: number): number | undefined {
-    if (this.#state.name === 'contact') return this.#readContactHeader(bytes)
+    if (this.#isWaitingFor('header')) return this.#readContactHeader(bytes)
+    if (this.#isWaitingFor('handshake')) return this.#refusePlaintext(bytes, at)
     if (this.#incoming.isInSegment) return this.#readData(bytes, at)
-    const decoded = this.#dialect.decode(bytes, at)
+    const decoded = this.#establishment.dialect.decode(bytes, at)
     if (!decoded.ok) {
       this.#onUndecodable(decoded.fault, bytes[at] ?? 0)
       return undefined
@@ -328,96 +321,49 @@ export class TcpclSession implements BundleSession {
     return at + data.length
   }
 
-  /** RFC 9174 §4.3. */
+  /** Whoever lies between both could have added it, and it must not outlive the handshake. */
+  #refusePlaintext(bytes: Uint8Array, at: number): undefined {
+    if (at === bytes.length) return
+    this.#close(fault('tcpcl/unexpected-message', 'plaintext where TLS was to begin', false))
+  }
+
   #readContactHeader(bytes: Uint8Array): number | undefined {
     const decoded = decodeContactHeader(bytes)
-    if (!decoded.ok) {
-      const isOtherVersion = decoded.fault.code === 'tcpcl/unsupported-version'
-      if (isOtherVersion) this.#refuseVersion()
-      this.#close(decoded.fault)
-      return undefined
-    }
-    if (decoded.value === undefined) return undefined
-    this.#onContactHeader(decoded.value.header)
-    return decoded.value.lengthBytes
-  }
-
-  #onContactHeader(header: ContactHeader): void {
-    const { role, versions } = this.#options
-    const isAgreed =
-      role === 'active' ? header.version === versions[0] : versions.includes(header.version)
-    if (!isAgreed) {
-      this.#refuseVersion()
-      const message = `the peer speaks version ${header.version}`
-      this.#close(fault('tcpcl/unsupported-version', message, true))
-      return
-    }
-    if (role === 'passive') this.#sendContactHeader(header.version)
-    if (header.version === 3) {
-      this.#establish3(header)
-      return
-    }
-    this.#state = { name: 'initiating' }
+    if (decoded.ok && decoded.value === undefined) return undefined
     this.#arm('contact', CONTACT_MS)
-    if (role === 'active') this.#sendSessInit()
+    this.#take(this.#establishment.onHeader(decoded as Result<DecodedContactHeader>))
+    return decoded.ok ? decoded.value?.lengthBytes : undefined
   }
 
-  /** The passive side says which version it has, before it closes. The active one has said it. */
-  #refuseVersion(): void {
-    if (this.#options.role === 'active') return
-    const version = this.#options.versions.includes(4) ? 4 : 3
-    this.#sendContactHeader(version)
-    this.#sayTerm(TERM_REASONS.versionMismatch)
-  }
-
-  #sendContactHeader(version: TcpclVersion): void {
-    const { nodeId, keepaliveSec } = this.#options
-    this.#dialect = version === 4 ? DIALECT_4 : DIALECT_3
-    // TLS is not offered: there is no port for it yet.
-    const header: ContactHeader =
-      version === 4 ? { version, flags: 0 } : { version, flags: FLAGS_3, keepaliveSec, nodeId }
-    this.#send(encodeContactHeader(header))
-  }
-
-  #sendSessInit(): void {
-    const { keepaliveSec, nodeId, transferBytesMax } = this.#options
-    const mru = BigInt(transferBytesMax)
-    const extensions = new Uint8Array(0)
-    this.#send(
-      encodeMessage({
-        type: 'sess-init',
-        keepaliveSec,
-        segmentMru: mru,
-        transferMru: mru,
-        nodeId,
-        extensions,
-      }),
-    )
-  }
-
-  /** RFC 9174 §4.7. */
-  #onSessInit(init: SessInit): void {
-    const unacceptable = objectionTo(init)
-    if (unacceptable !== undefined) {
-      this.#sayTerm(TERM_REASONS.contactFailure)
-      this.#close(fault('tcpcl/unacceptable', unacceptable, true))
-      return
+  #take(steps: readonly Step[]): void {
+    for (const step of steps) {
+      switch (step.type) {
+        case 'send':
+          this.#send(step.bytes)
+          break
+        case 'secure':
+          this.#effects.push(step)
+          break
+        case 'failed':
+          this.#close(step.fault)
+          break
+        case 'established':
+          this.#establish(step.terms)
+          break
+        default:
+          unreachable(step)
+      }
     }
-    if (this.#options.role === 'passive') this.#sendSessInit()
-    this.#segmentMtu = Math.min(Number(init.segmentMru), SEGMENT_BYTES_MAX)
-    this.#transferMtu = Number(init.transferMru)
-    this.#establish(init.keepaliveSec, init.nodeId)
   }
 
-  #establish3({ flags, keepaliveSec, nodeId }: ContactHeader3): void {
-    this.#isAcknowledged = (flags & CONTACT_FLAGS_3.acknowledge) !== 0
-    this.#mayRefuse = this.#isAcknowledged && (flags & CONTACT_FLAGS_3.refuse) !== 0
-    this.#establish(keepaliveSec, nodeId)
-  }
-
-  #establish(keepaliveSec: number, nodeId: string): void {
+  #establish(terms: Terms): void {
+    const { nodeId } = terms
     this.#state = { name: 'established' }
-    this.#keepaliveMs = 1000 * Math.min(keepaliveSec, this.#options.keepaliveSec)
+    this.#segmentMtu = terms.segmentMtu
+    this.#transferMtu = terms.transferMtu
+    this.#isAcknowledged = terms.isAcknowledged
+    this.#mayRefuse = terms.mayRefuse
+    this.#keepaliveMs = 1000 * Math.min(terms.keepaliveSec, this.#options.keepaliveSec)
     this.#deadlines.clear('contact')
     this.#hasSent = true
     this.#hearAnything()
@@ -431,8 +377,8 @@ export class TcpclSession implements BundleSession {
       this.#onTerm(heard)
       return
     }
-    if (this.#state.name === 'initiating') {
-      if (heard.type === 'sess-init') this.#onSessInit(heard)
+    if (this.#state.name === 'establishing') {
+      if (heard.type === 'sess-init') this.#take(this.#establishment.onSessInit(heard))
       else if (heard.type !== 'keepalive') this.#onUnexpected(header, 'a message before SESS_INIT')
       return
     }
@@ -466,7 +412,7 @@ export class TcpclSession implements BundleSession {
 
   #onSegment(head: SegmentHead, header: number): void {
     if (head.dataLength > this.#options.transferBytesMax) {
-      this.#send(this.#dialect.reject(REJECT_REASONS.unsupported, header))
+      this.#send(this.#establishment.dialect.reject(REJECT_REASONS.unsupported, header))
       this.#close(fault('tcpcl/too-large', `a segment of ${head.dataLength} bytes`, false))
       return
     }
@@ -507,7 +453,7 @@ export class TcpclSession implements BundleSession {
   /** RFC 9174 §6.1. */
   #onTerm({ isReply, reason }: Heard & { readonly type: 'term' }): void {
     if (!this.#isLive()) {
-      this.#send(this.#dialect.term({ reason, isReply: true }))
+      this.#send(this.#establishment.dialect.term({ reason, isReply: true }))
       this.#close(
         fault('tcpcl/terminated', `the peer refused the session: ${wordFor(reason)}`, true),
       )
@@ -517,18 +463,18 @@ export class TcpclSession implements BundleSession {
       this.#state = { ...this.#state, isAnswered: true }
       return
     }
-    if (this.#dialect.version === 4 && !isReply) {
-      this.#send(this.#dialect.term({ reason, isReply: true }))
+    if (this.#establishment.dialect.version === 4 && !isReply) {
+      this.#send(this.#establishment.dialect.term({ reason, isReply: true }))
     }
     this.#toEnding({ name: 'ending', isAnswered: true, reason: undefined })
   }
 
   /** RFC 9174 §5.1.2. Version 3 has no rejection: there is no going on. */
   #onUnexpected(header: number, message: string): void {
-    this.#send(this.#dialect.reject(REJECT_REASONS.unexpected, header))
+    this.#send(this.#establishment.dialect.reject(REJECT_REASONS.unexpected, header))
     this.#rejections++
-    const isLast = this.#rejections >= REJECTIONS_MAX || this.#state.name === 'initiating'
-    if (isLast || this.#dialect.version === 3) {
+    const isLast = this.#rejections >= REJECTIONS_MAX || this.#state.name === 'establishing'
+    if (isLast || this.#establishment.dialect.version === 3) {
       this.#close(fault('tcpcl/unexpected-message', message, false))
     } else this.#violated('tcpcl/unexpected-message', message)
   }
@@ -541,9 +487,9 @@ export class TcpclSession implements BundleSession {
   /** Nobody can tell where the next message begins. */
   #onUndecodable(reason: Fault, header: number): void {
     if (reason.code === 'tcpcl/unknown-message') {
-      this.#send(this.#dialect.reject(REJECT_REASONS.typeUnknown, header))
-    } else if (this.#state.name === 'initiating') this.#sayTerm(TERM_REASONS.contactFailure)
-    else this.#send(this.#dialect.reject(REJECT_REASONS.unsupported, header))
+      this.#send(this.#establishment.dialect.reject(REJECT_REASONS.typeUnknown, header))
+    } else if (this.#state.name === 'establishing') this.#sayTerm(TERM_REASONS.contactFailure)
+    else this.#send(this.#establishment.dialect.reject(REJECT_REASONS.unsupported, header))
     this.#close(reason)
   }
 
@@ -559,7 +505,7 @@ export class TcpclSession implements BundleSession {
   }
 
   #sayTerm(reason: number): void {
-    this.#send(this.#dialect.term({ reason, isReply: false }))
+    this.#send(this.#establishment.dialect.term({ reason, isReply: false }))
   }
 
   #send(bytes: Uint8Array): void {
