@@ -46,7 +46,7 @@ const job = JSON.parse(process.argv[2] ?? '') as Job
 
 const store =
   job.store === 'memory'
-    ? new LabStore()
+    ? new LabStore({ isSuspicious: false })
     : await openLmdbStore(job.directory, { capacityBytes: 4 * 2 ** 30 })
 const address = await freeAddress()
 let isTransmitted = (): void => {}

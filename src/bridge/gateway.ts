@@ -61,7 +61,10 @@ export class Gateway {
 
   /** Takes the node's mail service over; call before the node starts. */
   register(): void {
-    this.#ports.node.register(this.#options.mailService, (adu) => this.#receive(adu))
+    // What comes again is acknowledged again.
+    this.#ports.node.register(this.#options.mailService, (adu) => this.#receive(adu), {
+      takesRepeats: true,
+    })
   }
 
   /** Rejects with a Fault: temporary where the bundle has to wait, permanent where it is useless. */

@@ -4,7 +4,7 @@ import type { Fault } from '../base/fault.ts'
 import type { WallMs } from '../base/time.ts'
 import type { EndpointId } from '../proto/bpv7/endpoint-id.ts'
 import type { StatusKind } from '../proto/bpv7/status-report.ts'
-import type { BundleRecord } from './bundle-store.ts'
+import type { BundleRecord } from './bundle-record.ts'
 import type { ContactWindow } from './contact-window.ts'
 import type { DtnFaultCode } from './fault.ts'
 import type { RegistrationState, WhenInactive } from './registration.ts'
@@ -17,7 +17,6 @@ export type AgentEvent =
   | {
       readonly type: 'offered'
       readonly record: BundleRecord
-      readonly bytes: Uint8Array
       readonly wall: WallMs
     }
   /** Answers to `store`. */
@@ -73,7 +72,7 @@ export type Failure =
   | { readonly temporary: false; readonly reason: string; readonly status: number }
 
 export type AgentEffect =
-  | { readonly type: 'store'; readonly record: BundleRecord; readonly bytes: Uint8Array }
+  | { readonly type: 'store'; readonly record: BundleRecord }
   | { readonly type: 'refuse'; readonly record: BundleRecord; readonly fault: Fault<DtnFaultCode> }
   | {
       readonly type: 'transmit'

@@ -31,7 +31,7 @@ import {
   type Queue,
   type RegistrationQueue,
 } from './agent-events.ts'
-import type { BundleRecord, FragmentExtent } from './bundle-store.ts'
+import type { BundleRecord, FragmentExtent } from './bundle-record.ts'
 import type { DtnFaultCode } from './fault.ts'
 import type { BundleNodeLimits } from './limits.ts'
 import { isOwnEndpoint, type NodeNames } from './membership.ts'
@@ -104,6 +104,11 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   /** Of others, with nowhere to go for now. */
   get strandedCount(): number {
     return this.#stranded.count
+  }
+
+  /** Of the bundle with this ID in the store; undefined where it is not here. */
+  keyOf(id: string): string | undefined {
+    return this.#keysById.get(id)
   }
 
   /** Whether a bundle held under this name is neither released nor expired. */
@@ -244,7 +249,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     now: MonoMs,
     effects: AgentEffect[],
   ): void {
-    const { record, bytes } = event
+    const { record } = event
     const fault = this.#objection(record, event.wall, now, effects)
     if (fault !== undefined) {
       effects.push({ type: 'refuse', record, fault })
@@ -254,7 +259,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     this.#countStranded(entry)
     if (isFragmentForUs(entry))
       this.#ledger.reserve(aduName(entry.record), entry.record.fragment, now)
-    effects.push({ type: 'store', record, bytes })
+    effects.push({ type: 'store', record })
   }
 
   #objection(

@@ -43,8 +43,10 @@ function bundle(blocks: readonly Omit<CanonicalBlock, 'number'>[], time = 1000n)
   }
 }
 
+const US = encodePreviousNode(ipnEndpoint(3n, 0n))
+
 function forwarded(b: Bundle): Bundle {
-  const processed = processForwarded(b, 3n)
+  const processed = processForwarded(b, US)
   if (!processed.ok) throw new Error(describeReason(processed.status))
   return processed.bundle
 }
@@ -79,7 +81,7 @@ test('a bundle whose hop count exceeds its limit is deleted (RFC 9171 §4.4.3)',
     bundle([block(BLOCK_TYPES.hopCount, encodeHopCount({ limit: 3, count }))])
   expect(processReceived(hops(3)).ok).toBe(true)
   expect(processReceived(hops(4))).toEqual({ ok: false, status: STATUS_REASONS.hopLimitExceeded })
-  expect(processForwarded(hops(3), 3n)).toEqual({
+  expect(processForwarded(hops(3), US)).toEqual({
     ok: false,
     status: STATUS_REASONS.hopLimitExceeded,
   })
@@ -159,7 +161,7 @@ test('property: whatever decodes can be received and forwarded, and decodes agai
       const decoded = decodeBundle(bytes)
       if (!decoded.ok) return
       const received = processReceived(decoded.value)
-      const next = received.ok && processForwarded(received.bundle, 3n)
+      const next = received.ok && processForwarded(received.bundle, US)
       if (next === false || !next.ok) return
       expect(decodeBundle(encodeBundle(withAge(next.bundle, residenceMs))).ok).toBe(true)
     }),

@@ -8,10 +8,10 @@ import {
   type CanonicalBlock,
   findBlock,
 } from '../proto/bpv7/bundle.ts'
-import { type EndpointId, ipnEndpoint, isLocalNode } from '../proto/bpv7/endpoint-id.ts'
+import { type EndpointId, isLocalNode } from '../proto/bpv7/endpoint-id.ts'
 import { decodeBundleAge, encodeBundleAge } from '../proto/bpv7/extension/bundle-age.ts'
 import { decodeHopCount, encodeHopCount } from '../proto/bpv7/extension/hop-count.ts'
-import { decodePreviousNode, encodePreviousNode } from '../proto/bpv7/extension/previous-node.ts'
+import { decodePreviousNode } from '../proto/bpv7/extension/previous-node.ts'
 import { BLOCKS_MAX } from '../proto/bpv7/limits.ts'
 import { brokenRule } from '../proto/bpv7/rules.ts'
 import { STATUS_REASONS } from '../proto/bpv7/status-report.ts'
@@ -33,22 +33,20 @@ export function hasReportableBlock(bundle: Bundle): boolean {
 export function processReceived(bundle: Bundle): Processed {
   const { destination, source, reportTo } = bundle.primary
   // What ipn:! meant where it was written is not known here. RFC 9758.
-  if ([destination, source, reportTo].some(isLocalNode)) {
+  if (isLocalNode(destination) || isLocalNode(source) || isLocalNode(reportTo)) {
     return { ok: false, status: STATUS_REASONS.blockUnintelligible }
   }
-  const kept: CanonicalBlock[] = []
-  for (const block of bundle.blocks) {
-    if (isProcessable(block)) kept.push(block)
-    else if (has(block, BLOCK_FLAGS.deleteBundleIfUnprocessable)) {
-      return { ok: false, status: STATUS_REASONS.blockUnsupported }
-    } else if (!has(block, BLOCK_FLAGS.discardIfUnprocessable)) kept.push(block)
+  const unprocessable = bundle.blocks.filter((block) => !isProcessable(block))
+  if (unprocessable.some((block) => has(block, BLOCK_FLAGS.deleteBundleIfUnprocessable))) {
+    return { ok: false, status: STATUS_REASONS.blockUnsupported }
   }
   const hopCount = readHopCount(bundle)
   if (hopCount !== undefined && hopCount.count > hopCount.limit) {
     return { ok: false, status: STATUS_REASONS.hopLimitExceeded }
   }
-  if (kept.length === bundle.blocks.length) return { ok: true, bundle }
-  const rest = { ...bundle, blocks: kept }
+  const dropped = unprocessable.filter((block) => has(block, BLOCK_FLAGS.discardIfUnprocessable))
+  if (dropped.length === 0) return { ok: true, bundle }
+  const rest = { ...bundle, blocks: bundle.blocks.filter((block) => !dropped.includes(block)) }
   // Some blocks are in order only together with a security block, which may just have been removed.
   if (brokenRule(rest) !== undefined) {
     return { ok: false, status: STATUS_REASONS.blockUnintelligible }
@@ -57,10 +55,10 @@ export function processReceived(bundle: Bundle): Processed {
 }
 
 /**
- * What leaves the node `node` for the next, but for the age: its Previous Node Block instead of the
- * last one's, and one hop more (counted from here where nobody did). RFC 9171 §5.4 step 4.
+ * What leaves a node for the next, but for the age: a Previous Node Block with these data instead of
+ * the last one's, and one hop more (counted from here where nobody did). RFC 9171 §5.4 step 4.
  */
-export function processForwarded(bundle: Bundle, node: bigint): Processed {
+export function processForwarded(bundle: Bundle, previousNode: Uint8Array): Processed {
   const blocks: CanonicalBlock[] = []
   for (const block of bundle.blocks) {
     if (block.type === BLOCK_TYPES.previousNode) continue
@@ -87,7 +85,7 @@ export function processForwarded(bundle: Bundle, node: bigint): Processed {
       number: freeNumber(blocks),
       flags: 0n,
       crcType: 0,
-      data: encodePreviousNode(ipnEndpoint(node, 0n)),
+      data: previousNode,
     })
   }
   return { ok: true, bundle: { ...bundle, blocks } }
@@ -170,7 +168,11 @@ function withOneHopMore(block: CanonicalBlock): CanonicalBlock | undefined {
 /** Block numbers begin with 2; 1 is the payload's. RFC 9171 §4.1. */
 function freeNumber(blocks: readonly CanonicalBlock[]): number {
   let number = 2
-  while (blocks.some((block) => block.number === number)) number++
+  for (let i = 0; i < blocks.length; i++) {
+    if (blocks[i]?.number !== number) continue
+    number++
+    i = -1
+  }
   return number
 }
 

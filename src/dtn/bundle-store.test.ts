@@ -1,147 +1,206 @@
 import { expect, test } from 'vitest'
-import { fromUtf8 } from '../base/bytes.ts'
+import { Fault } from '../base/fault.ts'
 import { wallMs } from '../base/time.ts'
 import { LabStore } from '../lab/store.ts'
-import type { HostEvent } from '../ports/events.ts'
-import { ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
-import { type BundleRecord, BundleStore } from './bundle-store.ts'
-import { UNFLUSHED_BYTES_MAX } from './limits.ts'
+import type { EventSink, HostEvent } from '../ports/events.ts'
+import type { Store } from '../ports/store.ts'
+import { sealBundle } from '../proto/bpv7/codec.ts'
+import { ipnEndpoint, NULL_ENDPOINT } from '../proto/bpv7/endpoint-id.ts'
+import { type BundleRecord, recordOf } from './bundle-record.ts'
+import { BundleStore } from './bundle-store.ts'
+import { RECENT_BYTES_MAX, UNFLUSHED_BYTES_MAX } from './limits.ts'
 
-const bounds = { storeBytesMax: 100, storeCountMax: 3 }
+const bounds = { storeBytesMax: 1000, storeCountMax: 3 }
 
-function record(key: string, sizeBytes: number): BundleRecord {
-  return {
+/** A bundle of so many bytes, which are at least 100. */
+function sized(store: BundleStore, sizeBytes: number, own = true) {
+  const key = store.newKey()
+  const made = (payloadBytes: number) =>
+    sealBundle({
+      primary: {
+        flags: 0n,
+        crcType: 2,
+        destination: ipnEndpoint((977_000n << 32n) | 3n, 25n),
+        source: ipnEndpoint(2n, 1n),
+        reportTo: NULL_ENDPOINT,
+        creationTimestamp: { time: 1n, sequence: BigInt(key) },
+        lifetimeMs: 1000n,
+      },
+      blocks: [],
+      payload: { type: 1, number: 1, flags: 0n, crcType: 0, data: new Uint8Array(payloadBytes) },
+    })
+  let sealed = made(sizeBytes - 50)
+  sealed = made(2 * sizeBytes - 50 - sealed.bytes.length)
+  const stay = {
     key,
-    id: `ipn:2.1/${key}-0`,
-    destination: ipnEndpoint((977_000n << 32n) | 3n, 25n),
-    administrative: false,
-    own: true,
-    hold: 'h',
-    sizeBytes,
+    own,
+    hold: own ? 'h' : undefined,
     arrivedAt: wallMs(1000),
     expiresAt: wallMs(2000.5),
+    pared: false,
   }
+  const record = recordOf(sealed.bundle, sealed.bytes.length, stay)
+  expect(record.sizeBytes).toBe(sizeBytes)
+  return { record, sealed }
 }
 
-function add(store: BundleStore, sizeBytes: number): Promise<BundleRecord> {
-  const added = record(store.newKey(), sizeBytes)
-  return store.add(added, new Uint8Array(sizeBytes), []).then(() => added)
+async function add(store: BundleStore, sizeBytes: number, own = true): Promise<BundleRecord> {
+  const { record, sealed } = sized(store, sizeBytes, own)
+  await put(store, record, sealed)
+  return record
+}
+
+function put(
+  store: BundleStore,
+  record: BundleRecord,
+  sealed: ReturnType<typeof sealBundle>,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    store.add(record, sealed, (fault) => {
+      if (fault === undefined) resolve()
+      else reject(fault)
+    })
+  })
 }
 
 function ignore(): void {}
 
+function opened(port: Store, limits: typeof bounds = bounds, events: EventSink = ignore) {
+  return new BundleStore(port, limits, events, () => [])
+}
+
 test('what was added is found again with all that is known of it, in the order of arrival', async () => {
   const port = new LabStore()
-  const first = new BundleStore(port, bounds, ignore)
-  const fragment = { aduId: 'ipn:9.1/5-0', offset: 3, length: 4, aduBytes: 9 }
-  const more = {
-    fragment,
-    reports: ['received', 'deleted'] as const,
-    pared: true,
-    previousNode: ipnEndpoint(9n, 0n),
-  }
-  const added = [await add(first, 1), { ...record(first.newKey(), 2), ...more }] as const
-  await first.add(added[1], fromUtf8('ab'), [])
-  const second = new BundleStore(port, bounds, ignore)
-  expect(second.open()).toEqual(added)
-  expect(second.read(added[1].key)).toEqual(fromUtf8('ab'))
-  expect(second.usedBytes).toBe(3)
-  expect(Number(second.newKey())).toBeGreaterThan(Number(added[1].key))
+  const first = opened(port)
+  const one = await add(first, 100)
+  const { record, sealed } = sized(first, 200, false)
+  const two = { ...record, pared: true }
+  await put(first, two, sealed)
+  const second = opened(port)
+  expect(second.open()).toEqual([one, two])
+  expect(second.read(two.key)).toEqual(sealed.bundle)
+  expect(second.records(one.key, 9).map((stored) => stored.record)).toEqual([two])
+  expect(second.usedBytes).toBe(300)
+  expect(Number(second.newKey())).toBeGreaterThan(Number(two.key))
 })
 
 test('what was not flushed when the power failed is not there', async () => {
   const port = new LabStore()
-  const store = new BundleStore(port, bounds, ignore)
-  await add(store, 1)
-  void add(store, 1)
-  const after = new BundleStore(new LabStore({}, port.crash()), bounds, ignore)
+  const store = opened(port)
+  await add(store, 100)
+  void add(store, 100)
+  const after = opened(new LabStore({}, port.crash()))
   expect(after.open()).toHaveLength(1)
 })
 
 test('at the bound in bytes it refuses for now, and takes again when space has returned', async () => {
-  const store = new BundleStore(new LabStore(), bounds, ignore)
-  const large = await add(store, 70)
-  await expect(add(store, 6)).rejects.toMatchObject({ code: 'dtn/store-full', temporary: true })
+  const store = opened(new LabStore())
+  const large = await add(store, 700)
+  await expect(add(store, 100)).rejects.toMatchObject({ code: 'dtn/store-full', temporary: true })
   store.remove([large.key])
   await store.settled()
   expect(store.usedBytes).toBe(0)
-  await add(store, 6)
+  await add(store, 100)
   expect(store.count).toBe(1)
 })
 
 test('what is sent here leaves a share for others, whose answers free its room', async () => {
-  const store = new BundleStore(new LabStore(), { storeBytesMax: 100, storeCountMax: 8 }, ignore)
-  await add(store, 75)
-  await expect(add(store, 1)).rejects.toMatchObject({ code: 'dtn/store-full', temporary: true })
-  const answer = { ...record(store.newKey(), 25), own: false }
-  await store.add(answer, new Uint8Array(25), [])
+  const store = opened(new LabStore(), { storeBytesMax: 1000, storeCountMax: 8 })
+  await add(store, 750)
+  await expect(add(store, 100)).rejects.toMatchObject({ code: 'dtn/store-full', temporary: true })
+  await add(store, 250, false)
 })
 
 test('at the bound in number it refuses, and what is still being written counts', async () => {
-  const store = new BundleStore(new LabStore(), bounds, ignore)
-  const all = [add(store, 1), add(store, 1), add(store, 1)]
-  await expect(add(store, 1)).rejects.toMatchObject({ code: 'dtn/store-full' })
+  const store = opened(new LabStore())
+  const all = [add(store, 100), add(store, 100), add(store, 100)]
+  await expect(add(store, 100)).rejects.toMatchObject({ code: 'dtn/store-full' })
   await Promise.all(all)
 })
 
 test('what others send leaves a share for our own, in bytes and in number, from the start on', async () => {
   const port = new LabStore()
-  const guest = async (store: BundleStore, sizeBytes: number): Promise<void> => {
-    const added = { ...record(store.newKey(), sizeBytes), own: false }
-    await store.add(added, new Uint8Array(sizeBytes), [])
-  }
-  const large = { storeBytesMax: 100, storeCountMax: 8 }
-  const store = new BundleStore(port, large, ignore)
-  await guest(store, 70)
-  await expect(guest(store, 6)).rejects.toMatchObject({ code: 'dtn/store-full', temporary: true })
-  await guest(store, 5)
-  const again = new BundleStore(port, large, ignore)
+  const large = { storeBytesMax: 1000, storeCountMax: 8 }
+  const store = opened(port, large)
+  await add(store, 600, false)
+  await expect(add(store, 160, false)).rejects.toMatchObject({
+    code: 'dtn/store-full',
+    temporary: true,
+  })
+  await add(store, 150, false)
+  const again = opened(port, large)
   again.open()
-  await expect(guest(again, 1)).rejects.toMatchObject({ code: 'dtn/store-full' })
-  await add(again, 25)
-  await expect(add(again, 1)).rejects.toMatchObject({ code: 'dtn/store-full' })
+  await expect(add(again, 100, false)).rejects.toMatchObject({ code: 'dtn/store-full' })
+  await add(again, 250)
+  await expect(add(again, 100)).rejects.toMatchObject({ code: 'dtn/store-full' })
 
-  const many = new BundleStore(new LabStore(), large, ignore)
-  for (let i = 0; i < 6; i++) await guest(many, 1)
-  await expect(guest(many, 1)).rejects.toMatchObject({ code: 'dtn/store-full' })
-  await Promise.all([add(many, 1), add(many, 1)])
+  const many = opened(new LabStore(), { storeBytesMax: 10_000, storeCountMax: 8 })
+  for (let i = 0; i < 6; i++) await add(many, 100, false)
+  await expect(add(many, 100, false)).rejects.toMatchObject({ code: 'dtn/store-full' })
+  await Promise.all([add(many, 100), add(many, 100)])
 })
+
+/** Says of itself that it is larger than it is. */
+function claiming(store: BundleStore, sizeBytes: number, own: boolean): Promise<void> {
+  const { record, sealed } = sized(store, 100, own)
+  return put(store, { ...record, sizeBytes }, sealed)
+}
 
 test('what others send cannot keep our own from the disk', async () => {
   const limits = { storeBytesMax: Number.MAX_SAFE_INTEGER, storeCountMax: 10 }
-  const store = new BundleStore(new LabStore(), limits, ignore)
-  const guest = (key: string, sizeBytes: number): Promise<void> =>
-    store.add({ ...record(key, sizeBytes), own: false }, new Uint8Array(1), [])
-  const first = guest('1', UNFLUSHED_BYTES_MAX * 0.75)
-  await expect(guest('2', 1)).rejects.toMatchObject({ code: 'dtn/store-busy', temporary: true })
-  await store.add(record('3', UNFLUSHED_BYTES_MAX * 0.25), new Uint8Array(1), [])
+  const store = opened(new LabStore(), limits)
+  const first = claiming(store, UNFLUSHED_BYTES_MAX * 0.75, false)
+  await expect(claiming(store, 1, false)).rejects.toMatchObject({
+    code: 'dtn/store-busy',
+    temporary: true,
+  })
+  await claiming(store, UNFLUSHED_BYTES_MAX * 0.25, true)
   await first
 })
 
 test('more than may wait for the disk is refused for now', async () => {
   const limits = { storeBytesMax: Number.MAX_SAFE_INTEGER, storeCountMax: 10 }
-  const store = new BundleStore(new LabStore(), limits, ignore)
-  const first = store.add(record('1', UNFLUSHED_BYTES_MAX), new Uint8Array(1), [])
-  const second = store.add(record('2', 1), new Uint8Array(1), [])
+  const store = opened(new LabStore(), limits)
+  const first = claiming(store, UNFLUSHED_BYTES_MAX, true)
+  const second = claiming(store, 1, true)
   await expect(second).rejects.toMatchObject({ code: 'dtn/store-busy', temporary: true })
   await first
 })
 
-test('a disk that is full is a refusal for now, and nothing is counted for it', async () => {
-  const store = new BundleStore(new LabStore({ capacityBytes: 50 }), bounds, ignore)
-  await expect(add(store, 60)).rejects.toMatchObject({ code: 'store/full', temporary: true })
-  expect([store.count, store.usedBytes]).toEqual([0, 0])
+test('one that finds the disk full is refused for now, and keeps no other from it', async () => {
+  const store = opened(new LabStore({ capacityBytes: 500 }))
+  const [large, small] = [add(store, 600), add(store, 100)]
+  await expect(large).rejects.toMatchObject({ code: 'store/full', temporary: true })
+  await small
+  expect([store.count, store.usedBytes]).toEqual([1, 100])
+})
+
+test('what is long ago is read from the disk', async () => {
+  const port = new LabStore()
+  const limits = { storeBytesMax: Number.MAX_SAFE_INTEGER, storeCountMax: 10 }
+  const store = opened(port, limits)
+  const { key } = await add(store, 100)
+  await claiming(store, RECENT_BYTES_MAX, true)
+  await add(store, 100)
+  expect(store.read(key)?.primary.creationTimestamp.sequence).toBe(0n)
+  await port.commit([{ table: 'bundles', key, value: undefined }])
+  expect(store.read(key)).toBeUndefined()
 })
 
 test('damaged records are trouble, skipped, and their keys are not used again', async () => {
   const port = new LabStore()
-  await add(new BundleStore(port, bounds, ignore), 1)
-  const damaged = ['', 'null', '{', '{"id":1}', '{"id":"x","destination":"ipn:x"}'].map(
-    (text, index) => ({ table: 'bundles', key: String(index + 5), value: fromUtf8(text) }),
-  )
+  await add(opened(port), 100)
+  const [[key] = []] = [[...port.keys('bundles', {})]]
+  const whole = port.get('bundles', key ?? '') ?? new Uint8Array()
+  const texts = [new Uint8Array(), new Uint8Array(19), new Uint8Array(99), whole.slice(1)]
+  const damaged = [...texts, whole.with(3, 255)].map((value, index) => ({
+    table: 'bundles',
+    key: String(index + 5),
+    value,
+  }))
   await port.commit(damaged)
   const events: HostEvent[] = []
-  const store = new BundleStore(port, bounds, (event) => events.push(event))
+  const store = opened(port, bounds, (event) => events.push(event))
   expect(store.open()).toHaveLength(1)
   expect(events.map(({ type }) => type)).toEqual(damaged.map(() => 'trouble'))
   expect(Number(store.newKey())).toBe(10)
@@ -151,7 +210,7 @@ test('a removal that the store refuses is trouble, and is made up for with the n
   const port = new LabStore()
   const events: HostEvent[] = []
   let failures = 1
-  const store = new BundleStore(
+  const store = opened(
     {
       get: (table, key) => port.get(table, key),
       range: (table, range) => port.range(table, range),
@@ -159,15 +218,13 @@ test('a removal that the store refuses is trouble, and is made up for with the n
       close: () => port.close(),
       commit: (changes) =>
         changes[0]?.value === undefined && failures-- > 0
-          ? new LabStore({ capacityBytes: 0 }).commit([
-              { table: 'x', key: 'x', value: new Uint8Array(9) },
-            ])
+          ? Promise.reject(new Fault('store/full', 'full', { temporary: true }))
           : port.commit(changes),
     },
     bounds,
     (event) => events.push(event),
   )
-  const [one, two] = [await add(store, 1), await add(store, 1)]
+  const [one, two] = [await add(store, 100), await add(store, 100)]
   store.remove([one.key])
   await store.settled()
   expect(events).toMatchObject([{ type: 'trouble' }])

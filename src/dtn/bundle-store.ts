@@ -1,54 +1,26 @@
 /**
- * Where bundles wait. A bundle counts as accepted only when `add` has resolved: then it is on the
+ * Where bundles wait. A bundle counts as accepted only when `add` has answered: then it is on the
  * disk, and `open` of a later run finds it.
+ *
+ * All that happens in one turn goes to the disk in one commit.
  */
 
-import { fromUtf8, toUtf8Strict } from '../base/bytes.ts'
 import { asFault, Fault } from '../base/fault.ts'
-import { type WallMs, wallMs } from '../base/time.ts'
+import { Queue } from '../base/queue.ts'
+import { Slab } from '../base/slab.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
-import { type EndpointId, formatEndpointId, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
-import { STATUS_KINDS, type StatusKind } from '../proto/bpv7/status-report.ts'
+import type { Bundle } from '../proto/bpv7/bundle.ts'
+import type { BundleRecord } from './bundle-record.ts'
 import type { DtnFaultCode } from './fault.ts'
 import {
   type BundleNodeLimits,
   GUEST_STORE_SHARE,
   OWN_STORE_SHARE,
+  RECENT_BYTES_MAX,
   UNFLUSHED_BYTES_MAX,
 } from './limits.ts'
-
-/** What is known of a stored bundle without reading it. */
-export interface BundleRecord {
-  /** In the store; keys sort in the order of arrival. */
-  readonly key: string
-  readonly id: string
-  readonly destination: EndpointId
-  /** Its payload is an administrative record. RFC 9171 §6.1. */
-  readonly administrative: boolean
-  /** An application of this node sent it. */
-  readonly own: boolean
-  /** Keep it after it was forwarded, under this name. */
-  readonly hold?: string
-  readonly sizeBytes: number
-  readonly arrivedAt: WallMs
-  readonly expiresAt: WallMs
-  readonly fragment?: FragmentExtent
-  /** What its source wants to be told; absent where nothing. */
-  readonly reports?: readonly StatusKind[]
-  /** It expires by our bound on lifetimes and not by its own. RFC 9171 §5.5. */
-  readonly pared?: boolean
-  /** Of a bundle to a group: who forwarded it to us. */
-  readonly previousNode?: EndpointId
-}
-
-/** Which part of which ADU a fragment carries, in bytes. */
-export interface FragmentExtent {
-  readonly aduId: string
-  readonly offset: number
-  readonly length: number
-  readonly aduBytes: number
-}
+import { decodeStored, encodeStored, type StoredBundle } from './stored-bundle.ts'
 
 interface Usage {
   count: number
@@ -57,33 +29,55 @@ interface Usage {
   unflushedBytes: number
 }
 
-/** One table so that a recovery reads small records only, another for the bundles themselves. */
-const RECORDS = 'bundles'
-const BYTES = 'bundle-bytes'
+interface Addition {
+  readonly record: BundleRecord
+  readonly change: StoreChange
+  readonly done: (fault: Fault | undefined) => void
+}
+
+interface Added {
+  readonly key: string
+  /** How many bytes had been added before it. */
+  readonly at: number
+}
+
+const TABLE = 'bundles'
 const KEY_DIGITS = 15
 
 export class BundleStore {
   readonly #store: Store
   readonly #limits: Pick<BundleNodeLimits, 'storeBytesMax' | 'storeCountMax'>
   readonly #events: EventSink
+  readonly #alongsideOwn: () => readonly StoreChange[]
   readonly #records = new Map<string, Pick<BundleRecord, 'own' | 'sizeBytes'>>()
   readonly #used: Usage = { count: 0, bytes: 0, unflushedBytes: 0 }
-  /** Of that what others have sent. */
+  /** Of that what applications here have sent. */
   readonly #usedByUs: Usage = { count: 0, bytes: 0, unflushedBytes: 0 }
   readonly #usedByGuests: Usage = { count: 0, bytes: 0, unflushedBytes: 0 }
+  /** Most bundles are wanted again as soon as they are stored. */
+  readonly #recent = new Map<string, Bundle>()
+  readonly #lately: Queue<Added> = new Queue()
+  readonly #slab: Slab = new Slab()
+  #addedBytes = 0
   #nextKey = 0
-  /** To be removed with the next commit. */
-  #condemned: string[] = []
-  #removing: Promise<void> | undefined
+  /** For the next commit. */
+  #additions: Addition[] = []
+  /** Whatever else, too: none of it is given up where the store refuses it. */
+  #removals: StoreChange[] = []
+  #isDue = false
+  readonly #underWay = new Set<Promise<void>>()
 
+  /** `alongsideOwn` are changes that go with each commit of bundles that were sent here. */
   constructor(
     store: Store,
     limits: Pick<BundleNodeLimits, 'storeBytesMax' | 'storeCountMax'>,
     events: EventSink,
+    alongsideOwn: () => readonly StoreChange[],
   ) {
     this.#store = store
     this.#limits = limits
     this.#events = events
+    this.#alongsideOwn = alongsideOwn
   }
 
   get count(): number {
@@ -100,16 +94,16 @@ export class BundleStore {
    */
   open(): readonly BundleRecord[] {
     const records: BundleRecord[] = []
-    for (const { key, value } of this.#store.range(RECORDS, {})) {
+    for (const { key, value } of this.#store.range(TABLE, {})) {
       // Also that of a damaged record, lest a new bundle take its key.
       if (/^\d+$/.test(key)) this.#nextKey = Math.max(this.#nextKey, Number(key) + 1)
-      const record = decodeRecord(key, value)
-      if (record === undefined) {
-        this.#trouble(`the record of bundle ${key} is damaged; it is skipped`)
+      const stored = decodeStored(key, value)
+      if (stored === undefined) {
+        this.#trouble(`bundle ${key} is damaged; it is skipped`)
         continue
       }
-      records.push(record)
-      this.#account(record)
+      records.push(stored.record)
+      this.#account(stored.record)
     }
     return records
   }
@@ -119,109 +113,179 @@ export class BundleStore {
   }
 
   /**
-   * Resolves when the bundle is on the disk, with `alongside` in the same commit. Takes the bytes
-   * over. Rejects with a temporary Fault where there is no room, and with the faults of `Store.commit`.
+   * Stores the bundle, which is encoded as `bytes`; both must not change any more. `done` hears once
+   * that it is on the disk, or why it is not: a temporary Fault where there is no room, and those of
+   * `Store.commit`.
    */
-  async add(
+  add(
     record: BundleRecord,
-    bytes: Uint8Array,
-    alongside: readonly StoreChange[],
-  ): Promise<void> {
-    this.#requireRoom(record)
-    this.#account(record)
-    this.#use(record, { count: 0, bytes: 0, unflushedBytes: record.sizeBytes })
-    try {
-      await this.#store.commit([
-        { table: RECORDS, key: record.key, value: encodeRecord(record) },
-        { table: BYTES, key: record.key, value: bytes },
-        ...alongside,
-      ])
-    } catch (error) {
-      this.#release(record.key)
-      throw asFault(error)
-    } finally {
-      this.#use(record, { count: 0, bytes: 0, unflushedBytes: -record.sizeBytes })
+    stored: { readonly bundle: Bundle; readonly bytes: Uint8Array },
+    done: (fault: Fault | undefined) => void,
+  ): void {
+    const fault = this.#objection(record)
+    if (fault !== undefined) {
+      done(fault)
+      return
     }
+    const { key, sizeBytes } = record
+    this.#account(record)
+    this.#use(record, { count: 0, bytes: 0, unflushedBytes: sizeBytes })
+    this.#recent.set(key, stored.bundle)
+    this.#lately.push({ key, at: this.#addedBytes })
+    this.#addedBytes += sizeBytes
+    this.#forgetOld()
+    const change = { table: TABLE, key, value: encodeStored(record, stored.bytes, this.#slab) }
+    this.#additions.push({ record, change, done })
+    this.#commitSoon()
   }
 
   /** At most `count`, in the order of arrival, behind the one with the key `after`. */
-  records(after: string | undefined, count: number): readonly BundleRecord[] {
-    const records: BundleRecord[] = []
+  records(after: string | undefined, count: number): readonly StoredBundle[] {
+    const found: StoredBundle[] = []
     // No key begins with another, so the next begins behind this one and a space.
     const range = after === undefined ? {} : { from: `${after} ` }
-    for (const { key, value } of this.#store.range(RECORDS, range)) {
-      if (records.length >= count) break
-      const record = decodeRecord(key, value)
-      if (record !== undefined) records.push(record)
+    for (const { key, value } of this.#store.range(TABLE, range)) {
+      if (found.length >= count) break
+      const stored = decodeStored(key, value)
+      if (stored !== undefined) found.push(stored)
     }
-    return records
+    return found
   }
 
-  /** Undefined where there is no such bundle. */
-  read(key: string): Uint8Array | undefined {
-    return this.#store.get(BYTES, key)
+  /** Undefined where there is no such bundle, or none that can be read. */
+  read(key: string): Bundle | undefined {
+    const recent = this.#recent.get(key)
+    if (recent !== undefined) return recent
+    const value = this.#store.get(TABLE, key)
+    return value === undefined ? undefined : decodeStored(key, value)?.bundle
   }
 
   /**
-   * Removes them soon; `settled` tells when. Removals that come close together share one commit. A
-   * removal that the store refuses is tried again with the next: until then a restart brings the
-   * bundle back.
+   * Removes them soon; `settled` tells when. A removal that the store refuses is tried again with the
+   * next: until then a restart brings the bundle back.
    */
   remove(keys: readonly string[]): void {
-    this.#condemned.push(...keys)
-    this.#removing ??= this.#removeCondemned()
-  }
-
-  /** Resolves when no removal is under way. */
-  async settled(): Promise<void> {
-    while (this.#removing !== undefined) await this.#removing
-  }
-
-  async #removeCondemned(): Promise<void> {
-    // Whatever is condemned in this turn goes together.
-    await Promise.resolve()
-    while (this.#condemned.length > 0) {
-      const keys = this.#condemned
-      this.#condemned = []
-      try {
-        await this.#store.commit(
-          keys.flatMap((key) => [
-            { table: RECORDS, key, value: undefined },
-            { table: BYTES, key, value: undefined },
-          ]),
-        )
-        for (const key of keys) this.#release(key)
-      } catch (error) {
-        this.#trouble(`cannot remove ${keys.length} bundles: ${asFault(error).message}`)
-        this.#condemned.unshift(...keys)
-        break
-      }
+    for (const key of keys) {
+      this.#recent.delete(key)
+      this.#removals.push({ table: TABLE, key, value: undefined })
     }
-    this.#removing = undefined
+    this.#commitSoon()
+  }
+
+  /** Goes into the same commit as what else happens to the bundles in this turn. */
+  alongside(changes: readonly StoreChange[]): void {
+    if (changes.length === 0) return
+    this.#removals.push(...changes)
+    this.#commitSoon()
+  }
+
+  /** Resolves when nothing is under way to the disk. */
+  async settled(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay)
+  }
+
+  /** What else happens in this turn goes into the same commit. */
+  #commitSoon(): void {
+    if (this.#isDue) return
+    this.#isDue = true
+    this.#track(Promise.resolve().then(() => this.#commit()))
+  }
+
+  async #commit(): Promise<void> {
+    this.#isDue = false
+    const additions = this.#additions
+    const removals = this.#removals
+    this.#additions = []
+    this.#removals = []
+    try {
+      await this.#write(additions, removals)
+    } catch (error) {
+      await this.#commitApart(additions, removals, asFault(error))
+      return
+    }
+    this.#onRemoved(removals)
+    for (const addition of additions) this.#onAdded(addition, undefined)
+  }
+
+  /** One that has no room shall not keep the others from the disk. */
+  async #commitApart(
+    additions: readonly Addition[],
+    removals: readonly StoreChange[],
+    fault: Fault,
+  ): Promise<void> {
+    const isAlone = additions.length + Math.min(1, removals.length) === 1
+    if (removals.length > 0) await this.#removeAlone(removals, isAlone ? fault : undefined)
+    for (const addition of additions) {
+      const failure = isAlone ? fault : await failureOf(() => this.#write([addition], []))
+      this.#onAdded(addition, failure)
+    }
+  }
+
+  async #removeAlone(removals: readonly StoreChange[], known: Fault | undefined): Promise<void> {
+    const fault = known ?? (await failureOf(() => this.#write([], removals)))
+    if (fault === undefined) {
+      this.#onRemoved(removals)
+      return
+    }
+    this.#trouble(`cannot remove bundles: ${fault.message}`)
+    this.#removals.unshift(...removals)
+  }
+
+  #write(additions: readonly Addition[], removals: readonly StoreChange[]): Promise<void> {
+    const changes: StoreChange[] = []
+    for (const { change } of additions) changes.push(change)
+    if (additions.some(({ record }) => record.own)) changes.push(...this.#alongsideOwn())
+    for (const removal of removals) changes.push(removal)
+    return this.#store.commit(changes)
+  }
+
+  #onAdded({ record, done }: Addition, fault: Fault | undefined): void {
+    this.#use(record, { count: 0, bytes: 0, unflushedBytes: -record.sizeBytes })
+    if (fault !== undefined) {
+      this.#recent.delete(record.key)
+      this.#release(record.key)
+    }
+    done(fault)
+  }
+
+  #onRemoved(removals: readonly StoreChange[]): void {
+    for (const { table, key } of removals) if (table === TABLE) this.#release(key)
+  }
+
+  /** By what was added since, as a bundle keeps more alive than its own bytes. */
+  #forgetOld(): void {
+    for (let first = this.#lately.peek(); first !== undefined; first = this.#lately.peek()) {
+      if (this.#addedBytes - first.at <= RECENT_BYTES_MAX) return
+      this.#lately.shift()
+      this.#recent.delete(first.key)
+    }
   }
 
   /**
    * Neither what others send nor what is sent here can fill the share that is kept for the other:
    * what frees the room of the one may have to come as the other, as an acknowledgement does.
    */
-  #requireRoom({ own, sizeBytes }: BundleRecord): void {
-    this.#requireRoomIn(this.#used, 1, sizeBytes)
-    if (own) this.#requireRoomIn(this.#usedByUs, 1 - GUEST_STORE_SHARE, sizeBytes)
-    else this.#requireRoomIn(this.#usedByGuests, 1 - OWN_STORE_SHARE, sizeBytes)
+  #objection({ own, sizeBytes }: BundleRecord): Fault<DtnFaultCode> | undefined {
+    return (
+      this.#objectionTo(this.#used, 1, sizeBytes) ??
+      (own
+        ? this.#objectionTo(this.#usedByUs, 1 - GUEST_STORE_SHARE, sizeBytes)
+        : this.#objectionTo(this.#usedByGuests, 1 - OWN_STORE_SHARE, sizeBytes))
+    )
   }
 
-  #requireRoomIn(used: Usage, share: number, sizeBytes: number): void {
+  #objectionTo(used: Usage, share: number, sizeBytes: number): Fault<DtnFaultCode> | undefined {
     const { storeCountMax, storeBytesMax } = this.#limits
     if (
       used.count + 1 > Math.ceil(storeCountMax * share) ||
       used.bytes + sizeBytes > storeBytesMax * share
     ) {
-      throw temporary('dtn/store-full', 'the bundle store is full')
+      return temporary('dtn/store-full', 'the bundle store is full')
     }
     const { unflushedBytes } = used
-    if (unflushedBytes > 0 && unflushedBytes + sizeBytes > UNFLUSHED_BYTES_MAX * share) {
-      throw temporary('dtn/store-busy', 'too much waits to be flushed')
-    }
+    return unflushedBytes > 0 && unflushedBytes + sizeBytes > UNFLUSHED_BYTES_MAX * share
+      ? temporary('dtn/store-busy', 'too much waits to be flushed')
+      : undefined
   }
 
   #account({ key, own, sizeBytes }: BundleRecord): void {
@@ -237,11 +301,13 @@ export class BundleStore {
   }
 
   #use({ own }: Pick<BundleRecord, 'own'>, more: Usage): void {
-    for (const used of [this.#used, own ? this.#usedByUs : this.#usedByGuests]) {
-      used.count += more.count
-      used.bytes += more.bytes
-      used.unflushedBytes += more.unflushedBytes
-    }
+    addUsage(this.#used, more)
+    addUsage(own ? this.#usedByUs : this.#usedByGuests, more)
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work.finally(() => this.#underWay.delete(tracked))
+    this.#underWay.add(tracked)
   }
 
   #trouble(reason: string): void {
@@ -249,74 +315,21 @@ export class BundleStore {
   }
 }
 
+function addUsage(used: Usage, more: Usage): void {
+  used.count += more.count
+  used.bytes += more.bytes
+  used.unflushedBytes += more.unflushedBytes
+}
+
+async function failureOf(action: () => Promise<void>): Promise<Fault | undefined> {
+  try {
+    await action()
+    return undefined
+  } catch (error) {
+    return asFault(error)
+  }
+}
+
 function temporary(code: DtnFaultCode, message: string): Fault<DtnFaultCode> {
   return new Fault(code, message, { temporary: true })
-}
-
-function encodeRecord(record: BundleRecord): Uint8Array {
-  const { key, destination, previousNode, ...rest } = record
-  const names = {
-    destination: formatEndpointId(destination),
-    ...(previousNode !== undefined && { previousNode: formatEndpointId(previousNode) }),
-  }
-  return fromUtf8(JSON.stringify({ ...rest, ...names }))
-}
-
-/** Undefined where the bytes are no record of ours. */
-function decodeRecord(key: string, bytes: Uint8Array): BundleRecord | undefined {
-  const text = toUtf8Strict(bytes)
-  let value: unknown
-  try {
-    value = text === undefined ? undefined : JSON.parse(text)
-  } catch {
-    return undefined
-  }
-  if (!isObject(value)) return undefined
-  const { id, destination, administrative, own, hold, fragment } = value
-  const { sizeBytes, arrivedAt, expiresAt, reports, pared, previousNode } = value
-  const eid = typeof destination === 'string' ? parseEndpointId(destination) : undefined
-  const previous = typeof previousNode === 'string' ? parseEndpointId(previousNode) : undefined
-  if (eid === undefined || typeof id !== 'string') return undefined
-  if (typeof administrative !== 'boolean' || typeof own !== 'boolean') return undefined
-  if ((hold !== undefined && typeof hold !== 'string') || !isCount(sizeBytes)) return undefined
-  if (!isInstant(arrivedAt) || !isInstant(expiresAt)) return undefined
-  if (fragment !== undefined && !isFragmentExtent(fragment)) return undefined
-  if (reports !== undefined && !isStatusKinds(reports)) return undefined
-  return {
-    key,
-    id,
-    destination: eid,
-    administrative,
-    own,
-    ...(hold !== undefined && { hold }),
-    sizeBytes,
-    arrivedAt: wallMs(arrivedAt),
-    expiresAt: wallMs(expiresAt),
-    ...(fragment === undefined ? {} : { fragment }),
-    ...(reports === undefined ? {} : { reports }),
-    ...(pared === true && { pared }),
-    ...(previous === undefined ? {} : { previousNode: previous }),
-  }
-}
-
-function isFragmentExtent(value: unknown): value is FragmentExtent {
-  if (!isObject(value)) return false
-  const { aduId, offset, length, aduBytes } = value
-  return typeof aduId === 'string' && [offset, length, aduBytes].every(isCount)
-}
-
-function isStatusKinds(value: unknown): value is readonly StatusKind[] {
-  return Array.isArray(value) && value.every((kind) => STATUS_KINDS.includes(kind))
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0
-}
-
-function isInstant(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value)
 }

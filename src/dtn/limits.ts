@@ -38,12 +38,21 @@ export const GUEST_STORE_SHARE = 0.25
 /** Bytes handed to the store and not yet flushed: they are held in memory until then. */
 export const UNFLUSHED_BYTES_MAX = 134_217_728
 
+/** Bundles that were stored last are kept at hand, decoded: their bytes are in memory. */
+export const RECENT_BYTES_MAX = 33_554_432
+
+/**
+ * ADUs that were delivered here, by name, in the store: what a neighbour sends again because it did
+ * not hear of it, as after a crash, is not delivered twice. A few hundred bytes of memory each.
+ */
+export const DELIVERED_REMEMBERED_MAX = 100_000
+
 /** Bundles of one plan with their convergence layer at once: their bytes are in memory. */
-export const TRANSMISSIONS_MAX = 64
+export const TRANSMISSIONS_MAX = 1024
 export const TRANSMISSION_BYTES_MAX = 16_777_216
 
 /** Deliveries to one registration at once: enough to share a flush, and their bytes are in memory. */
-export const DELIVERIES_MAX = 64
+export const DELIVERIES_MAX = 1024
 export const DELIVERY_BYTES_MAX = 16_777_216
 
 /** The first pause after a failure, doubled at each further one. */

@@ -14,7 +14,7 @@ import { decodeBundle, encodeBundle } from '../proto/bpv7/codec.ts'
 import { ipnEndpoint, NULL_ENDPOINT } from '../proto/bpv7/endpoint-id.ts'
 import { decodeBundleAge } from '../proto/bpv7/extension/bundle-age.ts'
 import { decodeHopCount } from '../proto/bpv7/extension/hop-count.ts'
-import type { ConvergenceLayer } from './convergence-layer.ts'
+import type { ConvergenceLayer, Receive } from './convergence-layer.ts'
 import { RETRY_FIRST_MS } from './limits.ts'
 import { BundleNode, type BundleNodeOptions, type ReceivedAdu } from './node.ts'
 import { udpConvergenceLayer } from './udp.ts'
@@ -37,6 +37,8 @@ async function run<T>(world: World, action: Promise<T>): Promise<T> {
 async function alone(
   options: Partial<BundleNodeOptions> & {
     readonly store?: Store
+    /** What a commit takes. */
+    readonly latencyMs?: number
     readonly wall?: () => WallMs
     readonly bundleBytesMax?: number
   } = {},
@@ -45,7 +47,7 @@ async function alone(
   const events: HostEvent[] = []
   const sent: Bundle[] = []
   const outcome: { fault: Fault | undefined } = { fault: undefined }
-  let receive: (bundle: Uint8Array, from: string) => void = () => {}
+  let receive: Receive = () => {}
   const layer: ConvergenceLayer = {
     protocol: 'udp',
     bundleBytesMax: options.bundleBytesMax ?? 64_000,
@@ -65,7 +67,9 @@ async function alone(
     wall === undefined
       ? world
       : { now: () => world.now(), wall, at: world.at.bind(world) as World['at'] }
-  const store = options.store ?? new LabStore()
+  const latency = { clock: world, durationMs: options.latencyMs ?? 0 }
+  const slow = options.latencyMs === undefined ? {} : { latency }
+  const store = options.store ?? new LabStore(slow)
   const ports = {
     store,
     clock,
@@ -82,7 +86,8 @@ async function alone(
     sent,
     outcome,
     node,
-    receive: (b: Uint8Array) => receive(b, 'peer'),
+    receive: (b: Uint8Array, answer?: (fault: Fault | undefined) => void) =>
+      receive(b, 'peer', answer),
   }
 }
 
@@ -321,18 +326,61 @@ test('what the application refuses for good is discarded with an event', async (
   expect(events.at(-1)).toMatchObject({ type: 'bundle-deleted', reason: 'not a batch' })
 })
 
-test('a duplicate that comes after the delivery is delivered again', async () => {
-  const { world, node, receive } = await alone()
-  await node.start()
+test.each([
+  [false, 1],
+  [true, 2],
+])(
+  'what comes again after its delivery: taken (%s), delivered %i times',
+  async (takesRepeats, times) => {
+    const { world, node, receive } = await alone()
+    await node.start()
+    let count = 0
+    const deliver = async (): Promise<void> => {
+      count++
+    }
+    node.register(SERVICE, deliver, { takesRepeats })
+    for (let i = 0; i < 2; i++) {
+      receive(incoming('text'))
+      await world.run(monoMs(i + 1))
+    }
+    expect(count).toBe(times)
+  },
+)
+
+test('what was delivered is not delivered again after a crash, and its application noted it once', async () => {
+  const store = new LabStore()
+  const first = await alone({ store })
+  await first.node.start()
+  first.node.register(SERVICE, async ({ bundle }, alongside) => {
+    alongside([{ table: 'taken', key: bundle, value: fromUtf8('x') }])
+  })
+  first.receive(incoming('text'))
+  await first.world.run(monoMs(1))
+  const after = new LabStore({}, store.crash())
+  expect([...after.keys('taken', {})]).toHaveLength(1)
+  expect([...after.keys('bundles', {})]).toEqual([])
+  const second = await alone({ store: after })
+  await second.node.start()
   let count = 0
-  node.register(SERVICE, async () => {
+  second.node.register(SERVICE, async () => {
     count++
   })
-  for (let i = 0; i < 2; i++) {
-    receive(incoming('text'))
-    await world.run(monoMs(i + 1))
-  }
-  expect(count).toBe(2)
+  second.receive(incoming('text'))
+  await second.world.run(monoMs(2))
+  expect(count).toBe(0)
+  expect(second.node.status().refused).toEqual({ 'dtn/duplicate': 1 })
+})
+
+test('what comes again while the first is being written is acknowledged with the first', async () => {
+  const { world, node, receive } = await alone({ latencyMs: 100 })
+  await node.start()
+  const answers: string[] = []
+  receive(incoming('text'), () => answers.push('first'))
+  receive(incoming('text'), (fault) => answers.push(fault?.code ?? 'second'))
+  await settle()
+  expect(answers).toEqual([])
+  await world.run(monoMs(200))
+  expect(answers).toEqual(['first', 'second'])
 })
 
 test('bundles for other nodes are relayed by plan, aged and with our Previous Node Block', async () => {
@@ -357,13 +405,13 @@ test('a record or a bundle that was damaged in the store is told of, and the oth
   const [one, two] = [...store.keys('bundles', {})] as [string, string]
   await store.commit([
     { table: 'bundles', key: one, value: fromUtf8('?') },
-    { table: 'bundle-bytes', key: two, value: fromUtf8('?') },
+    { table: 'bundles', key: two, value: fromUtf8('?'.repeat(99)) },
   ])
   const second = await alone({ store: new LabStore({}, store.crash()) })
   await second.node.start()
   await second.world.run()
   expect(second.sent.map(({ payload }) => toUtf8(payload.data))).toEqual(['c'])
-  expect(second.types()).toEqual(['trouble', 'bundle-deleted', 'bundle-sent'])
+  expect(second.types()).toEqual(['trouble', 'trouble', 'bundle-sent'])
 })
 
 test('stop waits for a delivery under way, and what it has taken is not delivered again', async () => {

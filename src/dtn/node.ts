@@ -2,38 +2,43 @@
 
 import { assert } from '../base/assert.ts'
 import { asFault, Fault } from '../base/fault.ts'
+import { Slab } from '../base/slab.ts'
 import { type WallMs, wallMs } from '../base/time.ts'
 import { runMachine } from '../drive/run.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EventSink } from '../ports/events.ts'
-import type { Store } from '../ports/store.ts'
+import type { Store, StoreChange } from '../ports/store.ts'
 import {
+  aduId,
   BUNDLE_FLAGS,
   type Bundle,
   bundleId,
   type CreationTimestamp,
 } from '../proto/bpv7/bundle.ts'
-import { decodeBundle, encodeBundle } from '../proto/bpv7/codec.ts'
+import { decodeBundle, encodeBundle, sealBundle } from '../proto/bpv7/codec.ts'
 import {
   type EndpointId,
   formatEndpointId,
   ipnEndpoint,
   isAdministrative,
+  isNullEndpoint,
   isSingleton,
 } from '../proto/bpv7/endpoint-id.ts'
 import { describeReason, STATUS_REASONS } from '../proto/bpv7/status-report.ts'
 import { BundleAgent } from './agent.ts'
 import type { AgentEffect, AgentEvent, Failure } from './agent-events.ts'
+import { assemble } from './assemble.ts'
 import { hasReportableBlock, processReceived, readPreviousNode } from './block-processing.ts'
-import { type BundleRecord, BundleStore } from './bundle-store.ts'
+import { type BundleRecord, recordOf, stayOf } from './bundle-record.ts'
+import { BundleStore } from './bundle-store.ts'
 import { type ContactPlan, NO_CONTACTS } from './contact-plan.ts'
 import type { ConvergenceLayer } from './convergence-layer.ts'
 import { Counters } from './counters.ts'
 import { CreationTimestamps } from './creation-timestamps.ts'
+import { DeliveredAdus } from './delivered.ts'
 import type { DtnFaultCode } from './fault.ts'
-import { assemble, recordOf } from './inbound.ts'
 import { Layers } from './layers.ts'
-import { type BundleNodeLimits, DEFAULT_LIMITS } from './limits.ts'
+import { type BundleNodeLimits, DEFAULT_LIMITS, DELIVERED_REMEMBERED_MAX } from './limits.ts'
 import {
   administrativeEndpoints,
   isOwnEndpoint,
@@ -48,11 +53,13 @@ import type { WhenInactive } from './registration.ts'
 import { Reporting, subjectOf } from './reporting.ts'
 import type { StaticPlan } from './static-plan.ts'
 import type { Report, StatusReportOptions } from './status-reporter.ts'
+import type { StoredBundle } from './stored-bundle.ts'
 
 export type { BundleNodeLimits } from './limits.ts'
 export type { NodeStatus } from './node-status.ts'
 export type { SendRequest } from './own-bundle.ts'
 export type { StaticPlan } from './static-plan.ts'
+export type { StoredBundle } from './stored-bundle.ts'
 
 export interface BundleNodeOptions extends NodeNames {
   readonly plans: readonly StaticPlan[]
@@ -98,18 +105,59 @@ export interface EndpointRegistration {
   unregister(): void
 }
 
-export interface StoredBundle {
-  readonly record: BundleRecord
-  readonly bundle: Bundle
+/**
+ * Takes an ADU. What it gives to `alongside` before it resolves goes to the disk together with the
+ * bundle's departure: who notes there that it was taken has it noted exactly once.
+ */
+export type Deliver = (
+  adu: ReceivedAdu,
+  alongside: (changes: readonly StoreChange[]) => void,
+) => Promise<void>
+
+export interface RegistrationOptions {
+  /** Default: true. */
+  readonly isActive?: boolean
+  /**
+   * Whether a bundle that was delivered before and comes again is delivered again, for an application
+   * that answers each. Default: false, as far back as the node remembers.
+   */
+  readonly takesRepeats?: boolean
 }
 
-type Deliver = (adu: ReceivedAdu) => Promise<void>
+interface Application {
+  readonly deliver: Deliver
+  readonly takesRepeats: boolean
+}
 
-/** Who waits to hear whether a bundle was accepted. */
+/** A bundle that is not yet on the disk. */
 interface Offer {
-  stored(): void
+  readonly bundle: Bundle
+  readonly bytes: Uint8Array
+  readonly origin: Sending | Arrival
+  /** Those who brought the same bundle meanwhile: what becomes of the first is their answer too. */
+  others?: Answer[]
+}
+
+/** It was made here. */
+interface Sending {
+  readonly type: 'sent'
+  stored(record: BundleRecord): void
   refused(fault: Fault): void
 }
+
+/** It came. */
+interface Arrival {
+  readonly type: 'received'
+  /** For the log. */
+  readonly from: string
+  /** Of the convergence layer. */
+  readonly protocol: string
+  readonly answer: Answer
+  /** A block of it wants to be told of. */
+  isReportable: boolean
+}
+
+type Answer = (fault: Fault | undefined) => void
 
 /** What a clock says that was never set. */
 const NEVER_SET = wallMs(0)
@@ -134,11 +182,14 @@ export class BundleNode {
   readonly #counters = new Counters()
   readonly #reporting: Reporting
   /** By endpoint, in text. */
-  readonly #deliver = new Map<string, Deliver>()
+  readonly #applications = new Map<string, Application>()
   /** By the key of a bundle that is not yet on the disk. */
   readonly #offers = new Map<string, Offer>()
-  /** Work that `stop` waits for. */
-  readonly #underWay = new Set<Promise<void>>()
+  readonly #delivered: DeliveredAdus
+  readonly #slab: Slab = new Slab()
+  /** Transmissions and deliveries that `stop` waits for. */
+  #underWay = 0
+  #onIdle = (): void => {}
   #timestamps: CreationTimestamps | undefined
   #state: 'new' | 'running' | 'stopped' = 'new'
 
@@ -147,7 +198,10 @@ export class BundleNode {
     this.#options = options
     this.#ports = ports
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
-    this.#store = new BundleStore(ports.store, this.#limits, ports.events)
+    this.#delivered = new DeliveredAdus(ports.store, DELIVERED_REMEMBERED_MAX)
+    this.#store = new BundleStore(ports.store, this.#limits, ports.events, () =>
+      this.#timestampChanges(),
+    )
     this.#agent = new BundleAgent({ ...options, limits: this.#limits })
     this.#layers = new Layers(ports.layers)
     this.#outbound = new Outbound(options.node, this.#layers, ports.clock)
@@ -169,7 +223,11 @@ export class BundleNode {
       feed: this.#feed,
     })
     for (const endpoint of administrativeEndpoints(options)) {
-      this.#open(endpoint, (adu) => this.#administer(adu), 'active')
+      this.#open(
+        endpoint,
+        { deliver: (adu) => this.#administer(adu), takesRepeats: true },
+        'active',
+      )
     }
   }
 
@@ -178,11 +236,13 @@ export class BundleNode {
     assert(this.#state === 'new', 'a node is started once')
     const { store, clock } = this.#ports
     this.#timestamps = new CreationTimestamps(store.get(NODE_TABLE, TIMESTAMPS_KEY))
+    this.#delivered.open()
     const records = this.#store.open()
     await this.#layers.start((layer) => {
       const { protocol } = layer
       return layer.start(
-        (bytes, from, answer) => this.#receive(bytes, { from, protocol, answer }),
+        (bytes, from, answer = ignore) =>
+          this.#receive(bytes, { type: 'received', from, protocol, answer, isReportable: false }),
         ({ code }) => this.#counters.faulted(protocol, code),
       )
     })
@@ -198,24 +258,25 @@ export class BundleNode {
     this.#neighbours.stop()
     this.#outbound.stop()
     await this.#layers.stop()
-    while (this.#underWay.size > 0) await Promise.all(this.#underWay)
+    if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
     await this.#store.settled()
   }
 
   /**
    * Opens an endpoint of this node, by its service number or in full, or joins a group. The bundle
    * leaves the store after the promise resolves; a Fault keeps it for a later try (temporary) or
-   * discards it (permanent). The same ADU may come again: what a duplicate means is for the
-   * application to decide. Throws a Fault: `dtn/occupied`, `dtn/not-ours`.
+   * discards it (permanent). An ADU comes again after a crash in between, and where the application
+   * `takesRepeats`. Throws a Fault: `dtn/occupied`, `dtn/not-ours`.
    */
   register(
     service: bigint | EndpointId,
     deliver: Deliver,
-    options: { readonly isActive?: boolean } = {},
+    options: RegistrationOptions = {},
   ): EndpointRegistration {
     const endpoint = this.#endpointOf(service)
-    const isOpen = (): boolean => this.#deliver.get(formatEndpointId(endpoint)) === deliver
-    this.#open(endpoint, deliver, options.isActive === false ? 'passive' : 'active')
+    const application = { deliver, takesRepeats: options.takesRepeats === true }
+    const isOpen = (): boolean => this.#applications.get(formatEndpointId(endpoint)) === application
+    this.#open(endpoint, application, options.isActive === false ? 'passive' : 'active')
     return {
       endpoint,
       setActive: (isActive) => {
@@ -229,7 +290,7 @@ export class BundleNode {
       },
       unregister: () => {
         if (!isOpen()) return
-        this.#deliver.delete(formatEndpointId(endpoint))
+        this.#applications.delete(formatEndpointId(endpoint))
         this.#feed({ type: 'registered', endpoint, state: 'closed' })
       },
     }
@@ -265,19 +326,19 @@ export class BundleNode {
       })
     }
     const bundle = newBundle(request, this.#options, this.#nextTimestamp(timestamps))
-    return new Promise((resolve, reject) => {
-      const stored = ({ id }: BundleRecord): void => {
+    return new Promise((resolve, refused) => {
+      const stored = ({ id, destination }: BundleRecord): void => {
         this.#counters.created(formatEndpointId(bundle.primary.source), payload.length)
         this.#ports.events({
           type: 'bundle-created',
           bundle: id,
-          destination: formatEndpointId(bundle.primary.destination),
+          destination: formatEndpointId(destination),
           payloadBytes: payload.length,
           lifetimeMs: request.lifetimeMs,
         })
         resolve(id)
       }
-      this.#offerOwn(bundle, hold, { stored, refused: reject })
+      this.#offerOwn(bundle, hold, { type: 'sent', stored, refused })
     })
   }
 
@@ -297,11 +358,7 @@ export class BundleNode {
 
   /** At most `count` of what is stored, in the order of arrival, behind the one with this key. */
   stored(after: string | undefined, count: number): readonly StoredBundle[] {
-    return this.#store.records(after, count).flatMap((record) => {
-      const bytes = this.#store.read(record.key)
-      const decoded = bytes === undefined ? undefined : decodeBundle(bytes)
-      return decoded?.ok ? [{ record, bundle: decoded.value }] : []
-    })
+    return this.#store.records(after, count)
   }
 
   /** Drops the hold; the bundle leaves the store. Resolves when that is on the disk. */
@@ -390,41 +447,43 @@ export class BundleNode {
     return endpoint
   }
 
-  #open(endpoint: EndpointId, deliver: Deliver, state: 'active' | 'passive'): void {
+  #open(endpoint: EndpointId, application: Application, state: 'active' | 'passive'): void {
     const name = formatEndpointId(endpoint)
-    if (this.#deliver.has(name)) throw occupied(`${name} is open already`)
-    this.#deliver.set(name, deliver)
+    if (this.#applications.has(name)) throw occupied(`${name} is open already`)
+    this.#applications.set(name, application)
     this.#feed({ type: 'registered', endpoint, state })
   }
 
-  #offerOwn(
-    bundle: Bundle,
-    hold: string | undefined,
-    answers: { stored(record: BundleRecord): void; refused(fault: Fault): void },
-  ): void {
+  #offerOwn(made: Bundle, hold: string | undefined, origin: Sending): void {
+    const { bundle, bytes } = sealBundle(made, this.#slab)
+    this.#offer({ bundle, bytes, origin }, hold, Number.POSITIVE_INFINITY)
+  }
+
+  #offer(offer: Offer, hold: string | undefined, lifetimeMsMax: number): void {
+    const { bundle, bytes, origin } = offer
     const wall = this.#ports.clock.wall()
-    const bytes = encodeBundle(bundle)
-    const record = recordOf(bundle, bytes, {
+    const stay = stayOf(bundle, {
       key: this.#store.newKey(),
-      own: true,
-      ...(hold !== undefined && { hold }),
+      own: origin.type === 'sent',
+      hold,
       wall,
-      lifetimeMsMax: Number.POSITIVE_INFINITY,
+      lifetimeMsMax,
       isClockless: this.#isClockless,
     })
-    const { refused } = answers
-    this.#offers.set(record.key, { stored: () => answers.stored(record), refused })
-    this.#feed({ type: 'offered', record, bytes, wall })
+    const record = recordOf(bundle, bytes.length, stay)
+    this.#offers.set(record.key, offer)
+    this.#feed({ type: 'offered', record, wall })
   }
 
   /** RFC 9171 §5.6. `borrowed` is copied, for the decoded bundle refers to its bytes. */
-  #receive(borrowed: Uint8Array, { from, protocol, answer = () => {} }: Arrival): void {
+  #receive(borrowed: Uint8Array, arrival: Arrival): void {
+    const { from, protocol, answer } = arrival
     if (this.#state !== 'running') {
       answer(new Fault<DtnFaultCode>('dtn/stopped', 'the node is not running', { temporary: true }))
       return
     }
-    const { events, clock } = this.#ports
-    const received = borrowed.slice()
+    const { events } = this.#ports
+    const received = this.#slab.copy(borrowed)
     this.#counters.received(protocol, received.length)
     const decoded = decodeBundle(received)
     if (!decoded.ok) {
@@ -434,46 +493,78 @@ export class BundleNode {
       this.#reporting.tellOfUnintelligible(received)
       return
     }
-    const id = bundleId(decoded.value)
-    const subject = subjectOf(decoded.value)
+    const adu = aduId(decoded.value)
+    const id = decoded.value.primary.fragment === undefined ? adu : bundleId(decoded.value)
     events({ type: 'bundle-received', bundle: id, from, wireBytes: received.length })
     this.#countNeighbour(decoded.value, received.length)
-    const isReportable = hasReportableBlock(decoded.value)
+    arrival.isReportable = hasReportableBlock(decoded.value)
     const processed = processReceived(decoded.value)
     if (!processed.ok) {
-      this.#counters.deleted(processed.status)
-      events({ type: 'bundle-deleted', bundle: id, reason: describeReason(processed.status) })
-      answer(undefined)
-      this.#reporting.tellOfArrival(subject, isReportable)
-      this.#reporting.tell(subject, 'deleted', processed.status)
+      this.#refuseForGood(decoded.value, arrival, processed.status)
       return
     }
     const { bundle } = processed
-    const bytes = bundle === decoded.value ? received : encodeBundle(bundle)
-    const wall = clock.wall()
-    const key = this.#store.newKey()
-    const { lifetimeMsMax } = this.#limits
-    const isClockless = this.#isClockless
-    const record = recordOf(bundle, bytes, { key, own: false, wall, lifetimeMsMax, isClockless })
-    const stored = (): void => {
+    if (this.#mayBeForUs(bundle) && this.#delivered.has(adu)) {
+      this.#counters.refused(protocol, 'dtn/duplicate')
       answer(undefined)
-      this.#reporting.tellOfArrival(subject, isReportable)
+      // Whoever sends it again may have missed what it was told.
+      this.#reporting.tellOfStored(bundle, DELIVERED)
+      return
     }
-    const refused = (fault: Fault): void => {
-      // What is here already, or never can be used, has been received all the same.
-      answer(fault.temporary ? fault : undefined)
-      this.#counters.refused(protocol, fault.code)
-      const status = deletionStatus(fault)
-      if (status !== undefined) {
-        this.#reporting.tellOfArrival(subject, isReportable)
-        this.#reporting.tell(subject, 'deleted', status)
-      }
-      // A repeated transmission is nothing to tell of: the first one is on its way.
-      if (fault.code === 'dtn/duplicate') return
-      events({ type: 'bundle-refused', from, reason: `${id}: ${fault.message}` })
+    const bytes = bundle === decoded.value ? received : encodeBundle(bundle, this.#slab)
+    this.#offer({ bundle, bytes, origin: arrival }, undefined, this.#limits.lifetimeMsMax)
+  }
+
+  #mayBeForUs({ primary: { destination } }: Bundle): boolean {
+    return isOwnEndpoint(this.#options, destination) || !isSingleton(destination)
+  }
+
+  #refuseForGood(bundle: Bundle, { answer, isReportable }: Arrival, status: number): void {
+    this.#counters.deleted(status)
+    const reason = describeReason(status)
+    this.#ports.events({ type: 'bundle-deleted', bundle: bundleId(bundle), reason })
+    answer(undefined)
+    this.#reporting.tellOfArrival(subjectOf(bundle), isReportable)
+    this.#reporting.tell(subjectOf(bundle), 'deleted', status)
+  }
+
+  #onAccepted({ bundle, origin }: Offer, record: BundleRecord): void {
+    if (origin.type === 'sent') origin.stored(record)
+    else {
+      origin.answer(undefined)
+      this.#reporting.tellOfArrival(subjectOf(bundle), origin.isReportable)
     }
-    this.#offers.set(key, { stored, refused })
-    this.#feed({ type: 'offered', record, bytes, wall })
+  }
+
+  #onRefused({ bundle, origin }: Offer, { id }: BundleRecord, fault: Fault): void {
+    if (origin.type === 'sent') {
+      origin.refused(fault)
+      return
+    }
+    const { from, protocol, answer, isReportable } = origin
+    this.#counters.refused(protocol, fault.code)
+    if (fault.code === 'dtn/duplicate') {
+      this.#answerAsFirst(id, answer)
+      return
+    }
+    // What never can be used has been received all the same.
+    answer(fault.temporary ? fault : undefined)
+    const status = deletionStatus(fault)
+    if (status !== undefined) {
+      this.#reporting.tellOfArrival(subjectOf(bundle), isReportable)
+      this.#reporting.tell(subjectOf(bundle), 'deleted', status)
+    }
+    this.#ports.events({ type: 'bundle-refused', from, reason: `${id}: ${fault.message}` })
+  }
+
+  /** A bundle that has come again is acknowledged when it is on the disk, and not before. */
+  #answerAsFirst(id: string, answer: Answer): void {
+    const first = this.#offers.get(this.#agent.keyOf(id) ?? '')
+    if (first === undefined) answer(undefined)
+    else {
+      first.others ??= []
+      first.others.push(answer)
+    }
   }
 
   #countNeighbour(bundle: Bundle, wireBytes: number): void {
@@ -486,6 +577,7 @@ export class BundleNode {
     if (this.#state !== 'running' || this.#timestamps === undefined) return
     const timestamp = this.#nextTimestamp(this.#timestamps)
     this.#offerOwn(newRecordBundle(report, this.#options, timestamp), undefined, {
+      type: 'sent',
       stored: () => this.#counters.reportSent(),
       // Nobody has a right to it, and a full store has more urgent uses.
       refused: () => {},
@@ -502,16 +594,16 @@ export class BundleNode {
   #perform(effect: AgentEffect): void {
     switch (effect.type) {
       case 'store':
-        this.#track(this.#persist(effect.record, effect.bytes))
+        this.#persist(effect.record)
         return
       case 'refuse':
-        this.#takeOffer(effect.record.key)?.refused(effect.fault)
+        this.#onRefused(this.#takeOffer(effect.record.key), effect.record, effect.fault)
         return
       case 'transmit':
-        this.#track(this.#transmit(effect))
+        this.#transmit(effect)
         return
       case 'deliver':
-        this.#track(this.#deliverUnit(effect))
+        this.#deliver(effect)
         return
       case 'forwarded':
         this.onForwarded(effect.hold)
@@ -522,90 +614,109 @@ export class BundleNode {
       case 'remove':
         this.#store.remove(effect.keys)
         return
-      case 'report':
-        this.#reporting.tellOfStored(this.#store.read(effect.key), effect)
+      case 'report': {
+        const bundle = this.#store.read(effect.key)
+        if (bundle !== undefined) this.#reporting.tellOfStored(bundle, effect)
         return
+      }
       case 'deleted':
         this.#counters.deleted(effect.status)
         this.#ports.events({ type: 'bundle-deleted', bundle: effect.id, reason: effect.reason })
     }
   }
 
-  async #persist(record: BundleRecord, bytes: Uint8Array): Promise<void> {
-    const { key, own } = record
-    const timestamps = this.#timestamps
-    const alongside =
-      own && timestamps !== undefined
-        ? [{ table: NODE_TABLE, key: TIMESTAMPS_KEY, value: timestamps.save() }]
-        : []
-    try {
-      await this.#store.add(record, bytes, alongside)
-    } catch (error) {
-      this.#feed({ type: 'not-stored', key })
-      this.#takeOffer(key)?.refused(asFault(error))
-      return
-    }
-    this.#takeOffer(key)?.stored()
-    this.#feed({ type: 'stored', key })
+  #persist(record: BundleRecord): void {
+    const { key } = record
+    const offer = this.#offers.get(key)
+    assert(offer !== undefined, 'what is stored was offered')
+    this.#store.add(record, offer, (fault) => {
+      this.#takeOffer(key)
+      if (fault === undefined) {
+        this.#onAccepted(offer, record)
+        this.#feed({ type: 'stored', key })
+      } else {
+        this.#feed({ type: 'not-stored', key })
+        this.#onRefused(offer, record, fault)
+      }
+      if (offer.others !== undefined) for (const answer of offer.others) answer(fault)
+    })
   }
 
-  async #transmit(effect: AgentEffect & { readonly type: 'transmit' }): Promise<void> {
-    const { key, id, plan, residenceMs } = effect
-    try {
-      const bytes = this.#store.read(key)
-      const { wireBytes, fragments } = await this.#outbound.transmit({ bytes, plan, residenceMs })
-      this.#counters.transmitted(plan, wireBytes)
-      this.#ports.events({ type: 'bundle-sent', bundle: id, to: plan.duct, wireBytes, fragments })
-    } catch (error) {
-      const failure = this.#failureOf(error, `${plan.protocol}/${plan.duct}`)
-      if (failure.temporary) this.#counters.transmissionFailed(plan)
-      this.#feed({ type: 'not-transmitted', key, failure })
-      return
-    }
-    this.#feed({ type: 'transmitted', key })
+  /** No bundle of ours leaves before its timestamp is remembered. */
+  #timestampChanges(): readonly StoreChange[] {
+    const value = this.#timestamps?.save()
+    return value === undefined ? [] : [{ table: NODE_TABLE, key: TIMESTAMPS_KEY, value }]
+  }
+
+  #transmit({ key, id, plan, residenceMs }: AgentEffect & { readonly type: 'transmit' }): void {
+    const bundle = this.#store.read(key)
+    this.#underWay++
+    this.#outbound.transmit({ bundle, plan, residenceMs }, (outcome) => {
+      if (outcome.ok) {
+        const { wireBytes, fragments } = outcome.value
+        this.#counters.transmitted(plan, wireBytes)
+        this.#ports.events({ type: 'bundle-sent', bundle: id, to: plan.duct, wireBytes, fragments })
+        this.#feed({ type: 'transmitted', key })
+      } else {
+        const failure = this.#failureOf(outcome.fault, `${plan.protocol}/${plan.duct}`)
+        if (failure.temporary) this.#counters.transmissionFailed(plan)
+        this.#feed({ type: 'not-transmitted', key, failure })
+      }
+      this.#finishOne()
+    })
   }
 
   /** RFC 9171 §5.7. */
-  async #deliverUnit(effect: AgentEffect & { readonly type: 'deliver' }): Promise<void> {
-    const { key, keys, endpoint, expiresAt } = effect
+  #deliver({ key, keys, endpoint, expiresAt }: AgentEffect & { readonly type: 'deliver' }): void {
     const name = formatEndpointId(endpoint)
-    const deliver = this.#deliver.get(name)
-    assert(deliver !== undefined, 'delivered to registered endpoints only')
-    try {
-      const assembled = assemble(keys.map((k) => this.#store.read(k)))
-      if (!assembled.ok) throw assembled.fault
-      const { primary, payload } = assembled.value
-      const { source, destination } = primary
-      const bundle = bundleId(assembled.value)
-      const administrative = (primary.flags & BUNDLE_FLAGS.administrativeRecord) !== 0n
-      await deliver({
-        bundle,
-        source,
-        destination,
-        payload: payload.data,
-        administrative,
-        expiresAt,
-      })
-      this.#counters.delivered(name, payload.data.length)
-      if (administrative) this.#reporting.hear(payload.data, source)
-      this.#ports.events({
-        type: 'bundle-delivered',
-        bundle,
-        endpoint: formatEndpointId(destination),
-        payloadBytes: payload.data.length,
-      })
-    } catch (error) {
-      const failure = this.#failureOf(error, name)
-      this.#counters.deliveryFailed(name, failure)
-      this.#feed({ type: 'not-delivered', key, failure })
+    const application = this.#applications.get(name)
+    assert(application !== undefined, 'delivered to registered endpoints only')
+    const assembled = assemble(keys.map((k) => this.#store.read(k)))
+    if (!assembled.ok) {
+      this.#onNotDelivered(key, name, assembled.fault)
       return
     }
+    const bundle = assembled.value
+    const adu = aduOf(bundle, expiresAt)
+    const changes: StoreChange[] = []
+    this.#underWay++
+    void application
+      .deliver(adu, (alongside) => changes.push(...alongside))
+      .then(
+        () => {
+          if (!application.takesRepeats && !isNullEndpoint(adu.source)) {
+            const wall = this.#ports.clock.wall()
+            changes.push(...this.#delivered.remember(adu.bundle, expiresAt, wall))
+          }
+          this.#store.alongside(changes)
+          this.#onDelivered(key, name, adu)
+        },
+        (error: unknown) => this.#onNotDelivered(key, name, asFault(error)),
+      )
+      .then(() => this.#finishOne())
+  }
+
+  #onDelivered(key: string, name: string, adu: ReceivedAdu): void {
+    const { payload, source, bundle, administrative } = adu
+    this.#counters.delivered(name, payload.length)
+    if (administrative) this.#reporting.hear(payload, source)
+    this.#ports.events({
+      type: 'bundle-delivered',
+      bundle,
+      endpoint: formatEndpointId(adu.destination),
+      payloadBytes: payload.length,
+    })
     this.#feed({ type: 'delivered', key })
   }
 
+  #onNotDelivered(key: string, name: string, fault: Fault): void {
+    const failure = this.#failureOf(fault, name)
+    this.#counters.deliveryFailed(name, failure)
+    this.#feed({ type: 'not-delivered', key, failure })
+  }
+
   /** What the agent needs to know of a failure; a temporary one is told here, for nobody else will. */
-  #failureOf(error: unknown, where: string): Failure {
-    const fault = asFault(error)
+  #failureOf(fault: Fault, where: string): Failure {
     if (!fault.temporary) {
       const status = Number(fault.detail['status'] ?? STATUS_REASONS.noAdditionalInformation)
       return { temporary: false, reason: fault.message, status }
@@ -616,25 +727,32 @@ export class BundleNode {
     return { temporary: true }
   }
 
-  #takeOffer(key: string): Offer | undefined {
+  #takeOffer(key: string): Offer {
     const offer = this.#offers.get(key)
+    assert(offer !== undefined, 'every offer is answered once')
     this.#offers.delete(key)
     return offer
   }
 
-  #track(work: Promise<void>): void {
-    const tracked = work.finally(() => this.#underWay.delete(tracked))
-    this.#underWay.add(tracked)
+  #finishOne(): void {
+    if (--this.#underWay === 0) this.#onIdle()
   }
 }
 
-/** How a bundle came. */
-interface Arrival {
-  readonly from: string
-  /** Of the convergence layer. */
-  readonly protocol: string
-  readonly answer?: ((fault: Fault | undefined) => void) | undefined
+function aduOf(bundle: Bundle, expiresAt: WallMs): ReceivedAdu {
+  const { source, destination, flags } = bundle.primary
+  const administrative = (flags & BUNDLE_FLAGS.administrativeRecord) !== 0n
+  const { data: payload } = bundle.payload
+  return { bundle: bundleId(bundle), source, destination, payload, administrative, expiresAt }
 }
+
+const DELIVERED = {
+  status: 'delivered',
+  reason: STATUS_REASONS.noAdditionalInformation,
+} as const
+
+/** For a layer whose peer is told nothing. */
+function ignore(): void {}
 
 /** Why a bundle that is not taken is deleted; undefined where its sender may keep or repeat it. */
 function deletionStatus(fault: Fault): number | undefined {

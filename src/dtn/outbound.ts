@@ -1,11 +1,13 @@
 /** Brings stored bundles to their convergence layers: the work behind the agent's `transmit`. */
 
-import { Fault, type FaultOptions } from '../base/fault.ts'
+import { asFault, attempt, Fault, type FaultOptions, type Result } from '../base/fault.ts'
+import { Slab } from '../base/slab.ts'
 import { addMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import { BLOCK_TYPES, type Bundle, findBlock } from '../proto/bpv7/bundle.ts'
-import { decodeBundle, encodeBundle } from '../proto/bpv7/codec.ts'
-import { isNullEndpoint } from '../proto/bpv7/endpoint-id.ts'
+import { encodeBundle } from '../proto/bpv7/codec.ts'
+import { ipnEndpoint, isNullEndpoint } from '../proto/bpv7/endpoint-id.ts'
+import { encodePreviousNode } from '../proto/bpv7/extension/previous-node.ts'
 import { fragmentBundle } from '../proto/bpv7/fragmentation.ts'
 import { describeReason } from '../proto/bpv7/status-report.ts'
 import { processForwarded, withAge } from './block-processing.ts'
@@ -17,8 +19,8 @@ import { neighbourOf, type StaticPlan } from './static-plan.ts'
 import { Turnstile } from './turnstile.ts'
 
 export interface OutboundBundle {
-  /** As it is in the store; undefined where it is not there any more. */
-  readonly bytes: Uint8Array | undefined
+  /** As it is in the store; undefined where it cannot be read there. */
+  readonly bundle: Bundle | undefined
   readonly plan: StaticPlan
   /** How long it has been at this node already. */
   readonly residenceMs: number
@@ -31,14 +33,16 @@ export interface Transmitted {
 }
 
 export class Outbound {
-  readonly #node: bigint
+  /** Data of the block that says that a bundle comes from us. */
+  readonly #previousNode: Uint8Array
   readonly #clock: Clock
   readonly #layers: Layers
   /** By neighbour. */
   readonly #turnstiles = new Map<bigint, Turnstile>()
+  readonly #slab: Slab = new Slab()
 
   constructor(node: bigint, layers: Layers, clock: Clock) {
-    this.#node = node
+    this.#previousNode = encodePreviousNode(ipnEndpoint(node, 0n))
     this.#clock = clock
     this.#layers = layers
   }
@@ -63,15 +67,66 @@ export class Outbound {
   }
 
   /**
-   * Resolves when all of the bundle has been handed over; rejects with a Fault: a temporary one is
-   * the convergence layer's, any other means that this bundle can never go.
+   * `done` hears once: when all of the bundle has been handed over, or the Fault that keeps it from
+   * that: a temporary one is the convergence layer's, any other means that it can never go.
    */
-  async transmit({ bytes, plan, residenceMs }: OutboundBundle): Promise<Transmitted> {
-    const layer = this.#layerOf(plan)
+  transmit(outbound: OutboundBundle, done: (outcome: Result<Transmitted>) => void): void {
+    const { plan, residenceMs } = outbound
     const arrivedAt = addMs(this.#clock.now(), -residenceMs)
-    const stored = bytes === undefined ? undefined : decodeBundle(bytes)
-    if (!stored?.ok) throw never('dtn/damaged', 'damaged in the store', { cause: stored?.fault })
-    const processed = processForwarded(stored.value, this.#node)
+    const cut = attempt(() => this.#piecesOf(outbound))
+    if (!cut.ok) {
+      done(cut)
+      return
+    }
+    const layer = this.#layerOf(plan)
+    const turnstile = this.#turnstileOf(plan)
+    const pieces = [...cut.value]
+    let [wireBytes, fragments] = [0, 0]
+    const next = (): void => {
+      const piece = pieces.shift()
+      if (piece === undefined) {
+        done({ ok: true, value: { wireBytes, fragments } })
+        return
+      }
+      const whole = piece.bytes ?? encodeBundle(piece.bundle, this.#slab)
+      const hand = (): void => {
+        // Its turn may have been long in coming, and the time until then counts too.
+        const aged = withAge(piece.bundle, this.#clock.now() - arrivedAt)
+        const bytes = aged === piece.bundle ? whole : encodeBundle(aged, this.#slab)
+        layer.transmit(bytes, plan.duct, (fault) => {
+          const smaller = fault && this.#cutAgain(piece, fault)
+          if (fault !== undefined && smaller === undefined) {
+            done({ ok: false, fault })
+            return
+          }
+          if (smaller !== undefined) pieces.unshift(...smaller)
+          else {
+            wireBytes += bytes.length
+            fragments++
+          }
+          next()
+        })
+      }
+      const turn = turnstile.pass(whole.length)
+      if (turn === undefined) hand()
+      else turn.then(hand, (error: unknown) => done({ ok: false, fault: asFault(error) }))
+    }
+    next()
+  }
+
+  /** A peer may take less than the layer carries: what it says it takes. RFC 9174 §4.6. */
+  #cutAgain({ bundle }: Piece, { detail }: Fault): readonly Piece[] | undefined {
+    const bytesMax = detail['bundleBytesMax']
+    if (typeof bytesMax !== 'number') return undefined
+    const cut = attempt(() => cutToFit(bundle, bytesMax, Number.POSITIVE_INFINITY, this.#slab))
+    return cut.ok && cut.value.length > 1 ? cut.value : undefined
+  }
+
+  /** The bundle as it leaves, cut where the layer carries less. Throws a Fault. */
+  #piecesOf({ bundle, plan }: OutboundBundle): readonly Piece[] {
+    const layer = this.#layerOf(plan)
+    if (bundle === undefined) throw never('dtn/damaged', 'damaged in the store')
+    const processed = processForwarded(bundle, this.#previousNode)
     if (!processed.ok) {
       throw never('dtn/not-forwardable', describeReason(processed.status), {
         detail: { status: processed.status },
@@ -80,19 +135,12 @@ export class Outbound {
     if (plan.ipnOnly && speaksDtn(processed.bundle)) {
       throw never('dtn/not-forwardable', 'the neighbour knows no dtn-scheme names')
     }
-    let [wireBytes, fragments] = [0, 0]
-    const turnstile = this.#turnstileOf(plan)
-    for (const piece of cutToFit(processed.bundle, layer.bundleBytesMax, turnstile.pieceBytesMax)) {
-      const turn = turnstile.pass(piece.bytes.length)
-      if (turn !== undefined) await turn
-      // Its turn may have been long in coming, and the time until then counts too.
-      const aged = withAge(piece.bundle, this.#clock.now() - arrivedAt)
-      const bytes = aged === piece.bundle ? piece.bytes : encodeBundle(aged)
-      wireBytes += bytes.length
-      fragments++
-      await handOver(layer, bytes, plan.duct)
-    }
-    return { wireBytes, fragments }
+    return cutToFit(
+      processed.bundle,
+      layer.bundleBytesMax,
+      this.#turnstileOf(plan).pieceBytesMax,
+      this.#slab,
+    )
   }
 
   /** What waits for its turn goes at once, to layers that are stopped or about to be. */
@@ -117,35 +165,29 @@ export class Outbound {
 
 interface Piece {
   readonly bundle: Bundle
-  readonly bytes: Uint8Array
+  /** Where it is encoded already. */
+  readonly bytes?: Uint8Array
 }
 
 /**
- * The bundle, or its fragments one after the other where it is too large for the layer, which it must
- * not be, or for the contact, which it must be where it cannot be cut. Throws a Fault.
+ * The bundle, or its fragments where it is too large for the layer, which it must not be, or for the
+ * contact, which it must be where it cannot be cut. Throws a Fault.
  */
-function* cutToFit(
+function cutToFit(
   bundle: Bundle,
   layerBytesMax: number,
   contactBytesMax: number,
-): Iterable<Piece> {
+  slab: Slab,
+): readonly Piece[] {
   const isAging = findBlock(bundle, BLOCK_TYPES.bundleAge) !== undefined
   const growth = isAging ? AGE_GROWTH_BYTES_MAX : 0
-  const whole = encodeBundle(bundle)
+  const whole = encodeBundle(bundle, slab)
   const bytesMax = Math.min(layerBytesMax, contactBytesMax) - growth
-  if (whole.length <= bytesMax) {
-    yield { bundle, bytes: whole }
-    return
-  }
+  if (whole.length <= bytesMax) return [{ bundle, bytes: whole }]
   const fragments = fragmentBundle(bundle, bytesMax)
-  if (!fragments.ok && whole.length <= layerBytesMax - growth) {
-    yield { bundle, bytes: whole }
-    return
-  }
+  if (!fragments.ok && whole.length <= layerBytesMax - growth) return [{ bundle, bytes: whole }]
   if (!fragments.ok) throw never('dtn/not-forwardable', `too large, and ${fragments.fault.message}`)
-  for (const fragment of fragments.value) {
-    yield { bundle: fragment, bytes: encodeBundle(fragment) }
-  }
+  return fragments.value.map((fragment) => ({ bundle: fragment }))
 }
 
 /** An age may take a byte at first and nine in the end. */
@@ -154,15 +196,6 @@ const AGE_GROWTH_BYTES_MAX = 8
 function speaksDtn({ primary }: Bundle): boolean {
   const { destination, source, reportTo } = primary
   return [destination, source, reportTo].some((e) => e.scheme === 'dtn' && !isNullEndpoint(e))
-}
-
-function handOver(layer: ConvergenceLayer, bundle: Uint8Array, duct: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    layer.transmit(bundle, duct, (fault) => {
-      if (fault === undefined) resolve()
-      else reject(fault)
-    })
-  })
 }
 
 function never(

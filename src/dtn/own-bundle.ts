@@ -116,19 +116,32 @@ function bundleOf(
     'flags' | 'source' | 'destination' | 'reportTo' | 'creationTimestamp'
   >,
 ): Bundle {
-  const hopCount = encodeHopCount({ limit: HOP_LIMIT, count: 0 })
-  const blocks: CanonicalBlock[] = [
-    { type: BLOCK_TYPES.hopCount, number: 2, flags: 0n, crcType: 0, data: hopCount },
-  ]
+  const blocks: CanonicalBlock[] = [NO_HOPS]
   if (primary.creationTimestamp.time === 0n) {
     const data = encodeBundleAge(0n)
     blocks.push({ type: BLOCK_TYPES.bundleAge, number: 3, flags: 0n, crcType: 0, data })
   }
   return {
-    primary: { ...primary, crcType: 2, lifetimeMs: BigInt(Math.ceil(lifetimeMs)) },
+    primary: {
+      flags: primary.flags,
+      crcType: 2,
+      destination: primary.destination,
+      source: primary.source,
+      reportTo: primary.reportTo,
+      creationTimestamp: primary.creationTimestamp,
+      lifetimeMs: BigInt(Math.ceil(lifetimeMs)),
+    },
     blocks,
     payload: { type: BLOCK_TYPES.payload, number: 1, flags: 0n, crcType: 2, data: payload },
   }
+}
+
+const NO_HOPS: CanonicalBlock = {
+  type: BLOCK_TYPES.hopCount,
+  number: 2,
+  flags: 0n,
+  crcType: 0,
+  data: encodeHopCount({ limit: HOP_LIMIT, count: 0 }),
 }
 
 function unacceptable(message: string): Fault<DtnFaultCode> {

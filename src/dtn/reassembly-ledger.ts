@@ -15,7 +15,7 @@
 
 import type { MonoMs } from '../base/time.ts'
 import { EXTENTS_MAX } from '../proto/bpv7/limits.ts'
-import type { FragmentExtent } from './bundle-store.ts'
+import type { FragmentExtent } from './bundle-record.ts'
 import { type Gathered, GivingWay } from './giving-way.ts'
 import { ADUS_REMEMBERED_MAX, type BundleNodeLimits, SOURCE_REASSEMBLY_SHARE } from './limits.ts'
 

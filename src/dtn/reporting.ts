@@ -3,7 +3,7 @@
 import type { Clock } from '../ports/clock.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { Bundle } from '../proto/bpv7/bundle.ts'
-import { decodeBundle, decodePrimaryBlock } from '../proto/bpv7/codec.ts'
+import { decodePrimaryBlock } from '../proto/bpv7/codec.ts'
 import type { EndpointId } from '../proto/bpv7/endpoint-id.ts'
 import {
   decodeAdministrativeRecord,
@@ -74,15 +74,13 @@ export class Reporting {
     this.tell(subject, 'deleted', STATUS_REASONS.blockUnintelligible)
   }
 
-  /** Of a bundle that the agent knows only by its record; `bytes` are what is stored of it. */
+  /** Of what became of a bundle that is, or was, stored here. */
   tellOfStored(
-    bytes: Uint8Array | undefined,
+    bundle: Bundle,
     { status, reason }: { readonly status: StatusKind; readonly reason: number },
   ): void {
-    if (bytes === undefined || !this.#reporter.tells(status)) return
-    const decoded = decodeBundle(bytes)
-    if (!decoded.ok) return
-    const subject = subjectOf(decoded.value)
+    if (!this.#reporter.tells(status)) return
+    const subject = subjectOf(bundle)
     // What is delivered is the whole bundle. RFC 9171 §5.9.
     const { fragment: _, ...primary } = subject.primary
     this.tell(status === 'delivered' ? { ...subject, primary } : subject, status, reason)

@@ -85,16 +85,16 @@ export class StreamLayer implements StreamConvergenceLayer {
   }
 
   transmit(bundle: Uint8Array, duct: string, done: (fault: Fault | undefined) => void): void {
-    const address = parseAddress(duct)
-    const fault = this.#objection(bundle, duct, address)
-    if (address === undefined || fault !== undefined) {
+    const to = this.#ductTo(duct)
+    const fault = to === undefined ? badDuct(duct) : this.#objection(bundle)
+    if (to === undefined || fault !== undefined) {
       done(fault)
       return
     }
     const waiting = this.#waiting
     waiting.count++
     waiting.bytes += bundle.length
-    this.#ductTo(address).transmit(bundle, (failure) => {
+    to.transmit(bundle, (failure) => {
       waiting.count--
       waiting.bytes -= bundle.length
       done(failure)
@@ -128,12 +128,7 @@ export class StreamLayer implements StreamConvergenceLayer {
   }
 
   /** All temporary: a plan that is wrong can be corrected, and the bundle should then go. */
-  #objection(
-    bundle: Uint8Array,
-    duct: string,
-    address: SocketAddress | undefined,
-  ): Fault<DtnFaultCode> | undefined {
-    if (address === undefined) return temporary('dtn/bad-duct', `${duct} is not address:port`)
+  #objection(bundle: Uint8Array): Fault<DtnFaultCode> | undefined {
     if (this.#receive === undefined) return temporary('dtn/stopped', 'the layer is not running')
     const { count, bytes } = this.#waiting
     const isFull =
@@ -141,17 +136,19 @@ export class StreamLayer implements StreamConvergenceLayer {
     return isFull ? temporary('dtn/duct-busy', 'too many bundles are waiting') : undefined
   }
 
-  #ductTo(address: SocketAddress): Duct {
-    const name = formatAddress(address)
-    const known = this.#ducts.get(name)
+  /** Undefined where the plan's text is no address. */
+  #ductTo(text: string): Duct | undefined {
+    const known = this.#ducts.get(text)
     if (known !== undefined) return known
+    const address = parseAddress(text)
+    if (address === undefined) return undefined
     const { network, clock } = this.#ports
     const duct = new Duct({
       clock,
       connect: async (onOver) =>
         this.#open('active', await network.connect(address, CONNECT_TIMEOUT_MS), onOver),
     })
-    this.#ducts.set(name, duct)
+    this.#ducts.set(text, duct)
     return duct
   }
 
@@ -235,6 +232,10 @@ export class StreamLayer implements StreamConvergenceLayer {
   #told(from: string, reason: string): void {
     this.#ports.events({ type: 'bundle-refused', from, reason: `${this.protocol}: ${reason}` })
   }
+}
+
+function badDuct(duct: string): Fault<DtnFaultCode> {
+  return temporary('dtn/bad-duct', `${duct} is not address:port`)
 }
 
 function temporary(code: DtnFaultCode, message: string): Fault<DtnFaultCode> {

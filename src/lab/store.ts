@@ -15,6 +15,11 @@ import type {
 export interface LabStoreOptions {
   /** Bound on keys and values together; default: none. */
   readonly capacityBytes?: number
+  /**
+   * Whether the bytes of a commit are copied, so that whoever changes them meanwhile is found out;
+   * default: true.
+   */
+  readonly isSuspicious?: boolean
   /** What a commit takes on the virtual clock; default: nothing, it resolves in the same event. */
   readonly latency?: { readonly clock: Clock; readonly durationMs: number }
 }
@@ -25,10 +30,12 @@ export interface StoreImage {
   usedBytes: number
 }
 
-/** The values by key, and the keys in order. */
 interface Table {
   readonly values: Map<string, Uint8Array>
-  readonly keys: string[]
+  /** In order; some may be gone. */
+  keys: string[]
+  /** Those of `keys` that are. */
+  readonly gone: Set<string>
 }
 
 /**
@@ -64,7 +71,7 @@ export class LabStore implements Store {
 
   *keys(table: TableName, range: StoreRange): Iterable<string> {
     this.#requireOpen()
-    const keys = this.#image.tables.get(table)?.keys ?? []
+    const keys = presentKeys(this.#image.tables.get(table))
     for (let i = range.from === undefined ? 0 : lowerBound(keys, range.from); ; i++) {
       const key = keys[i]
       if (key === undefined || (range.to !== undefined && key >= range.to)) return
@@ -79,10 +86,14 @@ export class LabStore implements Store {
     }
     // The bytes are the store's from now on, and LMDB reads them later: whoever has only borrowed
     // them, or changes them, finds out here rather than in a damaged spool.
-    const owned = changes.map((change) => ({ ...change, value: change.value?.slice() }))
+    const owned =
+      this.#options.isSuspicious === false
+        ? changes
+        : changes.map((change) => ({ ...change, value: change.value?.slice() }))
     const committed = new Promise<void>((resolve, reject) => {
       this.#later(() => {
-        const failure = changedMeanwhile(changes, owned) ?? this.#apply(owned)
+        const changed = owned === changes ? undefined : changedMeanwhile(changes, owned)
+        const failure = changed ?? this.#apply(owned)
         if (failure === undefined) resolve()
         else reject(failure)
       })
@@ -107,7 +118,7 @@ export class LabStore implements Store {
       tables: new Map(
         [...this.#image.tables].map(([name, table]) => [
           name,
-          { values: new Map(table.values), keys: [...table.keys] },
+          { values: new Map(table.values), keys: [...table.keys], gone: new Set(table.gone) },
         ]),
       ),
     }
@@ -125,16 +136,18 @@ export class LabStore implements Store {
 
   #apply(changes: readonly StoreChange[]): Fault<StoreFaultCode> | undefined {
     const { capacityBytes } = this.#options
-    const grownBytes = this.#growth(changes)
-    const usedBytes = this.#image.usedBytes + grownBytes
-    if (capacityBytes !== undefined && grownBytes > 0 && usedBytes > capacityBytes) {
-      return new Fault('store/full', 'the store is full', {
-        temporary: true,
-        detail: { capacityBytes, neededBytes: grownBytes },
-      })
+    if (capacityBytes !== undefined) {
+      const grownBytes = this.#growth(changes)
+      if (grownBytes > 0 && this.#image.usedBytes + grownBytes > capacityBytes) {
+        return new Fault('store/full', 'the store is full', {
+          temporary: true,
+          detail: { capacityBytes, neededBytes: grownBytes },
+        })
+      }
     }
-    this.#image.usedBytes = usedBytes
-    for (const change of changes) put(tableOf(this.#image, change.table), change)
+    for (const change of changes) {
+      this.#image.usedBytes += put(tableOf(this.#image, change.table), change)
+    }
     return undefined
   }
 
@@ -181,24 +194,38 @@ export function emptyStoreImage(): StoreImage {
 function tableOf(image: StoreImage, name: TableName): Table {
   const held = image.tables.get(name)
   if (held !== undefined) return held
-  const made: Table = { values: new Map(), keys: [] }
+  const made: Table = { values: new Map(), keys: [], gone: new Set() }
   image.tables.set(name, made)
   return made
 }
 
-function put(table: Table, change: StoreChange): void {
-  const known = table.values.has(change.key)
-  if (change.value === undefined) {
-    if (!known) return
-    table.values.delete(change.key)
-    table.keys.splice(lowerBound(table.keys, change.key), 1)
-    return
+/** By how much it has grown. */
+function put(table: Table, { key, value }: StoreChange): number {
+  const before = table.values.get(key)
+  if (value === undefined) {
+    if (table.values.delete(key)) table.gone.add(key)
+    return -entrySize(key, before)
   }
-  table.values.set(change.key, change.value)
-  if (known) return
-  const last = table.keys.at(-1)
-  if (last === undefined || last < change.key) table.keys.push(change.key)
-  else table.keys.splice(lowerBound(table.keys, change.key), 0, change.key)
+  table.values.set(key, value)
+  if (before === undefined && !table.gone.delete(key)) insert(table.keys, key)
+  if (table.gone.size > 64 + table.values.size) presentKeys(table)
+  return entrySize(key, value) - entrySize(key, before)
+}
+
+function insert(keys: string[], key: string): void {
+  const last = keys.at(-1)
+  if (last === undefined || last < key) keys.push(key)
+  else keys.splice(lowerBound(keys, key), 0, key)
+}
+
+/** Those that are gone are taken out together: one at a time each would move all behind it. */
+function presentKeys(table: Table | undefined): readonly string[] {
+  if (table === undefined) return []
+  if (table.gone.size > 0) {
+    table.keys = table.keys.filter((key) => !table.gone.has(key))
+    table.gone.clear()
+  }
+  return table.keys
 }
 
 function entrySize(key: string, value: Uint8Array | undefined): number {

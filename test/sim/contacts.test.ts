@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { type WallMs, wallMs } from '../../src/base/time.ts'
+import { assemble } from '../../src/dtn/assemble.ts'
 import type { Contact } from '../../src/dtn/contact-plan.ts'
-import { assemble } from '../../src/dtn/inbound.ts'
 import { ipnEndpoint } from '../../src/proto/bpv7/endpoint-id.ts'
 import { BundleLab, type BundleLabOptions, bundleFor } from '../support/bundle-lab.ts'
 
@@ -77,7 +77,7 @@ test('a bundle larger than a contact is cut, and goes in several of them', async
   await lab.runFor(250_000)
   const pieces = lab.datagrams.map(({ length }) => length)
   expect(Math.max(...pieces)).toBeLessThanOrEqual(10_000)
-  const whole = assemble(lab.datagrams)
+  const whole = assemble(lab.bundles)
   expect(whole.ok && whole.value.payload.data.length).toBe(50_000)
   for (const from of [0, 100_000, 200_000]) {
     const inside = pieces.filter((_, i) => {

@@ -134,7 +134,10 @@ test('the rate is bounded, and what was left out is counted (RFC 9171 §5.1)', a
   expect(lab.reports.map(told)).toEqual(Array(4).fill('received 0'))
   expect(lab.node.status().reports).toEqual({ sent: 4, leftOut: 46, received: 0 })
   await lab.runFor(1000)
-  await lab.exchange(...many.slice(0, 10))
+  const more = Array.from({ length: 10 }, (_, i) =>
+    asking(HERE, { creationTimestamp: { time: 848_736_000_001n, sequence: BigInt(i) } }),
+  )
+  await lab.exchange(...more)
   expect(lab.reports.length).toBe(8)
 })
 

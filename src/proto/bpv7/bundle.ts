@@ -25,7 +25,7 @@ export interface Bundle {
  * others. Printable ASCII without spaces. RFC 9171 §4.3.1.
  */
 export function bundleId(bundle: Bundle): string {
-  const fragment = bundle.primary.fragment
+  const { fragment } = bundle.primary
   const adu = aduId(bundle)
   return fragment === undefined ? adu : `${adu}/${fragment.offset}+${bundle.payload.data.length}`
 }

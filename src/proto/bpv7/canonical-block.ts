@@ -1,9 +1,9 @@
 /** Every block but the primary. RFC 9171 §4.3.2. */
 
 import type { CborReader } from '../cbor/reader.ts'
-import { CborWriter, headSize } from '../cbor/writer.ts'
+import type { CborWriter } from '../cbor/writer.ts'
 import { type CrcType, closeBlock, crcFieldSize, readCrcType, writeCrc } from './crc.ts'
-import { Received } from './received.ts'
+import { Encoded } from './encoded.ts'
 
 /** RFC 9171 §9.1; the two of BPSec are here because they excuse a missing CRC. */
 export const BLOCK_TYPES = {
@@ -36,34 +36,33 @@ export interface CanonicalBlock {
 }
 
 export function writeCanonicalBlock(writer: CborWriter, block: CanonicalBlock): void {
-  if (Received.write(writer, block)) return
+  if (Encoded.write(writer, block)) return
   const start = writer.length
-  writeHeader(writer, block)
-  writer.byteString(block.data)
-  writeCrc(writer, start, block.crcType)
-}
-
-/** What stands before the data. */
-function writeHeader(writer: CborWriter, block: CanonicalBlock): void {
   writer.array(elementCount(block.crcType))
   writer.uint(block.type)
   writer.uint(block.number)
   writer.uint(block.flags)
   writer.uint(block.crcType)
+  writer.byteString(block.data)
+  writeCrc(writer, start, block.crcType)
 }
 
-/** The block, without the memory of its bytes where these are not the deterministic, shortest ones. */
-export function conformantBlock(block: CanonicalBlock): CanonicalBlock {
-  const header = new CborWriter()
-  writeHeader(header, block)
-  const { length } = block.data
-  const size = header.length + headSize(length) + length + crcFieldSize(block.crcType)
-  return Received.hasSize(block, size) ? block : { ...block }
+/** The block that remembers to be encoded as `bytes` from `start` to `end`, in which its data are. */
+export function encodedBlock(
+  block: CanonicalBlock,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): CanonicalBlock {
+  const dataEnd = end - crcFieldSize(block.crcType)
+  const data = bytes.subarray(dataEnd - block.data.length, dataEnd)
+  return new EncodedCanonicalBlock({ ...block, data }, bytes, start, end, true)
 }
 
 /** Throws a Fault. The block remembers its bytes, which must not change any more. */
 export function readCanonicalBlock(reader: CborReader): CanonicalBlock {
   const start = reader.at
+  const { looseCount } = reader
   const length = reader.openArray()
   const type = reader.safeUint()
   const number = reader.safeUint()
@@ -71,22 +70,30 @@ export function readCanonicalBlock(reader: CborReader): CanonicalBlock {
   const crcType = readCrcType(reader)
   const data = reader.byteString()
   closeBlock(reader, { start, length, count: elementCount(crcType), crcType })
-  return new ReceivedCanonicalBlock(reader, start, { type, number, flags, crcType, data })
+  const isDeterministic = reader.looseCount === looseCount
+  const block = { type, number, flags, crcType, data }
+  return new EncodedCanonicalBlock(block, reader.bytes, start, reader.at, isDeterministic)
 }
 
 function elementCount(crcType: CrcType): number {
   return crcType === 0 ? 5 : 6
 }
 
-class ReceivedCanonicalBlock extends Received implements CanonicalBlock {
+class EncodedCanonicalBlock extends Encoded implements CanonicalBlock {
   readonly type: number
   readonly number: number
   readonly flags: bigint
   readonly crcType: CrcType
   readonly data: Uint8Array
 
-  constructor(reader: CborReader, start: number, block: CanonicalBlock) {
-    super(reader.bytes, start, reader.at)
+  constructor(
+    block: CanonicalBlock,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    isDeterministic: boolean,
+  ) {
+    super(bytes, start, end, isDeterministic)
     this.type = block.type
     this.number = block.number
     this.flags = block.flags

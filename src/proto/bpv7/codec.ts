@@ -2,25 +2,27 @@
 
 import { assert } from '../../base/assert.ts'
 import { attempt, Fault, type Result } from '../../base/fault.ts'
+import type { Slab } from '../../base/slab.ts'
 import { decodeCbor } from '../cbor/decode.ts'
 import { CborReader } from '../cbor/reader.ts'
 import { CborWriter } from '../cbor/writer.ts'
 import type { Bundle } from './bundle.ts'
 import {
   type CanonicalBlock,
-  conformantBlock,
+  encodedBlock,
   readCanonicalBlock,
   writeCanonicalBlock,
 } from './canonical-block.ts'
+import { Encoded } from './encoded.ts'
 import type { Bpv7FaultCode } from './fault.ts'
 import { BLOCKS_MAX } from './limits.ts'
 import {
-  conformantPrimary,
+  encodedPrimary,
   type PrimaryBlock,
   readPrimaryBlock,
   writePrimaryBlock,
 } from './primary-block.ts'
-import { brokenRule, isOfBpsec } from './rules.ts'
+import { brokenRule, brokenStructure, isOfBpsec } from './rules.ts'
 
 /** Self-described CBOR. RFC 9171 Appendix B admits it before a bundle; we never write it. */
 const SELF_DESCRIBED_TAG = 55799
@@ -30,21 +32,53 @@ const BLOCK_OVERHEAD_BYTES = 64
 
 /**
  * Deterministic CBOR, but for blocks that `decodeBundle` left as they were received. A bundle that
- * breaks a rule of RFC 9171 is a mistake of ours, and fails an assertion.
+ * breaks a rule of RFC 9171 is a mistake of ours, and fails an assertion. With a `slab` the result is
+ * a piece of it.
  */
-export function encodeBundle(bundle: Bundle): Uint8Array {
-  const broken = brokenRule(bundle)
-  if (broken !== undefined) assert(false, `${broken.code}: ${broken.message}`)
+export function encodeBundle(bundle: Bundle, slab?: Slab): Uint8Array {
+  const writer = writerFor(bundle, slab)
   const { primary, blocks, payload } = bundle
-  let sizeHint = payload.data.length + 3 * BLOCK_OVERHEAD_BYTES
-  for (const block of blocks) sizeHint += block.data.length + BLOCK_OVERHEAD_BYTES
-  const writer = new CborWriter(sizeHint)
   writer.indefiniteArray()
   writePrimaryBlock(writer, primary)
   for (const block of blocks) writeCanonicalBlock(writer, block)
   writeCanonicalBlock(writer, payload)
   writer.break()
   return writer.written()
+}
+
+/**
+ * `encodeBundle`, and the bundle that remembers it: `encodeBundle` writes those of its blocks that
+ * stay as they are as these bytes, which must not change. Its payload refers to them.
+ */
+export function sealBundle(bundle: Bundle, slab?: Slab): { bytes: Uint8Array; bundle: Bundle } {
+  const writer = writerFor(bundle, slab)
+  const { primary, blocks, payload } = bundle
+  writer.indefiniteArray()
+  const start = writer.length
+  writePrimaryBlock(writer, primary)
+  const end = writer.length
+  for (const block of blocks) writeCanonicalBlock(writer, block)
+  const payloadStart = writer.length
+  writeCanonicalBlock(writer, payload)
+  const payloadEnd = writer.length
+  writer.break()
+  const bytes = writer.written()
+  return {
+    bytes,
+    bundle: {
+      primary: encodedPrimary(primary, bytes, start, end),
+      blocks,
+      payload: encodedBlock(payload, bytes, payloadStart, payloadEnd),
+    },
+  }
+}
+
+function writerFor(bundle: Bundle, slab: Slab | undefined): CborWriter {
+  const broken = brokenStructure(bundle)
+  if (broken !== undefined) assert(false, `${broken.code}: ${broken.message}`)
+  let sizeHint = bundle.payload.data.length + 3 * BLOCK_OVERHEAD_BYTES
+  for (const block of bundle.blocks) sizeHint += block.data.length + BLOCK_OVERHEAD_BYTES
+  return new CborWriter(slab?.allocate(sizeHint) ?? sizeHint)
 }
 
 /**
@@ -92,12 +126,20 @@ function readBundle(reader: CborReader): Bundle {
 }
 
 /** What a node transmits is deterministically encoded, whatever it received. RFC 9171 §4.1. */
-function conformant({ primary, blocks, payload }: Bundle): Bundle {
-  return {
-    primary: conformantPrimary(primary),
-    blocks: blocks.map(conformantBlock),
-    payload: conformantBlock(payload),
+function conformant(bundle: Bundle): Bundle {
+  const { primary, blocks, payload } = bundle
+  if (!Encoded.isLoose(primary) && !Encoded.isLoose(payload) && !blocks.some(Encoded.isLoose)) {
+    return bundle
   }
+  return {
+    primary: tightened(primary),
+    blocks: blocks.map(tightened),
+    payload: tightened(payload),
+  }
+}
+
+function tightened<Block extends object>(block: Block): Block {
+  return Encoded.isLoose(block) ? { ...block } : block
 }
 
 function fault(code: Bpv7FaultCode, message: string): Fault<Bpv7FaultCode> {

@@ -28,9 +28,9 @@ export function writeCrc(writer: CborWriter, start: number, crcType: CrcType): v
   if (crcType === 0) return
   writer.byteString(ZEROS[crcType])
   const width = ZEROS[crcType].length
-  const bytes = writer.written()
-  const crcAt = bytes.length - width
-  const crc = blockCrc(crcType, bytes, { start, end: bytes.length, crcAt })
+  const { bytes, length: end } = writer
+  const crcAt = end - width
+  const crc = blockCrc(crcType, bytes, { start, end, crcAt })
   for (let i = 0; i < width; i++) bytes[crcAt + i] = crc >>> (8 * (width - 1 - i))
 }
 
@@ -52,15 +52,13 @@ export function closeBlock(
     reader.closeArray(length, count)
     return
   }
-  const stated = reader.byteString()
-  if (stated.length !== ZEROS[crcType].length) {
-    throw fault('bpv7/bad-crc', 'CRC of the wrong length')
-  }
-  const crcAt = reader.at - stated.length
+  const width = reader.skipByteString()
+  if (width !== ZEROS[crcType].length) throw fault('bpv7/bad-crc', 'CRC of the wrong length')
+  const crcAt = reader.at - width
   reader.closeArray(length, count)
   const crc = blockCrc(crcType, reader.bytes, { start, end: reader.at, crcAt })
   let value = 0
-  for (const byte of stated) value = value * 256 + byte
+  for (let i = 0; i < width; i++) value = value * 256 + (reader.bytes[crcAt + i] as number)
   if (value !== crc) throw fault('bpv7/bad-crc', 'a block was damaged')
 }
 

@@ -159,7 +159,10 @@ function readDtn(reader: CborReader): EndpointId {
   }
   const ssp = reader.textString(ENDPOINT_ID_LENGTH_MAX)
   // Some nodes send the text "none" where a zero belongs; it can mean nothing else.
-  if (ssp === 'none') return NULL_ENDPOINT
+  if (ssp === 'none') {
+    reader.noteLoose()
+    return NULL_ENDPOINT
+  }
   if (!isDtnSsp(ssp)) throw bad('malformed dtn URI')
   return { scheme: 'dtn', ssp }
 }

@@ -2,16 +2,16 @@
 
 import { Fault } from '../../base/fault.ts'
 import type { CborReader } from '../cbor/reader.ts'
-import { CborWriter } from '../cbor/writer.ts'
-import { type CrcType, closeBlock, crcFieldSize, readCrcType, writeCrc } from './crc.ts'
+import type { CborWriter } from '../cbor/writer.ts'
+import { type CrcType, closeBlock, readCrcType, writeCrc } from './crc.ts'
 import {
   type CreationTimestamp,
   readCreationTimestamp,
   writeCreationTimestamp,
 } from './creation-timestamp.ts'
+import { Encoded } from './encoded.ts'
 import { type EndpointId, readEndpointId, writeEndpointId } from './endpoint-id.ts'
 import type { Bpv7FaultCode } from './fault.ts'
-import { Received } from './received.ts'
 
 const VERSION = 7
 
@@ -49,14 +49,8 @@ export interface PrimaryBlock {
 }
 
 export function writePrimaryBlock(writer: CborWriter, primary: PrimaryBlock): void {
-  if (Received.write(writer, primary)) return
+  if (Encoded.write(writer, primary)) return
   const start = writer.length
-  writeFields(writer, primary)
-  writeCrc(writer, start, primary.crcType)
-}
-
-/** All but the CRC. */
-function writeFields(writer: CborWriter, primary: PrimaryBlock): void {
   const { crcType, fragment } = primary
   writer.array(elementCount(crcType, fragment !== undefined))
   writer.uint(VERSION)
@@ -71,19 +65,23 @@ function writeFields(writer: CborWriter, primary: PrimaryBlock): void {
     writer.uint(fragment.offset)
     writer.uint(fragment.totalAduLength)
   }
+  writeCrc(writer, start, crcType)
 }
 
-/** The block, without the memory of its bytes where these are not the deterministic, shortest ones. */
-export function conformantPrimary(primary: PrimaryBlock): PrimaryBlock {
-  const fields = new CborWriter(128)
-  writeFields(fields, primary)
-  const size = fields.length + crcFieldSize(primary.crcType)
-  return Received.hasSize(primary, size) ? primary : { ...primary }
+/** The block that remembers to be encoded as `bytes` from `start` to `end`. */
+export function encodedPrimary(
+  primary: PrimaryBlock,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): PrimaryBlock {
+  return new EncodedPrimaryBlock(primary, bytes, start, end, true)
 }
 
 /** Throws a Fault. The block remembers its bytes, which must not change any more. */
 export function readPrimaryBlock(reader: CborReader): PrimaryBlock {
   const start = reader.at
+  const { looseCount } = reader
   const length = reader.openArray()
   const version = reader.safeUint()
   if (version !== VERSION) {
@@ -98,27 +96,19 @@ export function readPrimaryBlock(reader: CborReader): PrimaryBlock {
   const creationTimestamp = readCreationTimestamp(reader)
   const lifetimeMs = reader.uint()
   const isFragment = (flags & BUNDLE_FLAGS.isFragment) !== 0n
-  const fragment = isFragment
-    ? { fragment: { offset: reader.uint(), totalAduLength: reader.uint() } }
-    : {}
+  const fragment = isFragment ? { offset: reader.uint(), totalAduLength: reader.uint() } : undefined
   closeBlock(reader, { start, length, count: elementCount(crcType, isFragment), crcType })
-  return new ReceivedPrimaryBlock(reader, start, {
-    flags,
-    crcType,
-    destination,
-    source,
-    reportTo,
-    creationTimestamp,
-    lifetimeMs,
-    ...fragment,
-  })
+  const isDeterministic = reader.looseCount === looseCount
+  const fields = { flags, crcType, destination, source, reportTo, creationTimestamp, lifetimeMs }
+  const primary = fragment === undefined ? fields : { ...fields, fragment }
+  return new EncodedPrimaryBlock(primary, reader.bytes, start, reader.at, isDeterministic)
 }
 
 function elementCount(crcType: CrcType, isFragment: boolean): number {
   return 8 + (isFragment ? 2 : 0) + (crcType === 0 ? 0 : 1)
 }
 
-class ReceivedPrimaryBlock extends Received implements PrimaryBlock {
+class EncodedPrimaryBlock extends Encoded implements PrimaryBlock {
   readonly flags: bigint
   readonly crcType: CrcType
   readonly destination: EndpointId
@@ -128,8 +118,14 @@ class ReceivedPrimaryBlock extends Received implements PrimaryBlock {
   readonly lifetimeMs: bigint
   declare readonly fragment?: Fragment
 
-  constructor(reader: CborReader, start: number, primary: PrimaryBlock) {
-    super(reader.bytes, start, reader.at)
+  constructor(
+    primary: PrimaryBlock,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    isDeterministic: boolean,
+  ) {
+    super(bytes, start, end, isDeterministic)
     this.flags = primary.flags
     this.crcType = primary.crcType
     this.destination = primary.destination

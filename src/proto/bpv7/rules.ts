@@ -24,6 +24,11 @@ const REPORT_REQUESTS =
 
 /** The first rule that the bundle breaks; undefined where it keeps all. */
 export function brokenRule(bundle: Bundle): Fault | undefined {
+  return brokenStructure(bundle) ?? brokenContent(bundle)
+}
+
+/** The same without a look into the extension blocks. */
+export function brokenStructure(bundle: Bundle): Fault | undefined {
   return (
     brokenBlockRule(bundle) ??
     brokenFlagRule(bundle) ??
@@ -42,13 +47,14 @@ function brokenBlockRule(bundle: Bundle): Fault | undefined {
     return fault('bpv7/bad-structure', 'the last block is not a payload block with the number 1')
   }
   const isNumbered = blocks.some(isOfBpsec)
-  for (const [index, block] of blocks.entries()) {
+  for (let index = 0; index < blocks.length; index++) {
+    const block = blocks[index] as CanonicalBlock
     if (block.type === BLOCK_TYPES.payload) {
       return fault('bpv7/bad-structure', 'more than one payload block')
     }
     // ION 4.1.3 numbers every extension block of a fragment 0; only security blocks would care.
     if (block.number === 0 && !isNumbered) continue
-    if (block.number < 2 || blocks.findIndex((b) => b.number === block.number) !== index) {
+    if (block.number < 2 || isNumberTaken(blocks, index)) {
       return fault('bpv7/bad-structure', `block number ${block.number} is taken`)
     }
   }
@@ -57,6 +63,12 @@ function brokenBlockRule(bundle: Bundle): Fault | undefined {
     return fault('bpv7/missing-crc', 'nothing protects the primary block')
   }
   return undefined
+}
+
+function isNumberTaken(blocks: readonly CanonicalBlock[], index: number): boolean {
+  const { number } = blocks[index] as CanonicalBlock
+  for (let i = 0; i < index; i++) if (blocks[i]?.number === number) return true
+  return false
 }
 
 /** Of BPSec: what such a block covers it covers as it was received. */
@@ -101,24 +113,29 @@ function brokenFragmentRule(bundle: Bundle): Fault | undefined {
 }
 
 /** RFC 9171 §4.4. */
-function brokenExtensionRule(bundle: Bundle): Fault | undefined {
-  const { blocks, primary } = bundle
-  // Ciphertext looks like anything; who decrypts it decodes it too.
-  const isReadable = findBlock(bundle, BLOCK_TYPES.blockConfidentiality) === undefined
-  for (const [index, block] of blocks.entries()) {
-    const decode = decoderOf(block.type)
-    if (decode === undefined) continue
-    if (blocks.findIndex((b) => b.type === block.type) !== index) {
-      return fault('bpv7/bad-extension', `more than one block of type ${block.type}`)
+function brokenExtensionRule({ blocks, primary }: Bundle): Fault | undefined {
+  let isAged = false
+  for (let index = 0; index < blocks.length; index++) {
+    const { type } = blocks[index] as CanonicalBlock
+    isAged ||= type === BLOCK_TYPES.bundleAge
+    if (decoderOf(type) === undefined) continue
+    for (let i = 0; i < index; i++) {
+      if (blocks[i]?.type !== type) continue
+      return fault('bpv7/bad-extension', `more than one block of type ${type}`)
     }
-    const content = isReadable ? decode(block.data) : undefined
-    if (content?.ok === false) return content.fault
   }
-  if (
-    primary.creationTimestamp.time === 0n &&
-    findBlock(bundle, BLOCK_TYPES.bundleAge) === undefined
-  ) {
+  if (primary.creationTimestamp.time === 0n && !isAged) {
     return fault('bpv7/bad-extension', 'neither creation time nor bundle age')
+  }
+  return undefined
+}
+
+function brokenContent({ blocks }: Bundle): Fault | undefined {
+  // Ciphertext looks like anything; who decrypts it decodes it too.
+  if (blocks.some(({ type }) => type === BLOCK_TYPES.blockConfidentiality)) return undefined
+  for (const { type, data } of blocks) {
+    const content = decoderOf(type)?.(data)
+    if (content?.ok === false) return content.fault
   }
   return undefined
 }

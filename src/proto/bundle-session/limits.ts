@@ -1,5 +1,5 @@
 /** Bundles handed over and not yet answered for: enough to share a flush, and their bytes are in memory. */
-export const RECEPTIONS_MAX = 64
+export const RECEPTIONS_MAX = 1024
 export const RECEPTION_BYTES_MAX = 16_777_216
 
 /**

@@ -34,6 +34,7 @@ export class CborReader {
   readonly bytes: Uint8Array
   readonly end: number
   #at: number
+  #looseCount = 0
 
   constructor(bytes: Uint8Array, start = 0, end: number = bytes.length) {
     this.bytes = bytes
@@ -44,6 +45,19 @@ export class CborReader {
   /** Index of the next byte. */
   get at(): number {
     return this.#at
+  }
+
+  /**
+   * How many of the items read were not in the one form that deterministic encoding has for them:
+   * a head longer than need be, an array or a text that a break ends. RFC 8949 §4.2.1.
+   */
+  get looseCount(): number {
+    return this.#looseCount
+  }
+
+  /** For a reader of more than CBOR: what it has just read has another form by its own rules. */
+  noteLoose(): void {
+    this.#looseCount++
   }
 
   get isAtEnd(): boolean {
@@ -58,6 +72,7 @@ export class CborReader {
     }
     const high = this.#uint32()
     const low = this.#uint32()
+    if (high === 0) this.#looseCount++
     return high < 0x20_0000 ? BigInt(high * TWO_TO_32 + low) : (BigInt(high) << 32n) | BigInt(low)
   }
 
@@ -73,10 +88,18 @@ export class CborReader {
     return new Uint8Array(this.bytes.buffer, this.bytes.byteOffset + start, length)
   }
 
+  /** The same, where it is enough to know how long it is. */
+  skipByteString(): number {
+    const length = this.#argument(this.#head(MAJOR.bytes))
+    this.#advance(length)
+    return length
+  }
+
   /** Well-formed UTF-8 of at most `bytesMax`; chunked where the sender chose to. */
   textString(bytesMax: number): string {
     const info = this.#head(MAJOR.text)
     if (info !== 31) return this.#text(info, bytesMax)
+    this.#looseCount++
     let text = ''
     let left = bytesMax
     while (!this.#takeBreak()) {
@@ -109,7 +132,9 @@ export class CborReader {
   /** The answer is for `isArrayAtEnd` and `closeArray`. */
   openArray(): number {
     const info = this.#head(MAJOR.array)
-    return info === 31 ? INDEFINITE : this.#argument(info)
+    if (info !== 31) return this.#argument(info)
+    this.#looseCount++
+    return INDEFINITE
   }
 
   /** Whether the array has no item after the `count` ones read. */
@@ -189,22 +214,28 @@ export class CborReader {
     const bytes = this.bytes
     switch (info) {
       case 24:
-        return bytes[this.#advance(1)] as number
+        return this.#atLeast(24, bytes[this.#advance(1)] as number)
       case 25: {
         const at = this.#advance(2)
-        return ((bytes[at] as number) << 8) | (bytes[at + 1] as number)
+        return this.#atLeast(0x100, ((bytes[at] as number) << 8) | (bytes[at + 1] as number))
       }
       case 26:
-        return this.#uint32()
+        return this.#atLeast(0x1_0000, this.#uint32())
       case 27: {
         const high = this.#uint32()
         const low = this.#uint32()
         if (high >= 0x20_0000) throw fault('cbor/too-large', 'number beyond 2^53')
-        return high * TWO_TO_32 + low
+        return this.#atLeast(TWO_TO_32, high * TWO_TO_32 + low)
       }
       default:
         throw fault('cbor/malformed', 'no definite length or value')
     }
+  }
+
+  /** A smaller argument would have had a shorter head. */
+  #atLeast(least: number, argument: number): number {
+    if (argument < least) this.#looseCount++
+    return argument
   }
 
   #uint32(): number {

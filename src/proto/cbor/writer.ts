@@ -10,22 +10,19 @@ const ARRAY = 0x80
 const TWO_TO_32 = 0x1_0000_0000
 const UINT64_MAX = 0xffff_ffff_ffff_ffffn
 
-/** Bytes of the shortest head with this argument, 0 ≤ `argument` < 2^53. */
-export function headSize(argument: number): number {
-  if (argument < 24) return 1
-  if (argument < 0x100) return 2
-  if (argument < 0x1_0000) return 3
-  return argument < TWO_TO_32 ? 5 : 9
-}
-
 /** Appends items to one buffer; every head is as short as it can be. */
 export class CborWriter {
   #bytes: Uint8Array
   #length = 0
 
-  /** `sizeHint` saves growing; a wrong one costs only time. */
-  constructor(sizeHint = 64) {
-    this.#bytes = new Uint8Array(sizeHint)
+  /** `room` is written to while it lasts; too little of it costs only time. */
+  constructor(room: Uint8Array | number = 64) {
+    this.#bytes = typeof room === 'number' ? new Uint8Array(room) : room
+  }
+
+  /** What was written, and room behind it: until the next write. */
+  get bytes(): Uint8Array {
+    return this.#bytes
   }
 
   /** Bytes written so far. */
@@ -35,7 +32,7 @@ export class CborWriter {
 
   /** What was written: a view, valid until the next write. */
   written(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length)
+    return this.#length === this.#bytes.length ? this.#bytes : this.#bytes.subarray(0, this.#length)
   }
 
   /** 0 ≤ `value` < 2^64; a number must be a safe integer. */
@@ -77,9 +74,20 @@ export class CborWriter {
 
   /** Items that are encoded already. */
   raw(bytes: Uint8Array): void {
-    this.#room(bytes.length)
-    this.#bytes.set(bytes, this.#length)
-    this.#length += bytes.length
+    this.span(bytes, 0, bytes.length)
+  }
+
+  /** The items that `bytes` are from `start` to `end`. */
+  span(bytes: Uint8Array, start: number, end: number): void {
+    const length = end - start
+    this.#room(length)
+    // Of a few bytes a view costs more than they do.
+    if (length > 64) {
+      const isWhole = length === bytes.length
+      this.#bytes.set(isWhole ? bytes : bytes.subarray(start, end), this.#length)
+    } else
+      for (let i = 0; i < length; i++) this.#bytes[this.#length + i] = bytes[start + i] as number
+    this.#length += length
   }
 
   #head(major: number, value: number | bigint): void {

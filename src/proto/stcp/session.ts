@@ -2,6 +2,7 @@
 
 import { unreachable } from '../../base/assert.ts'
 import { Fault } from '../../base/fault.ts'
+import { Queue } from '../../base/queue.ts'
 import { addMs, type MonoMs } from '../../base/time.ts'
 import { Assembly } from '../bundle-session/assembly.ts'
 import { Input } from '../bundle-session/input.ts'
@@ -43,7 +44,7 @@ export class StcpSession implements BundleSession {
   #state: State = { name: 'open' }
   /** The bundle whose rest is to come. */
   #incoming: { readonly assembly: Assembly; missingBytes: number } | undefined
-  #queued: Transmission[] = []
+  readonly #queued: Queue<Transmission> = new Queue()
   /** Given to the stream since it last had nothing to send. */
   #leaving: number[] = []
   #leavingBytes = 0
@@ -132,7 +133,7 @@ export class StcpSession implements BundleSession {
     }
     this.#state = { name: 'ending' }
     for (const { transmission } of this.#queued) this.#fail(transmission, closing())
-    this.#queued = []
+    this.#queued.clear()
   }
 
   /** Goes on with whatever can go on. */
@@ -224,7 +225,7 @@ export class StcpSession implements BundleSession {
     for (const transmission of this.#leaving) this.#fail(transmission, lost)
     for (const { transmission } of this.#queued) this.#fail(transmission, lost)
     this.#leaving = []
-    this.#queued = []
+    this.#queued.clear()
     this.#incoming = undefined
     this.#keepaliveAt = undefined
     this.#input.clear()

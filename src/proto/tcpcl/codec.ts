@@ -200,7 +200,7 @@ function sizeOf(message: Message): number {
     case 'sess-init':
       return 25 + 3 * message.nodeId.length + message.extensions.length
     case 'xfer-segment':
-      return 22 + message.extensions.length
+      return isStart(message.flags) ? 22 + message.extensions.length : 18
     default:
       return 18
   }
@@ -209,12 +209,10 @@ function sizeOf(message: Message): number {
 /** The caller makes sure that what it reads is there. */
 class Reader {
   readonly #bytes: Uint8Array
-  readonly #view: DataView
   at: number
 
   constructor(bytes: Uint8Array, at: number) {
     this.#bytes = bytes
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.at = at
   }
 
@@ -223,74 +221,71 @@ class Reader {
   }
 
   u8(): number {
-    return this.#view.getUint8(this.#advance(1))
+    return this.#bytes[this.at++] as number
   }
 
   u16(): number {
-    return this.#view.getUint16(this.#advance(2))
+    return this.u8() * 0x100 + this.u8()
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#advance(4))
+    return this.u16() * 0x1_0000 + this.u16()
   }
 
   u64(): bigint {
-    return this.#view.getBigUint64(this.#advance(8))
+    const high = this.u32()
+    const low = this.u32()
+    return high < 0x20_0000 ? BigInt(high * TWO_TO_32 + low) : (BigInt(high) << 32n) | BigInt(low)
   }
 
   bytes(count: number): Uint8Array {
-    const from = this.#advance(count)
-    return this.#bytes.subarray(from, from + count)
-  }
-
-  #advance(count: number): number {
     const from = this.at
     this.at += count
-    return from
+    return this.#bytes.subarray(from, this.at)
   }
 }
 
 /** Into a buffer that is large enough. */
 class Writer {
   readonly #bytes: Uint8Array
-  readonly #view: DataView
   #at = 0
 
   constructor(size: number) {
     this.#bytes = new Uint8Array(size)
-    this.#view = new DataView(this.#bytes.buffer)
   }
 
   u8(value: number): void {
-    this.#view.setUint8(this.#advance(1), value)
+    this.#bytes[this.#at++] = value
   }
 
   u16(value: number): void {
-    this.#view.setUint16(this.#advance(2), value)
+    this.u8(value >>> 8)
+    this.u8(value)
   }
 
   u32(value: number): void {
-    this.#view.setUint32(this.#advance(4), value)
+    this.u16(value >>> 16)
+    this.u16(value)
   }
 
   u64(value: bigint): void {
-    this.#view.setBigUint64(this.#advance(8), value)
+    const n = Number(value)
+    const isExact = n <= Number.MAX_SAFE_INTEGER
+    this.u32(isExact ? Math.floor(n / TWO_TO_32) : Number(value >> 32n))
+    this.u32(isExact ? n : Number(value & 0xffff_ffffn))
   }
 
   bytes(bytes: Uint8Array): void {
-    this.#bytes.set(bytes, this.#advance(bytes.length))
+    this.#bytes.set(bytes, this.#at)
+    this.#at += bytes.length
   }
 
   written(): Uint8Array {
-    return this.#bytes.subarray(0, this.#at)
-  }
-
-  #advance(count: number): number {
-    const from = this.#at
-    this.#at += count
-    return from
+    return this.#at === this.#bytes.length ? this.#bytes : this.#bytes.subarray(0, this.#at)
   }
 }
+
+const TWO_TO_32 = 0x1_0000_0000
 
 function badExtension(): Fault<TcpclFaultCode> {
   return fault('tcpcl/bad-extension', 'extension items that disagree with their length')

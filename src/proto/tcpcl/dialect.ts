@@ -132,9 +132,13 @@ function hear(message: Message): Heard {
     case 'xfer-segment':
       return { type: 'segment', head: segmentHead(message) }
     case 'xfer-ack':
-      return { ...message, type: 'ack' }
+      return {
+        type: 'ack',
+        transferId: message.transferId,
+        acknowledgedLength: message.acknowledgedLength,
+      }
     case 'xfer-refuse':
-      return { ...message, type: 'refuse' }
+      return { type: 'refuse', transferId: message.transferId, reason: message.reason }
     case 'sess-term': {
       const isReply = (message.flags & TERM_FLAGS.reply) !== 0
       return { type: 'term', isReply, reason: message.reason }
@@ -149,10 +153,11 @@ function hear(message: Message): Heard {
 
 function segmentHead(message: XferSegment): SegmentHead {
   const { flags, transferId, extensions } = message
-  const head = { flags, transferId, dataLength: Number(message.dataLength) }
+  const dataLength = Number(message.dataLength)
   if (extensions.length === 0) {
-    return { ...head, totalLength: undefined, isExtensionFailure: false }
+    return { flags, transferId, dataLength, totalLength: undefined, isExtensionFailure: false }
   }
+  const head = { flags, transferId, dataLength }
   const failure = { ...head, totalLength: undefined, isExtensionFailure: true }
   const items = decodeExtensionItems(extensions)
   if (!items.ok) return failure

@@ -1,5 +1,6 @@
 /** Bundles on their way from the peer, and the answers that are due for them. RFC 9174 §5.2. */
 
+import { Queue } from '../../base/queue.ts'
 import { Assembly } from '../bundle-session/assembly.ts'
 import { Receptions } from '../bundle-session/receptions.ts'
 import { ANSWERS_MAX } from './limits.ts'
@@ -60,7 +61,7 @@ export class IncomingTransfers {
   readonly #transferBytesMax: number
   readonly #receptions: Receptions = new Receptions()
   readonly #pending = new Map<number, Due>()
-  #due: Due[] = []
+  readonly #due: Queue<Due> = new Queue()
   #transfer: Transfer | undefined
   /** Refused while segments of it may still come. */
   #refused: { readonly transferId: bigint | undefined; readonly reason: number } | undefined
@@ -77,12 +78,12 @@ export class IncomingTransfers {
 
   /** No transfer is incomplete and none waits for its answer. */
   get isIdle(): boolean {
-    return this.#transfer === undefined && this.#segment === undefined && this.#due.length === 0
+    return this.#transfer === undefined && this.#segment === undefined && this.#due.size === 0
   }
 
   /** More should not be read before something is answered. */
   get isFull(): boolean {
-    return this.#receptions.isFull || this.#due.length >= ANSWERS_MAX
+    return this.#receptions.isFull || this.#due.size >= ANSWERS_MAX
   }
 
   get heldBytes(): number {
@@ -151,9 +152,13 @@ export class IncomingTransfers {
 
   /** The answers whose turn has come. */
   takeAnswers(): readonly Answer[] {
-    const waitsFrom = this.#due.findIndex(({ answer }) => answer === undefined)
-    const taken = this.#due.splice(0, waitsFrom < 0 ? this.#due.length : waitsFrom)
-    return taken.map(({ ack, answer }) => answer ?? ack)
+    let answer = this.#due.peek()?.answer
+    const taken: Answer[] = []
+    for (; answer !== undefined; answer = this.#due.peek()?.answer) {
+      taken.push(answer)
+      this.#due.shift()
+    }
+    return taken
   }
 
   #finish(transfer: Transfer, head: SegmentHead): CompleteTransfer | 'mismatch' | undefined {

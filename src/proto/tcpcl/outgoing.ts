@@ -1,5 +1,6 @@
 /** Bundles on their way to the peer, in the order in which they were given. RFC 9174 §5.2. */
 
+import { Queue } from '../../base/queue.ts'
 import { SEGMENT_FLAGS } from './message.ts'
 
 export interface OutgoingSegment {
@@ -17,16 +18,16 @@ interface Queued {
 
 interface Transfer extends Queued {
   sentBytes: number
-  acknowledgedBytes: bigint
+  acknowledgedBytes: number
 }
 
 export class OutgoingTransfers {
-  #queued: Queued[] = []
+  readonly #queued: Queue<Queued> = new Queue()
   /** By Transfer ID, in the order in which they began; those that are sent wait for the final acknowledgement. */
-  readonly #begun = new Map<bigint, Transfer>()
+  readonly #begun = new Map<number, Transfer>()
   /** The one of which segments are still to be sent. */
-  #current: bigint | undefined
-  #nextId = 0n
+  #current: number | undefined
+  #nextId = 0
 
   /** Nothing is between its first segment and its last acknowledgement. */
   get isIdle(): boolean {
@@ -43,19 +44,21 @@ export class OutgoingTransfers {
       const queued = mayBegin ? this.#queued.shift() : undefined
       if (queued === undefined) return undefined
       this.#current = this.#nextId++
-      this.#begun.set(this.#current, { ...queued, sentBytes: 0, acknowledgedBytes: 0n })
+      const { transmission, bundle } = queued
+      this.#begun.set(this.#current, { transmission, bundle, sentBytes: 0, acknowledgedBytes: 0 })
     }
     const transferId = this.#current
     const transfer = this.#begun.get(transferId) as Transfer
     const { bundle, sentBytes } = transfer
-    const data = bundle.subarray(sentBytes, sentBytes + segmentBytesMax)
+    const isOne = sentBytes === 0 && bundle.length <= segmentBytesMax
+    const data = isOne ? bundle : bundle.subarray(sentBytes, sentBytes + segmentBytesMax)
     transfer.sentBytes += data.length
     const isStart = sentBytes === 0
     const isEnd = transfer.sentBytes === bundle.length
     if (isEnd) this.#current = undefined
     return {
       flags: (isStart ? SEGMENT_FLAGS.start : 0) | (isEnd ? SEGMENT_FLAGS.end : 0),
-      transferId,
+      transferId: BigInt(transferId),
       data,
       totalLength: isStart && !isEnd ? BigInt(bundle.length) : undefined,
     }
@@ -66,18 +69,21 @@ export class OutgoingTransfers {
    * transmission that is complete with it, nothing where more is to come, or that it makes no sense.
    */
   acknowledge(transferId: bigint | undefined, length: bigint): number | undefined | 'unexpected' {
-    const [id, transfer] = this.#find(transferId)
+    const id = this.#idOf(transferId)
+    const transfer = this.#begun.get(id)
     if (transfer === undefined) return 'unexpected'
-    if (length < transfer.acknowledgedBytes || length > transfer.sentBytes) return 'unexpected'
-    transfer.acknowledgedBytes = length
-    if (Number(length) < transfer.bundle.length) return undefined
+    const bytes = Number(length)
+    if (bytes < transfer.acknowledgedBytes || bytes > transfer.sentBytes) return 'unexpected'
+    transfer.acknowledgedBytes = bytes
+    if (bytes < transfer.bundle.length) return undefined
     this.#begun.delete(id)
     return transfer.transmission
   }
 
   /** No more of it is sent. Undefined where it is over already: several refusals may be under way. */
   refuse(transferId: bigint | undefined): number | undefined {
-    const [id, transfer] = this.#find(transferId)
+    const id = this.#idOf(transferId)
+    const transfer = this.#begun.get(id)
     if (transfer === undefined) return undefined
     this.#begun.delete(id)
     if (this.#current === id) this.#current = undefined
@@ -98,15 +104,16 @@ export class OutgoingTransfers {
 
   /** What has not begun and is larger than this. */
   takeLarger(bytesMax: number): readonly Queued[] {
-    const larger = this.#queued.filter(({ bundle }) => bundle.length > bytesMax)
-    if (larger.length > 0) this.#queued = this.#queued.filter((queued) => !larger.includes(queued))
-    return larger
+    const all = [...this.#queued]
+    this.#queued.clear()
+    for (const queued of all) if (queued.bundle.length <= bytesMax) this.#queued.push(queued)
+    return all.filter(({ bundle }) => bundle.length > bytesMax)
   }
 
   /** What has not begun. */
   takeQueued(): readonly number[] {
-    const queued = this.#queued.map(({ transmission }) => transmission)
-    this.#queued = []
+    const queued = [...this.#queued].map(({ transmission }) => transmission)
+    this.#queued.clear()
     return queued
   }
 
@@ -117,9 +124,10 @@ export class OutgoingTransfers {
     return [...begun, ...this.takeQueued()]
   }
 
-  #find(transferId: bigint | undefined): readonly [bigint, Transfer | undefined] {
-    if (transferId !== undefined) return [transferId, this.#begun.get(transferId)]
-    for (const oldest of this.#begun) return oldest
-    return [0n, undefined]
+  /** Without a Transfer ID it is the oldest; -1 where there is none. Ours are small numbers. */
+  #idOf(transferId: bigint | undefined): number {
+    if (transferId !== undefined) return Number(transferId)
+    for (const oldest of this.#begun.keys()) return oldest
+    return -1
   }
 }

@@ -235,21 +235,19 @@ export class TcpclSession implements BundleSession {
       this.#fail([transmission], terminated())
       return
     }
-    this.#outgoing.add(transmission, bundle)
     this.#hearTransfer()
-    this.#failTooLarge()
+    if (bundle.length > this.#transferMtu) this.#failTooLarge(transmission, bundle)
+    else this.#outgoing.add(transmission, bundle)
   }
 
-  #failTooLarge(): void {
-    for (const { transmission, bundle } of this.#outgoing.takeLarger(this.#transferMtu)) {
-      const message = `${bundle.length} bytes, and the peer takes ${this.#transferMtu}`
-      // For this peer; it may have changed its mind when it is asked again.
-      const reason = new Fault<TcpclFaultCode>('tcpcl/too-large', message, {
-        temporary: true,
-        detail: { bundleBytesMax: this.#transferMtu },
-      })
-      this.#fail([transmission], reason)
-    }
+  #failTooLarge(transmission: number, bundle: Uint8Array): void {
+    const message = `${bundle.length} bytes, and the peer takes ${this.#transferMtu}`
+    // For this peer; it may have changed its mind when it is asked again.
+    const reason = new Fault<TcpclFaultCode>('tcpcl/too-large', message, {
+      temporary: true,
+      detail: { bundleBytesMax: this.#transferMtu },
+    })
+    this.#fail([transmission], reason)
   }
 
   /** Undefined where the bundle is acknowledged: version 3 has no word for "never again". */
@@ -369,7 +367,9 @@ export class TcpclSession implements BundleSession {
     this.#hearAnything()
     this.#hearTransfer()
     this.#effects.push({ type: 'established', node: nodeId === '' ? undefined : nodeId })
-    this.#failTooLarge()
+    for (const { transmission, bundle } of this.#outgoing.takeLarger(this.#transferMtu)) {
+      this.#failTooLarge(transmission, bundle)
+    }
   }
 
   #onMessage(heard: Heard, header: number): void {
