@@ -9,7 +9,7 @@ import {
 } from '../proto/bpv7/endpoint-id.ts'
 import { BundleAgent } from './agent.ts'
 import type { AgentEffect, AgentEvent } from './agent-events.ts'
-import type { BundleRecord, FragmentExtent } from './bundle-store.ts'
+import type { BundleRecord, FragmentExtent } from './bundle-record.ts'
 import { DEFAULT_LIMITS, REASSEMBLY_IDLE_MS, RETRY_FIRST_MS, TRANSMISSIONS_MAX } from './limits.ts'
 import type { StaticPlan } from './static-plan.ts'
 
@@ -48,9 +48,14 @@ function record(key: string, destination: string, more: Partial<BundleRecord> = 
     destination: eid(destination),
     administrative: false,
     own: false,
+    hold: undefined,
     sizeBytes: 10,
     arrivedAt: wallMs(1000),
     expiresAt: wallMs(11_000),
+    pared: false,
+    fragment: undefined,
+    reports: undefined,
+    previousNode: undefined,
     ...more,
   }
 }
@@ -62,7 +67,7 @@ function piece(key: string, offset: number, length: number, more: Partial<Bundle
 
 function offer(a: BundleAgent, r: BundleRecord, now: MonoMs = t0): readonly AgentEffect[] {
   const wall = wallMs(1000 + now)
-  return a.handle({ type: 'offered', record: r, bytes: new Uint8Array(1), wall }, now)
+  return a.handle({ type: 'offered', record: r, wall }, now)
 }
 
 /** Offers a bundle, which the agent must want, and tells that it is on the disk. */
@@ -458,7 +463,6 @@ test('property: in any order of events nothing throws, and every bundle is accou
             run({
               type: 'offered',
               record: record(key, s.destination, more),
-              bytes: new Uint8Array(),
               wall,
             })
             break
@@ -475,7 +479,6 @@ test('property: in any order of events nothing throws, and every bundle is accou
                 ...piece(key, s.offset, s.length, more),
                 destination: eid(s.destination),
               },
-              bytes: new Uint8Array(),
               wall,
             })
             break

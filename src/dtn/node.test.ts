@@ -14,6 +14,7 @@ import { decodeBundle, encodeBundle } from '../proto/bpv7/codec.ts'
 import { ipnEndpoint, NULL_ENDPOINT } from '../proto/bpv7/endpoint-id.ts'
 import { decodeBundleAge } from '../proto/bpv7/extension/bundle-age.ts'
 import { decodeHopCount } from '../proto/bpv7/extension/hop-count.ts'
+import { assemble } from './assemble.ts'
 import type { ConvergenceLayer, Receive } from './convergence-layer.ts'
 import { RETRY_FIRST_MS } from './limits.ts'
 import { BundleNode, type BundleNodeOptions, type ReceivedAdu } from './node.ts'
@@ -46,7 +47,7 @@ async function alone(
   const world = new World({ settle })
   const events: HostEvent[] = []
   const sent: Bundle[] = []
-  const outcome: { fault: Fault | undefined } = { fault: undefined }
+  const outcome: { fault: Fault | undefined; peerBytesMax?: number } = { fault: undefined }
   let receive: Receive = () => {}
   const layer: ConvergenceLayer = {
     protocol: 'udp',
@@ -57,8 +58,13 @@ async function alone(
     transmit: (bytes, _duct, done) => {
       const decoded = decodeBundle(bytes)
       if (!decoded.ok) throw decoded.fault
-      if (outcome.fault === undefined) sent.push(decoded.value)
-      done(outcome.fault)
+      const detail = { bundleBytesMax: outcome.peerBytesMax ?? Number.POSITIVE_INFINITY }
+      const fault =
+        bytes.length > detail.bundleBytesMax
+          ? new Fault('tcpcl/too-large', 'too large', { temporary: true, detail })
+          : outcome.fault
+      if (fault === undefined) sent.push(decoded.value)
+      done(fault)
     },
     stop: async () => {},
   }
@@ -381,6 +387,17 @@ test('what comes again while the first is being written is acknowledged with the
   expect(answers).toEqual([])
   await world.run(monoMs(200))
   expect(answers).toEqual(['first', 'second'])
+})
+
+test('a bundle that is too large for the peer is cut again, once the peer has said so (RFC 9174 §4.6)', async () => {
+  const { node, sent, outcome, world } = await alone()
+  await node.start()
+  outcome.peerBytesMax = 300
+  await run(world, node.send(request('x'.repeat(1000))))
+  await world.run()
+  expect(sent.length).toBeGreaterThan(3)
+  expect(assemble(sent)).toMatchObject({ ok: true })
+  expect(node.status().store.bundles).toBe(0)
 })
 
 test('bundles for other nodes are relayed by plan, aged and with our Previous Node Block', async () => {

@@ -1,0 +1,57 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { Slab } from '../base/slab.ts'
+import { wallMs } from '../base/time.ts'
+import { sealBundle } from '../proto/bpv7/codec.ts'
+import { ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
+import { recordOf } from './bundle-record.ts'
+import { decodeStored, encodeStored } from './stored-bundle.ts'
+
+const { bundle, bytes } = sealBundle({
+  primary: {
+    flags: 0x4000n,
+    crcType: 2,
+    destination: { scheme: 'dtn', ssp: '//news/~all' },
+    source: ipnEndpoint(2n, 1n),
+    reportTo: ipnEndpoint(2n, 0n),
+    creationTimestamp: { time: 5n, sequence: 6n },
+    lifetimeMs: 1000n,
+  },
+  blocks: [],
+  payload: { type: 1, number: 1, flags: 0n, crcType: 2, data: Uint8Array.of(1, 2, 3) },
+})
+const instant = fc.double({ min: 0, max: 1e15, noNaN: true }).map(wallMs)
+const stay = fc.record({
+  key: fc.constant('000000000000007'),
+  own: fc.boolean(),
+  hold: fc.option(fc.stringMatching(/^[!-~]{0,300}$/), { nil: undefined }),
+  arrivedAt: instant,
+  expiresAt: instant,
+  pared: fc.boolean(),
+})
+
+test('property: what is stored is read again, with all that is known of it', () => {
+  fc.assert(
+    fc.property(stay, (of) => {
+      const stored = encodeStored(of, bytes, new Slab())
+      const record = recordOf(bundle, bytes.length, of)
+      expect(decodeStored(of.key, stored)).toEqual({ record, bundle })
+    }),
+  )
+})
+
+test('property: no bytes make it throw, and a stored bundle with a byte changed is none or another', () => {
+  const stored = encodeStored(
+    { key: '', own: true, hold: 'h', arrivedAt: wallMs(1), expiresAt: wallMs(2), pared: false },
+    bytes,
+    new Slab(),
+  )
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 80 }), fc.nat(), fc.nat(255), (any, at, byte) => {
+      decodeStored('', any)
+      const read = decodeStored('', stored.with(at % stored.length, byte))
+      if (read !== undefined) expect(read.bundle).toEqual(bundle)
+    }),
+    { numRuns: 1000 },
+  )
+})
