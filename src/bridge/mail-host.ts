@@ -1,6 +1,7 @@
 /** One host of the system: its mail services, its bundle node, and the gateway between them. */
 
 import { assert } from '../base/assert.ts'
+import { asFault } from '../base/fault.ts'
 import type { Interval } from '../base/interval.ts'
 import { addMs, type WallMs } from '../base/time.ts'
 import type { ContactPlan } from '../dtn/contact-plan.ts'
@@ -82,6 +83,8 @@ export class MailHost {
   readonly #logins: LoginAttempts
   /** In the order in which they start. */
   readonly #services: readonly Service[]
+  #started: Promise<void> = Promise.resolve()
+  #isStopping = false
 
   /** Throws a Fault where a plan or a route leads nowhere. */
   constructor(options: MailHostOptions, ports: MailHostPorts) {
@@ -170,16 +173,15 @@ export class MailHost {
    * Takes up what an earlier run left, then opens its ports. Rejects with a Fault; `stop` clears up
    * what had been started.
    */
-  async start(): Promise<void> {
-    await this.#queue.open()
-    await this.#node.start()
-    this.#queue.resume()
-    for (const service of this.#services) await service.start()
-    this.#ports.events({ type: 'started' })
+  start(): Promise<void> {
+    this.#started = this.#start()
+    return this.#started
   }
 
   /** Ends what is being answered, begins nothing more. What waits goes on at the next start. */
   async stop(): Promise<void> {
+    this.#isStopping = true
+    await this.#started.catch(asFault)
     // First, lest a program that is cut off seem to have left what it was given.
     this.#access.stop()
     this.#logins.stop()
@@ -187,6 +189,21 @@ export class MailHost {
     await this.#queue.stop()
     await this.#node.stop()
     this.#ports.events({ type: 'stopped' })
+  }
+
+  /** What is stopped meanwhile goes no further: nothing may be opened behind the stop. */
+  async #start(): Promise<void> {
+    const steps = [
+      () => this.#queue.open(),
+      () => this.#node.start(),
+      async () => this.#queue.resume(),
+      ...this.#services.map((service) => () => service.start()),
+    ]
+    for (const step of steps) {
+      if (this.#isStopping) return
+      await step()
+    }
+    this.#ports.events({ type: 'started' })
   }
 
   #layers(): readonly ConvergenceLayer[] {

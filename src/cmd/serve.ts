@@ -11,7 +11,7 @@ import { openLmdbStore } from '../host/store.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
 import { readText } from './files.ts'
 import { announceNode, controlSocketOf } from './ion/registry.ts'
-import { signalled } from './signal.ts'
+import { leaveSoon, signalled } from './signal.ts'
 
 export interface ServeArguments {
   readonly config: string
@@ -49,6 +49,7 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
       withdraw()
       await host.stop()
       await store.close()
+      leaveSoon()
     }
   } catch (error) {
     if (error instanceof Failure) throw error

@@ -68,6 +68,8 @@ export class BundleHost {
   /** By their names in `layersOf`. */
   readonly #layers = new Map<string, ConvergenceLayer>()
   #echo: EndpointRegistration | undefined
+  #started: Promise<void> = Promise.resolve()
+  #isStopping = false
 
   /** Throws a Fault where a plan wants a convergence layer that is not there. */
   constructor(options: BundleHostOptions, ports: BundleHostPorts) {
@@ -96,18 +98,27 @@ export class BundleHost {
   }
 
   /** Rejects with a Fault; `stop` clears up what had been started. */
-  async start(): Promise<void> {
-    await this.#node.start()
-    await this.#control?.start()
-    this.#ports.events({ type: 'started' })
+  start(): Promise<void> {
+    this.#started = this.#start()
+    return this.#started
   }
 
   async stop(): Promise<void> {
+    this.#isStopping = true
+    await this.#started.catch(asFault)
     // First, lest an application that is cut off seem to have left what it was given.
     this.#access.stop()
     await this.#control?.stop()
     await this.#node.stop()
     this.#ports.events({ type: 'stopped' })
+  }
+
+  /** What is stopped meanwhile goes no further: nothing may be opened behind the stop. */
+  async #start(): Promise<void> {
+    await this.#node.start()
+    if (this.#isStopping) return
+    await this.#control?.start()
+    this.#ports.events({ type: 'started' })
   }
 
   /** Whether a program has it open. */

@@ -134,4 +134,4 @@ export const CONNECT_TIMEOUT_MS = 30_000
 export const OFFER_AGAIN_MS = 1000
 
 /** For transfers that have begun when the layer is stopped. */
-export const STOPPING_MS = 5000
+export const STOPPING_MS = 2000

@@ -1,11 +1,13 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { mailOf } from '../support/lab.ts'
-import { needs, needsCapture } from '../support/programs.ts'
+import { needs, needsCapture, needsProc } from '../support/programs.ts'
 import { ServedPair } from '../support/served.ts'
 
 const run = promisify(execFile)
@@ -80,6 +82,48 @@ test('SIGTERM ends a process with status 0, and a second start finds everything 
   await mail1.start()
   expect(await mail1.stop('SIGINT')).toBe(0)
 })
+
+test('a client that never closes does not keep a process that is told to stop', async () => {
+  const [mail1] = pair.hosts
+  await mail1.start()
+  const clients = await Promise.all(
+    [mail1.ports.smtp, mail1.ports.pop3].map(async (port) => {
+      const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+      await once(client, 'data')
+      return client
+    }),
+  )
+  const askedAt = performance.now()
+  expect(await mail1.stop()).toBe(0)
+  // One second, on a machine that may be busy.
+  expect(performance.now() - askedAt).toBeLessThan(5000)
+  for (const client of clients) client.destroy()
+})
+
+test.skipIf(needsProc())(
+  'SIGTERM ends a process with status 0 while it is loaded and in the middle of its start',
+  async () => {
+    const config = join(pair.directory, 'mail-1.yaml')
+    const folder = join(pair.directory, 'mail-1')
+    const moments = [
+      // In the middle of loading the program.
+      (pid: number) => readFileSync(`/proc/${pid}/maps`, 'latin1').includes('lmdb'),
+      () => existsSync(folder),
+      () => existsSync(`${folder}/store/data.mdb`),
+    ]
+    for (const hasCome of moments) {
+      rmSync(folder, { recursive: true, force: true })
+      const child = spawn(process.execPath, ['dist/cmd/lightlag.js', 'serve', '--config', config], {
+        stdio: 'ignore',
+      })
+      const exited = once(child, 'exit')
+      while (child.exitCode === null && !hasCome(child.pid ?? 0)) await setImmediate()
+      child.kill('SIGTERM')
+      expect(await exited).toEqual([0, null])
+      expect(existsSync(`${folder}/control.sock`)).toBe(false)
+    }
+  },
+)
 
 test('a second process on the same directory is refused with a clear line', async () => {
   const [mail1] = pair.hosts

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { delimiter, join } from 'node:path'
 
@@ -20,6 +20,11 @@ export function needsCapture(): string | undefined {
   const { stdout } = spawnSync('tshark', ['-D'], { encoding: 'utf8' })
   if (/\blo\b/.test(stdout)) return undefined
   return skipped('tshark may not capture on loopback here')
+}
+
+/** The same for tests that look at a process from outside, as Linux lets them. */
+export function needsProc(): string | undefined {
+  return existsSync('/proc/self/status') ? undefined : skipped('this system has no /proc')
 }
 
 /** The same for tests over IPv6. */

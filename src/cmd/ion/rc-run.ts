@@ -16,7 +16,7 @@ import { openLmdbStore } from '../../host/store.ts'
 import { EXIT, Failure, reasonOf } from '../failure.ts'
 import { makeFolder } from '../files.ts'
 import { readRc } from '../rc.ts'
-import { signalled } from '../signal.ts'
+import { leaveSoon, signalled } from '../signal.ts'
 import { version } from '../version.ts'
 import { announceNode, controlSocketOf } from './registry.ts'
 
@@ -76,6 +76,7 @@ export async function rcRun(files: readonly string[], args: RcRunArguments): Pro
       withdraw()
       await host.stop()
       await store.close()
+      leaveSoon()
     }
   } catch (error) {
     if (error instanceof Failure) throw error

@@ -1,0 +1,237 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { parseDuration, parseShare } from '../base/quantity.ts'
+import { ADMIN_PROGRAMS, type AdminProgram } from '../dtn/control/message.ts'
+import { TOOLS } from '../dtn/tools/tools.ts'
+import { type DemoArguments, demo } from './demo.ts'
+import { EXIT, Failure, reasonOf } from './failure.ts'
+import { type NodeStatusArguments, nodeStatus } from './ion/node-status.ts'
+import { type RcRunArguments, rcRun } from './ion/rc-run.ts'
+import { runTool } from './ion/tool.ts'
+import { rcCheck, rcReference, rcWrite } from './rc.ts'
+import { type ServeArguments, serve } from './serve.ts'
+import { version } from './version.ts'
+
+const EXIT_STATUSES = `
+Exit status: 0 done, 1 it failed, 2 an option, a value or a file was not understood.`
+
+const ADMIN_EXAMPLES: Readonly<Record<AdminProgram, readonly string[]>> = {
+  ionadmin: [
+    "echo 'l contact' | lightlag ionadmin",
+    "echo 'a contact +0 +600 2 3 100000' | lightlag ionadmin --node 2",
+  ],
+  bpadmin: ["echo 'a endpoint ipn:2.9 q' | lightlag bpadmin", 'lightlag bpadmin more.bprc'],
+  ipnadmin: ["echo 'c plan 3 50000' | lightlag ipnadmin", 'lightlag ipnadmin more.ipnrc'],
+}
+
+const program = new Command('lightlag')
+  .description('Email that keeps working when the round trip takes minutes.')
+  .version(version())
+  .exitOverride()
+  .showSuggestionAfterError(false)
+
+program
+  .command('demo')
+  .description('carry a mail across a slow link and its answer back, in virtual time')
+  .option('--message <file>', 'mail to carry instead of the built-in one; - for standard input')
+  .option('--delay <duration>', 'one-way delay of the link: 500ms, 20min, 0', duration)
+  .option('--loss <share>', 'share of packets that the link loses: 20%', share)
+  .option('--seed <number>', 'what decides everything random: 0 to 4294967295', seed)
+  .option('--scenario <file>', 'the world to run it in (default: scenarios/earth-moon.yaml)')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  lightlag demo
+  lightlag demo --delay 20min --loss 20%
+  lightlag demo --message letter.eml
+${EXIT_STATUSES}`,
+  )
+  .action(({ delay, ...others }: Omit<DemoArguments, 'delayMs'> & { readonly delay?: number }) =>
+    demo({ ...others, delayMs: delay }),
+  )
+
+program
+  .command('serve')
+  .description('run one host on real sockets and files until SIGINT or SIGTERM')
+  .option('--config <file>', "the host's file, as etc/mail-1.yaml")
+  .addOption(logOption())
+  .addHelpText(
+    'after',
+    `
+Examples:
+  lightlag serve --config etc/mail-1.yaml
+${EXIT_STATUSES}`,
+  )
+  .action(
+    (options: Omit<ServeArguments, 'config'> & { readonly config?: string }, command: Command) =>
+      serve({ ...options, config: configOf(options, command) }),
+  )
+
+const rc = program.command('rc').description("read and write ION's configuration files")
+
+rc.command('check')
+  .argument('<file...>', 'ionrc, bprc and so on, by the endings of their names, or a combined .rc')
+  .description("tell ION's files line by line, and what is wrong in them")
+  .addHelpText(
+    'after',
+    `
+Examples:
+  lightlag rc check examples/ion/2.bench.udp/bench.* examples/ion/global.ionrc
+${EXIT_STATUSES}`,
+  )
+  .action((files: readonly string[]) => rcCheck(files))
+
+rc.command('run')
+  .argument('<file...>', 'ionrc, bprc and so on, by the endings of their names, or a combined .rc')
+  .description("run the bundle node that ION's files describe, until SIGINT or SIGTERM")
+  .option('--directory <folder>', 'where it keeps everything (default: var/ipn-<node number>)')
+  .addOption(logOption())
+  .addHelpText(
+    'after',
+    `
+Examples:
+  lightlag rc run examples/ion/2.bench.udp/bench.* examples/ion/global.ionrc
+${EXIT_STATUSES}`,
+  )
+  .action((files: readonly string[], options: RcRunArguments) => rcRun(files, options))
+
+rc.command('write')
+  .argument('<folder>', 'where to write them; made where it is not there')
+  .option('--config <file>', "a host's file, as etc/mail-1.yaml")
+  .description("write ION's files for the neighbour at the other end of each plan")
+  .addHelpText(
+    'after',
+    `
+Examples:
+  lightlag rc write --config etc/mail-1.yaml var/ion
+${EXIT_STATUSES}`,
+  )
+  .action((folder: string, options: { readonly config?: string }, command: Command) =>
+    rcWrite(configOf(options, command), folder),
+  )
+
+rc.command('reference')
+  .description("print what is read of ION's files, as Markdown")
+  .action(() => rcReference())
+
+program
+  .command('node')
+  .description('look at a running node')
+  .command('status')
+  .description('print what a node does, holds and has counted')
+  .option('--node <node>', 'number or control socket of the node (default: the only one here)')
+  .option('--json', 'as JSON')
+  .addOption(new Option('--prometheus', 'as metrics of Prometheus').conflicts('json'))
+  .addHelpText(
+    'after',
+    `
+Examples:
+  lightlag node status --node 2 --json
+${EXIT_STATUSES}`,
+  )
+  .action((options: NodeStatusArguments) => nodeStatus(options))
+
+for (const name of ADMIN_PROGRAMS) {
+  program
+    .command(name)
+    .description(`${TOOLS[name]?.purpose} of a running node (as ION's ${name})`)
+    .argument('[file]', 'commands, a line each; default: standard input, with a prompt for each')
+    .option('--node <node>', 'number or control socket of the node (default: the only one here)')
+    .addHelpText(
+      'after',
+      `
+Examples:
+${ADMIN_EXAMPLES[name].map((example) => `  ${example}`).join('\n')}
+
+The command ? lists the commands. A line that is refused does not keep the next from being read.
+
+Exit status: 0 done, 1 a line was refused or there is no node, 2 the arguments were not understood;
+after the command t, 1 is ION's yes: a node runs.`,
+    )
+    .action((file: string | undefined, { node }: { readonly node?: string }) => {
+      if (file === '.' || file === '!') throw new Failure(EXIT.usage, stopAdvice(name, file))
+      return runTool(name, file === undefined ? [] : [file], node)
+    })
+}
+
+// ION's arguments begin with signs and dashes of their own, and are left to the tools.
+for (const [name, { purpose }] of Object.entries(TOOLS)) {
+  if (isAdminProgram(name)) continue
+  program
+    .command(name)
+    .description(`${purpose} (as ION's ${name})`)
+    .argument('[words...]')
+    .option('--node <node>', 'number or control socket of the node to use')
+    .helpOption(false)
+    .allowUnknownOption()
+    .action((words: readonly string[], { node }: { readonly node?: string }) =>
+      runTool(name, words, node),
+    )
+}
+
+// Whoever reads the output may stop reading: `lightlag demo | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(EXIT.ok)
+  process.stderr.write(`lightlag: cannot write the output: ${reasonOf(error)}\n`)
+  process.exit(EXIT.failed)
+})
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.exitCode = told(error)
+}
+
+/** What the user hears of an error, and the exit status for it. A mistake of ours goes on. */
+function told(error: unknown): number {
+  if (error instanceof Failure) {
+    process.stderr.write(`${error.message}\n`)
+    return error.status
+  }
+  // Commander has written its message already; help and version come this way too.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  throw error
+}
+
+/** Missed here: Commander misses its own kind of required options before it looks for mistyped ones. */
+function configOf({ config }: { readonly config?: string }, command: Command): string {
+  return config ?? command.error("error: required option '--config <file>' not specified")
+}
+
+function isAdminProgram(name: string): boolean {
+  return (ADMIN_PROGRAMS as readonly string[]).includes(name)
+}
+
+/** ION's words for stopping its layers and letting them go on. */
+function stopAdvice(name: string, file: string): string {
+  const right = 'SIGINT or SIGTERM to the process of the node stops it, "lightlag rc run" starts it'
+  return `${name} ${file}: a node is not stopped by its admin programs: ${right}`
+}
+
+function logOption(): Option {
+  return new Option('--log <format>', 'how the log on standard output is written')
+    .choices(['lines', 'json'])
+    .default('lines')
+}
+
+function duration(text: string): number {
+  const ms = parseDuration(text)
+  if (ms === undefined) throw new InvalidArgumentError('A duration is 500ms, 1.5s, 20min, 2h or 0.')
+  return ms
+}
+
+function share(text: string): number {
+  const value = parseShare(text)
+  if (value === undefined || value === 1) {
+    throw new InvalidArgumentError('A share is from 0% to less than 100%.')
+  }
+  return value
+}
+
+function seed(text: string): number {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || value > 0xffff_ffff) {
+    throw new InvalidArgumentError('A seed is a whole number from 0 to 4294967295.')
+  }
+  return value
+}
