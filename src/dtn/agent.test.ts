@@ -521,3 +521,63 @@ test('property: in any order of events nothing throws, and every bundle is accou
     { numRuns: 300 },
   )
 })
+
+test('a bundle without a plan finds one that is added, and waits again when it is removed', () => {
+  const a = agent()
+  expect(keep(a, record('k', 'ipn:4.1'))).toEqual([])
+  expect(a.strandedCount).toBe(1)
+  const four = { node: 4n, protocol: 'udp', duct: 'x' }
+  const open = { from: monoMs(-1), until: monoMs(1000), rateBytesPerSec: 1000 }
+  expect(a.handle({ type: 'planned', plan: four, window: open }, t0)).toEqual([
+    { type: 'transmit', key: 'k', id: 'id-k', plan: four, residenceMs: 0 },
+  ])
+  expect([a.strandedCount, a.planTo(eid('ipn:4.1'))]).toEqual([0, four])
+  expect(a.handle({ type: 'unplanned', node: 4n }, t0)).toEqual([])
+  expect([a.strandedCount, a.planTo(eid('ipn:4.1'))]).toEqual([1, undefined])
+  const failure = { temporary: true } as const
+  expect(a.handle({ type: 'not-transmitted', key: 'k', failure }, t0)).toEqual([])
+  expect(a.handle({ type: 'planned', plan: four, window: undefined }, t0)).toMatchObject([
+    { type: 'transmit', key: 'k' },
+  ])
+})
+
+test('what is under way when its plan is removed may still arrive', () => {
+  const a = agent()
+  keep(a, record('k', 'ipn:3.1'))
+  a.handle({ type: 'unplanned', node: 3n }, t0)
+  a.handle({ type: 'planned', plan, window: undefined }, t0)
+  expect(a.handle({ type: 'transmitted', key: 'k' }, t0)).toEqual([{ type: 'remove', keys: ['k'] }])
+  expect(a.handle({ type: 'tick' }, t0)).toEqual([])
+})
+
+test('a plan that is changed in a failure is tried at once', () => {
+  const a = agent()
+  keep(a, record('k', 'ipn:3.1'))
+  a.handle({ type: 'not-transmitted', key: 'k', failure: { temporary: true } }, t0)
+  const changed = { ...plan, duct: 'elsewhere' }
+  expect(a.handle({ type: 'planned', plan: changed, window: undefined }, t0)).toMatchObject([
+    { type: 'transmit', key: 'k', plan: changed },
+  ])
+})
+
+test('between contacts nothing is transmitted, and the deadline is when the next one opens', () => {
+  const a = agent()
+  const window = { from: monoMs(500), until: monoMs(900), rateBytesPerSec: 100 }
+  a.handle({ type: 'contact', neighbour: 3n, window }, t0)
+  for (const key of ['a', 'b', 'c', 'd', 'e']) expect(keep(a, record(key, 'ipn:3.1'))).toEqual([])
+  expect(a.deadline).toBe(500)
+  expect(a.handle({ type: 'tick' }, monoMs(499))).toEqual([])
+  const sent = a.handle({ type: 'tick' }, monoMs(500))
+  expect(sent.map((effect) => effect.type === 'transmit' && effect.key)).toEqual([
+    'a',
+    'b',
+    'c',
+    'd',
+  ])
+  expect(a.handle({ type: 'transmitted', key: 'a' }, monoMs(600))).toMatchObject([
+    { type: 'remove' },
+  ])
+  expect(
+    a.handle({ type: 'contact', neighbour: 3n, window: undefined }, monoMs(900)),
+  ).toMatchObject([{ type: 'transmit', key: 'e' }])
+})

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Fault } from '../../base/fault.ts'
 import { wallMs } from '../../base/time.ts'
@@ -6,6 +7,7 @@ import { formatEndpointId } from '../../proto/bpv7/endpoint-id.ts'
 import { IonAdmin } from './admin.ts'
 import { readIon } from './ion.ts'
 import type { IonNode } from './ion-node.ts'
+import { PROGRAMS } from './programs.ts'
 
 const NOON = 1_795_435_200_000
 
@@ -296,4 +298,59 @@ describe('the program itself', () => {
       outcome: 'refused',
     })
   })
+})
+
+test('property: no line makes it fail, and one that is refused has changed nothing', async () => {
+  const names = ['ionadmin', 'bpadmin', 'ipnadmin'] as const
+  const words = fc.oneof(
+    fc.constantFrom(
+      '+0',
+      '+600',
+      '2',
+      '3',
+      'ipn:3.0',
+      'ipn:2.1',
+      'udp',
+      '127.0.0.1:3113',
+      '*',
+      'q',
+    ),
+    fc.constantFrom('udp/127.0.0.1:3113', "''", '1000', '0', '-1', 'ipn'),
+    fc.string({ maxLength: 8 }),
+  )
+  const line = fc
+    .constantFrom(...names)
+    .chain((program) =>
+      fc
+        .tuple(
+          fc.constantFrom(...Object.keys(PROGRAMS[program].rules)),
+          fc.array(words, { maxLength: 6 }),
+        )
+        .map(([command, rest]) => ({ program, text: [command, ...rest].join(' ') })),
+    )
+  const shown = [
+    ...['contact', 'range'].map((noun) => ['ionadmin', `l ${noun}`] as const),
+    ...['scheme', 'endpoint', 'protocol', 'induct', 'outduct', 'plan'].map(
+      (noun) => ['bpadmin', `l ${noun}`] as const,
+    ),
+  ]
+  await fc.assert(
+    fc.asyncProperty(fc.array(line, { maxLength: 20 }), async (lines) => {
+      const { admin: own, state: kept } = stage()
+      const run = own.session()
+      const say = (program: AdminProgram, text: string): Promise<AdminAnswer> =>
+        run.perform({ program, file: 'f', number: 1, text })
+      const look = async (): Promise<unknown> => {
+        const all: unknown[] = [kept.nodes.length]
+        for (const [program, text] of shown) all.push((await say(program, text)).lines)
+        return all
+      }
+      for (const { program, text } of lines) {
+        const before = await look()
+        const { outcome } = await say(program, text)
+        if (outcome === 'refused') expect([text, await look()]).toEqual([text, before])
+      }
+    }),
+    { numRuns: 100 },
+  )
 })

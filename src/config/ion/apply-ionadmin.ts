@@ -8,6 +8,7 @@ import type { CommandOf } from './grammar.ts'
 import type { IonadminCommand } from './programs/ionadmin.ts'
 import type { Step } from './read.ts'
 import { formatInstant, type IonTime, resolveIonTime, TIME_EXPECTED } from './time.ts'
+import type { Timelines } from './timelines.ts'
 
 /** One run of ionadmin: what its relative times count from. */
 export interface IonadminRun {
@@ -46,13 +47,13 @@ export function applyIonadmin(
       changeContact(draft, step, command, run)
       return
     case 'd contact':
-      deleteContact(draft, step, command, run)
+      deleteTimed(draft, step, { what: 'contact', lines: draft.contacts }, command, run)
       return
     case 'a range':
       addRange(draft, step, command, run)
       return
     case 'd range':
-      deleteRange(draft, step, command, run)
+      deleteTimed(draft, step, { what: 'range', lines: draft.ranges }, command, run)
       return
     case 'm utcdelta':
       draft.clock = { ...draft.clock, utcDeltaSec: command.seconds }
@@ -142,18 +143,6 @@ function changeContact(draft: Draft, step: Step, command: Of<'c contact'>, run: 
   if (!isThere) missing(draft, step, 'contact', command, from)
 }
 
-function deleteContact(draft: Draft, step: Step, command: Of<'d contact'>, run: IonadminRun): void {
-  const { from } = command
-  if (from === 'hypothetical' || from === 'registration') return
-  if (from === 'all') {
-    draft.contacts.deleteAll(command)
-    return
-  }
-  const at = resolve(draft, step, 'from', from, run)
-  if (at === undefined || draft.contacts.delete(command, at)) return
-  missing(draft, step, 'contact', command, at)
-}
-
 function addRange(draft: Draft, step: Step, command: Of<'a range'>, run: IonadminRun): void {
   const interval = resolveInterval(draft, step, command, run)
   if (interval === undefined) return
@@ -166,15 +155,24 @@ function addRange(draft: Draft, step: Step, command: Of<'a range'>, run: Ionadmi
   }
 }
 
-function deleteRange(draft: Draft, step: Step, command: Of<'d range'>, run: IonadminRun): void {
+/** Of contacts, those that are no scheduled ones have nothing to delete. */
+function deleteTimed<Item extends NodePair & Interval<WallMs>>(
+  draft: Draft,
+  step: Step,
+  timed: { readonly what: 'contact' | 'range'; readonly lines: Timelines<Item> },
+  command: Of<'d contact' | 'd range'>,
+  run: IonadminRun,
+): void {
+  const { what, lines } = timed
   const { from } = command
+  if (from === 'hypothetical' || from === 'registration') return
   if (from === 'all') {
-    draft.ranges.deleteAll(command)
+    lines.deleteAll(command)
     return
   }
   const at = resolve(draft, step, 'from', from, run)
-  if (at === undefined || draft.ranges.delete(command, at)) return
-  missing(draft, step, 'range', command, at)
+  if (at === undefined || lines.delete(command, at)) return
+  missing(draft, step, what, command, at)
 }
 
 const NOT_FOUND = {

@@ -181,6 +181,14 @@ export function remarkOn({ read, rule }: Step): Remark | undefined {
     const message = `${command.command} is read and changes nothing: ${rule.withoutEffect}`
     return { subject: `${program} ${noun || verb}`, message }
   }
+  if (
+    program === 'ionadmin' &&
+    command.command === 'a contact' &&
+    typeof command.from === 'string'
+  ) {
+    const message = `a ${command.from} contact is read and changes nothing: those with times let bundles go`
+    return { subject: `${command.from} contact`, message }
+  }
   if (program === 'bpadmin' && command.command === 'a protocol') {
     const { name } = command
     if (isSpoken(name)) return undefined

@@ -79,7 +79,12 @@ function beginningAt<Item extends NodePair & Interval<WallMs>>(
   const { from } = command
   // Of these there are none here.
   if (typeof from === 'string') {
-    draft.problem(step, 'from', 'ion/contradiction', `there are no ${from} ${what}s here`)
+    draft.problem(
+      step,
+      'from',
+      'ion/contradiction',
+      `${from} ${what}s are not kept: a time at which one begins would be right`,
+    )
     return []
   }
   const at = resolve(draft, step, 'from', from, run)

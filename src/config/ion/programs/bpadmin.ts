@@ -4,18 +4,14 @@ import { type EndpointId, formatEndpointId } from '../../../proto/bpv7/endpoint-
 import { type Program, perVerb, type Rule, type Rules } from '../grammar.ts'
 import { choice, endpointId, optional, shellCommand, whole, wholeAnyBase, word } from '../params.ts'
 import {
-  ADD,
-  CHANGE,
   COMMON_RULES,
   type CommonCommand,
-  DELETE_INFO,
-  FIRST_GROUPS,
-  LAST_GROUPS,
-  LIST,
-  MANAGE,
-  RUN,
-  START_STOP,
+  GROUPS,
+  letterProgram,
+  listRule,
   verbWord,
+  type WatchCommand,
+  watchRule,
 } from './common.ts'
 
 /** What an arriving bundle meets where no application has the endpoint open: wait, or be dropped. */
@@ -67,7 +63,7 @@ export type BpadminCommand =
   | { readonly command: 'l induct' | 'l outduct'; readonly protocol?: string }
   | { readonly command: 'm heapmax'; readonly bytesMax: number }
   | { readonly command: 'm maxcount'; readonly sequenceMax: number }
-  | { readonly command: 'w'; readonly activity: string }
+  | WatchCommand
   | { readonly command: 'r'; readonly line: string }
 
 const scheme = choice('<scheme name>', ['ipn', 'dtn', 'imc'])
@@ -213,15 +209,10 @@ const RULES: Rules<BpadminCommand> = {
     explain: ({ sequenceMax }) => `number bundles up to ${sequenceMax}`,
     withoutEffect: 'sequence numbers have no bound of their own',
   },
-  w: {
-    params: { activity: watchParam('abcyz~!#jk') },
-    summary: 'Prints a character for each event of the chosen kinds, or for all or none',
-    explain: ({ activity }) => explainWatch(activity),
-    notes: [
-      'Activity spec is a string of all requested activity indication characters, e.g., acz~.',
-    ],
+  w: watchRule('abcyz~!#jk', {
+    example: 'acz~',
     withoutEffect: 'events are in the log and the counters',
-  },
+  }),
   r: {
     params: { line: shellCommand('<admin command>', 'ipnadmin bench.ipnrc') },
     summary: 'Runs another program, such as an admin program',
@@ -229,50 +220,27 @@ const RULES: Rules<BpadminCommand> = {
   },
 }
 
-export const BPADMIN: Program = {
+export const BPADMIN: Program = letterProgram({
   name: 'bpadmin',
   extension: 'bprc',
   purpose: 'schemes, endpoints, convergence layers, ducts and plans',
-  dispatch: 'letter',
   tokensMax: 9,
   groups: [
-    ...FIRST_GROUPS,
-    { letters: ['1'], titles: ['Initialize'] },
-    ADD,
-    CHANGE,
-    DELETE_INFO,
-    LIST,
+    GROUPS.initialize,
+    GROUPS.add,
+    GROUPS.change,
+    GROUPS.deleteInfo,
+    GROUPS.list,
     { letters: ['b'], titles: ['Block an egress plan'] },
     { letters: ['u'], titles: ['Unblock an egress plan'] },
     { letters: ['g'], titles: ["Set gateway 'via' EID for an egress plan"] },
-    MANAGE,
-    RUN,
-    START_STOP,
+    GROUPS.manage,
+    GROUPS.run,
+    GROUPS.startStop,
     { letters: ['w'], titles: ['Watch BP activity'] },
-    ...LAST_GROUPS,
   ],
   rules: RULES,
-}
-
-/** `0`, `1`, or some of `known`. */
-export function watchParam(
-  known: string,
-): Rule<{ command: 'w'; activity: string }>['params']['activity'] {
-  return {
-    placeholder: '{ 0 | 1 | <activity spec> }',
-    expected: `0, 1, or some of ${known}`,
-    read: (text) =>
-      text === '0' || text === '1' || (text !== '' && [...text].every((c) => known.includes(c)))
-        ? text
-        : undefined,
-    write: (activity) => activity,
-  }
-}
-
-export function explainWatch(activity: string): string {
-  if (activity === '0') return 'watch nothing'
-  return activity === '1' ? 'watch everything' : `watch ${activity}`
-}
+})
 
 interface NamedCommand {
   readonly command: string
@@ -322,10 +290,6 @@ function ofEndpoint(verb: string, noun: string): Rule<EndpointCommand> {
     summary: `${THIRD_PERSON[verb]} ${noun === 'plan' ? 'a plan' : 'an endpoint'}`,
     explain: (command) => `${verbWord(command)} ${noun} ${formatEndpointId(command.endpoint)}`,
   }
-}
-
-function listRule(what: string): Rule<{ command: string }> {
-  return { params: {}, summary: `Lists the ${what}`, explain: () => `list the ${what}` }
 }
 
 function schemeRule(

@@ -1,6 +1,6 @@
 /** What every admin program takes. */
 
-import type { LetterGroup, Rules } from '../grammar.ts'
+import type { LetterGroup, Program, Rule, Rules } from '../grammar.ts'
 import { choice, onOff, optional, whole } from '../params.ts'
 
 export type CommonCommand =
@@ -35,25 +35,88 @@ export const COMMON_RULES: Rules<CommonCommand> = {
   },
 }
 
-export const FIRST_GROUPS: readonly LetterGroup[] = [
+const FIRST_GROUPS: readonly LetterGroup[] = [
   { letters: ['q'], titles: ['Quit'] },
   { letters: ['h'], titles: ['Help'] },
   { letters: ['?'], titles: ['Help'] },
   { letters: ['v'], titles: ['Print version of ION.'] },
 ]
 
-export const LAST_GROUPS: readonly LetterGroup[] = [
+const LAST_GROUPS: readonly LetterGroup[] = [
   { letters: ['t'], titles: ['Tell whether it is started'] },
   { letters: ['e'], titles: ['Enable or disable echo of printed output to log file'] },
 ]
 
-export const ADD: LetterGroup = { letters: ['a'], titles: ['Add'] }
-export const CHANGE: LetterGroup = { letters: ['c'], titles: ['Change'] }
-export const DELETE_INFO: LetterGroup = { letters: ['d', 'i'], titles: ['Delete', 'Info'] }
-export const LIST: LetterGroup = { letters: ['l'], titles: ['List'] }
-export const MANAGE: LetterGroup = { letters: ['m'], titles: ['Manage'] }
-export const RUN: LetterGroup = { letters: ['r'], titles: ['Run another program'] }
-export const START_STOP: LetterGroup = { letters: ['s', 'x'], titles: ['Start', 'Stop'] }
+type GroupName =
+  | 'initialize'
+  | 'add'
+  | 'change'
+  | 'deleteInfo'
+  | 'list'
+  | 'manage'
+  | 'run'
+  | 'start'
+  | 'stop'
+  | 'startStop'
+
+/** Those that several programs have. */
+export const GROUPS: Readonly<Record<GroupName, LetterGroup>> = {
+  initialize: { letters: ['1'], titles: ['Initialize'] },
+  add: { letters: ['a'], titles: ['Add'] },
+  change: { letters: ['c'], titles: ['Change'] },
+  deleteInfo: { letters: ['d', 'i'], titles: ['Delete', 'Info'] },
+  list: { letters: ['l'], titles: ['List'] },
+  manage: { letters: ['m'], titles: ['Manage'] },
+  run: { letters: ['r'], titles: ['Run another program'] },
+  start: { letters: ['s'], titles: ['Start'] },
+  stop: { letters: ['x'], titles: ['Stop'] },
+  startStop: { letters: ['s', 'x'], titles: ['Start', 'Stop'] },
+}
+
+/** A program of ION's usual kind; its groups come between those that all have. */
+export function letterProgram(program: Omit<Program, 'dispatch'>): Program {
+  const groups = [...FIRST_GROUPS, ...program.groups, ...LAST_GROUPS]
+  return { ...program, dispatch: 'letter', groups }
+}
+
+/** `l plan`, of the plans. */
+export function listRule(what: string): Rule<{ command: string }> {
+  return { params: {}, summary: `Lists the ${what}`, explain: () => `list the ${what}` }
+}
+
+export interface WatchCommand {
+  readonly command: 'w'
+  readonly activity: string
+}
+
+/** `0`, `1`, or some of the letters in `known`. */
+export function watchRule(
+  known: string,
+  { example, withoutEffect }: { readonly example: string; readonly withoutEffect: string },
+): Rule<WatchCommand> {
+  return {
+    params: {
+      activity: {
+        placeholder: '{ 0 | 1 | <activity spec> }',
+        expected: `0, 1, or some of ${known}`,
+        read: (text) =>
+          text === '0' || text === '1' || (text !== '' && [...text].every((c) => known.includes(c)))
+            ? text
+            : undefined,
+        write: (activity) => activity,
+      },
+    },
+    summary: 'Prints a character for each event of the chosen kinds, or for all or none',
+    explain: ({ activity }) => {
+      if (activity === '0') return 'watch nothing'
+      return activity === '1' ? 'watch everything' : `watch ${activity}`
+    },
+    notes: [
+      `Activity spec is a string of all requested activity indication characters, e.g., ${example}.`,
+    ],
+    withoutEffect,
+  }
+}
 
 /** For explanations: `delete plan ipn:3.0`. */
 export const VERB_WORDS = {

@@ -1,18 +1,17 @@
 /** `dtpcrc`: profiles of the delay-tolerant payload conditioning protocol. */
 
 import { type EndpointId, formatEndpointId } from '../../../proto/bpv7/endpoint-id.ts'
-import { type Program, type Rules, splitName } from '../grammar.ts'
+import type { Program, Rules } from '../grammar.ts'
 import { endpointId, optional, whole, wholeAnyBase } from '../params.ts'
-import { explainWatch, watchParam } from './bpadmin.ts'
 import {
-  ADD,
   COMMON_RULES,
   type CommonCommand,
-  DELETE_INFO,
-  FIRST_GROUPS,
-  LAST_GROUPS,
-  LIST,
+  GROUPS,
+  letterProgram,
+  listRule,
   verbWord,
+  type WatchCommand,
+  watchRule,
 } from './common.ts'
 
 /** `CUSTODY.PRIORITY[.ORDINAL[.UNRELIABLE.CRITICAL[.LABEL]]]`, what is left out being 0. */
@@ -44,7 +43,7 @@ export type DtpcadminCommand =
   | { readonly command: '1' | 's' | 'x' | 'l profile' }
   | (DtpcProfile & { readonly command: 'a profile' })
   | { readonly command: 'd profile' | 'i profile'; readonly id: number }
-  | { readonly command: 'w'; readonly activity: string }
+  | WatchCommand
 
 const id = wholeAnyBase('<profileID>', 'a profile', { min: 1 })
 const withoutEffect = 'DTPC is not spoken yet'
@@ -93,42 +92,26 @@ const RULES: Rules<DtpcadminCommand> = {
     explain: (command) => `${verbWord(command)} profile ${command.id}`,
     withoutEffect,
   },
-  'l profile': {
-    params: {},
-    summary: 'Lists the profiles',
-    explain: ({ command }) => `list the ${splitName(command).noun}s`,
-    withoutEffect,
-  },
-  w: {
-    params: { activity: watchParam('o<r>-lmniuv?*$') },
-    summary: 'Prints a character for each event of the chosen kinds, or for all or none',
-    explain: ({ activity }) => explainWatch(activity),
-    notes: [
-      'Activity spec is a string of all requested activity indication characters, e.g., or-l.',
-    ],
-    withoutEffect,
-  },
+  'l profile': { ...listRule('profiles'), withoutEffect },
+  w: watchRule('o<r>-lmniuv?*$', { example: 'or-l', withoutEffect }),
 }
 
-export const DTPCADMIN: Program = {
+export const DTPCADMIN: Program = letterProgram({
   name: 'dtpcadmin',
   extension: 'dtpcrc',
   purpose: 'DTPC profiles',
-  dispatch: 'letter',
   tokensMax: 10,
   groups: [
-    ...FIRST_GROUPS,
-    { letters: ['1'], titles: ['Initialize'] },
-    ADD,
-    DELETE_INFO,
-    LIST,
-    { letters: ['s'], titles: ['Start'] },
-    { letters: ['x'], titles: ['Stop'] },
+    GROUPS.initialize,
+    GROUPS.add,
+    GROUPS.deleteInfo,
+    GROUPS.list,
+    GROUPS.start,
+    GROUPS.stop,
     { letters: ['w'], titles: ['Watch DTPC activity'] },
-    ...LAST_GROUPS,
   ],
   rules: RULES,
-}
+})
 
 const REPORT_FLAGS = ['rcv', 'ct', 'fwd', 'dlv', 'del']
 

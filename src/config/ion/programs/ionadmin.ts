@@ -15,17 +15,7 @@ import {
   word,
 } from '../params.ts'
 import { describeIonTime, type IonTime } from '../time.ts'
-import {
-  ADD,
-  CHANGE,
-  COMMON_RULES,
-  type CommonCommand,
-  DELETE_INFO,
-  FIRST_GROUPS,
-  LAST_GROUPS,
-  LIST,
-  RUN,
-} from './common.ts'
+import { COMMON_RULES, type CommonCommand, GROUPS, letterProgram } from './common.ts'
 
 /** A contact that is scheduled has times; the other two kinds have none. */
 export type ContactTime = IonTime | 'hypothetical' | 'registration'
@@ -265,31 +255,28 @@ const RULES: Rules<IonadminCommand> = {
   x: { params: {}, summary: 'Stops the node', explain: () => 'stop the node' },
 }
 
-export const IONADMIN: Program = {
+export const IONADMIN: Program = letterProgram({
   name: 'ionadmin',
   extension: 'ionrc',
   purpose: "the node's number, its clock and its contact plan",
-  dispatch: 'letter',
   tokensMax: 9,
   groups: [
-    ...FIRST_GROUPS,
-    { letters: ['1'], titles: ['Initialize'] },
+    GROUPS.initialize,
     { letters: ['@'], titles: ['At'] },
     { letters: ['^'], titles: ['Region'] },
     { letters: ['!'], titles: ['Announce'] },
-    ADD,
-    CHANGE,
-    DELETE_INFO,
-    LIST,
+    GROUPS.add,
+    GROUPS.change,
+    GROUPS.deleteInfo,
+    GROUPS.list,
     { letters: ['b'], titles: ['Brief'] },
     { letters: ['m'], titles: ['Manage ION database: clock, space occupancy'] },
-    RUN,
-    { letters: ['s'], titles: ['Start'] },
-    { letters: ['x'], titles: ['Stop'] },
-    ...LAST_GROUPS,
+    GROUPS.run,
+    GROUPS.start,
+    GROUPS.stop,
   ],
   rules: RULES,
-}
+})
 
 function described(time: ContactTime): string {
   return typeof time === 'string' ? `the ${time}` : describeIonTime(time)

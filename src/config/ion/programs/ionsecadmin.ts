@@ -3,14 +3,11 @@
 import { type Program, perVerb, type Rules } from '../grammar.ts'
 import { word } from '../params.ts'
 import {
-  ADD,
-  CHANGE,
   COMMON_RULES,
   type CommonCommand,
-  DELETE_INFO,
-  FIRST_GROUPS,
-  LAST_GROUPS,
-  LIST,
+  GROUPS,
+  letterProgram,
+  listRule,
   verbWord,
 } from './common.ts'
 
@@ -51,28 +48,14 @@ const RULES: Rules<IonsecadminCommand> = {
       `${verbWord(command)} key ${command.name}`,
     withoutEffect,
   })),
-  'l key': {
-    params: {},
-    summary: 'Lists the keys',
-    explain: () => 'list the keys',
-    withoutEffect,
-  },
+  'l key': { ...listRule('keys'), withoutEffect },
 }
 
-export const IONSECADMIN: Program = {
+export const IONSECADMIN: Program = letterProgram({
   name: 'ionsecadmin',
   extension: 'ionsecrc',
   purpose: "the node's keys",
-  dispatch: 'letter',
   tokensMax: 9,
-  groups: [
-    ...FIRST_GROUPS,
-    { letters: ['1'], titles: ['Initialize'] },
-    ADD,
-    CHANGE,
-    DELETE_INFO,
-    LIST,
-    ...LAST_GROUPS,
-  ],
+  groups: [GROUPS.initialize, GROUPS.add, GROUPS.change, GROUPS.deleteInfo, GROUPS.list],
   rules: RULES,
-}
+})

@@ -4,14 +4,11 @@ import { type EndpointId, formatEndpointId } from '../../../proto/bpv7/endpoint-
 import { type Program, perVerb, type Rule, type Rules } from '../grammar.ts'
 import { endpointId, nodeNumber, optional, whole, wholeAnyBase } from '../params.ts'
 import {
-  ADD,
-  CHANGE,
   COMMON_RULES,
   type CommonCommand,
-  DELETE_INFO,
-  FIRST_GROUPS,
-  LAST_GROUPS,
-  LIST,
+  GROUPS,
+  letterProgram,
+  listRule,
   verbWord,
 } from './common.ts'
 
@@ -132,16 +129,15 @@ const RULES: Rules<IpnadminCommand> = {
   ...perVerb(['l'], 'ovrd', () => ({ ...listRule('overrides'), withoutEffect })),
 }
 
-export const IPNADMIN: Program = {
+export const IPNADMIN: Program = letterProgram({
   name: 'ipnadmin',
   extension: 'ipnrc',
   purpose: 'plans for neighbours and exits to the rest',
-  dispatch: 'letter',
   tokensMax: 9,
   introduction: ["Syntax of 'duct expression' is:", '\t<protocol name>/<outduct name>'],
-  groups: [...FIRST_GROUPS, ADD, CHANGE, DELETE_INFO, LIST, ...LAST_GROUPS],
+  groups: [GROUPS.add, GROUPS.change, GROUPS.deleteInfo, GROUPS.list],
   rules: RULES,
-}
+})
 
 function routeOverride(
   verb: string,
@@ -196,8 +192,4 @@ function describeSelector({ label, destination, source }: Selector): string {
   const from = source === 0n ? 'any node' : `node ${source}`
   const to = destination === 0n ? 'any node' : `node ${destination}`
   return `bundles from ${from} to ${to} with data label ${label}`
-}
-
-function listRule(what: string): Rule<{ command: string }> {
-  return { params: {}, summary: `Lists the ${what}`, explain: () => `list the ${what}` }
 }

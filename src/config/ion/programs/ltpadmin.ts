@@ -2,18 +2,15 @@
 
 import { type Program, perVerb, type Rule, type Rules } from '../grammar.ts'
 import { nodeNumber, optional, share, shellCommand, wholeAnyBase } from '../params.ts'
-import { explainWatch, watchParam } from './bpadmin.ts'
 import {
-  ADD,
-  CHANGE,
   COMMON_RULES,
   type CommonCommand,
-  DELETE_INFO,
-  FIRST_GROUPS,
-  LAST_GROUPS,
-  LIST,
-  MANAGE,
+  GROUPS,
+  letterProgram,
+  listRule,
   verbWord,
+  type WatchCommand,
+  watchRule,
 } from './common.ts'
 
 export interface SpanArguments {
@@ -41,7 +38,7 @@ export type LtpadminCommand =
   | { readonly command: 'm ownqtime'; readonly seconds: number }
   | { readonly command: 'm maxber'; readonly rate: number }
   | { readonly command: 'm maxbacklog'; readonly blocks: number }
-  | { readonly command: 'w'; readonly activity: string }
+  | WatchCommand
 
 const peer = nodeNumber('<engine ID#>')
 const seat = { daemon: shellCommand('<LSI command>', 'udplsi 0.0.0.0:1113') }
@@ -74,8 +71,8 @@ const RULES: Rules<LtpadminCommand> = {
       `${verbWord(command)} the receiver of segments ${command.daemon}`,
     withoutEffect,
   })),
-  ...perVerb(['l'], 'span', () => plain('Lists the spans', 'list the spans')),
-  ...perVerb(['l'], 'seat', () => plain('Lists the seats', 'list the seats')),
+  'l span': { ...listRule('spans'), withoutEffect },
+  'l seat': { ...listRule('seats'), withoutEffect },
   s: {
     params: { daemon: optional(seat.daemon) },
     summary: 'Starts the engine; a command here is a seat to add before',
@@ -83,7 +80,12 @@ const RULES: Rules<LtpadminCommand> = {
       daemon ? `start the LTP engine, received by ${daemon}` : 'start the LTP engine',
     withoutEffect,
   },
-  x: plain('Stops the engine', 'stop the LTP engine'),
+  x: {
+    params: {},
+    summary: 'Stops the engine',
+    explain: () => 'stop the LTP engine',
+    withoutEffect,
+  },
   'm heapmax': {
     params: {
       bytesMax: wholeAnyBase('<max database heap for any single inbound block>', 'bytes', {
@@ -128,48 +130,33 @@ const RULES: Rules<LtpadminCommand> = {
     explain: ({ blocks }) => `let at most ${blocks} blocks wait for their client`,
     withoutEffect,
   },
-  w: {
-    params: { activity: watchParam('defghst@=+{}[]') },
-    summary: 'Prints a character for each event of the chosen kinds, or for all or none',
-    explain: ({ activity }) => explainWatch(activity),
-    notes: [
-      'Activity spec is a string of all requested activity indication characters, e.g., df{].',
-    ],
-    withoutEffect,
-  },
+  w: watchRule('defghst@=+{}[]', { example: 'df{]', withoutEffect }),
 }
 
-export const LTPADMIN: Program = {
+export const LTPADMIN: Program = letterProgram({
   name: 'ltpadmin',
   extension: 'ltprc',
   purpose: 'LTP spans and seats',
-  dispatch: 'letter',
   tokensMax: 12,
   groups: [
-    ...FIRST_GROUPS,
-    { letters: ['1'], titles: ['Initialize'] },
-    ADD,
-    CHANGE,
-    DELETE_INFO,
-    LIST,
-    MANAGE,
-    { letters: ['s'], titles: ['Start'] },
-    { letters: ['x'], titles: ['Stop'] },
+    GROUPS.initialize,
+    GROUPS.add,
+    GROUPS.change,
+    GROUPS.deleteInfo,
+    GROUPS.list,
+    GROUPS.manage,
+    GROUPS.start,
+    GROUPS.stop,
     { letters: ['w'], titles: ['Watch LTP activity'] },
-    ...LAST_GROUPS,
   ],
   rules: RULES,
-}
+})
 
 const SCREENING_WORDS: Readonly<Record<string, boolean>> = {
   y: true,
   on: true,
   n: false,
   off: false,
-}
-
-function plain(summary: string, explanation: string): Rule<{ command: 'l span' | 'l seat' | 'x' }> {
-  return { params: {}, summary, explain: () => explanation, withoutEffect }
 }
 
 function spanRule(verb: string): Rule<SpanArguments & { readonly command: string }> {
