@@ -32,13 +32,24 @@ export class ContactBudget {
 
   /** Whether `sizeBytes` may go; if so they are counted. */
   take(sizeBytes: number, now: MonoMs): boolean {
-    const { until, rateBytesPerSec } = this.#window
+    const { until } = this.#window
     if (!isWithin(this.#window, now)) return false
     const [busyUntil, isFirst] = [this.#busyUntil ?? now, this.#busyUntil === undefined]
     const begin = busyUntil < now ? now : busyUntil
-    const end = addMs(begin, (sizeBytes * 1000) / rateBytesPerSec)
+    const end = addMs(begin, this.#durationMs(sizeBytes))
     if (end > until && !(isFirst && sizeBytes > pieceBytesMax(this.#window))) return false
     this.#busyUntil = end
     return true
+  }
+
+  /** What was taken has not left after all: its time is free again, where it has not passed. */
+  giveBack(sizeBytes: number, now: MonoMs): void {
+    if (this.#busyUntil === undefined) return
+    const earlier = addMs(this.#busyUntil, -this.#durationMs(sizeBytes))
+    this.#busyUntil = earlier < now ? now : earlier
+  }
+
+  #durationMs(sizeBytes: number): number {
+    return (sizeBytes * 1000) / this.#window.rateBytesPerSec
   }
 }

@@ -110,6 +110,16 @@ test('what cannot leave before the contact ends waits for the next one', () => {
   expect(l.take(monoMs(5000))).toEqual(['c', 'd'])
 })
 
+test('what has failed takes no time from the rest of the contact', () => {
+  const l = new Lane({ underWayMax: 9, underWayBytesMax: 9000, pause: 'item' })
+  for (const key of ['a', 'b', 'c']) l.add(key, 400)
+  l.setWindow(contact(0, 1000, 1000))
+  expect(l.take(t0)).toEqual(['a', 'b'])
+  l.postpone('a', monoMs(10))
+  l.postpone('b', monoMs(10))
+  expect(l.take(monoMs(10))).toEqual(['c'])
+})
+
 test('without contacts nothing is held back', () => {
   const l = lane()
   l.setWindow(contact(500, 1500, 1000))

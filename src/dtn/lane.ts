@@ -100,6 +100,7 @@ export class Lane {
   postpone(key: string, now: MonoMs): void {
     const item = this.#leave(key)
     if (item === undefined) return
+    this.#budget?.giveBack(item.sizeBytes, now)
     const failures = item.failures + 1
     const again = { sizeBytes: item.sizeBytes, failures }
     if (this.#options.pause === 'lane') {

@@ -43,7 +43,7 @@ export interface NodeStatus {
   }
   readonly layers: readonly LayerStatus[]
   readonly neighbours: readonly NeighbourStatus[]
-  /** Of the whole plan: also those between other nodes, and those that are over. */
+  /** Of the whole plan, those between other nodes among them, that are not over. */
   readonly contacts: readonly ContactStatus[]
   readonly endpoints: readonly EndpointStatus[]
   /** Bundles that were not taken, by the code of the Fault. */
@@ -120,11 +120,13 @@ export function statusOf(parts: NodeParts): NodeStatus {
       ...counters.neighbour(plan),
       queue: planQueues.get(plan.node) ?? EMPTY_QUEUE,
     })),
-    contacts: neighbours.contactPlan.contacts.map((contact) => ({
-      ...contact,
-      source: nodeId(contact.source),
-      destination: nodeId(contact.destination),
-    })),
+    contacts: neighbours.contactPlan.contacts
+      .filter(({ until }) => until > wall)
+      .map((contact) => ({
+        ...contact,
+        source: nodeId(contact.source),
+        destination: nodeId(contact.destination),
+      })),
     endpoints: endpointsOf(agent.registrationQueues(now), counters),
     refused: counters.refusals,
     deleted: counters.deletions,
@@ -223,7 +225,7 @@ function metricsOf(status: NodeStatus): readonly Metric[] {
         gate.state === 'open' ? [[labels, gate.rateBytesPerSec] as const] : [],
       ),
     ),
-    gauge('contacts', 'Contacts in the plan.', [[{}, status.contacts.length]]),
+    gauge('contacts', 'Contacts in the plan that are not over.', [[{}, status.contacts.length]]),
     ...traffic('endpoint_sent', 'sent from the endpoint', endpoints, (e) => e.sent),
     ...traffic('endpoint_delivered', 'delivered at the endpoint', endpoints, (e) => e.delivered),
     counter(

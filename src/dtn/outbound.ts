@@ -150,7 +150,9 @@ export class Outbound {
 
   #turnstileOf(plan: StaticPlan): Turnstile {
     const neighbour = neighbourOf(plan)
-    const turnstile = this.#turnstiles.get(neighbour) ?? new Turnstile(this.#clock)
+    const known = this.#turnstiles.get(neighbour)
+    if (known !== undefined) return known
+    const turnstile = new Turnstile(this.#clock)
     this.#turnstiles.set(neighbour, turnstile)
     return turnstile
   }

@@ -89,6 +89,22 @@ test('a bundle larger than a contact is cut, and goes in several of them', async
   }
 })
 
+test('the status tells the contacts that are not over, and the distance while a range holds', async () => {
+  const { from, until } = contact(0, 10, 1)
+  const range = { source: 2n, destination: 3n, from, until, oneWayDelayMs: 7000 }
+  const contacts = [contact(0, 10, 5), contact(20, 30, 6)]
+  const lab = await BundleLab.start({ contactPlan: { contacts, ranges: [range] } })
+  expect(lab.node.status()).toMatchObject({
+    contacts: [{ source: 'ipn:2.0', rateBytesPerSec: 5 }, { rateBytesPerSec: 6 }],
+    neighbours: [{ gate: { state: 'open', until: START + 10_000 }, oneWayDelayMs: 7000 }],
+  })
+  await lab.runFor(15_000)
+  expect(lab.node.status()).toMatchObject({
+    contacts: [{ rateBytesPerSec: 6 }],
+    neighbours: [{ gate: { state: 'closed', opensAt: START + 20_000 }, oneWayDelayMs: undefined }],
+  })
+})
+
 test('a contact that is added, changed and deleted counts at once', async () => {
   const lab = await start([contact(1000, 2000, 10_000)])
   await send(lab, 3, 9900)

@@ -190,22 +190,33 @@ describe('what is changed', () => {
   })
 
   test('counts relative times from the beginning of the session, until @ says otherwise', async () => {
-    state.wall = NOON + 5_000_500
+    state.wall = NOON + 100_500
     const other = admin.session()
     await other.perform({
       program: 'ionadmin',
       file: 'f',
       number: 1,
-      text: 'a contact +0 +1 2 4 1',
+      text: 'a contact +0 +500 2 4 1',
     })
-    expect(state.nodes.at(-1)?.contactPlan.contacts[1]?.from).toBe(NOON + 5_000_000)
-    await say('ionadmin', '@ +60', 'a contact +0 +1 2 5 1', '@ 0', 'a contact +0 +1 2 6 1')
+    expect(state.nodes.at(-1)?.contactPlan.contacts[1]?.from).toBe(NOON + 100_000)
+    await say('ionadmin', '@ +60', 'a contact +0 +500 2 5 1', '@ 0', 'a contact +0 +500 2 6 1')
     expect(
       state.nodes
         .at(-1)
         ?.contactPlan.contacts.slice(2)
         .map(({ from }) => from),
     ).toEqual([NOON + 60_000, NOON])
+  })
+
+  test('is forgotten when it is over, as ION does', async () => {
+    state.wall = NOON + 600_000
+    expect(await say('ionadmin', 'l contact')).toEqual({ lines: [], outcome: 'done' })
+    expect(await say('ionadmin', 'l range')).toEqual({ lines: [], outcome: 'done' })
+    await say('ionadmin', 'a contact +0 +10 2 3 1')
+    expect(state.nodes.at(-1)?.contactPlan).toMatchObject({
+      contacts: [{ from: NOON }],
+      ranges: [],
+    })
   })
 
   test('stays as it was where the line is wrong, or the node cannot', async () => {

@@ -39,7 +39,7 @@ export class IonAdmin {
   /** `draft` is what the node runs; `notices` are what has been said of it. */
   constructor(draft: Draft, notices: readonly string[], ports: IonAdminPorts) {
     this.#ports = ports
-    this.#draft = draft.trial()
+    this.#draft = draft.trial(ports.wall())
     this.#notices = notices
   }
 
@@ -91,7 +91,7 @@ export class IonAdmin {
   }
 
   async #carryOut(step: Step, run: IonadminRun): Promise<AdminAnswer> {
-    const draft = this.#draft.trial()
+    const draft = this.#draft.trial(this.#ports.wall())
     if (step.read.command.command === '1') return done([])
     const shown = inspect({ draft, step, run, processes: this.#ports.processes })
     if (shown === undefined) applyStep(draft, step, run)

@@ -1,6 +1,7 @@
 /** A node in the making, and what is said of the lines that make it. */
 
 import { overlaps, overlapsOrTouches } from '../../base/interval.ts'
+import type { WallMs } from '../../base/time.ts'
 import type { Contact, Range } from '../../dtn/contact-plan.ts'
 import type { IonFaultCode } from './fault.ts'
 import type {
@@ -107,14 +108,17 @@ export class Draft {
     this.programs = programs
   }
 
-  /** The same, for lines that may turn out to be wrong, and with a file of every program. */
-  trial(): Draft {
+  /**
+   * The same, for lines that may turn out to be wrong, and with a file of every program. What is over
+   * at `at` is left out, as ION forgets it.
+   */
+  trial(at: WallMs): Draft {
     const draft = new Draft(new Set(PROGRAM_NAMES))
     draft.node = this.node
     draft.clock = this.clock
     draft.sessions = this.sessions
-    draft.contacts.copy(this.contacts)
-    draft.ranges.copy(this.ranges)
+    draft.contacts.copy(this.contacts, at)
+    draft.ranges.copy(this.ranges, at)
     draft.keys.copy(this.keys)
     draft.spans.copy(this.spans)
     draft.seats.copy(this.seats)

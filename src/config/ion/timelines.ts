@@ -55,9 +55,12 @@ export class Timelines<Item extends Timed> {
     return (this.#lines.get(keyOf(pair)) ?? []).find((item) => item.from === from)
   }
 
-  /** Takes over what `other` has. */
-  copy(other: Timelines<Item>): void {
-    for (const [key, line] of other.#lines) this.#lines.set(key, [...line])
+  /** Takes over what `other` has that is not over at `at`. */
+  copy(other: Timelines<Item>, at: WallMs): void {
+    for (const [key, line] of other.#lines) {
+      const left = line.filter(({ until }) => until > at)
+      if (left.length > 0) this.#lines.set(key, left)
+    }
   }
 
   /** In the order in which ION lists them: by source, destination and time. */

@@ -19,12 +19,10 @@ export function formatNodeStatus(status: ControlStatus): string {
       ({ node, protocol, duct, gate, received, sent, retries, queue }) =>
         `neighbour ${node} over ${protocol}/${duct}: ${gated(gate, now)}, received ${traffic(received)}, sent ${traffic(sent)}, retries ${retries}, ${queued(queue)}`,
     ),
-    ...status.contacts
-      .filter(({ until }) => until > now)
-      .map(
-        ({ source, destination, from, until, rateBytesPerSec }) =>
-          `contact ${source} to ${destination}: ${from > now ? `in ${formatDuration(from - now)} ` : ''}for ${formatDuration(until - Math.max(from, now))} at ${rateBytesPerSec} bytes/s`,
-      ),
+    ...status.contacts.map(
+      ({ source, destination, from, until, rateBytesPerSec }) =>
+        `contact ${source} to ${destination}: ${from > now ? `in ${formatDuration(from - now)} ` : ''}for ${formatDuration(until - Math.max(from, now))} at ${rateBytesPerSec} bytes/s`,
+    ),
     ...status.endpoints.map(
       (one) =>
         `endpoint ${one.endpoint} ${one.state}: delivered ${traffic(one.delivered)}, sent ${traffic(one.sent)}, retries ${one.retries}, refused ${one.refused}, ${queued(one.queue)}`,
