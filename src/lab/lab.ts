@@ -11,6 +11,7 @@ import { labEntropy } from './entropy.ts'
 import type { LabFaultCode } from './fault.ts'
 import type { LabHost } from './host.ts'
 import { LabNetwork } from './network.ts'
+import { LabProcess } from './process.ts'
 import { LabStore, type StoreImage } from './store.ts'
 import { World } from './world.ts'
 
@@ -30,6 +31,10 @@ export interface Happening {
 
 /** Where every host keeps its users' files. */
 export const HOMES = '/home'
+
+/** Where commands on a host find its bundle node, and where they are started. */
+const CONTROL = { host: '/run/lightlag/control.sock', port: 0 }
+const WORKING_DIRECTORY = '/root'
 
 export class Lab {
   readonly world: World
@@ -94,6 +99,8 @@ export class LabMachine {
   readonly options: ScenarioHost
   readonly machine: LabHost
   readonly #tell: (event: HostEvent) => void
+  readonly #processes = new Set<LabProcess>()
+  #processCount = 0
   readonly #entropy: ReturnType<typeof labEntropy>
   #disk: LabDisk
   #store: LabStore
@@ -127,9 +134,30 @@ export class LabMachine {
     return this.#services.stop()
   }
 
+  /**
+   * Runs a command on this host, one of ION's tools: `bpsource ipn:3.1 hello`, cut at its spaces, or
+   * its words. Nobody types unless `type` and `endInput` say so. Files are in `/root`.
+   */
+  exec(command: string | readonly string[]): LabProcess {
+    const words = typeof command === 'string' ? command.trim().split(/\s+/) : command
+    const process = new LabProcess(words, {
+      clock: this.machine.clock,
+      network: this.machine.network,
+      disk: this.#disk,
+      entropy: this.#entropy,
+      control: CONTROL,
+      directory: WORKING_DIRECTORY,
+      processId: FIRST_PROCESS_ID + this.#processCount++,
+    })
+    this.#processes.add(process)
+    void process.status.finally(() => this.#processes.delete(process)).catch(() => {})
+    return process
+  }
+
   /** The power fails, and comes back at once: what was durable is all that is left. */
   async crash(): Promise<void> {
     this.machine.crash()
+    for (const process of this.#processes) process.kill()
     const disk = this.#disk.crash()
     const store = this.#store.crash()
     this.machine.restart()
@@ -163,9 +191,13 @@ export class LabMachine {
       store: this.#store,
       entropy: this.#entropy,
       events,
+      control: CONTROL,
     })
   }
 }
+
+/** Those before it are the system's own. */
+const FIRST_PROCESS_ID = 1000
 
 /** What a flushed commit takes on an ordinary disk. */
 const COMMIT_MS = 1

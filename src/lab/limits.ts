@@ -27,6 +27,9 @@ export const RETRANSMISSIONS_MAX = 15
 /** Packets that a capture keeps; later ones are still counted and hashed. */
 export const CAPTURED_PACKETS_MAX = 1_000_000
 
+/** What is kept of each stream that a command writes; more is thrown away, as by a person who looks elsewhere. */
+export const PROCESS_OUTPUT_BYTES_MAX = 1_048_576
+
 /** How long a mail program waits for its server, which is near. */
 export const CONNECT_TIMEOUT_MS = 30_000
 

@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.ts'
 import type { Random } from '../base/random.ts'
+import { isLocalSocket } from '../ports/network.ts'
 import { Capture } from './capture.ts'
 import { isWithinHost, LabHost } from './host.ts'
 import { Link, type LinkQuality } from './link.ts'
@@ -73,7 +74,8 @@ export class LabNetwork {
     const bytes = wireBytes(packet)
     // Within one network a packet takes no time and is never lost.
     const arrivesAt = way.link === undefined ? sentAt : way.link.transmit(bytes, sentAt)
-    if (way.link !== undefined || captureLocal) {
+    // What goes over local sockets is on no wire.
+    if (way.link !== undefined || (captureLocal && !isLocalSocket(packet.target))) {
       this.capture.add({
         sentAt,
         arrivesAt: arrivesAt ?? 'lost',

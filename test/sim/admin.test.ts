@@ -130,9 +130,7 @@ test('bundles of a plan that is deleted or blocked wait for the next', async () 
 
 test('endpoints come and go, and what their bundles meet changes', async () => {
   const { lab, two, say } = await start()
-  await expect(two.run('bpsink ipn:2.9')).rejects.toMatchObject({
-    code: 'control/unknown-endpoint',
-  })
+  expect((await two.run('bpsink ipn:2.9')).errors).toContain('Endpoint not known: ipn:2.9')
   await say('bpadmin', 'a endpoint ipn:2.9 q')
   await two.run('bpsource ipn:2.9 kept')
   const sink = two.start('bpsink ipn:2.9')
@@ -142,9 +140,7 @@ test('endpoints come and go, and what their bundles meet changes', async () => {
   await say('bpadmin', 'd endpoint ipn:2.9')
   sink.interrupt()
   await lab.perform(sink.status)
-  await expect(two.run('bpsink ipn:2.9')).rejects.toMatchObject({
-    code: 'control/unknown-endpoint',
-  })
+  expect((await two.run('bpsink ipn:2.9')).errors).toContain('Endpoint not known: ipn:2.9')
   await say('bpadmin', 'c endpoint ipn:2.3 x')
   await two.run('bpsource ipn:2.3 lost')
   await lab.runFor(10)

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { concat, fromUtf8, toUtf8 } from '../../src/base/bytes.ts'
+import { fromUtf8 } from '../../src/base/bytes.ts'
 import { seededRandom } from '../../src/base/random.ts'
 import { monoMs } from '../../src/base/time.ts'
 import {
@@ -8,14 +8,13 @@ import {
   type BundleHostPorts,
 } from '../../src/dtn/bundle-host.ts'
 import { NO_CONTACTS } from '../../src/dtn/contact-plan.ts'
-import { connectNode } from '../../src/dtn/control/node-client.ts'
 import type { EndpointOptions } from '../../src/dtn/registrations.ts'
-import { TOOLS } from '../../src/dtn/tools/tools.ts'
 import { LabDisk } from '../../src/lab/disk.ts'
 import { labEntropy } from '../../src/lab/entropy.ts'
 import type { LabHost } from '../../src/lab/host.ts'
 import type { LinkQuality } from '../../src/lab/link.ts'
 import { LabNetwork } from '../../src/lab/network.ts'
+import { LabProcess } from '../../src/lab/process.ts'
 import { LabStore } from '../../src/lab/store.ts'
 import { World } from '../../src/lab/world.ts'
 import type { HostEvent } from '../../src/ports/events.ts'
@@ -127,75 +126,28 @@ export class ToolNode {
   }
 
   /** Starts `bpsink ipn:3.2` and the like; `input` is its standard input, which ends behind it. */
-  start(command: string, input?: string): RunningTool {
-    const [name = '', ...args] = command.split(' ')
-    return new RunningTool(this, { name, args, input })
+  start(command: string, input?: string): LabProcess {
+    const { clock, network } = this.machine
+    const process = new LabProcess(command.split(' '), {
+      clock,
+      network,
+      disk: this.disk,
+      entropy: labEntropy(seededRandom(1)),
+      control: CONTROL,
+      directory: DIRECTORY,
+      processId: 4711,
+    })
+    if (input !== undefined) {
+      process.type(input)
+      process.endInput()
+    }
+    return process
   }
 
   /** The same, until it ends. */
-  async run(command: string, input?: string): Promise<RunningTool> {
-    const tool = this.start(command, input)
-    await this.#lab.perform(tool.status)
-    return tool
-  }
-}
-
-export class RunningTool {
-  /** Rejects with the Fault that ended it. */
-  readonly status: Promise<number>
-  interrupt: () => void = () => {}
-  #output = new Uint8Array(0)
-  #errors = ''
-
-  constructor(
-    { machine, disk }: ToolNode,
-    command: { name: string; args: readonly string[]; input: string | undefined },
-  ) {
-    const run = TOOLS[command.name]?.tool.parse(command.args)
-    if (run === undefined) throw new Error(`${command.name} does not understand its arguments`)
-    const interrupted = new Promise<void>((resolve) => {
-      this.interrupt = resolve
-    })
-    const left = command.input === undefined ? [] : [fromUtf8(command.input)]
-    const { clock, network } = machine
-    this.status = (async () => {
-      await disk.makeDirectory(DIRECTORY)
-      const client = await connectNode(CONTROL, { clock, network })
-      try {
-        return await run.run({
-          client,
-          clock,
-          disk,
-          entropy: labEntropy(seededRandom(1)),
-          directory: DIRECTORY,
-          processId: 4711,
-          output: (bytes) => {
-            this.#output = concat(this.#output, bytes) as Uint8Array<ArrayBuffer>
-          },
-          errors: (bytes) => {
-            this.#errors += toUtf8(bytes)
-          },
-          // Standard input that was not given is a terminal at which nobody types.
-          input: () =>
-            command.input === undefined ? new Promise(() => {}) : Promise.resolve(left.shift()),
-          interrupted,
-        })
-      } finally {
-        client.close()
-      }
-    })()
-    this.status.catch(() => {})
-  }
-
-  get output(): string {
-    return toUtf8(this.#output)
-  }
-
-  get bytes(): Uint8Array {
-    return this.#output
-  }
-
-  get errors(): string {
-    return this.#errors
+  async run(command: string, input?: string): Promise<LabProcess> {
+    const process = this.start(command, input)
+    await this.#lab.perform(process.status)
+    return process
   }
 }

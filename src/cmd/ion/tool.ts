@@ -1,11 +1,10 @@
-import { asFault } from '../../base/fault.ts'
+import { runTool as run } from '../../dtn/tools/run.ts'
 import type { ToolPorts } from '../../dtn/tools/tool.ts'
-import { TOOLS } from '../../dtn/tools/tools.ts'
 import { plainBytes } from '../../host/bytes.ts'
 import { hostClock } from '../../host/clock.ts'
 import { hostDisk } from '../../host/disk.ts'
 import { hostEntropy } from '../../host/entropy.ts'
-import { EXIT, Failure } from '../failure.ts'
+import { Failure } from '../failure.ts'
 import { signalled } from '../signal.ts'
 import { attach } from './attach.ts'
 
@@ -15,38 +14,24 @@ export async function runTool(
   args: readonly string[],
   node: string | undefined,
 ): Promise<void> {
-  const { tool } = TOOLS[name] as (typeof TOOLS)[string]
-  const run = tool.parse(args)
-  if (run === undefined) {
-    const stream = tool.usageOn === 'errors' ? process.stderr : process.stdout
-    stream.write(tool.usage)
-    process.exitCode = EXIT.usage
-    return
-  }
-  const { own } = run
-  const interrupted = signalled()
   try {
-    const client = await attach(node, own?.scheme === 'ipn' ? own.node : undefined)
-    try {
-      process.exitCode = await run.run({
-        client,
-        clock: hostClock,
-        entropy: hostEntropy,
-        disk: hostDisk,
-        directory: process.cwd(),
-        processId: process.pid,
-        output: (bytes) => void process.stdout.write(bytes),
-        errors: (bytes) => void process.stderr.write(bytes),
-        input: standardInput(),
-        interrupted,
-      } satisfies ToolPorts)
-    } finally {
-      client.close()
-      process.stdin.destroy()
-    }
+    process.exitCode = await run(name, args, {
+      attach: (own) => attach(node, own),
+      clock: hostClock,
+      entropy: hostEntropy,
+      disk: hostDisk,
+      directory: process.cwd(),
+      processId: process.pid,
+      output: (bytes) => void process.stdout.write(bytes),
+      errors: (bytes) => void process.stderr.write(bytes),
+      input: standardInput(),
+      interrupted: signalled(),
+    })
   } catch (error) {
-    const reason = error instanceof Failure ? error.message : asFault(error).message
-    throw new Failure(EXIT.failed, `${name}: ${reason}`)
+    if (error instanceof Failure) throw new Failure(error.status, `${name}: ${error.message}`)
+    throw error
+  } finally {
+    process.stdin.destroy()
   }
 }
 

@@ -307,12 +307,33 @@ test('an admin program hands its lines to the node, and prints what it answers',
 
 describe('what cannot be', () => {
   test.each([
-    ['bpsink ipn:2.99', 'control/unknown-endpoint', 'Endpoint not known: ipn:2.99'],
-    ['bpsink ipn:3.2', 'control/unknown-endpoint', 'Endpoint not known: ipn:3.2'],
-    ['bpsendfile ipn:2.2 ipn:3.2 nothing', 'disk/not-found', expect.any(String)],
-  ])('%s', async (command, code, message) => {
+    ['bpsink ipn:2.99', /^bpsink: Endpoint not known: ipn:2\.99\n$/],
+    ['bpsink ipn:3.2', /^bpsink: Endpoint not known: ipn:3\.2\n$/],
+    ['bpsendfile ipn:2.2 ipn:3.2 nothing', /^bpsendfile: .*nothing.*\n$/],
+  ])('%s', async (command, message) => {
     const lab = await ToolLab.start()
-    await expect(lab.nodes[0].run(command)).rejects.toMatchObject({ code, message })
+    const tool = await lab.nodes[0].run(command)
+    expect(await tool.status).toBe(1)
+    expect(tool.errors).toMatch(message)
+  })
+
+  test('a command that there is not, and arguments that are not understood', async () => {
+    const lab = await ToolLab.start()
+    const unknown = await lab.nodes[0].run('bpsing ipn:2.2')
+    expect([await unknown.status, unknown.errors]).toEqual([127, 'bpsing: command not found\n'])
+    const sink = await lab.nodes[0].run('bpsink')
+    expect([await sink.status, sink.output]).toEqual([2, 'Usage: bpsink <own endpoint ID>\n'])
+  })
+
+  test('no node to attach to', async () => {
+    const lab = await ToolLab.start()
+    const [two] = lab.nodes
+    await lab.perform(two.host.stop())
+    const stats = await two.run('bpstats')
+    expect([await stats.status, stats.errors]).toEqual([
+      1,
+      "bpstats: Can't attach to BP: no node runs here\n",
+    ])
   })
 
   test('an endpoint that another program has open is occupied until that one ends', async () => {
@@ -320,10 +341,9 @@ describe('what cannot be', () => {
     const [two] = lab.nodes
     const first = two.start('bpsink ipn:2.2')
     await lab.runFor(1)
-    await expect(two.run('bpsink ipn:2.2')).rejects.toMatchObject({
-      code: 'control/occupied',
-      message: 'Endpoint is already open: ipn:2.2',
-    })
+    expect((await two.run('bpsink ipn:2.2')).errors).toBe(
+      'bpsink: Endpoint is already open: ipn:2.2\n',
+    )
     first.interrupt()
     await lab.perform(first.status)
     const second = two.start('bpsink ipn:2.2')
@@ -394,7 +414,7 @@ describe('delivery', () => {
     const sink = three.start('bpsink ipn:3.3')
     await two.run('bpsource ipn:3.3', 'größe\0hidden\n')
     await lab.runFor(1000)
-    expect(toUtf8(sink.bytes)).toBe(
+    expect(toUtf8(sink.outputBytes)).toBe(
       "ION event: Payload delivered.\n\tpayload length is 14.\n\t'größe'\n",
     )
     expect(fromUtf8('größe\0hidden').length).toBe(14)
