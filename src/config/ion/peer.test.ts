@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { wallMs } from '../../base/time.ts'
 import { ipnEndpoint } from '../../proto/bpv7/endpoint-id.ts'
 import { ionPeerOf, type PeerView } from './peer.ts'
 
@@ -52,6 +53,24 @@ test.each([
       outducts: [{ protocol, duct: '172.21.0.3:4556', daemon: outduct }],
     },
   })
+})
+
+test('contacts by dates are those of ION too; from our start they mean nothing to it', () => {
+  const contact = {
+    source: 2n,
+    destination: 3n,
+    from: wallMs(1_795_420_800_000),
+    until: wallMs(1_795_421_400_000),
+    rateBytesPerSec: 125_000,
+    confidence: 1,
+  }
+  const contactPlan = { isFromStart: false, contacts: [contact], ranges: [] }
+  expect(ionPeerOf({ ...config, contactPlan }, 3n)).toMatchObject({
+    value: { contactPlan: { contacts: [contact], ranges: [] } },
+  })
+  expect(messageOf({ ...config, contactPlan: { ...contactPlan, isFromStart: true } })).toMatch(
+    /^contacts are told from the start of this node, .* would be right$/,
+  )
 })
 
 test('a mail service that ION declares anyway is declared once', () => {

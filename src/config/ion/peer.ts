@@ -10,7 +10,7 @@ import type { IonNode } from './ion-node.ts'
 /** What a node of ours says that matters to its neighbours. */
 export type PeerView = Pick<
   NodeConfig,
-  'node' | 'mailService' | 'udp' | 'tcp' | 'stcp' | 'mtcp' | 'plans'
+  'node' | 'mailService' | 'udp' | 'tcp' | 'stcp' | 'mtcp' | 'plans' | 'contactPlan'
 >
 
 /** What receives and what sends; `tcpcli` does both. ION has no MTCP. */
@@ -24,8 +24,8 @@ const DAEMONS: Readonly<Record<string, { readonly induct: string; readonly outdu
 const SERVICES = [0n, 1n, 2n, 64n, 65n]
 
 /**
- * No contacts: without any, ION sends at once, at the rate of its plan. The fault says what
- * was read and what would be right.
+ * The contacts and ranges are the same on both sides; without any, ION sends at once, at the rate of
+ * its plan. The fault says what was read and what would be right.
  */
 export function ionPeerOf(config: PeerView, neighbor: bigint): Result<IonNode, IonFaultCode> {
   const plan = config.plans.find(({ node }) => node === neighbor)
@@ -55,13 +55,19 @@ export function ionPeerOf(config: PeerView, neighbor: bigint): Result<IonNode, I
   const unfit = [plan.duct, ours].find((duct) => parseDuctAddress(protocol, duct) === undefined)
   if (unfit !== undefined)
     return no(`${unfit} is no address to ION: ${DUCT_EXPECTED} would be right`)
+  if (config.contactPlan?.isFromStart) {
+    return no(
+      'contacts are told from the start of this node, which is not that of ION: dates, as 2026-11-23T08:00:00Z, would be right',
+    )
+  }
+  const { contacts = [], ranges = [] } = config.contactPlan ?? {}
   const rateBytesPerSec = protocol === 'udp' ? config.udp?.rateBytesPerSec : undefined
   return {
     ok: true,
     value: {
       node: neighbor,
       clock: { errorSec: 1, isSynchronized: true, utcDeltaSec: 0 },
-      contactPlan: { contacts: [], ranges: [] },
+      contactPlan: { contacts, ranges },
       keys: [],
       ltp: { sessions: undefined, spans: [], seats: [] },
       schemes: [{ name: 'ipn', forwarder: 'ipnfw', adminEndpoint: 'ipnadminep' }],
