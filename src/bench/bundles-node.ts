@@ -38,7 +38,7 @@ interface Cost {
 }
 
 /** Bundles handed to the node and not yet handed over to the neighbour. */
-const WINDOW = 512
+const WINDOW = 1024
 /** Silence after which the rest counts as lost. */
 const SILENCE_MS = 1500
 

@@ -67,7 +67,6 @@ interface Place {
 class LmdbStore implements Store {
   readonly #database: RootDatabase<Uint8Array, Uint8Array>
   readonly #place: Place
-  #usedBytes: number
   #waiting: Commit[] = []
   #writing: Promise<void> | undefined
   #closed: Promise<void> | undefined
@@ -75,8 +74,6 @@ class LmdbStore implements Store {
   constructor(database: RootDatabase<Uint8Array, Uint8Array>, place: Place) {
     this.#database = database
     this.#place = place
-    const used = database.getBinary(USED_KEY)
-    this.#usedBytes = used === undefined ? 0 : Number(toLatin1(used))
   }
 
   get(table: TableName, key: string): Uint8Array | undefined {
@@ -122,39 +119,47 @@ class LmdbStore implements Store {
   }
 
   async #writeTogether(commits: readonly Commit[]): Promise<void> {
-    const { accepted, usedBytes } = this.#admit(commits)
+    const accepted = this.#admit(commits)
     if (accepted.length === 0) return
     try {
-      await this.#writeTransaction(
-        accepted.flatMap((commit) => commit.changes),
-        usedBytes,
-      )
+      await this.#writeTransaction(accepted)
     } catch (error) {
       const failure = await writeFault(error, this.#place.directory)
       for (const commit of accepted) commit.reject(failure)
       return
     }
-    this.#usedBytes = usedBytes
     for (const commit of accepted) commit.resolve()
   }
 
-  /**
-   * Refuses, in order, what would exceed the capacity. What frees room is never refused. Nothing
-   * else is being written now, so what the database holds is what the commits will change.
-   */
-  #admit(commits: readonly Commit[]): { accepted: readonly Commit[]; usedBytes: number } {
+  /** Refuses, in order, what would exceed the capacity. What frees room is never refused. */
+  #admit(commits: readonly Commit[]): readonly Commit[] {
+    const usedBytes = this.#usedBytes()
+    // Only where it is close must be known what is replaced and removed.
+    let grownBytes = 0
+    for (const { changes } of commits) {
+      for (const { table, key, value } of changes) {
+        if (value !== undefined) grownBytes += entryBytes(nameLength(table, key), value.length)
+      }
+    }
+    return usedBytes + grownBytes <= this.#place.capacityBytes
+      ? commits
+      : this.#admitSome(commits, usedBytes)
+  }
+
+  /** Nothing else is being written now, so what the database holds is what the commits will change. */
+  #admitSome(commits: readonly Commit[], before: number): readonly Commit[] {
     const accepted: Commit[] = []
     const sizes = new Map<string, number>()
-    let usedBytes = this.#usedBytes
+    let usedBytes = before
     for (const commit of commits) {
       const changed = new Map<string, number>()
       let growthBytes = 0
       for (const { table, key, value } of commit.changes) {
         const name = `${table}\0${key}`
-        const before = changed.get(name) ?? sizes.get(name) ?? this.#entryBytes(table, key)
+        const held = changed.get(name) ?? sizes.get(name) ?? this.#entryBytes(table, key)
         const after = value === undefined ? 0 : entryBytes(name.length, value.length)
         changed.set(name, after)
-        growthBytes += after - before
+        growthBytes += after - held
       }
       if (growthBytes > 0 && usedBytes + growthBytes > this.#place.capacityBytes) {
         const needed = `${usedBytes + growthBytes} of ${this.#place.capacityBytes} bytes`
@@ -165,21 +170,29 @@ class LmdbStore implements Store {
       for (const [name, size] of changed) sizes.set(name, size)
       accepted.push(commit)
     }
-    return { accepted, usedBytes }
+    return accepted
   }
 
   /** All in one transaction of LMDB; resolves once it is flushed. */
-  async #writeTransaction(changes: readonly StoreChange[], usedBytes: number): Promise<void> {
+  async #writeTransaction(commits: readonly Commit[]): Promise<void> {
     const database = this.#database
     await database.batch(() => {
-      for (const { table, key, value } of changes) {
-        if (value === undefined) void database.remove(fullKey(table, key))
-        else void database.put(fullKey(table, key), value)
+      for (const { changes } of commits) {
+        for (const { table, key, value } of changes) {
+          if (value === undefined) void database.remove(fullKey(table, key))
+          else void database.put(fullKey(table, key), value)
+        }
       }
-      void database.put(USED_KEY, fromLatin1(String(usedBytes)))
     })
     // Reads from now on see it.
     database.resetReadTxn()
+  }
+
+  /** The pages of the tree. */
+  #usedBytes(): number {
+    const { treeBranchPageCount, treeLeafPageCount, overflowPages } =
+      this.#database.getStats() as unknown as PageCounts
+    return (treeBranchPageCount + treeLeafPageCount + overflowPages) * PAGE_BYTES
   }
 
   #entryBytes(table: TableName, key: string): number {
@@ -194,11 +207,14 @@ class LmdbStore implements Store {
   }
 }
 
+interface PageCounts {
+  readonly treeBranchPageCount: number
+  readonly treeLeafPageCount: number
+  readonly overflowPages: number
+}
+
 const TABLE = /^[\x21-\x7e]{1,100}$/
 const KEY = /^[\x20-\x7e]{1,500}$/
-/** What the entries take up, as decimal digits; no table can have this key. */
-const USED_KEY: Uint8Array = fromLatin1('\0used')
-
 const PAGE_BYTES = 4096
 const PAGE_HEADER_BYTES = 24
 /** A node's header, its place in the page's index, and rounding. */
@@ -288,6 +304,10 @@ function openDatabase(
 const MAP_STEP_BYTES = 1_048_576
 /** Of the 128 TiB that a process has on most machines. The file may still grow beyond it. */
 const MAP_BYTES_MAX = 2 * 1_099_511_627_776
+
+function nameLength(table: TableName, key: string): number {
+  return table.length + 1 + key.length
+}
 
 function fullKey(table: TableName, key: string): Uint8Array {
   return fromLatin1(`${table}\0${key}`)
