@@ -20,8 +20,8 @@ export type AgentEvent =
       readonly wall: WallMs
     }
   /** Answers to `store`. */
-  | { readonly type: 'stored'; readonly key: string }
-  | { readonly type: 'not-stored'; readonly key: string }
+  | { readonly type: 'stored'; readonly key: number }
+  | { readonly type: 'not-stored'; readonly key: number }
   /** A plan is added, or takes the place of the one for the same node. `window` is as in `contact`. */
   | {
       readonly type: 'planned'
@@ -52,11 +52,11 @@ export type AgentEvent =
   /** Asks for the bundle that has waited longest at a registration that is not active. */
   | { readonly type: 'polled'; readonly endpoint: EndpointId }
   /** Answers to `transmit`. */
-  | { readonly type: 'transmitted'; readonly key: string }
-  | { readonly type: 'not-transmitted'; readonly key: string; readonly failure: Failure }
+  | { readonly type: 'transmitted'; readonly key: number }
+  | { readonly type: 'not-transmitted'; readonly key: number; readonly failure: Failure }
   /** Answers to `deliver`. */
-  | { readonly type: 'delivered'; readonly key: string }
-  | { readonly type: 'not-delivered'; readonly key: string; readonly failure: Failure }
+  | { readonly type: 'delivered'; readonly key: number }
+  | { readonly type: 'not-delivered'; readonly key: number; readonly failure: Failure }
   /** Of a held bundle, by the name that it is held under. */
   | { readonly type: 'resend'; readonly hold: string }
   | { readonly type: 'release'; readonly hold: string }
@@ -76,7 +76,7 @@ export type AgentEffect =
   | { readonly type: 'refuse'; readonly record: BundleRecord; readonly fault: Fault<DtnFaultCode> }
   | {
       readonly type: 'transmit'
-      readonly key: string
+      readonly key: number
       readonly id: string
       readonly plan: StaticPlan
       /** How long it has been at this node. */
@@ -85,8 +85,8 @@ export type AgentEffect =
   /** `keys` are all the fragments of one ADU, or one bundle; `key` is the first. */
   | {
       readonly type: 'deliver'
-      readonly key: string
-      readonly keys: readonly string[]
+      readonly key: number
+      readonly keys: readonly number[]
       readonly endpoint: EndpointId
       readonly expiresAt: WallMs
     }
@@ -97,11 +97,11 @@ export type AgentEffect =
   /** Its source asked to be told of this; the bundle is still in the store. */
   | {
       readonly type: 'report'
-      readonly key: string
+      readonly key: number
       readonly status: StatusKind
       readonly reason: number
     }
-  | { readonly type: 'remove'; readonly keys: readonly string[] }
+  | { readonly type: 'remove'; readonly keys: readonly number[] }
   | {
       readonly type: 'deleted'
       readonly id: string

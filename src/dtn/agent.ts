@@ -15,6 +15,7 @@ import { Fault } from '../base/fault.ts'
 import { Heap } from '../base/heap.ts'
 import type { Machine } from '../base/machine.ts'
 import { addMs, earlier, type MonoMs, type WallMs } from '../base/time.ts'
+import { Window } from '../base/window.ts'
 import {
   type EndpointId,
   formatEndpointId,
@@ -64,17 +65,17 @@ interface Entry {
 
 export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   readonly #options: BundleAgentOptions
-  readonly #entries = new Map<string, Entry>()
-  readonly #keysById = new Map<string, string>()
-  readonly #keysByHold = new Map<string, string>()
+  readonly #entries: Window<Entry> = new Window()
+  readonly #keysById = new Map<string, number>()
+  readonly #keysByHold = new Map<string, number>()
   readonly #ways: Ways
   /** By endpoint, in text. */
   readonly #registrations = new Map<string, Registration>()
   /** Those that are active: few, however many endpoints others send to. */
   readonly #active = new Set<Registration>()
   /** Where an answer is due, even when the bundle is gone by then. */
-  readonly #transmitting = new Map<string, Way>()
-  readonly #delivering = new Map<string, Registration>()
+  readonly #transmitting: Window<Way> = new Window()
+  readonly #delivering: Window<Registration> = new Window()
   readonly #ledger: ReassemblyLedger
   #expiries: Heap<Expiry> = newExpiries()
   #stranded = { count: 0, bytes: 0 }
@@ -107,7 +108,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   }
 
   /** Of the bundle with this ID in the store; undefined where it is not here. */
-  keyOf(id: string): string | undefined {
+  keyOf(id: string): number | undefined {
     return this.#keysById.get(id)
   }
 
@@ -315,7 +316,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     }
   }
 
-  #onStored(key: string, now: MonoMs, effects: AgentEffect[]): void {
+  #onStored(key: number, now: MonoMs, effects: AgentEffect[]): void {
     const entry = this.#entries.get(key)
     if (entry === undefined) return
     // Its lifetime may have ended while it was written.
@@ -324,7 +325,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     else this.#dispatch(entry, now, effects)
   }
 
-  #onNotStored(key: string): void {
+  #onNotStored(key: number): void {
     const entry = this.#entries.get(key)
     if (entry !== undefined) this.#forget(entry)
   }
@@ -420,7 +421,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   }
 
   /** RFC 9171 §5.4 step 5. */
-  #onTransmitted(key: string, now: MonoMs, effects: AgentEffect[]): void {
+  #onTransmitted(key: number, now: MonoMs, effects: AgentEffect[]): void {
     const way = this.#transmitting.get(key)
     this.#transmitting.delete(key)
     way?.lane.finish(key)
@@ -433,7 +434,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   }
 
   /** RFC 9171 §5.7 step 3. */
-  #onDelivered(key: string, now: MonoMs, effects: AgentEffect[]): void {
+  #onDelivered(key: number, now: MonoMs, effects: AgentEffect[]): void {
     const registration = this.#delivering.get(key)
     this.#delivering.delete(key)
     registration?.lane.finish(key)
@@ -445,7 +446,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     if (registration?.state === 'active') this.#deliver(registration, now, effects)
   }
 
-  #onNotTransmitted(key: string, failure: Failure, now: MonoMs, effects: AgentEffect[]): void {
+  #onNotTransmitted(key: number, failure: Failure, now: MonoMs, effects: AgentEffect[]): void {
     const way = this.#transmitting.get(key)
     this.#transmitting.delete(key)
     const entry = this.#entries.get(key)
@@ -465,7 +466,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     if (way !== undefined) this.#transmit(way, now, effects)
   }
 
-  #onNotDelivered(key: string, failure: Failure, now: MonoMs, effects: AgentEffect[]): void {
+  #onNotDelivered(key: number, failure: Failure, now: MonoMs, effects: AgentEffect[]): void {
     const registration = this.#delivering.get(key)
     this.#delivering.delete(key)
     const entry = this.#entries.get(key)
@@ -591,7 +592,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   }
 
   #deleteAdu(name: string, effects: AgentEffect[]): void {
-    const entry = this.#entries.get(this.#ledger.keys(name)[0] ?? '')
+    const entry = this.#entries.get(this.#ledger.keys(name)[0] ?? NO_KEY)
     if (entry !== undefined) this.#delete(entry, STATUS_REASONS.trafficPared, effects)
   }
 
@@ -636,16 +637,16 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   }
 
   #held(hold: string): Entry | undefined {
-    return this.#entries.get(this.#keysByHold.get(hold) ?? '')
+    return this.#entries.get(this.#keysByHold.get(hold) ?? NO_KEY)
   }
 
   #cancelable(id: string): Entry | undefined {
-    const entry = this.#entries.get(this.#keysById.get(id) ?? '')
+    const entry = this.#entries.get(this.#keysById.get(id) ?? NO_KEY)
     return entry?.record.own && entry.state !== 'storing' ? entry : undefined
   }
 
   /** What is delivered, and goes, together with the bundle `key`. */
-  #unitOf(key: string): readonly Entry[] {
+  #unitOf(key: number): readonly Entry[] {
     const entry = this.#entries.get(key)
     if (entry === undefined) return []
     if (!isFragmentForUs(entry)) return [entry]
@@ -704,10 +705,13 @@ type FragmentRecord = BundleRecord & { readonly fragment: FragmentExtent }
 
 interface Expiry {
   readonly at: MonoMs
-  readonly key: string
+  readonly key: number
 }
 
 const EXPIRIES_SPARE = 1024
+
+/** Of no bundle. */
+const NO_KEY = -1
 
 /** RFC 9171 §5.7 step 2: nobody is there, and nothing shall wait for anybody. */
 const ABANDONED = {

@@ -9,8 +9,8 @@ import { requestedReports } from './status-reporter.ts'
 
 /** What the bundle itself does not say: what came of it here. */
 export interface Stay {
-  /** In the store; keys sort in the order of arrival. */
-  readonly key: string
+  /** In the store; keys ascend in the order of arrival. */
+  readonly key: number
   /** An application of this node sent it. */
   readonly own: boolean
   /** Keep it after it was forwarded, under this name. */

@@ -183,7 +183,7 @@ test('what is long ago is read from the disk', async () => {
   await claiming(store, RECENT_BYTES_MAX, true)
   await add(store, 100)
   expect(store.read(key)?.primary.creationTimestamp.sequence).toBe(0n)
-  await port.commit([{ table: 'bundles', key, value: undefined }])
+  await port.commit([{ table: 'bundles', key: String(key).padStart(15, '0'), value: undefined }])
   expect(store.read(key)).toBeUndefined()
 })
 

@@ -6,8 +6,8 @@
  */
 
 import { asFault, Fault } from '../base/fault.ts'
-import { Queue } from '../base/queue.ts'
 import { Slab } from '../base/slab.ts'
+import { Window } from '../base/window.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
 import type { Bundle } from '../proto/bpv7/bundle.ts'
@@ -35,10 +35,13 @@ interface Addition {
   readonly done: (fault: Fault | undefined) => void
 }
 
-interface Added {
-  readonly key: string
+interface Held {
+  readonly own: boolean
+  readonly sizeBytes: number
   /** How many bytes had been added before it. */
   readonly at: number
+  /** Most bundles are wanted again as soon as they are stored, and not much later. */
+  bundle: Bundle | undefined
 }
 
 const TABLE = 'bundles'
@@ -49,14 +52,13 @@ export class BundleStore {
   readonly #limits: Pick<BundleNodeLimits, 'storeBytesMax' | 'storeCountMax'>
   readonly #events: EventSink
   readonly #alongsideOwn: () => readonly StoreChange[]
-  readonly #records = new Map<string, Pick<BundleRecord, 'own' | 'sizeBytes'>>()
+  readonly #held: Window<Held> = new Window()
   readonly #used: Usage = { count: 0, bytes: 0, unflushedBytes: 0 }
   /** Of that what applications here have sent. */
   readonly #usedByUs: Usage = { count: 0, bytes: 0, unflushedBytes: 0 }
   readonly #usedByGuests: Usage = { count: 0, bytes: 0, unflushedBytes: 0 }
-  /** Most bundles are wanted again as soon as they are stored. */
-  readonly #recent = new Map<string, Bundle>()
-  readonly #lately: Queue<Added> = new Queue()
+  /** The first of those whose bundle may be at hand. */
+  #firstAtHand = 0
   readonly #slab: Slab = new Slab()
   #addedBytes = 0
   #nextKey = 0
@@ -95,21 +97,22 @@ export class BundleStore {
   open(): readonly BundleRecord[] {
     const records: BundleRecord[] = []
     for (const { key, value } of this.#store.range(TABLE, {})) {
-      // Also that of a damaged record, lest a new bundle take its key.
-      if (/^\d+$/.test(key)) this.#nextKey = Math.max(this.#nextKey, Number(key) + 1)
-      const stored = decodeStored(key, value)
+      // Also that of a damaged one, lest a new bundle take its key.
+      this.#nextKey = Number(key) + 1
+      const stored = decodeStored(Number(key), value)
       if (stored === undefined) {
         this.#trouble(`bundle ${key} is damaged; it is skipped`)
         continue
       }
       records.push(stored.record)
-      this.#account(stored.record)
+      this.#account(stored.record, undefined)
     }
+    this.#firstAtHand = this.#nextKey
     return records
   }
 
-  newKey(): string {
-    return String(this.#nextKey++).padStart(KEY_DIGITS, '0')
+  newKey(): number {
+    return this.#nextKey++
   }
 
   /**
@@ -128,35 +131,36 @@ export class BundleStore {
       return
     }
     const { key, sizeBytes } = record
-    this.#account(record)
+    this.#account(record, stored.bundle)
     this.#use(record, { count: 0, bytes: 0, unflushedBytes: sizeBytes })
-    this.#recent.set(key, stored.bundle)
-    this.#lately.push({ key, at: this.#addedBytes })
     this.#addedBytes += sizeBytes
     this.#forgetOld()
-    const change = { table: TABLE, key, value: encodeStored(record, stored.bytes, this.#slab) }
+    const change = {
+      table: TABLE,
+      key: keyText(key),
+      value: encodeStored(record, stored.bytes, this.#slab),
+    }
     this.#additions.push({ record, change, done })
     this.#commitSoon()
   }
 
   /** At most `count`, in the order of arrival, behind the one with the key `after`. */
-  records(after: string | undefined, count: number): readonly StoredBundle[] {
+  records(after: number | undefined, count: number): readonly StoredBundle[] {
     const found: StoredBundle[] = []
-    // No key begins with another, so the next begins behind this one and a space.
-    const range = after === undefined ? {} : { from: `${after} ` }
+    const range = after === undefined ? {} : { from: keyText(after + 1) }
     for (const { key, value } of this.#store.range(TABLE, range)) {
       if (found.length >= count) break
-      const stored = decodeStored(key, value)
+      const stored = decodeStored(Number(key), value)
       if (stored !== undefined) found.push(stored)
     }
     return found
   }
 
   /** Undefined where there is no such bundle, or none that can be read. */
-  read(key: string): Bundle | undefined {
-    const recent = this.#recent.get(key)
-    if (recent !== undefined) return recent
-    const value = this.#store.get(TABLE, key)
+  read(key: number): Bundle | undefined {
+    const atHand = this.#held.get(key)?.bundle
+    if (atHand !== undefined) return atHand
+    const value = this.#store.get(TABLE, keyText(key))
     return value === undefined ? undefined : decodeStored(key, value)?.bundle
   }
 
@@ -164,10 +168,11 @@ export class BundleStore {
    * Removes them soon; `settled` tells when. A removal that the store refuses is tried again with the
    * next: until then a restart brings the bundle back.
    */
-  remove(keys: readonly string[]): void {
+  remove(keys: readonly number[]): void {
     for (const key of keys) {
-      this.#recent.delete(key)
-      this.#removals.push({ table: TABLE, key, value: undefined })
+      const held = this.#held.get(key)
+      if (held !== undefined) held.bundle = undefined
+      this.#removals.push({ table: TABLE, key: keyText(key), value: undefined })
     }
     this.#commitSoon()
   }
@@ -241,23 +246,21 @@ export class BundleStore {
 
   #onAdded({ record, done }: Addition, fault: Fault | undefined): void {
     this.#use(record, { count: 0, bytes: 0, unflushedBytes: -record.sizeBytes })
-    if (fault !== undefined) {
-      this.#recent.delete(record.key)
-      this.#release(record.key)
-    }
+    if (fault !== undefined) this.#release(record.key)
     done(fault)
   }
 
   #onRemoved(removals: readonly StoreChange[]): void {
-    for (const { table, key } of removals) if (table === TABLE) this.#release(key)
+    for (const { table, key } of removals) if (table === TABLE) this.#release(Number(key))
   }
 
   /** By what was added since, as a bundle keeps more alive than its own bytes. */
   #forgetOld(): void {
-    for (let first = this.#lately.peek(); first !== undefined; first = this.#lately.peek()) {
-      if (this.#addedBytes - first.at <= RECENT_BYTES_MAX) return
-      this.#lately.shift()
-      this.#recent.delete(first.key)
+    for (; this.#firstAtHand < this.#nextKey; this.#firstAtHand++) {
+      const held = this.#held.get(this.#firstAtHand)
+      if (held === undefined) continue
+      if (this.#addedBytes - held.at <= RECENT_BYTES_MAX) return
+      held.bundle = undefined
     }
   }
 
@@ -288,16 +291,16 @@ export class BundleStore {
       : undefined
   }
 
-  #account({ key, own, sizeBytes }: BundleRecord): void {
-    this.#records.set(key, { own, sizeBytes })
+  #account({ key, own, sizeBytes }: BundleRecord, bundle: Bundle | undefined): void {
+    this.#held.set(key, { own, sizeBytes, at: this.#addedBytes, bundle })
     this.#use({ own }, { count: 1, bytes: sizeBytes, unflushedBytes: 0 })
   }
 
-  #release(key: string): void {
-    const record = this.#records.get(key)
-    if (record === undefined) return
-    this.#records.delete(key)
-    this.#use(record, { count: -1, bytes: -record.sizeBytes, unflushedBytes: 0 })
+  #release(key: number): void {
+    const held = this.#held.get(key)
+    if (held === undefined) return
+    this.#held.delete(key)
+    this.#use(held, { count: -1, bytes: -held.sizeBytes, unflushedBytes: 0 })
   }
 
   #use({ own }: Pick<BundleRecord, 'own'>, more: Usage): void {
@@ -313,6 +316,11 @@ export class BundleStore {
   #trouble(reason: string): void {
     this.#events({ type: 'trouble', where: 'bundle-store', reason })
   }
+}
+
+/** As it sorts. */
+function keyText(key: number): string {
+  return String(key).padStart(KEY_DIGITS, '0')
 }
 
 function addUsage(used: Usage, more: Usage): void {

@@ -13,60 +13,60 @@ function lane(pause: 'lane' | 'item' = 'item'): Lane {
 
 test('no more are under way than the bound, in the order of arrival', () => {
   const l = lane()
-  for (const key of ['a', 'b', 'c']) l.add(key, 10)
-  expect(l.take(t0)).toEqual(['a', 'b'])
+  for (const key of [1, 2, 3]) l.add(key, 10)
+  expect(l.take(t0)).toEqual([1, 2])
   expect(l.take(t0)).toEqual([])
-  l.finish('a')
-  expect(l.take(t0)).toEqual(['c'])
+  l.finish(1)
+  expect(l.take(t0)).toEqual([3])
 })
 
 test('no more bytes are under way than the bound, but one that is larger goes alone', () => {
   const l = lane()
-  l.add('small', 1)
-  l.add('huge', 1000)
-  l.add('next', 1)
-  expect(l.take(t0)).toEqual(['small'])
-  l.finish('small')
-  expect(l.take(t0)).toEqual(['huge'])
-  l.finish('huge')
-  expect(l.take(t0)).toEqual(['next'])
+  l.add(1, 1)
+  l.add(2, 1000)
+  l.add(3, 1)
+  expect(l.take(t0)).toEqual([1])
+  l.finish(1)
+  expect(l.take(t0)).toEqual([2])
+  l.finish(2)
+  expect(l.take(t0)).toEqual([3])
 })
 
 test('an item that failed waits, the others go on', () => {
   const l = lane('item')
-  for (const key of ['a', 'b', 'c']) l.add(key, 1)
+  for (const key of [1, 2, 3]) l.add(key, 1)
   l.take(t0)
-  l.postpone('a', t0)
-  expect(l.take(t0)).toEqual(['c'])
+  l.postpone(1, t0)
+  expect(l.take(t0)).toEqual([3])
   expect(l.deadline).toBe(RETRY_FIRST_MS)
-  l.finish('b')
+  l.finish(2)
   expect(l.take(monoMs(RETRY_FIRST_MS - 1))).toEqual([])
-  expect(l.take(monoMs(RETRY_FIRST_MS))).toEqual(['a'])
+  expect(l.take(monoMs(RETRY_FIRST_MS))).toEqual([1])
 })
 
 test('after a failure of the whole lane one goes ahead, and the rest when it has succeeded', () => {
   const l = lane('lane')
-  for (const key of ['a', 'b', 'c', 'd']) l.add(key, 1)
+  for (const key of [1, 2, 3, 4]) l.add(key, 1)
   l.take(t0)
-  l.postpone('a', t0)
-  l.postpone('b', t0)
+  l.postpone(1, t0)
+  l.postpone(2, t0)
   expect(l.take(t0)).toEqual([])
   const later = monoMs(RETRY_FIRST_MS)
   expect(l.deadline).toBe(later)
-  expect(l.take(later)).toEqual(['c'])
+  expect(l.take(later)).toEqual([3])
   expect(l.take(later)).toEqual([])
-  l.finish('c')
-  expect(l.take(later)).toEqual(['d', 'a'])
+  l.finish(3)
+  expect(l.take(later)).toEqual([4, 1])
 })
 
 test('the pause doubles up to its bound', () => {
   const l = lane('lane')
-  l.add('a', 1)
+  l.add(1, 1)
   let now = 0
   const pauses: number[] = []
   for (let i = 0; i < 10; i++) {
-    expect(l.take(monoMs(now))).toEqual(['a'])
-    l.postpone('a', monoMs(now))
+    expect(l.take(monoMs(now))).toEqual([1])
+    l.postpone(1, monoMs(now))
     pauses.push((l.deadline ?? 0) - now)
     now = l.deadline ?? 0
   }
@@ -76,12 +76,12 @@ test('the pause doubles up to its bound', () => {
 
 test('what is forgotten never comes, and what was under way frees its place when it ends', () => {
   const l = lane()
-  for (const key of ['a', 'b', 'c', 'd']) l.add(key, 1)
+  for (const key of [1, 2, 3, 4]) l.add(key, 1)
   l.take(t0)
-  for (const key of ['a', 'c']) l.forget(key)
+  for (const key of [1, 3]) l.forget(key)
   expect(l.take(t0)).toEqual([])
-  l.finish('a')
-  expect(l.take(t0)).toEqual(['d'])
+  l.finish(1)
+  expect(l.take(t0)).toEqual([4])
 })
 
 function contact(from: number, until: number, rateBytesPerSec: number): ContactWindow {
@@ -90,24 +90,24 @@ function contact(from: number, until: number, rateBytesPerSec: number): ContactW
 
 test('nothing is taken before its contact opens, which is when time is up', () => {
   const l = lane()
-  l.add('a', 10)
+  l.add(1, 10)
   l.setWindow(contact(500, 1500, 1000))
   expect(l.deadline).toBe(500)
   expect(l.take(monoMs(499))).toEqual([])
-  expect(l.take(monoMs(500))).toEqual(['a'])
+  expect(l.take(monoMs(500))).toEqual([1])
   expect(l.deadline).toBeUndefined()
 })
 
 test('what cannot leave before the contact ends waits for the next one', () => {
   const l = new Lane({ underWayMax: 9, underWayBytesMax: 9000, pause: 'lane' })
-  for (const key of ['a', 'b', 'c', 'd']) l.add(key, 400)
+  for (const key of [1, 2, 3, 4]) l.add(key, 400)
   l.setWindow(contact(0, 1000, 1000))
-  expect(l.take(t0)).toEqual(['a', 'b'])
+  expect(l.take(t0)).toEqual([1, 2])
   expect(l.take(monoMs(999))).toEqual([])
   expect(l.take(monoMs(1000))).toEqual([])
   l.setWindow(contact(5000, 6000, 1000))
   expect(l.deadline).toBe(5000)
-  expect(l.take(monoMs(5000))).toEqual(['c', 'd'])
+  expect(l.take(monoMs(5000))).toEqual([3, 4])
 })
 
 test('what has failed takes no time from the rest of the contact', () => {
@@ -123,30 +123,30 @@ test('what has failed takes no time from the rest of the contact', () => {
 test('without contacts nothing is held back', () => {
   const l = lane()
   l.setWindow(contact(500, 1500, 1000))
-  l.add('a', 10)
+  l.add(1, 10)
   l.setWindow(undefined)
-  expect(l.take(t0)).toEqual(['a'])
+  expect(l.take(t0)).toEqual([1])
 })
 
 test('what is larger than a contact goes first in one', () => {
   const l = new Lane({ underWayMax: 9, underWayBytesMax: 90_000, pause: 'lane' })
-  l.add('small', 100)
-  l.add('huge', 5000)
+  l.add(1, 100)
+  l.add(2, 5000)
   l.setWindow(contact(0, 1000, 1000))
-  expect(l.take(t0)).toEqual(['small'])
+  expect(l.take(t0)).toEqual([1])
   l.setWindow(contact(2000, 3000, 1000))
-  expect(l.take(monoMs(2000))).toEqual(['huge'])
+  expect(l.take(monoMs(2000))).toEqual([2])
 })
 
 test('a contact that opens ends the pause after a failure', () => {
   const l = lane('lane')
   l.setWindow(contact(0, 100, 1_000_000))
-  l.add('a', 1)
-  expect(l.take(t0)).toEqual(['a'])
+  l.add(1, 1)
+  expect(l.take(t0)).toEqual([1])
   l.setWindow(contact(200, 300, 1_000_000))
-  l.postpone('a', monoMs(150))
+  l.postpone(1, monoMs(150))
   expect(l.deadline).toBe(200)
-  expect(l.take(monoMs(200))).toEqual(['a'])
+  expect(l.take(monoMs(200))).toEqual([1])
 })
 
 test('property: nothing leaves outside a contact, and in one no more than its rate allows and one', () => {
@@ -162,9 +162,9 @@ test('property: nothing leaves outside a contact, and in one no more than its ra
   fc.assert(
     fc.property(gaps, sizes, fc.integer({ min: 1, max: 500 }), (plan, sizeOf, stepMs) => {
       const l = new Lane({ underWayMax: 1024, underWayBytesMax: 1e9, pause: 'lane' })
-      for (const [key, size] of sizeOf.entries()) l.add(String(key), size)
+      for (const [key, size] of sizeOf.entries()) l.add(key, size)
       let now = 0
-      const taken: string[] = []
+      const taken: number[] = []
       for (const { gapMs, lengthMs, rateBytesPerSec } of plan) {
         const window = contact(now + gapMs, now + gapMs + lengthMs, rateBytesPerSec)
         l.setWindow(window)
@@ -175,7 +175,7 @@ test('property: nothing leaves outside a contact, and in one no more than its ra
             expect(now).toBeLessThan(window.until)
             l.finish(key)
             taken.push(key)
-            inThis.push(sizeOf[Number(key)] ?? 0)
+            inThis.push(sizeOf[key] ?? 0)
           }
         }
         const bytes = inThis.reduce((sum, size) => sum + size, 0)
@@ -187,7 +187,7 @@ test('property: nothing leaves outside a contact, and in one no more than its ra
           expect(rest.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(capacity)
         }
       }
-      expect(taken).toEqual(sizeOf.map((_, key) => String(key)).slice(0, taken.length))
+      expect(taken).toEqual(sizeOf.map((_, key) => key).slice(0, taken.length))
     }),
   )
 })

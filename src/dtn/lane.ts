@@ -1,4 +1,5 @@
 import { Heap } from '../base/heap.ts'
+import { Queue } from '../base/queue.ts'
 import { addMs, earlier, type MonoMs } from '../base/time.ts'
 import { ContactBudget, type ContactWindow } from './contact-window.ts'
 import { RETRY_FIRST_MS, RETRY_MAX_MS } from './limits.ts'
@@ -19,12 +20,14 @@ interface Waiting {
 /** Things that await their turn in order of arrival, a bounded number of them under way. */
 export class Lane {
   readonly #options: LaneOptions
-  readonly #waiting = new Map<string, Waiting>()
-  readonly #deferred = new Map<string, Waiting>()
-  readonly #deferredUntil: Heap<{ readonly at: MonoMs; readonly key: string }> = new Heap(
+  readonly #waiting = new Map<number, Waiting>()
+  /** Their keys in the order of their turns, and those of some that no longer wait. */
+  #order: Queue<number> = new Queue()
+  readonly #deferred = new Map<number, Waiting>()
+  readonly #deferredUntil: Heap<{ readonly at: MonoMs; readonly key: number }> = new Heap(
     (a, b) => a.at < b.at,
   )
-  readonly #underWay = new Map<string, Waiting>()
+  readonly #underWay = new Map<number, Waiting>()
   #underWayBytes = 0
   #laneFailures = 0
   #pausedUntil: MonoMs | undefined
@@ -59,12 +62,12 @@ export class Lane {
     this.#pausedUntil = undefined
   }
 
-  add(key: string, sizeBytes: number): void {
-    this.#waiting.set(key, { sizeBytes, failures: 0 })
+  add(key: number, sizeBytes: number): void {
+    this.#wait(key, { sizeBytes, failures: 0 })
   }
 
   /** At most `countMax` keys whose turn has come; each is under way until `finish` or `postpone`. */
-  take(now: MonoMs, countMax: number = Number.POSITIVE_INFINITY): readonly string[] {
+  take(now: MonoMs, countMax: number = Number.POSITIVE_INFINITY): readonly number[] {
     this.#wakeDeferred(now)
     if (this.#opensAt !== undefined) {
       if (now < this.#opensAt) return []
@@ -76,10 +79,16 @@ export class Lane {
       if (now < this.#pausedUntil) return []
       this.#pausedUntil = undefined
     }
-    const taken: string[] = []
-    for (const [key, item] of this.#waiting) {
+    const taken: number[] = []
+    for (let key = this.#order.peek(); key !== undefined; key = this.#order.peek()) {
+      const item = this.#waiting.get(key)
+      if (item === undefined) {
+        this.#order.shift()
+        continue
+      }
       if (taken.length >= countMax || !this.#hasRoom(item.sizeBytes)) break
       if (this.#budget !== undefined && !this.#budget.take(item.sizeBytes, now)) break
+      this.#order.shift()
       this.#waiting.delete(key)
       this.#underWay.set(key, item)
       this.#underWayBytes += item.sizeBytes
@@ -91,13 +100,13 @@ export class Lane {
   }
 
   /** It has succeeded, or failed for good. */
-  finish(key: string): void {
+  finish(key: number): void {
     this.#leave(key)
     this.#laneFailures = 0
   }
 
   /** It has failed for now: its turn comes again after a pause. */
-  postpone(key: string, now: MonoMs): void {
+  postpone(key: number, now: MonoMs): void {
     const item = this.#leave(key)
     if (item === undefined) return
     this.#budget?.giveBack(item.sizeBytes, now)
@@ -109,7 +118,7 @@ export class Lane {
         this.#laneFailures++
         this.#pausedUntil = addMs(now, pauseMs(this.#laneFailures))
       }
-      this.#waiting.set(key, again)
+      this.#wait(key, again)
       return
     }
     this.#deferred.set(key, again)
@@ -117,9 +126,18 @@ export class Lane {
   }
 
   /** It is no longer wanted. What is under way keeps its place until it is finished. */
-  forget(key: string): void {
+  forget(key: number): void {
     this.#waiting.delete(key)
     this.#deferred.delete(key)
+  }
+
+  #wait(key: number, item: Waiting): void {
+    this.#waiting.set(key, item)
+    this.#order.push(key)
+    if (this.#order.size <= ORDER_SPARE + 2 * this.#waiting.size) return
+    const order: Queue<number> = new Queue()
+    for (const each of new Set(this.#order)) if (this.#waiting.has(each)) order.push(each)
+    this.#order = order
   }
 
   #wakeDeferred(now: MonoMs): void {
@@ -128,7 +146,7 @@ export class Lane {
       const item = this.#deferred.get(next.key)
       if (item !== undefined) {
         this.#deferred.delete(next.key)
-        this.#waiting.set(next.key, item)
+        this.#wait(next.key, item)
       }
       next = this.#deferredUntil.peek()
     }
@@ -142,7 +160,7 @@ export class Lane {
     return this.#underWay.size < underWayMax && this.#underWayBytes + sizeBytes <= underWayBytesMax
   }
 
-  #leave(key: string): Waiting | undefined {
+  #leave(key: number): Waiting | undefined {
     const item = this.#underWay.get(key)
     if (item === undefined) return undefined
     this.#underWay.delete(key)
@@ -150,6 +168,8 @@ export class Lane {
     return item
   }
 }
+
+const ORDER_SPARE = 1024
 
 /** After the `failures`-th failure in a row, counted from 1. */
 export function pauseMs(failures: number): number {

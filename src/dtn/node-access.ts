@@ -76,7 +76,7 @@ export class NodeAccess implements ControlledNode {
     return { ...node.status(), since: this.#since, now: clock.wall() }
   }
 
-  bundles(after: string | undefined): readonly BundleSummary[] {
+  bundles(after: number | undefined): readonly BundleSummary[] {
     const { node } = this.#ports
     return node.stored(after, BUNDLES_PER_PAGE).map((stored) => {
       const plan = node.planTo(stored.bundle.primary.destination)

@@ -4,6 +4,7 @@ import { assert } from '../base/assert.ts'
 import { asFault, Fault } from '../base/fault.ts'
 import { Slab } from '../base/slab.ts'
 import { type WallMs, wallMs } from '../base/time.ts'
+import { Window } from '../base/window.ts'
 import { runMachine } from '../drive/run.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EventSink } from '../ports/events.ts'
@@ -184,7 +185,7 @@ export class BundleNode {
   /** By endpoint, in text. */
   readonly #applications = new Map<string, Application>()
   /** By the key of a bundle that is not yet on the disk. */
-  readonly #offers = new Map<string, Offer>()
+  readonly #offers: Window<Offer> = new Window()
   readonly #delivered: DeliveredAdus
   readonly #slab: Slab = new Slab()
   /** Transmissions and deliveries that `stop` waits for. */
@@ -357,7 +358,7 @@ export class BundleNode {
   }
 
   /** At most `count` of what is stored, in the order of arrival, behind the one with this key. */
-  stored(after: string | undefined, count: number): readonly StoredBundle[] {
+  stored(after: number | undefined, count: number): readonly StoredBundle[] {
     return this.#store.records(after, count)
   }
 
@@ -559,7 +560,7 @@ export class BundleNode {
 
   /** A bundle that has come again is acknowledged when it is on the disk, and not before. */
   #answerAsFirst(id: string, answer: Answer): void {
-    const first = this.#offers.get(this.#agent.keyOf(id) ?? '')
+    const first = this.#offers.get(this.#agent.keyOf(id) ?? NO_KEY)
     if (first === undefined) answer(undefined)
     else {
       first.others ??= []
@@ -696,7 +697,7 @@ export class BundleNode {
       .then(() => this.#finishOne())
   }
 
-  #onDelivered(key: string, name: string, adu: ReceivedAdu): void {
+  #onDelivered(key: number, name: string, adu: ReceivedAdu): void {
     const { payload, source, bundle, administrative } = adu
     this.#counters.delivered(name, payload.length)
     if (administrative) this.#reporting.hear(payload, source)
@@ -709,7 +710,7 @@ export class BundleNode {
     this.#feed({ type: 'delivered', key })
   }
 
-  #onNotDelivered(key: string, name: string, fault: Fault): void {
+  #onNotDelivered(key: number, name: string, fault: Fault): void {
     const failure = this.#failureOf(fault, name)
     this.#counters.deliveryFailed(name, failure)
     this.#feed({ type: 'not-delivered', key, failure })
@@ -727,7 +728,7 @@ export class BundleNode {
     return { temporary: true }
   }
 
-  #takeOffer(key: string): Offer {
+  #takeOffer(key: number): Offer {
     const offer = this.#offers.get(key)
     assert(offer !== undefined, 'every offer is answered once')
     this.#offers.delete(key)
@@ -750,6 +751,9 @@ const DELIVERED = {
   status: 'delivered',
   reason: STATUS_REASONS.noAdditionalInformation,
 } as const
+
+/** Of no bundle. */
+const NO_KEY = -1
 
 /** For a layer whose peer is told nothing. */
 function ignore(): void {}

@@ -21,8 +21,8 @@ function part(
 
 /** All of an ADU comes and leaves. */
 function pass(l: ReassemblyLedger, name: string, aduBytes: number): void {
-  expect(l.add(name, 'k', part(0, aduBytes, aduBytes), t0)).toBe('complete')
-  l.drop(name, 'k')
+  expect(l.add(name, 1, part(0, aduBytes, aduBytes), t0)).toBe('complete')
+  l.drop(name, 1)
 }
 
 test('room for the whole ADU is reserved with its first fragment, so that it can be completed', () => {
@@ -42,17 +42,17 @@ test('a fragment that contradicts itself or its siblings is refused', () => {
   const l = ledger()
   expect(l.judge('a', part(0, 0))).toBe('malformed')
   expect(l.judge('a', part(95, 6))).toBe('malformed')
-  l.add('a', 'k', part(0, 10), t0)
+  l.add('a', 1, part(0, 10), t0)
   expect(l.judge('a', part(0, 10, 99))).toBe('malformed')
 })
 
 test('a fragment without material extents is not wanted (RFC 9171 §5.9)', () => {
   const l = ledger()
-  l.add('a', 'k1', part(0, 30), t0)
-  l.add('a', 'k2', part(30, 30), t0)
+  l.add('a', 1, part(0, 30), t0)
+  l.add('a', 2, part(30, 30), t0)
   expect(l.judge('a', part(10, 40))).toBe('covered')
-  expect(l.add('a', 'k3', part(10, 40), t0)).toBe('useless')
-  expect(l.keys('a')).toEqual(['k1', 'k2'])
+  expect(l.add('a', 3, part(10, 40), t0)).toBe('useless')
+  expect(l.keys('a')).toEqual([1, 2])
 })
 
 test('a source node has its share of the room, through all of its services', () => {
@@ -62,20 +62,20 @@ test('a source node has its share of the room, through all of its services', () 
     ['dtn://x/a', 'dtn://x/b/c', 'dtn://xx/a'],
   ] as const) {
     const l = ledger()
-    l.add('a', 'k', part(0, 40, 80, one), t0)
+    l.add('a', 1, part(0, 40, 80, one), t0)
     expect(l.judge('b', part(0, 1, 21, two))).toBe('no-room')
     expect(l.judge('b', part(0, 1, 20, two))).toBe('wanted')
     expect(l.judge('b', part(0, 1, 70, other))).toBe('wanted')
-    l.drop('a', 'k')
+    l.drop('a', 1)
     expect(l.judge('b', part(0, 1, 100, two))).toBe('wanted')
   }
 })
 
 test('claims with little behind them give way to what brings more of itself, the least first', () => {
   const l = ledger()
-  l.add('third', 'k1', part(0, 2, 50, 'ipn:1.1'), t0)
-  l.add('first', 'k2', part(0, 1, 50, 'ipn:2.1'), t0)
-  l.add('second', 'k3', part(0, 1, 50, 'ipn:3.1'), monoMs(1))
+  l.add('third', 1, part(0, 2, 50, 'ipn:1.1'), t0)
+  l.add('first', 2, part(0, 1, 50, 'ipn:2.1'), t0)
+  l.add('second', 3, part(0, 1, 50, 'ipn:3.1'), monoMs(1))
   const way = (length: number, aduBytes: number): readonly string[] =>
     l.givingWay('new', part(0, length, aduBytes, 'ipn:4.1'), monoMs(2))
   expect(way(10, 20)).toEqual(['first'])
@@ -90,16 +90,16 @@ test('claims with little behind them give way to what brings more of itself, the
 
 test('what a source lacks in its share its own ADUs give, if they weigh less', () => {
   const l = ledger()
-  l.add('other', 'k1', part(0, 1, 50, 'ipn:1.1'), t0)
-  l.add('own', 'k2', part(0, 5, 80, 'ipn:2.1'), t0)
+  l.add('other', 1, part(0, 1, 50, 'ipn:1.1'), t0)
+  l.add('own', 2, part(0, 5, 80, 'ipn:2.1'), t0)
   expect(l.givingWay('new', part(0, 10, 40, 'ipn:2.2'), t0)).toEqual(['own'])
   expect(l.givingWay('new', part(0, 2, 40, 'ipn:2.2'), t0)).toEqual([])
 })
 
 test('what has waited too long gives way however much of it is here, but a complete ADU never', () => {
   const l = ledger()
-  l.add('waits', 'k1', part(0, 90), t0)
-  l.add('whole', 'k2', part(0, 40, 40, 'ipn:3.1'), t0)
+  l.add('waits', 1, part(0, 90), t0)
+  l.add('whole', 2, part(0, 40, 40, 'ipn:3.1'), t0)
   const way = (now: number): readonly string[] =>
     l.givingWay('new', part(0, 1, 100, 'ipn:4.1'), monoMs(now))
   expect(way(REASSEMBLY_IDLE_MS - 1)).toEqual([])
@@ -115,21 +115,21 @@ test('an ADU whose first fragment is still being stored does not give way', () =
 test('what has left complete may be gathered again, in room that is free', () => {
   const l = ledger()
   pass(l, 'a', 60)
-  l.add('b', 'k1', part(0, 1, 95, 'ipn:3.1'), t0)
+  l.add('b', 1, part(0, 1, 95, 'ipn:3.1'), t0)
   // Late fragments of it are duplicates then; nothing gives way to them.
   expect(l.judge('a', part(10, 5, 60))).toBe('covered')
-  l.drop('b', 'k1')
+  l.drop('b', 1)
   expect(l.judge('a', part(0, 30, 60))).toBe('wanted')
-  l.add('a', 'k2', part(0, 30, 60), t0)
+  l.add('a', 2, part(0, 30, 60), t0)
   expect(l.isRepeat('a')).toBe(true)
-  expect(l.add('a', 'k3', part(30, 30, 60), t0)).toBe('complete')
+  expect(l.add('a', 3, part(30, 30, 60), t0)).toBe('complete')
 })
 
 test('what is gathered again gives way before anything else, however much of it is here', () => {
   const l = ledger()
   pass(l, 'a', 50)
-  l.add('b', 'k1', part(0, 1, 100, 'ipn:3.1'), t0)
-  l.add('a', 'k2', part(0, 49, 50), t0)
+  l.add('b', 1, part(0, 1, 100, 'ipn:3.1'), t0)
+  l.add('a', 2, part(0, 49, 50), t0)
   expect(l.givingWay('new', part(0, 10, 20, 'ipn:4.1'), t0)).toEqual(['a'])
 })
 
@@ -161,7 +161,7 @@ test('property: no claims, whoever makes them, reserve more than there is', () =
         }
         if (l.judge(name, fragment) !== 'wanted') continue
         l.reserve(name, fragment, monoMs(index))
-        l.add(name, `k${index}`, fragment, monoMs(index))
+        l.add(name, index, fragment, monoMs(index))
         expect(l.reservedBytes).toBeLessThanOrEqual(150)
       }
     }),
@@ -174,13 +174,13 @@ test('property: complete exactly when every byte is there, and nothing stays res
     fc.property(fc.array(cut, { maxLength: 30 }), (cuts) => {
       const l = ledger()
       const bytes = new Set<number>()
-      const keys: string[] = []
+      const keys: number[] = []
       for (const [index, [offset, wanted]] of cuts.entries()) {
         const length = Math.min(wanted, 100 - offset)
         const before = bytes.size
         for (let at = offset; at < offset + length; at++) bytes.add(at)
-        const outcome = l.add('a', `k${index}`, part(offset, length), t0)
-        if (outcome !== 'useless') keys.push(`k${index}`)
+        const outcome = l.add('a', index, part(offset, length), t0)
+        if (outcome !== 'useless') keys.push(index)
         expect(outcome === 'useless').toBe(bytes.size === before)
         if (outcome !== 'useless') expect(outcome === 'complete').toBe(bytes.size === 100)
       }

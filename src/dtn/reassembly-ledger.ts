@@ -32,7 +32,7 @@ interface Adu extends Gathered {
   readonly aduBytes: number
   readonly sourceNode: string
   /** Fragments that are in the store. */
-  readonly keys: Set<string>
+  readonly keys: Set<number>
   /** Ascending, disjoint, never touching: [from, to). */
   extents: readonly Extent[]
   share: number
@@ -105,7 +105,7 @@ export class ReassemblyLedger {
   /** A fragment is in the store. Says whether it brought anything, and whether nothing is missing. */
   add(
     name: string,
-    key: string,
+    key: number,
     fragment: FragmentExtent,
     now: MonoMs,
   ): 'useless' | 'incomplete' | 'complete' {
@@ -125,7 +125,7 @@ export class ReassemblyLedger {
   }
 
   /** The stored fragments of an ADU, in the order in which they came. */
-  keys(name: string): readonly string[] {
+  keys(name: string): readonly number[] {
     return [...(this.#adus.get(name)?.keys ?? [])]
   }
 
@@ -135,7 +135,7 @@ export class ReassemblyLedger {
   }
 
   /** A fragment did not get into the store, or leaves it with all of its ADU. */
-  drop(name: string, key: string): void {
+  drop(name: string, key: number): void {
     const adu = this.#adus.get(name)
     if (adu === undefined) return
     adu.keys.delete(key)

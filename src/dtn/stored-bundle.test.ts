@@ -22,7 +22,7 @@ const { bundle, bytes } = sealBundle({
 })
 const instant = fc.double({ min: 0, max: 1e15, noNaN: true }).map(wallMs)
 const stay = fc.record({
-  key: fc.constant('000000000000007'),
+  key: fc.nat(),
   own: fc.boolean(),
   hold: fc.option(fc.stringMatching(/^[!-~]{0,300}$/), { nil: undefined }),
   arrivedAt: instant,
@@ -42,14 +42,14 @@ test('property: what is stored is read again, with all that is known of it', () 
 
 test('property: no bytes make it throw, and a stored bundle with a byte changed is none or another', () => {
   const stored = encodeStored(
-    { key: '', own: true, hold: 'h', arrivedAt: wallMs(1), expiresAt: wallMs(2), pared: false },
+    { key: 0, own: true, hold: 'h', arrivedAt: wallMs(1), expiresAt: wallMs(2), pared: false },
     bytes,
     new Slab(),
   )
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 80 }), fc.nat(), fc.nat(255), (any, at, byte) => {
-      decodeStored('', any)
-      const read = decodeStored('', stored.with(at % stored.length, byte))
+      decodeStored(0, any)
+      const read = decodeStored(0, stored.with(at % stored.length, byte))
       if (read !== undefined) expect(read.bundle).toEqual(bundle)
     }),
     { numRuns: 1000 },

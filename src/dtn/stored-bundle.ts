@@ -38,7 +38,7 @@ export function encodeStored(stay: Stay, bundle: Uint8Array, slab: Slab): Uint8A
 }
 
 /** Undefined where the bytes are no stored bundle of ours, or a damaged one. */
-export function decodeStored(key: string, bytes: Uint8Array): StoredBundle | undefined {
+export function decodeStored(key: number, bytes: Uint8Array): StoredBundle | undefined {
   const at = bytes.length - TRAILER_BYTES
   if (at < 0) return undefined
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, TRAILER_BYTES)

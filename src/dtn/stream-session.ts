@@ -2,6 +2,7 @@
 
 import type { Fault } from '../base/fault.ts'
 import { addMs, type MonoMs } from '../base/time.ts'
+import { Window } from '../base/window.ts'
 import { runSession } from '../drive/session.ts'
 import type { Clock } from '../ports/clock.ts'
 import { type ByteStream, formatAddress } from '../ports/network.ts'
@@ -44,7 +45,7 @@ export class StreamSession {
   readonly from: string
   readonly #options: StreamSessionOptions
   readonly #feed: (order: SessionOrder) => void
-  readonly #done = new Map<number, (fault: Fault | undefined) => void>()
+  readonly #done: Window<(fault: Fault | undefined) => void> = new Window()
   #nextTransmission = 0
   /** Those that cannot be refused and have no room: the first is offered again and again. */
   readonly #heldBack: Received[] = []

@@ -51,7 +51,7 @@ const request: fc.Arbitrary<ControlRequest> = fc.oneof(
   fc.record({
     type: fc.constant('bundles' as const),
     id,
-    after: fc.option(fc.string(), { nil: undefined }),
+    after: fc.option(fc.nat(), { nil: undefined }),
   }),
   fc.record({
     type: fc.constant('admin' as const),

@@ -56,7 +56,7 @@ export type AnsweredRequest =
   /** Answered with JSON. */
   | { readonly type: 'status'; readonly id: number }
   /** Answered with a page of JSON: the bundles after the one with this key, or the first. */
-  | { readonly type: 'bundles'; readonly id: number; readonly after: string | undefined }
+  | { readonly type: 'bundles'; readonly id: number; readonly after: number | undefined }
   /** Answered with JSON: an AdminAnswer. */
   | { readonly type: 'admin'; readonly id: number; readonly line: AdminLine }
 
@@ -116,7 +116,7 @@ function requestOf(header: Header, body: Uint8Array): ControlRequest {
     case 'status':
       return { type, id: count(header, 'id') }
     case 'bundles': {
-      const after = header['after'] === undefined ? undefined : text(header, 'after')
+      const after = header['after'] === undefined ? undefined : count(header, 'after')
       return { type, id: count(header, 'id'), after }
     }
     case 'admin':

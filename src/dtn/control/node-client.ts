@@ -30,7 +30,7 @@ export interface NodeClient {
   send(adu: SendAdu): Promise<string>
   status(): Promise<ControlStatus>
   /** A page; the next begins after the last key of this one, until a page is empty. */
-  bundles(after: string | undefined): Promise<readonly BundleSummary[]>
+  bundles(after: number | undefined): Promise<readonly BundleSummary[]>
   /** Lines of one client are one run of an admin program: its reference time is theirs. */
   admin(line: AdminLine): Promise<AdminAnswer>
   close(): void
@@ -96,7 +96,7 @@ class SocketClient implements NodeClient {
     return parse<ControlStatus>(await this.#ask((id) => ({ type: 'status', id })))
   }
 
-  async bundles(after: string | undefined): Promise<readonly BundleSummary[]> {
+  async bundles(after: number | undefined): Promise<readonly BundleSummary[]> {
     return parse<BundleSummary[]>(await this.#ask((id) => ({ type: 'bundles', id, after })))
   }
 

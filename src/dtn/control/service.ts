@@ -33,7 +33,7 @@ export interface ControlledNode {
   send(adu: SendAdu): Promise<string>
   status(): ControlStatus
   /** A page of what is stored, in the order of arrival: after the bundle with this key, or the first. */
-  bundles(after: string | undefined): readonly BundleSummary[]
+  bundles(after: number | undefined): readonly BundleSummary[]
   /** Begins a run of an admin program. Throws a Fault where the node takes no commands. */
   administer(): AdminSession
 }

@@ -14,7 +14,7 @@ export type BundleState = 'delivery' | 'forwarding' | 'release' | 'limbo'
 /** A stored bundle, for ION's bplist. */
 export interface BundleSummary {
   /** Keys sort in the order of arrival. */
-  readonly key: string
+  readonly key: number
   readonly source: string
   readonly destination: string
   readonly reportTo: string

@@ -88,7 +88,7 @@ async function listPlan(options: ListOptions, ports: ToolPorts): Promise<number>
 }
 
 async function* bundlesOf({ client }: ToolPorts): AsyncIterable<BundleSummary> {
-  let after: string | undefined
+  let after: number | undefined
   for (;;) {
     const page = await client.bundles(after)
     yield* page

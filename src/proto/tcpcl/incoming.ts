@@ -1,6 +1,7 @@
 /** Bundles on their way from the peer, and the answers that are due for them. RFC 9174 §5.2. */
 
 import { Queue } from '../../base/queue.ts'
+import { Window } from '../../base/window.ts'
 import { Assembly } from '../bundle-session/assembly.ts'
 import { Receptions } from '../bundle-session/receptions.ts'
 import { ANSWERS_MAX } from './limits.ts'
@@ -60,7 +61,7 @@ export interface CompleteTransfer {
 export class IncomingTransfers {
   readonly #transferBytesMax: number
   readonly #receptions: Receptions = new Receptions()
-  readonly #pending = new Map<number, Due>()
+  readonly #pending: Window<Due> = new Window()
   readonly #due: Queue<Due> = new Queue()
   #transfer: Transfer | undefined
   /** Refused while segments of it may still come. */

@@ -1,6 +1,7 @@
 /** Bundles on their way to the peer, in the order in which they were given. RFC 9174 §5.2. */
 
 import { Queue } from '../../base/queue.ts'
+import { Window } from '../../base/window.ts'
 import { SEGMENT_FLAGS } from './message.ts'
 
 export interface OutgoingSegment {
@@ -17,6 +18,7 @@ interface Queued {
 }
 
 interface Transfer extends Queued {
+  readonly id: number
   sentBytes: number
   acknowledgedBytes: number
 }
@@ -24,7 +26,7 @@ interface Transfer extends Queued {
 export class OutgoingTransfers {
   readonly #queued: Queue<Queued> = new Queue()
   /** By Transfer ID, in the order in which they began; those that are sent wait for the final acknowledgement. */
-  readonly #begun = new Map<number, Transfer>()
+  readonly #begun: Window<Transfer> = new Window()
   /** The one of which segments are still to be sent. */
   #current: number | undefined
   #nextId = 0
@@ -45,7 +47,8 @@ export class OutgoingTransfers {
       if (queued === undefined) return undefined
       this.#current = this.#nextId++
       const { transmission, bundle } = queued
-      this.#begun.set(this.#current, { transmission, bundle, sentBytes: 0, acknowledgedBytes: 0 })
+      const id = this.#current
+      this.#begun.set(id, { id, transmission, bundle, sentBytes: 0, acknowledgedBytes: 0 })
     }
     const transferId = this.#current
     const transfer = this.#begun.get(transferId) as Transfer
@@ -97,9 +100,9 @@ export class OutgoingTransfers {
 
   /** Everything of which all segments are sent, where nobody will acknowledge it. */
   takeSent(): readonly number[] {
-    const sent = [...this.#begun].filter(([id]) => id !== this.#current)
-    for (const [id] of sent) this.#begun.delete(id)
-    return sent.map(([, { transmission }]) => transmission)
+    const sent = [...this.#begun.values()].filter(({ id }) => id !== this.#current)
+    for (const { id } of sent) this.#begun.delete(id)
+    return sent.map(({ transmission }) => transmission)
   }
 
   /** What has not begun and is larger than this. */
@@ -127,7 +130,7 @@ export class OutgoingTransfers {
   /** Without a Transfer ID it is the oldest; -1 where there is none. Ours are small numbers. */
   #idOf(transferId: bigint | undefined): number {
     if (transferId !== undefined) return Number(transferId)
-    for (const oldest of this.#begun.keys()) return oldest
+    for (const { id } of this.#begun.values()) return id
     return -1
   }
 }
