@@ -16,6 +16,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Job, Layer, Told } from './bundles-node.ts'
 
+/** As `bin/lightlag.js` starts Node: what is in flight is not copied by every small collection. */
+const FLAGS = ['--max-semi-space-size=64']
 const NODE = fileURLToPath(new URL('bundles-node.js', import.meta.url))
 
 export interface Result {
@@ -34,9 +36,11 @@ async function measure(job: Omit<Job, 'role' | 'directory' | 'to'>): Promise<Res
   const directory = mkdtempSync(join(tmpdir(), 'lightlag-bench-'))
   const children: ChildProcess[] = []
   const start = (own: Pick<Job, 'role' | 'to'>): ChildProcess => {
-    const child = fork(NODE, [
-      JSON.stringify({ ...job, ...own, directory: join(directory, own.role) }),
-    ])
+    const child = fork(
+      NODE,
+      [JSON.stringify({ ...job, ...own, directory: join(directory, own.role) })],
+      { execArgv: FLAGS },
+    )
     children.push(child)
     return child
   }

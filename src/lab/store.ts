@@ -30,8 +30,16 @@ export interface StoreImage {
   usedBytes: number
 }
 
+/**
+ * Emptied when its key goes: a Map keeps alive for a while what it has held, and shall not do so with
+ * the bytes.
+ */
+interface Slot {
+  value: Uint8Array | undefined
+}
+
 interface Table {
-  readonly values: Map<string, Uint8Array>
+  readonly values: Map<string, Slot>
   /** In order; some may be gone. */
   keys: string[]
   /** Those of `keys` that are. */
@@ -59,12 +67,12 @@ export class LabStore implements Store {
 
   get(table: TableName, key: string): Uint8Array | undefined {
     this.#requireOpen()
-    return this.#image.tables.get(table)?.values.get(key)?.slice()
+    return this.#image.tables.get(table)?.values.get(key)?.value?.slice()
   }
 
   *range(table: TableName, range: StoreRange): Iterable<StoreEntry> {
     for (const key of this.keys(table, range)) {
-      const value = this.#image.tables.get(table)?.values.get(key)
+      const value = this.#image.tables.get(table)?.values.get(key)?.value
       if (value !== undefined) yield { key, value: value.slice() }
     }
   }
@@ -118,7 +126,7 @@ export class LabStore implements Store {
       tables: new Map(
         [...this.#image.tables].map(([name, table]) => [
           name,
-          { values: new Map(table.values), keys: [...table.keys], gone: new Set(table.gone) },
+          { values: copied(table.values), keys: [...table.keys], gone: new Set(table.gone) },
         ]),
       ),
     }
@@ -156,7 +164,7 @@ export class LabStore implements Store {
     const sizes = new Map<string, number>()
     let grownBytes = 0
     for (const { table, key, value } of changes) {
-      const held = this.#image.tables.get(table)?.values.get(key)
+      const held = this.#image.tables.get(table)?.values.get(key)?.value
       const name = `${table}\n${key}`
       const before = sizes.get(name) ?? entrySize(key, held)
       const after = entrySize(key, value)
@@ -201,15 +209,21 @@ function tableOf(image: StoreImage, name: TableName): Table {
 
 /** By how much it has grown. */
 function put(table: Table, { key, value }: StoreChange): number {
-  const before = table.values.get(key)
+  const slot = table.values.get(key)
+  const before = slot?.value
+  if (slot !== undefined) slot.value = value
   if (value === undefined) {
     if (table.values.delete(key)) table.gone.add(key)
     return -entrySize(key, before)
   }
-  table.values.set(key, value)
+  if (slot === undefined) table.values.set(key, { value })
   if (before === undefined && !table.gone.delete(key)) insert(table.keys, key)
   if (table.gone.size > 64 + table.values.size) presentKeys(table)
   return entrySize(key, value) - entrySize(key, before)
+}
+
+function copied(values: ReadonlyMap<string, Slot>): Map<string, Slot> {
+  return new Map([...values].map(([key, { value }]) => [key, { value }]))
 }
 
 function insert(keys: string[], key: string): void {
