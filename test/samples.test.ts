@@ -40,6 +40,7 @@ test('every key that a file may have is in docs/configuration.md, and no other',
     'mtcp',
     'limits',
     'retry',
+    'tls',
     'statusReports',
   ]) {
     known.delete(part)

@@ -1,11 +1,13 @@
 /** What one host is told: its names, its users, its node and how it reaches the others. */
 
+import type { CertificateNames } from '../base/tls.ts'
 import type { Protocol } from '../dtn/bundle-host.ts'
 import type { ContactPlan } from '../dtn/contact-plan.ts'
 import type { StaticPlan } from '../dtn/static-plan.ts'
 import type { StatusReportOptions } from '../dtn/status-reporter.ts'
-import type { TcpclConvergenceLayerOptions } from '../dtn/tcpcl.ts'
+import type { TcpclConvergenceLayerOptions, TcpclTlsOptions } from '../dtn/tcpcl.ts'
 import type { SocketAddress } from '../ports/network.ts'
+import { formatEndpointId, ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
 
 export interface MailHostOptions {
   /** Its fully qualified name, as in its greeting: `mail-1.a.com`. */
@@ -25,7 +27,10 @@ export interface MailHostOptions {
   readonly tcp?: Pick<
     TcpclConvergenceLayerOptions,
     'listen' | 'versions' | 'keepaliveSec' | 'idleMs'
-  >
+  > & {
+    /** Default: never. */
+    readonly tls?: Pick<TcpclTlsOptions, 'policy' | 'authentication'>
+  }
   readonly stcp?: StreamOptions
   readonly mtcp?: StreamOptions
   /** Default: none are sent. */
@@ -67,4 +72,19 @@ export interface TransportRule {
   readonly domain: string
   /** `bp:ipn:3.2525` or `local`. */
   readonly route: string
+}
+
+/** What a certificate of this host should bear. */
+export function certificateNamesOf(options: MailHostOptions): CertificateNames {
+  const { host, domains, node, dtnName, tcp } = options
+  const address = tcp?.listen?.host
+  const isOne = address !== undefined && address !== '0.0.0.0' && address !== '::'
+  return {
+    dns: [...new Set([host, ...domains])],
+    ip: isOne ? [address] : [],
+    nodeIds: [
+      formatEndpointId(ipnEndpoint(node, 0n)),
+      ...(dtnName === undefined ? [] : [`dtn://${dtnName}/`]),
+    ],
+  }
 }

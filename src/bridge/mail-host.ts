@@ -11,7 +11,7 @@ import { registerEcho } from '../dtn/echo.ts'
 import { BundleNode } from '../dtn/node.ts'
 import { NodeAccess } from '../dtn/node-access.ts'
 import { stcpConvergenceLayer } from '../dtn/stcp.ts'
-import { tcpclConvergenceLayer } from '../dtn/tcpcl.ts'
+import { type TcpclTlsOptions, tcpclConvergenceLayer } from '../dtn/tcpcl.ts'
 import { udpConvergenceLayer } from '../dtn/udp.ts'
 import { Accounts } from '../mail/accounts.ts'
 import { LocalTarget } from '../mail/local-target.ts'
@@ -53,9 +53,13 @@ export interface MailHostPorts {
   readonly store: Store
   readonly entropy: Entropy
   readonly events: EventSink
+  /** The host's certificate, and whose it believes. */
+  readonly tls: Pick<TcpclTlsOptions, 'identity' | 'trust'>
   /** Where programs on this machine may use its bundle node; default: nowhere. */
   readonly control?: SocketAddress
 }
+
+type Tcp = Required<MailHostOptions>['tcp']
 
 interface Service {
   start(): Promise<unknown>
@@ -212,10 +216,16 @@ export class MailHost {
     const nodeId = formatEndpointId(ipnEndpoint(node, 0n))
     return [
       ...(udp ? [udpConvergenceLayer(udp, network, clock)] : []),
-      ...(tcp ? [tcpclConvergenceLayer({ nodeId, ...tcp }, this.#ports)] : []),
+      ...(tcp ? [this.#tcpcl({ nodeId, ...tcp })] : []),
       ...(stcp ? [stcpConvergenceLayer({ framing: 'stcp', ...stcp }, this.#ports)] : []),
       ...(mtcp ? [stcpConvergenceLayer({ framing: 'mtcp', ...mtcp }, this.#ports)] : []),
     ]
+  }
+
+  #tcpcl({ tls, ...options }: { readonly nodeId: string } & Tcp): ConvergenceLayer {
+    const { identity, trust } = this.#ports.tls
+    const secured = tls && { ...tls, identity, trust }
+    return tcpclConvergenceLayer({ ...options, tls: secured }, this.#ports)
   }
 
   #transport(): BpTransport {

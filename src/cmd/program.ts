@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { parseDuration, parseShare } from '../base/quantity.ts'
 import { ADMIN_PROGRAMS, type AdminProgram } from '../dtn/control/message.ts'
 import { TOOLS } from '../dtn/tools/tools.ts'
+import { addCertificateCommands } from './certificate-commands.ts'
 import { type DemoArguments, demo } from './demo.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
 import { type NodeStatusArguments, nodeStatus } from './ion/node-status.ts'
@@ -130,6 +131,8 @@ Examples:
 ${EXIT_STATUSES}`,
   )
   .action((options: NodeStatusArguments) => nodeStatus(options))
+
+addCertificateCommands(program, EXIT_STATUSES)
 
 for (const name of ADMIN_PROGRAMS) {
   program

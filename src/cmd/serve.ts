@@ -1,6 +1,7 @@
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { asFault } from '../base/fault.ts'
 import { MailHost } from '../bridge/mail-host.ts'
+import { certificateNamesOf } from '../bridge/mail-host-options.ts'
 import { type NodeConfig, parseNodeConfig } from '../config/node-config.ts'
 import { hostClock } from '../host/clock.ts'
 import { hostDisk } from '../host/disk.ts'
@@ -8,10 +9,12 @@ import { hostEntropy } from '../host/entropy.ts'
 import { logSink } from '../host/log.ts'
 import { hostNetwork } from '../host/network.ts'
 import { openLmdbStore } from '../host/store.ts'
+import { TlsKeeper } from '../host/tls-keeper.ts'
+import type { EventSink } from '../ports/events.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
-import { readText } from './files.ts'
+import { makeFolder, readText } from './files.ts'
 import { announceNode, controlSocketOf } from './ion/registry.ts'
-import { leaveSoon, signalled } from './signal.ts'
+import { leaveSoon, onHangup, signalled } from './signal.ts'
 
 export interface ServeArguments {
   readonly config: string
@@ -30,24 +33,32 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
     const store = await openLmdbStore(`${directory}/store`, {
       capacityBytes: config.limits.storeBytesMax,
     })
-    const host = new MailHost(config, {
-      homes: `${directory}/home`,
-      clock: hostClock,
-      network: hostNetwork,
-      disk: hostDisk,
-      store,
-      entropy: hostEntropy,
-      events,
-      control: { host: control, port: 0 },
-    })
-    let withdraw = (): void => {}
+    let stop = async (): Promise<void> => {}
     try {
+      const tls = keepTls(config, configFile, directory)
+      const host = new MailHost(config, {
+        homes: `${directory}/home`,
+        clock: hostClock,
+        network: hostNetwork,
+        disk: hostDisk,
+        store,
+        entropy: hostEntropy,
+        events,
+        tls,
+        control: { host: control, port: 0 },
+      })
+      stop = () => host.stop()
       await Promise.race([host.start(), stopped])
-      withdraw = announceNode(node, control)
+      const withdraw = announceNode(node, control)
+      const release = reloadTls(tls, events)
+      stop = () => {
+        release()
+        withdraw()
+        return host.stop()
+      }
       await stopped
     } finally {
-      withdraw()
-      await host.stop()
+      await stop()
       await store.close()
       leaveSoon()
     }
@@ -58,6 +69,46 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
     throw new Failure(EXIT.failed, `lightlag serve: ${reason}`)
   }
 }
+
+/** The files that the configuration names, from its own folder; else those in the host's directory. */
+function keepTls(config: NodeConfig, configFile: string, directory: string): TlsKeeper {
+  const fileOf = (name: string): string => resolve(dirname(configFile), name)
+  const { certificate, key, authority } = config.tls ?? {}
+  const own = join(directory, 'tls')
+  makeFolder(own, 0o700)
+  const identity =
+    certificate === undefined || key === undefined
+      ? undefined
+      : { certificate: fileOf(certificate), key: fileOf(key) }
+  return new TlsKeeper(
+    {
+      identity,
+      authority: authority === undefined ? undefined : fileOf(authority),
+      directory: own,
+      names: certificateNamesOf(config),
+    },
+    () => hostClock.wall(),
+  )
+}
+
+/** Looks at the files again when it is asked to, and now and then, for they are renewed in time. */
+function reloadTls(tls: TlsKeeper, events: EventSink): () => void {
+  const reload = (): void => {
+    try {
+      tls.reload()
+    } catch (error) {
+      events({ type: 'trouble', where: 'certificates', reason: asFault(error).message })
+    }
+  }
+  const timer = setInterval(reload, RELOAD_MS)
+  const forget = onHangup(reload)
+  return () => {
+    clearInterval(timer)
+    forget()
+  }
+}
+
+const RELOAD_MS = 3_600_000
 
 function readConfig(file: string): NodeConfig {
   const parsed = parseNodeConfig(readText(file), file)

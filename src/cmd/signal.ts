@@ -29,3 +29,9 @@ export function signalled(): Promise<void> {
 export function leaveSoon(): void {
   setTimeout(() => process.exit(), LEAVING_MS).unref()
 }
+
+/** Calls back whenever the process is asked to read its files again. */
+export function onHangup(callback: () => void): () => void {
+  process.on('SIGHUP', callback)
+  return () => void process.off('SIGHUP', callback)
+}

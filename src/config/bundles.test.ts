@@ -126,7 +126,11 @@ test.each([
     '127.0.0.1:4456',
     '12:7: stcp is "127.0.0.1:4456": a mapping with the keys listen',
   ],
-  ['  idle:', '  tls:', '11:3: unknown key "tls": one of listen, versions, keepalive, idle'],
+  [
+    '  idle:',
+    '  idel:',
+    '11:3: unknown key "idel": one of listen, versions, keepalive, idle, tls, authentication',
+  ],
 ])('"%s" as "%s" is refused with its place', (from, to, message) => {
   expect(problemsWith(from, to)).toEqual([`node.yaml:${message} would be right`])
 })

@@ -18,17 +18,18 @@ import {
   word,
   yesOrNo,
 } from './schema.ts'
+import {
+  completeTcpclTls,
+  type TcpclTlsText,
+  tcpclTlsContradictions,
+  tcpclTlsShape,
+} from './tls.ts'
 import type { Path } from './yaml.ts'
 
 export interface BundleText<Plan> {
   readonly dtnName?: string
   readonly udp?: { readonly listen: SocketAddress; readonly rate?: number }
-  readonly tcp?: {
-    readonly listen?: SocketAddress
-    readonly versions?: readonly TcpclVersion[]
-    readonly keepalive?: number
-    readonly idle?: number
-  }
+  readonly tcp?: TcpText
   readonly stcp?: StreamText
   readonly mtcp?: StreamText
   readonly plans: readonly Plan[]
@@ -48,6 +49,12 @@ export interface PlanText {
 
 interface StreamText {
   readonly listen?: SocketAddress
+}
+
+interface TcpText extends StreamText, TcpclTlsText {
+  readonly versions?: readonly TcpclVersion[]
+  readonly keepalive?: number
+  readonly idle?: number
 }
 
 type Host = Required<MailHostOptions>
@@ -87,7 +94,7 @@ export function bundleShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<BundleT
       mapping<Required<BundleText<Plan>>['udp']>({ listen: socketAddress, rate: orOff(rate) }),
     ),
     tcp: orOff(
-      mapping<Required<BundleText<Plan>>['tcp']>({
+      mapping<TcpText>({
         listen: orOff(socketAddress),
         versions: listOf(
           word('4 or 3', (text) => (text === '4' ? 4 : text === '3' ? 3 : undefined)),
@@ -98,6 +105,7 @@ export function bundleShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<BundleT
           return seconds <= KEEPALIVE_SEC_MAX ? seconds : undefined
         }).optional(),
         idle: orOff(patience),
+        ...tcpclTlsShape,
       }),
     ),
     stcp: orOff(stream),
@@ -152,18 +160,16 @@ export function completeBundles<Plan extends PlanText>(
   }
 }
 
-function tcpOptions({
-  listen,
-  versions,
-  keepalive,
-  idle,
-}: Required<BundleText<unknown>>['tcp']): Host['tcp'] {
+function tcpOptions(text: TcpText): Host['tcp'] {
+  const { listen, versions, keepalive, idle } = text
   const [first, ...others] = versions ?? []
+  const tls = completeTcpclTls(text)
   return {
     ...(listen && { listen }),
     ...(first !== undefined && { versions: [first, ...others] }),
     ...(keepalive !== undefined && { keepaliveSec: keepalive }),
     ...(idle !== undefined && { idleMs: idle }),
+    ...(tls && { tls }),
   }
 }
 
@@ -178,6 +184,7 @@ export function bundleContradictions(host: NodeText, at: Path): readonly Contrad
     ...plans.flatMap((plan, index) => planContradictions(host, plan, at, [...at, 'plans', index])),
     ...nameContradictions(host, at),
     ...versionContradictions(tcp?.versions, [...at, 'tcp', 'versions']),
+    ...(tcp ? tcpclTlsContradictions(tcp, [...at, 'tcp']) : []),
     ...(echo && mailService === ECHO_SERVICE
       ? [
           {

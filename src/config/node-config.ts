@@ -7,10 +7,13 @@ import type { ConfigFaultCode } from './fault.ts'
 import { completeHost, type HostText, hostContradictions, hostShape } from './host.ts'
 import { parseWith } from './problems.ts'
 import { duration, mapping, word } from './schema.ts'
+import { type TlsText, tlsContradictions, tlsShape } from './tls.ts'
 
 export interface NodeConfig extends MailHostOptions {
   /** Where everything is kept; relative to the folder of the file that says so. */
   readonly directory: string
+  /** Default: certificates of the host's own authority. */
+  readonly tls?: TlsText
 }
 
 /** On failure the fault's message lists every problem, one line each. `fileName` is for these lines. */
@@ -18,15 +21,17 @@ export function parseNodeConfig(
   text: string,
   fileName: string,
 ): Result<NodeConfig, ConfigFaultCode> {
-  const parsed = parseWith(text, fileName, nodeSchema, (node) =>
-    hostContradictions(node, [], (plan) => plan.oneWayDelay),
-  )
+  const parsed = parseWith(text, fileName, nodeSchema, (node) => [
+    ...hostContradictions(node, [], (plan) => plan.oneWayDelay),
+    ...tlsContradictions(node.tls ?? {}, ['tls']),
+  ])
   if (!parsed.ok) return parsed
   return {
     ok: true,
     value: {
       ...completeHost(parsed.value, (plan) => plan.oneWayDelay),
       directory: parsed.value.directory,
+      ...(parsed.value.tls && { tls: parsed.value.tls }),
     },
   }
 }
@@ -35,9 +40,10 @@ interface PlanText extends CommonPlanText {
   readonly oneWayDelay: number
 }
 
-type NodeText = HostText<PlanText> & { readonly directory: string }
+type NodeText = HostText<PlanText> & Pick<NodeConfig, 'directory' | 'tls'>
 
 const nodeSchema = mapping<NodeText>({
   ...hostShape(mapping<PlanText>({ ...planShape, oneWayDelay: duration })),
   directory: word('a path such as ../var/mail-1', (text) => text || undefined),
+  tls: mapping<TlsText>(tlsShape).optional(),
 })

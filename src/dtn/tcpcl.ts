@@ -31,7 +31,8 @@ export interface TcpclConvergenceLayerOptions {
 export interface TcpclTlsOptions extends Pick<TcpclTls, 'policy' | 'authentication'> {
   /** Shown to whoever connects and to whom we connect. */
   readonly identity: TlsIdentity
-  readonly trust: TlsTrust
+  /** Default: the authorities of the system. */
+  readonly trust?: TlsTrust | undefined
 }
 
 export function tcpclConvergenceLayer(

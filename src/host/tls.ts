@@ -122,8 +122,8 @@ function contextFor({ role, identity, trust, peerCertificate }: TlsOptions): Sec
   const authorities = isLookedAt
     ? ((trust as HostTrust | undefined)?.authorities ?? SYSTEM)
     : NOBODY
-  if (identity === undefined) return makeContext(authorities)
-  assert(identity instanceof HostIdentity, `an identity of ${role}s that this host has made`)
+  if (identity === undefined && role === 'client') return makeContext(authorities)
+  assert(identity instanceof HostIdentity, 'an identity that this host has made')
   return (identity as unknown as HostIdentity).contextFor(authorities)
 }
 

@@ -2,10 +2,12 @@
 
 import { Fault } from '../base/fault.ts'
 import { seededRandom } from '../base/random.ts'
-import type { MonoMs } from '../base/time.ts'
+import { type MonoMs, wallMs } from '../base/time.ts'
 import { MailHost } from '../bridge/mail-host.ts'
+import { certificateNamesOf } from '../bridge/mail-host-options.ts'
 import type { Scenario, ScenarioHost } from '../config/scenario.ts'
 import type { HostEvent } from '../ports/events.ts'
+import { labIdentity, labTrust } from './certificate.ts'
 import { type DiskImage, LabDisk } from './disk.ts'
 import { labEntropy } from './entropy.ts'
 import type { LabFaultCode } from './fault.ts'
@@ -192,12 +194,20 @@ export class LabMachine {
       entropy: this.#entropy,
       events,
       control: CONTROL,
+      tls: {
+        identity: labIdentity(AUTHORITY, certificateNamesOf(this.options), ALWAYS),
+        trust: labTrust(AUTHORITY),
+      },
     })
   }
 }
 
 /** Those before it are the system's own. */
 const FIRST_PROCESS_ID = 1000
+
+/** That of every host, and all believe it. */
+const AUTHORITY = 'lab'
+const ALWAYS = { from: wallMs(0), until: wallMs(Number.MAX_SAFE_INTEGER) } as const
 
 /** What a flushed commit takes on an ordinary disk. */
 const COMMIT_MS = 1

@@ -21,6 +21,8 @@ test('a mistyped option is named, not the one that is missing for it', () => {
     ['rc', 'run'],
     ['node', 'status'],
     ['demo'],
+    ['certificate', 'authority'],
+    ['certificate', 'issue', 'folder'],
   ]) {
     const { status, errors } = run(...command, '--confg', 'x.yaml')
     expect({ command, status, errors }).toEqual({
@@ -48,6 +50,7 @@ test.skipIf(needsProc())(
     for (const args of [
       ['rc', 'run', '--directory', '/proc/there/is/none', ...files],
       ['rc', 'write', '--config', 'etc/mail-1.yaml', '/proc/there/is/none'],
+      ['certificate', 'authority', '/proc/there/is/none'],
     ]) {
       const { status, errors } = run(...args)
       expect({ status, last: errors.trimEnd().split('\n').at(-1) }).toEqual({
@@ -59,3 +62,20 @@ test.skipIf(needsProc())(
     }
   },
 )
+
+test('a certificate needs a name, and names need their forms', () => {
+  const cases: readonly (readonly [args: readonly string[], complaint: string])[] = [
+    [[], 'a certificate for nobody: --dns, --node or --ip would be right'],
+    [['--node', 'ipn:2.5'], 'A node is ipn:2 or dtn://mail-1/.'],
+    [['--node', 'ipn:0'], 'A node is ipn:2 or dtn://mail-1/.'],
+    [['--node', 'mail-1'], 'A node is ipn:2 or dtn://mail-1/.'],
+    [['--dns', 'mail 1'], 'A DNS name is mail-1.a.com or *.a.com.'],
+    [['--ip', '1.2.3'], 'An IP address is 172.21.0.3 or 2001:db8::1.'],
+    [['--ip', '::1', '--days', '0'], 'Days are from 1 to 36500.'],
+  ]
+  for (const [args, complaint] of cases) {
+    const { status, errors } = run('certificate', 'issue', 'folder', ...args)
+    expect({ args, status }).toEqual({ args, status: 2 })
+    expect(errors.trimEnd().endsWith(complaint)).toBe(true)
+  }
+})

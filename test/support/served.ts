@@ -124,6 +124,11 @@ export class ServedHost {
     })
   }
 
+  /** Asks it to read its files again. */
+  hangUp(): void {
+    this.#process?.kill('SIGHUP')
+  }
+
   /** Asks it to stop; its exit status. */
   async stop(signal: 'SIGINT' | 'SIGTERM' = 'SIGTERM'): Promise<number | null> {
     return this.#process === undefined ? null : end(this.#process, signal)
