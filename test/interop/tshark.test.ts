@@ -23,12 +23,12 @@ import {
   Capture,
   type Dissected,
   dissect,
-  freeAddress,
   has,
   octetsTo,
   valuesOf,
   writeDatagrams,
 } from '../support/capture.ts'
+import { freeAddress } from '../support/free-address.ts'
 import { needs, needsCapture } from '../support/programs.ts'
 
 const noCapture = needsCapture()

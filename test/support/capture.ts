@@ -4,8 +4,6 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
-import { hostNetwork } from '../../src/host/network.ts'
-import type { SocketAddress } from '../../src/ports/network.ts'
 
 const run = promisify(execFile)
 
@@ -143,11 +141,4 @@ export function valuesOf(part: unknown, field: string): readonly string[] {
 export function has(part: unknown, field: string): boolean {
   if (typeof part !== 'object' || part === null) return false
   return Object.entries(part).some(([name, value]) => name === field || has(value, field))
-}
-
-/** A place on loopback that was free a moment ago. */
-export async function freeAddress(): Promise<SocketAddress> {
-  const listener = await hostNetwork.listen({ host: '127.0.0.1', port: 0 }, () => {})
-  await listener.close()
-  return listener.address
 }
