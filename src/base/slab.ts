@@ -1,8 +1,9 @@
 import { NO_BYTES } from './bytes.ts'
 
-const SLAB_BYTES = 131_072
+/** Below the size from which an allocator asks the system for each anew. */
+const SLAB_BYTES = 65_536
 /** A larger piece gets memory of its own. */
-const PIECE_BYTES_MAX = SLAB_BYTES / 4
+const PIECE_BYTES_MAX = SLAB_BYTES / 2
 
 /**
  * Cuts pieces from larger buffers: making many small buffers costs a host far more than filling

@@ -7,6 +7,7 @@ import { stcpConvergenceLayer } from '../dtn/stcp.ts'
 import { tcpclConvergenceLayer } from '../dtn/tcpcl.ts'
 import { udpConvergenceLayer } from '../dtn/udp.ts'
 import { hostClock } from '../host/clock.ts'
+import { hostCrc32c } from '../host/crc32c.ts'
 import { hostNetwork } from '../host/network.ts'
 import { openLmdbStore } from '../host/store.ts'
 import { LabStore } from '../lab/store.ts'
@@ -40,7 +41,7 @@ interface Cost {
 /** Bundles handed to the node and not yet handed over to the neighbour. */
 const WINDOW = 1024
 /** Silence after which the rest counts as lost. */
-const SILENCE_MS = 1500
+const SILENCE_MS = 10_000
 
 const job = JSON.parse(process.argv[2] ?? '') as Job
 
@@ -56,7 +57,7 @@ const node = new BundleNode(
     node: job.role === 'sender' ? 2n : 3n,
     plans: job.role === 'sender' ? [{ node: 3n, protocol: job.layer, duct: job.to }] : [],
   },
-  { store, clock: hostClock, events: () => {}, layers: [layer] },
+  { store, clock: hostClock, events: () => {}, layers: [layer], crc32c: hostCrc32c },
 )
 
 process.on('disconnect', () => process.exit(0))

@@ -27,6 +27,7 @@ import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { Network, SocketAddress } from '../ports/network.ts'
 import type { Store } from '../ports/store.ts'
+import type { Crc32c } from '../proto/bpv7/crc.ts'
 import {
   type EndpointId,
   formatEndpointId,
@@ -53,6 +54,8 @@ export interface MailHostPorts {
   readonly store: Store
   readonly entropy: Entropy
   readonly events: EventSink
+  /** Where the host has a faster one. */
+  readonly crc32c?: Crc32c
   /** The host's certificate, and whose it believes. */
   readonly tls: Pick<TcpclTlsOptions, 'identity' | 'trust'>
   /** Where programs on this machine may use its bundle node; default: nowhere. */

@@ -4,6 +4,7 @@ import { MailHost } from '../bridge/mail-host.ts'
 import { certificateNamesOf } from '../bridge/mail-host-options.ts'
 import { type NodeConfig, parseNodeConfig } from '../config/node-config.ts'
 import { hostClock } from '../host/clock.ts'
+import { hostCrc32c } from '../host/crc32c.ts'
 import { hostDisk } from '../host/disk.ts'
 import { hostEntropy } from '../host/entropy.ts'
 import { logSink } from '../host/log.ts'
@@ -39,6 +40,7 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
       const host = new MailHost(config, {
         homes: `${directory}/home`,
         clock: hostClock,
+        crc32c: hostCrc32c,
         network: hostNetwork,
         disk: hostDisk,
         store,

@@ -5,6 +5,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { EventSink } from '../ports/events.ts'
 import { formatAddress, type Network, type SocketAddress } from '../ports/network.ts'
 import type { Store } from '../ports/store.ts'
+import type { Crc32c } from '../proto/bpv7/crc.ts'
 import { type EndpointId, formatEndpointId, ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
 import type { ContactPlan } from './contact-plan.ts'
 import { ControlService } from './control/service.ts'
@@ -55,6 +56,8 @@ export interface BundleHostPorts {
   readonly network: Network
   readonly store: Store
   readonly events: EventSink
+  /** Where the host has a faster one. */
+  readonly crc32c?: Crc32c
   readonly administer?: NonNullable<NodeAccessPorts['administer']>
 }
 

@@ -17,6 +17,7 @@ import {
   type CreationTimestamp,
 } from '../proto/bpv7/bundle.ts'
 import { decodeBundle, encodeBundle, sealBundle } from '../proto/bpv7/codec.ts'
+import type { Crc32c } from '../proto/bpv7/crc.ts'
 import {
   type EndpointId,
   formatEndpointId,
@@ -82,6 +83,8 @@ export interface BundleNodePorts {
   readonly clock: Clock
   readonly events: EventSink
   readonly layers: readonly ConvergenceLayer[]
+  /** Where the host has a faster one. */
+  readonly crc32c?: Crc32c
 }
 
 export interface ReceivedAdu {
@@ -187,7 +190,7 @@ export class BundleNode {
   /** By the key of a bundle that is not yet on the disk. */
   readonly #offers: Window<Offer> = new Window()
   readonly #delivered: DeliveredAdus
-  readonly #slab: Slab = new Slab()
+  readonly #aids: { readonly slab: Slab; readonly crc32c?: Crc32c | undefined }
   /** Transmissions and deliveries that `stop` waits for. */
   #underWay = 0
   #onIdle = (): void => {}
@@ -205,7 +208,8 @@ export class BundleNode {
     )
     this.#agent = new BundleAgent({ ...options, limits: this.#limits })
     this.#layers = new Layers(ports.layers)
-    this.#outbound = new Outbound(options.node, this.#layers, ports.clock)
+    this.#aids = { slab: new Slab(), crc32c: ports.crc32c }
+    this.#outbound = new Outbound(options.node, this.#layers, ports.clock, ports.crc32c)
     for (const plan of options.plans) this.#outbound.setPlan(plan)
     this.#reporting = new Reporting(options, {
       ...ports,
@@ -456,7 +460,7 @@ export class BundleNode {
   }
 
   #offerOwn(made: Bundle, hold: string | undefined, origin: Sending): void {
-    const { bundle, bytes } = sealBundle(made, this.#slab)
+    const { bundle, bytes } = sealBundle(made, this.#aids)
     this.#offer({ bundle, bytes, origin }, hold, Number.POSITIVE_INFINITY)
   }
 
@@ -484,9 +488,9 @@ export class BundleNode {
       return
     }
     const { events } = this.#ports
-    const received = this.#slab.copy(borrowed)
+    const received = this.#aids.slab.copy(borrowed)
     this.#counters.received(protocol, received.length)
-    const decoded = decodeBundle(received)
+    const decoded = decodeBundle(received, this.#aids)
     if (!decoded.ok) {
       this.#counters.refused(protocol, decoded.fault.code)
       events({ type: 'bundle-refused', from, reason: decoded.fault.message })
@@ -512,7 +516,7 @@ export class BundleNode {
       this.#reporting.tellOfStored(bundle, DELIVERED)
       return
     }
-    const bytes = bundle === decoded.value ? received : encodeBundle(bundle, this.#slab)
+    const bytes = bundle === decoded.value ? received : encodeBundle(bundle, this.#aids)
     this.#offer({ bundle, bytes, origin: arrival }, undefined, this.#limits.lifetimeMsMax)
   }
 

@@ -5,7 +5,8 @@ import { Slab } from '../base/slab.ts'
 import { addMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import { BLOCK_TYPES, type Bundle, findBlock } from '../proto/bpv7/bundle.ts'
-import { encodeBundle } from '../proto/bpv7/codec.ts'
+import { type CodecAids, encodeBundle } from '../proto/bpv7/codec.ts'
+import type { Crc32c } from '../proto/bpv7/crc.ts'
 import { ipnEndpoint, isNullEndpoint } from '../proto/bpv7/endpoint-id.ts'
 import { encodePreviousNode } from '../proto/bpv7/extension/previous-node.ts'
 import { fragmentBundle } from '../proto/bpv7/fragmentation.ts'
@@ -39,9 +40,10 @@ export class Outbound {
   readonly #layers: Layers
   /** By neighbour. */
   readonly #turnstiles = new Map<bigint, Turnstile>()
-  readonly #slab: Slab = new Slab()
+  readonly #aids: CodecAids
 
-  constructor(node: bigint, layers: Layers, clock: Clock) {
+  constructor(node: bigint, layers: Layers, clock: Clock, crc32c?: Crc32c) {
+    this.#aids = { slab: new Slab(), crc32c }
     this.#previousNode = encodePreviousNode(ipnEndpoint(node, 0n))
     this.#clock = clock
     this.#layers = layers
@@ -88,11 +90,11 @@ export class Outbound {
         done({ ok: true, value: { wireBytes, fragments } })
         return
       }
-      const whole = piece.bytes ?? encodeBundle(piece.bundle, this.#slab)
+      const whole = piece.bytes ?? encodeBundle(piece.bundle, this.#aids)
       const hand = (): void => {
         // Its turn may have been long in coming, and the time until then counts too.
         const aged = withAge(piece.bundle, this.#clock.now() - arrivedAt)
-        const bytes = aged === piece.bundle ? whole : encodeBundle(aged, this.#slab)
+        const bytes = aged === piece.bundle ? whole : encodeBundle(aged, this.#aids)
         layer.transmit(bytes, plan.duct, (fault) => {
           const smaller = fault && this.#cutAgain(piece, fault)
           if (fault !== undefined && smaller === undefined) {
@@ -118,7 +120,7 @@ export class Outbound {
   #cutAgain({ bundle }: Piece, { detail }: Fault): readonly Piece[] | undefined {
     const bytesMax = detail['bundleBytesMax']
     if (typeof bytesMax !== 'number') return undefined
-    const cut = attempt(() => cutToFit(bundle, bytesMax, Number.POSITIVE_INFINITY, this.#slab))
+    const cut = attempt(() => cutToFit(bundle, bytesMax, Number.POSITIVE_INFINITY, this.#aids))
     return cut.ok && cut.value.length > 1 ? cut.value : undefined
   }
 
@@ -139,7 +141,7 @@ export class Outbound {
       processed.bundle,
       layer.bundleBytesMax,
       this.#turnstileOf(plan).pieceBytesMax,
-      this.#slab,
+      this.#aids,
     )
   }
 
@@ -179,11 +181,11 @@ function cutToFit(
   bundle: Bundle,
   layerBytesMax: number,
   contactBytesMax: number,
-  slab: Slab,
+  aids: CodecAids,
 ): readonly Piece[] {
   const isAging = findBlock(bundle, BLOCK_TYPES.bundleAge) !== undefined
   const growth = isAging ? AGE_GROWTH_BYTES_MAX : 0
-  const whole = encodeBundle(bundle, slab)
+  const whole = encodeBundle(bundle, aids)
   const bytesMax = Math.min(layerBytesMax, contactBytesMax) - growth
   if (whole.length <= bytesMax) return [{ bundle, bytes: whole }]
   const fragments = fragmentBundle(bundle, bytesMax)

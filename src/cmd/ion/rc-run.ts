@@ -10,6 +10,7 @@ import { formatNotice } from '../../config/ion/problem.ts'
 import { BundleHost } from '../../dtn/bundle-host.ts'
 import type { AdminSession } from '../../dtn/control/service.ts'
 import { hostClock } from '../../host/clock.ts'
+import { hostCrc32c } from '../../host/crc32c.ts'
 import { logSink } from '../../host/log.ts'
 import { hostNetwork } from '../../host/network.ts'
 import { openLmdbStore } from '../../host/store.ts'
@@ -53,7 +54,13 @@ export async function rcRun(files: readonly string[], args: RcRunArguments): Pro
   makeDirectory(directory)
   try {
     const store = await openLmdbStore(join(directory, 'store'), { capacityBytes: STORE_BYTES_MAX })
-    const ports = { clock: hostClock, network: hostNetwork, store, events }
+    const ports = {
+      clock: hostClock,
+      network: hostNetwork,
+      store,
+      events,
+      crc32c: hostCrc32c,
+    }
     const limits = { storeBytesMax: STORE_BYTES_MAX * BUNDLES_SHARE }
     const admin = new IonAdmin(reading.draft, notices, {
       wall: () => hostClock.wall(),

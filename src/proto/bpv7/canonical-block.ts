@@ -2,7 +2,14 @@
 
 import type { CborReader } from '../cbor/reader.ts'
 import type { CborWriter } from '../cbor/writer.ts'
-import { type CrcType, closeBlock, crcFieldSize, readCrcType, writeCrc } from './crc.ts'
+import {
+  type Crc32c,
+  type CrcType,
+  closeBlock,
+  crcFieldSize,
+  readCrcType,
+  writeCrc,
+} from './crc.ts'
 import { Encoded } from './encoded.ts'
 
 /** RFC 9171 §9.1; the two of BPSec are here because they excuse a missing CRC. */
@@ -35,7 +42,11 @@ export interface CanonicalBlock {
   readonly data: Uint8Array
 }
 
-export function writeCanonicalBlock(writer: CborWriter, block: CanonicalBlock): void {
+export function writeCanonicalBlock(
+  writer: CborWriter,
+  block: CanonicalBlock,
+  crc32c?: Crc32c,
+): void {
   if (Encoded.write(writer, block)) return
   const start = writer.length
   writer.array(elementCount(block.crcType))
@@ -44,7 +55,7 @@ export function writeCanonicalBlock(writer: CborWriter, block: CanonicalBlock): 
   writer.uint(block.flags)
   writer.uint(block.crcType)
   writer.byteString(block.data)
-  writeCrc(writer, start, block.crcType)
+  writeCrc(writer, start, block.crcType, crc32c)
 }
 
 /** The block that remembers to be encoded as `bytes` from `start` to `end`, in which its data are. */
@@ -60,7 +71,7 @@ export function encodedBlock(
 }
 
 /** Throws a Fault. The block remembers its bytes, which must not change any more. */
-export function readCanonicalBlock(reader: CborReader): CanonicalBlock {
+export function readCanonicalBlock(reader: CborReader, crc32c?: Crc32c): CanonicalBlock {
   const start = reader.at
   const { looseCount } = reader
   const length = reader.openArray()
@@ -69,7 +80,7 @@ export function readCanonicalBlock(reader: CborReader): CanonicalBlock {
   const flags = reader.uint()
   const crcType = readCrcType(reader)
   const data = reader.byteString()
-  closeBlock(reader, { start, length, count: elementCount(crcType), crcType })
+  closeBlock(reader, { start, length, count: elementCount(crcType), crcType }, crc32c)
   const isDeterministic = reader.looseCount === looseCount
   const block = { type, number, flags, crcType, data }
   return new EncodedCanonicalBlock(block, reader.bytes, start, reader.at, isDeterministic)

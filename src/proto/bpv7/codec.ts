@@ -13,6 +13,7 @@ import {
   readCanonicalBlock,
   writeCanonicalBlock,
 } from './canonical-block.ts'
+import type { Crc32c } from './crc.ts'
 import { Encoded } from './encoded.ts'
 import type { Bpv7FaultCode } from './fault.ts'
 import { BLOCKS_MAX } from './limits.ts'
@@ -30,18 +31,24 @@ const SELF_DESCRIBED_TAG = 55799
 /** Room for the heads, numbers and CRC of most blocks, so that the writer seldom grows. */
 const BLOCK_OVERHEAD_BYTES = 64
 
+/** What makes the codec faster, and changes nothing else. */
+export interface CodecAids {
+  /** What is encoded is a piece of it. */
+  readonly slab?: Slab
+  readonly crc32c?: Crc32c | undefined
+}
+
 /**
  * Deterministic CBOR, but for blocks that `decodeBundle` left as they were received. A bundle that
- * breaks a rule of RFC 9171 is a mistake of ours, and fails an assertion. With a `slab` the result is
- * a piece of it.
+ * breaks a rule of RFC 9171 is a mistake of ours, and fails an assertion.
  */
-export function encodeBundle(bundle: Bundle, slab?: Slab): Uint8Array {
-  const writer = writerFor(bundle, slab)
+export function encodeBundle(bundle: Bundle, aids: CodecAids = {}): Uint8Array {
+  const writer = writerFor(bundle, aids)
   const { primary, blocks, payload } = bundle
   writer.indefiniteArray()
   writePrimaryBlock(writer, primary)
   for (const block of blocks) writeCanonicalBlock(writer, block)
-  writeCanonicalBlock(writer, payload)
+  writeCanonicalBlock(writer, payload, aids.crc32c)
   writer.break()
   return writer.written()
 }
@@ -50,8 +57,11 @@ export function encodeBundle(bundle: Bundle, slab?: Slab): Uint8Array {
  * `encodeBundle`, and the bundle that remembers it: `encodeBundle` writes those of its blocks that
  * stay as they are as these bytes, which must not change. Its payload refers to them.
  */
-export function sealBundle(bundle: Bundle, slab?: Slab): { bytes: Uint8Array; bundle: Bundle } {
-  const writer = writerFor(bundle, slab)
+export function sealBundle(
+  bundle: Bundle,
+  aids: CodecAids = {},
+): { readonly bytes: Uint8Array; readonly bundle: Bundle } {
+  const writer = writerFor(bundle, aids)
   const { primary, blocks, payload } = bundle
   writer.indefiniteArray()
   const start = writer.length
@@ -59,7 +69,7 @@ export function sealBundle(bundle: Bundle, slab?: Slab): { bytes: Uint8Array; bu
   const end = writer.length
   for (const block of blocks) writeCanonicalBlock(writer, block)
   const payloadStart = writer.length
-  writeCanonicalBlock(writer, payload)
+  writeCanonicalBlock(writer, payload, aids.crc32c)
   const payloadEnd = writer.length
   writer.break()
   const bytes = writer.written()
@@ -73,7 +83,7 @@ export function sealBundle(bundle: Bundle, slab?: Slab): { bytes: Uint8Array; bu
   }
 }
 
-function writerFor(bundle: Bundle, slab: Slab | undefined): CborWriter {
+function writerFor(bundle: Bundle, { slab }: CodecAids): CborWriter {
   const broken = brokenStructure(bundle)
   if (broken !== undefined) assert(false, `${broken.code}: ${broken.message}`)
   let sizeHint = bundle.payload.data.length + 3 * BLOCK_OVERHEAD_BYTES
@@ -89,8 +99,8 @@ function writerFor(bundle: Bundle, slab: Slab | undefined): CborWriter {
  * wherever there is an array, a leading tag 55799. A block so written is encoded as §4.1 demands,
  * unless a security block may cover it. Faults: `Bpv7FaultCode`, `CborFaultCode`.
  */
-export function decodeBundle(bytes: Uint8Array): Result<Bundle> {
-  return decodeCbor(bytes, readBundle)
+export function decodeBundle(bytes: Uint8Array, aids: CodecAids = {}): Result<Bundle> {
+  return decodeCbor(bytes, (reader) => readBundle(reader, aids.crc32c))
 }
 
 /**
@@ -107,14 +117,14 @@ export function decodePrimaryBlock(bytes: Uint8Array): PrimaryBlock | undefined 
   return decoded.ok && decoded.value.crcType !== 0 ? decoded.value : undefined
 }
 
-function readBundle(reader: CborReader): Bundle {
+function readBundle(reader: CborReader, crc32c: Crc32c | undefined): Bundle {
   reader.skipTag(SELF_DESCRIBED_TAG)
   const length = reader.openArray()
   const primary = readPrimaryBlock(reader)
   const blocks: CanonicalBlock[] = []
   while (!reader.isArrayAtEnd(length, 1 + blocks.length)) {
     if (blocks.length === BLOCKS_MAX) throw fault('bpv7/too-many-blocks', 'too many blocks')
-    blocks.push(readCanonicalBlock(reader))
+    blocks.push(readCanonicalBlock(reader, crc32c))
   }
   reader.closeArray(length, 1 + blocks.length)
   const payload = blocks.pop()

@@ -11,6 +11,15 @@ export type CrcType = 0 | 1 | 2
 /** What a CRC counts as while it is computed; its length on the wire. */
 const ZEROS = { 1: new Uint8Array(2), 2: new Uint8Array(4) } as const
 
+/**
+ * The CRC-32C of all that `crc` is the CRC-32C of, and of `bytes` behind it; 0 is that of nothing.
+ * A host may have one that is faster than ours.
+ */
+export type Crc32c = (bytes: Uint8Array, crc: number) => number
+
+/** Below it a call into the host costs more than it saves. */
+const HOST_BYTES_MIN = 256
+
 /** Bytes of the CRC field with its head. */
 export function crcFieldSize(crcType: CrcType): number {
   return crcType === 0 ? 0 : 1 + ZEROS[crcType].length
@@ -24,13 +33,18 @@ export function readCrcType(reader: CborReader): CrcType {
 }
 
 /** Ends the block that began at `start` with its CRC. */
-export function writeCrc(writer: CborWriter, start: number, crcType: CrcType): void {
+export function writeCrc(
+  writer: CborWriter,
+  start: number,
+  crcType: CrcType,
+  crc32c?: Crc32c,
+): void {
   if (crcType === 0) return
   writer.byteString(ZEROS[crcType])
   const width = ZEROS[crcType].length
   const { bytes, length: end } = writer
   const crcAt = end - width
-  const crc = blockCrc(crcType, bytes, { start, end, crcAt })
+  const crc = blockCrc(crcType, bytes, { start, end, crcAt }, crc32c)
   for (let i = 0; i < width; i++) bytes[crcAt + i] = crc >>> (8 * (width - 1 - i))
 }
 
@@ -46,6 +60,7 @@ export function closeBlock(
     readonly count: number
     readonly crcType: CrcType
   },
+  crc32c?: Crc32c,
 ): void {
   const { start, length, count, crcType } = block
   if (crcType === 0) {
@@ -56,7 +71,7 @@ export function closeBlock(
   if (width !== ZEROS[crcType].length) throw fault('bpv7/bad-crc', 'CRC of the wrong length')
   const crcAt = reader.at - width
   reader.closeArray(length, count)
-  const crc = blockCrc(crcType, reader.bytes, { start, end: reader.at, crcAt })
+  const crc = blockCrc(crcType, reader.bytes, { start, end: reader.at, crcAt }, crc32c)
   let value = 0
   for (let i = 0; i < width; i++) value = value * 256 + (reader.bytes[crcAt + i] as number)
   if (value !== crc) throw fault('bpv7/bad-crc', 'a block was damaged')
@@ -70,11 +85,16 @@ export function blockCrc(
   crcType: 1 | 2,
   bytes: Uint8Array,
   block: { readonly start: number; readonly end: number; readonly crcAt: number },
+  crc32c?: Crc32c,
 ): number {
   const table = crcType === 1 ? X25_TABLE : CRC32C_TABLE
   const ones = crcType === 1 ? 0xffff : 0xffff_ffff
   const zeros = ZEROS[crcType]
-  let crc = update(table, ones, bytes, block.start, block.crcAt)
+  const isForHost =
+    crcType === 2 && crc32c !== undefined && block.crcAt - block.start >= HOST_BYTES_MIN
+  let crc = isForHost
+    ? crc32c(bytes.subarray(block.start, block.crcAt), 0) ^ ones
+    : update(table, ones, bytes, block.start, block.crcAt)
   crc = update(table, crc, zeros, 0, zeros.length)
   crc = update(table, crc, bytes, block.crcAt + zeros.length, block.end)
   return (crc ^ ones) >>> 0
