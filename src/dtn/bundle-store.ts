@@ -6,7 +6,6 @@
  */
 
 import { asFault, Fault } from '../base/fault.ts'
-import { Slab } from '../base/slab.ts'
 import { Window } from '../base/window.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
@@ -59,7 +58,6 @@ export class BundleStore {
   readonly #usedByGuests: Usage = { count: 0, bytes: 0, unflushedBytes: 0 }
   /** The first of those whose bundle may be at hand. */
   #firstAtHand = 0
-  readonly #slab: Slab = new Slab()
   #addedBytes = 0
   #nextKey = 0
   /** For the next commit. */
@@ -116,13 +114,13 @@ export class BundleStore {
   }
 
   /**
-   * Stores the bundle, which is encoded as `bytes`; both must not change any more. `done` hears once
-   * that it is on the disk, or why it is not: a temporary Fault where there is no room, and those of
-   * `Store.commit`.
+   * Stores the bundle, with the encoding of which `withRoom` begins; both are the store's from now on.
+   * `done` hears once that it is on the disk, or why it is not: a temporary Fault where there is no
+   * room, and those of `Store.commit`.
    */
   add(
     record: BundleRecord,
-    stored: { readonly bundle: Bundle; readonly bytes: Uint8Array },
+    stored: { readonly bundle: Bundle; readonly withRoom: Uint8Array },
     done: (fault: Fault | undefined) => void,
   ): void {
     const fault = this.#objection(record)
@@ -138,7 +136,7 @@ export class BundleStore {
     const change = {
       table: TABLE,
       key: keyText(key),
-      value: encodeStored(record, stored.bytes, this.#slab),
+      value: encodeStored(record, stored.withRoom),
     }
     this.#additions.push({ record, change, done })
     this.#commitSoon()

@@ -55,7 +55,7 @@ import type { WhenInactive } from './registration.ts'
 import { Reporting, subjectOf } from './reporting.ts'
 import type { StaticPlan } from './static-plan.ts'
 import type { Report, StatusReportOptions } from './status-reporter.ts'
-import type { StoredBundle } from './stored-bundle.ts'
+import { ROOM_BYTES, type StoredBundle } from './stored-bundle.ts'
 
 export type { BundleNodeLimits } from './limits.ts'
 export type { NodeStatus } from './node-status.ts'
@@ -136,7 +136,9 @@ interface Application {
 /** A bundle that is not yet on the disk. */
 interface Offer {
   readonly bundle: Bundle
-  readonly bytes: Uint8Array
+  /** It begins with the bundle's encoding, `sizeBytes` long. */
+  readonly withRoom: Uint8Array
+  readonly sizeBytes: number
   readonly origin: Sending | Arrival
   /** Those who brought the same bundle meanwhile: what becomes of the first is their answer too. */
   others?: Answer[]
@@ -460,12 +462,13 @@ export class BundleNode {
   }
 
   #offerOwn(made: Bundle, hold: string | undefined, origin: Sending): void {
-    const { bundle, bytes } = sealBundle(made, this.#aids)
-    this.#offer({ bundle, bytes, origin }, hold, Number.POSITIVE_INFINITY)
+    const { bundle, bytes, withRoom } = sealBundle(made, { ...this.#aids, roomBytes: ROOM_BYTES })
+    const sizeBytes = bytes.length
+    this.#offer({ bundle, withRoom, sizeBytes, origin }, hold, Number.POSITIVE_INFINITY)
   }
 
   #offer(offer: Offer, hold: string | undefined, lifetimeMsMax: number): void {
-    const { bundle, bytes, origin } = offer
+    const { bundle, sizeBytes, origin } = offer
     const wall = this.#ports.clock.wall()
     const stay = stayOf(bundle, {
       key: this.#store.newKey(),
@@ -475,7 +478,7 @@ export class BundleNode {
       lifetimeMsMax,
       isClockless: this.#isClockless,
     })
-    const record = recordOf(bundle, bytes.length, stay)
+    const record = recordOf(bundle, sizeBytes, stay)
     this.#offers.set(record.key, offer)
     this.#feed({ type: 'offered', record, wall })
   }
@@ -488,7 +491,9 @@ export class BundleNode {
       return
     }
     const { events } = this.#ports
-    const received = this.#aids.slab.copy(borrowed)
+    const copied = this.#aids.slab.allocate(borrowed.length + ROOM_BYTES)
+    copied.set(borrowed)
+    const received = copied.subarray(0, borrowed.length)
     this.#counters.received(protocol, received.length)
     const decoded = decodeBundle(received, this.#aids)
     if (!decoded.ok) {
@@ -516,8 +521,11 @@ export class BundleNode {
       this.#reporting.tellOfStored(bundle, DELIVERED)
       return
     }
-    const bytes = bundle === decoded.value ? received : encodeBundle(bundle, this.#aids)
-    this.#offer({ bundle, bytes, origin: arrival }, undefined, this.#limits.lifetimeMsMax)
+    const isAsReceived = bundle === decoded.value
+    const withRoom = isAsReceived ? copied : encodeBundle(bundle, this.#aids)
+    const sizeBytes = isAsReceived ? received.length : withRoom.length
+    const offer = { bundle, withRoom, sizeBytes, origin: arrival }
+    this.#offer(offer, undefined, this.#limits.lifetimeMsMax)
   }
 
   #mayBeForUs({ primary: { destination } }: Bundle): boolean {

@@ -1,11 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Slab } from '../base/slab.ts'
 import { wallMs } from '../base/time.ts'
 import { sealBundle } from '../proto/bpv7/codec.ts'
 import { ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
 import { recordOf } from './bundle-record.ts'
-import { decodeStored, encodeStored } from './stored-bundle.ts'
+import { decodeStored, encodeStored, ROOM_BYTES } from './stored-bundle.ts'
 
 const { bundle, bytes } = sealBundle({
   primary: {
@@ -32,9 +31,11 @@ const stay = fc.record({
 
 test('property: what is stored is read again, with all that is known of it', () => {
   fc.assert(
-    fc.property(stay, (of) => {
-      const stored = encodeStored(of, bytes, new Slab())
+    fc.property(stay, fc.boolean(), (of, hasRoom) => {
       const record = recordOf(bundle, bytes.length, of)
+      const withRoom = new Uint8Array(bytes.length + (hasRoom ? ROOM_BYTES : 0))
+      withRoom.set(bytes)
+      const stored = encodeStored(record, withRoom)
       expect(decodeStored(of.key, stored)).toEqual({ record, bundle })
     }),
   )
@@ -42,9 +43,16 @@ test('property: what is stored is read again, with all that is known of it', () 
 
 test('property: no bytes make it throw, and a stored bundle with a byte changed is none or another', () => {
   const stored = encodeStored(
-    { key: 0, own: true, hold: 'h', arrivedAt: wallMs(1), expiresAt: wallMs(2), pared: false },
+    {
+      key: 0,
+      own: true,
+      hold: 'h',
+      arrivedAt: wallMs(1),
+      expiresAt: wallMs(2),
+      pared: false,
+      sizeBytes: bytes.length,
+    },
     bytes,
-    new Slab(),
   )
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 80 }), fc.nat(), fc.nat(255), (any, at, byte) => {

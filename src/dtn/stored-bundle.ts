@@ -5,8 +5,7 @@
  *                                       8         8       1             2               1     octets
  */
 
-import { fromLatin1, toLatin1 } from '../base/bytes.ts'
-import type { Slab } from '../base/slab.ts'
+import { toLatin1 } from '../base/bytes.ts'
 import { wallMs } from '../base/time.ts'
 import type { Bundle } from '../proto/bpv7/bundle.ts'
 import { decodeBundle } from '../proto/bpv7/codec.ts'
@@ -17,22 +16,31 @@ export interface StoredBundle {
   readonly bundle: Bundle
 }
 
+type Sized = Pick<BundleRecord, 'sizeBytes'>
+
 const VERSION = 1
 const FLAGS = { own: 1, held: 2, pared: 4 } as const
 const TRAILER_BYTES = 20
 
-/** `bundle` is its encoding; names of holds are ASCII. */
-export function encodeStored(stay: Stay, bundle: Uint8Array, slab: Slab): Uint8Array {
-  const name = fromLatin1(stay.hold ?? '')
-  const bytes = slab.allocate(bundle.length + name.length + TRAILER_BYTES)
-  bytes.set(bundle)
-  bytes.set(name, bundle.length)
-  const at = bytes.length - TRAILER_BYTES
+/** Behind an encoded bundle: enough for the name of most holds. */
+export const ROOM_BYTES = 128
+
+/**
+ * `withRoom` begins with the encoded bundle, `record.sizeBytes` long. Where there is room behind it
+ * that is used, else the result is a copy. Names of holds are ASCII.
+ */
+export function encodeStored(record: Stay & Sized, withRoom: Uint8Array): Uint8Array {
+  const { hold = '', sizeBytes } = record
+  const at = sizeBytes + hold.length
+  const length = at + TRAILER_BYTES
+  const bytes = length <= withRoom.length ? withRoom.subarray(0, length) : new Uint8Array(length)
+  if (length > withRoom.length) bytes.set(withRoom.subarray(0, sizeBytes))
+  for (let i = 0; i < hold.length; i++) bytes[sizeBytes + i] = hold.charCodeAt(i)
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, TRAILER_BYTES)
-  view.setFloat64(0, stay.arrivedAt)
-  view.setFloat64(8, stay.expiresAt)
-  view.setUint8(16, flagsOf(stay))
-  view.setUint16(17, name.length)
+  view.setFloat64(0, record.arrivedAt)
+  view.setFloat64(8, record.expiresAt)
+  view.setUint8(16, flagsOf(record))
+  view.setUint16(17, hold.length)
   view.setUint8(19, VERSION)
   return bytes
 }

@@ -41,6 +41,8 @@ export const CLOSING_LIMITS: ClosingLimits = {
 const TIMER_MS_MAX = 2_147_483_647
 /** Larger writes gain nothing. */
 const LARGER_PIECE_BYTES = 65_536
+/** Of one stream, kept for its next writes. */
+const SPARE_BUFFERS_MAX = 4
 
 export function listenTcp(
   at: SocketAddress,
@@ -127,6 +129,8 @@ export function wrapSocket(
   /** Sent in this turn: it leaves in one write. */
   let gathered: Uint8Array[] = []
   let gatheredBytes = 0
+  /** For what goes together, one for each write that is under way. */
+  const spare: Buffer[] = []
   let drainOwed = false
   let fault: Fault | undefined
   let peerCloseTimer: NodeJS.Timeout | undefined
@@ -140,7 +144,18 @@ export function wrapSocket(
     gatheredBytes = 0
     if (carrier.destroyed) return
     carrier.cork()
-    for (const piece of inLargerPieces(pieces)) carrier.write(piece, taken)
+    for (let from = 0; from < pieces.length; ) {
+      const end = endOfLargerPiece(pieces, from)
+      if (end === from + 1) carrier.write(pieces[from] as Uint8Array, taken)
+      else {
+        const buffer = spare.pop() ?? Buffer.allocUnsafeSlow(LARGER_PIECE_BYTES)
+        carrier.write(together(pieces, from, end, buffer), (error) => {
+          if (spare.length < SPARE_BUFFERS_MAX) spare.push(buffer)
+          taken(error)
+        })
+      }
+      from = end
+    }
     carrier.uncork()
   }
   const taken = (error?: Error | null): void => {
@@ -270,36 +285,31 @@ export function wrapSocket(
   return stream
 }
 
-/** Copies small pieces together: one by one they cost the system, and Node, more than the copying. */
-function* inLargerPieces(pieces: readonly Uint8Array[]): Iterable<Uint8Array> {
-  let start = 0
-  let bytes = 0
-  for (let end = 0; end < pieces.length; end++) {
-    const { length } = pieces[end] as Uint8Array
-    if (bytes > 0 && bytes + length > LARGER_PIECE_BYTES) {
-      yield together(pieces, start, end, bytes)
-      start = end
-      bytes = 0
-    }
-    bytes += length
+/** The index behind the last of the pieces from `from` on that fit into one larger piece, or behind one. */
+function endOfLargerPiece(pieces: readonly Uint8Array[], from: number): number {
+  let bytes = (pieces[from] as Uint8Array).length
+  let end = from + 1
+  for (; end < pieces.length; end++) {
+    bytes += (pieces[end] as Uint8Array).length
+    if (bytes > LARGER_PIECE_BYTES) break
   }
-  if (bytes > 0) yield together(pieces, start, pieces.length, bytes)
+  return end
 }
 
+/** Small pieces copied together: one by one they cost the system, and Node, more than the copying. */
 function together(
   pieces: readonly Uint8Array[],
-  start: number,
+  from: number,
   end: number,
-  bytes: number,
+  buffer: Buffer,
 ): Uint8Array {
-  if (end - start === 1) return pieces[start] as Uint8Array
-  const joined = Buffer.allocUnsafeSlow(bytes)
-  for (let i = start, at = 0; i < end; i++) {
+  let at = 0
+  for (let i = from; i < end; i++) {
     const piece = pieces[i] as Uint8Array
-    joined.set(piece, at)
+    buffer.set(piece, at)
     at += piece.length
   }
-  return joined
+  return buffer.subarray(0, at)
 }
 
 function discard(socket: Socket): undefined {

@@ -54,13 +54,13 @@ export function encodeBundle(bundle: Bundle, aids: CodecAids = {}): Uint8Array {
 }
 
 /**
- * `encodeBundle`, and the bundle that remembers it: `encodeBundle` writes those of its blocks that
+ * `encodeBundle` with `roomBytes` to spare, and the bundle that remembers it: `encodeBundle` writes those of its blocks that
  * stay as they are as these bytes, which must not change. Its payload refers to them.
  */
 export function sealBundle(
   bundle: Bundle,
-  aids: CodecAids = {},
-): { readonly bytes: Uint8Array; readonly bundle: Bundle } {
+  aids: CodecAids & { readonly roomBytes?: number } = {},
+): SealedBundle {
   const writer = writerFor(bundle, aids)
   const { primary, blocks, payload } = bundle
   writer.indefiniteArray()
@@ -72,15 +72,24 @@ export function sealBundle(
   writeCanonicalBlock(writer, payload, aids.crc32c)
   const payloadEnd = writer.length
   writer.break()
+  const withRoom = writer.writtenWithRoom(aids.roomBytes ?? 0)
   const bytes = writer.written()
   return {
     bytes,
+    withRoom,
     bundle: {
       primary: encodedPrimary(primary, bytes, start, end),
       blocks,
       payload: encodedBlock(payload, bytes, payloadStart, payloadEnd),
     },
   }
+}
+
+export interface SealedBundle {
+  readonly bytes: Uint8Array
+  /** The same, and room behind them that is nobody else's. */
+  readonly withRoom: Uint8Array
+  readonly bundle: Bundle
 }
 
 function writerFor(bundle: Bundle, { slab }: CodecAids): CborWriter {

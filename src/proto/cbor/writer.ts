@@ -35,6 +35,12 @@ export class CborWriter {
     return this.#length === this.#bytes.length ? this.#bytes : this.#bytes.subarray(0, this.#length)
   }
 
+  /** What was written, and at least `count` bytes behind it: a view, valid until the next write. */
+  writtenWithRoom(count: number): Uint8Array {
+    this.#room(count)
+    return this.#bytes
+  }
+
   /** 0 ≤ `value` < 2^64; a number must be a safe integer. */
   uint(value: number | bigint): void {
     this.#head(UINT, value)

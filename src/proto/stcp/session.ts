@@ -3,6 +3,7 @@
 import { unreachable } from '../../base/assert.ts'
 import { Fault } from '../../base/fault.ts'
 import { Queue } from '../../base/queue.ts'
+import { Slab } from '../../base/slab.ts'
 import { addMs, type MonoMs } from '../../base/time.ts'
 import { Assembly } from '../bundle-session/assembly.ts'
 import { Input } from '../bundle-session/input.ts'
@@ -41,6 +42,7 @@ export class StcpSession implements BundleSession {
   readonly #options: StcpOptions
   readonly #input: Input = new Input()
   readonly #receptions: Receptions = new Receptions()
+  readonly #slab: Slab = new Slab()
   #state: State = { name: 'open' }
   /** The bundle whose rest is to come. */
   #incoming: { readonly assembly: Assembly; missingBytes: number } | undefined
@@ -183,7 +185,7 @@ export class StcpSession implements BundleSession {
       const head = decodeFrameHead(framing, bytes, at, bundleBytesMax)
       if (head === undefined) return 0
       if (head.bundleBytes > 0) {
-        this.#incoming = { assembly: new Assembly(), missingBytes: head.bundleBytes }
+        this.#incoming = { assembly: new Assembly(this.#slab), missingBytes: head.bundleBytes }
       }
       return head.headBytes
     }

@@ -1,6 +1,7 @@
 /** Bundles on their way from the peer, and the answers that are due for them. RFC 9174 §5.2. */
 
 import { Queue } from '../../base/queue.ts'
+import { Slab } from '../../base/slab.ts'
 import { Window } from '../../base/window.ts'
 import { Assembly } from '../bundle-session/assembly.ts'
 import { Receptions } from '../bundle-session/receptions.ts'
@@ -61,6 +62,7 @@ export interface CompleteTransfer {
 export class IncomingTransfers {
   readonly #transferBytesMax: number
   readonly #receptions: Receptions = new Receptions()
+  readonly #slab: Slab = new Slab()
   readonly #pending: Window<Due> = new Window()
   readonly #due: Queue<Due> = new Queue()
   #transfer: Transfer | undefined
@@ -102,7 +104,7 @@ export class IncomingTransfers {
     const { transferId, totalLength } = head
     if (isStart(head)) {
       this.#refused = undefined
-      this.#transfer = { transferId, totalLength, assembly: new Assembly() }
+      this.#transfer = { transferId, totalLength, assembly: new Assembly(this.#slab) }
     }
     const reason = this.#objection(head, isEnding)
     if (reason === undefined) {
