@@ -1,6 +1,7 @@
 /** What carries bundles between neighbours. RFC 9171 §7. */
 
 import type { Fault } from '../base/fault.ts'
+import type { Scattered } from '../base/scattered.ts'
 
 export interface ConvergenceLayer {
   /** ION's name of the protocol: `udp`. */
@@ -14,12 +15,13 @@ export interface ConvergenceLayer {
    * bundle has been sent as surely as this protocol can know, or the Fault that kept it from that. A
    * temporary one means that it may be sent again. The bytes must not change until then.
    */
-  transmit(bundle: Uint8Array, duct: string, done: (fault: Fault | undefined) => void): void
+  transmit(bundle: Scattered, duct: string, done: (fault: Fault | undefined) => void): void
   stop(): Promise<void>
 }
 
 /**
- * Takes a bundle that has come. Bytes are borrowed for the length of the call; `from` is for the log.
+ * Takes a bundle that has come. Bytes are borrowed for the length of the call, but where the layer
+ * gives them away: then `withRoom` begins with them, with room behind them; `from` is for the log.
  *
  * `answer` is called once, at any time: with undefined when the bundle is on the disk or not wanted
  * any more, with a temporary Fault where there is no room for it now, with another one where there
@@ -29,4 +31,5 @@ export type Receive = (
   bundle: Uint8Array,
   from: string,
   answer?: (fault: Fault | undefined) => void,
+  withRoom?: Uint8Array,
 ) => void

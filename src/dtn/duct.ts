@@ -1,6 +1,7 @@
 /** The way to one neighbour: connects when there is something to send, not too often. RFC 9174 §4.1. */
 
 import { Fault } from '../base/fault.ts'
+import type { Scattered } from '../base/scattered.ts'
 import { addMs, type MonoMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { DtnFaultCode } from './fault.ts'
@@ -8,7 +9,7 @@ import { pauseMs } from './lane.ts'
 import type { StreamSession } from './stream-session.ts'
 
 interface Waiting {
-  readonly bundle: Uint8Array
+  readonly bundle: Scattered
   readonly done: (fault: Fault | undefined) => void
 }
 
@@ -38,7 +39,7 @@ export class Duct {
     this.#options = options
   }
 
-  transmit(bundle: Uint8Array, done: (fault: Fault | undefined) => void): void {
+  transmit(bundle: Scattered, done: (fault: Fault | undefined) => void): void {
     if (this.#state.name === 'open') {
       this.#send(this.#state.session, { bundle, done })
       return

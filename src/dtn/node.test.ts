@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { fromUtf8, toUtf8 } from '../base/bytes.ts'
 import { Fault } from '../base/fault.ts'
 import { seededRandom } from '../base/random.ts'
+import { gathered } from '../base/scattered.ts'
 import { monoMs, type WallMs, wallMs } from '../base/time.ts'
 import { LabNetwork } from '../lab/network.ts'
 import { LabStore } from '../lab/store.ts'
@@ -55,7 +56,8 @@ async function alone(
     start: async (onBundle) => {
       receive = onBundle
     },
-    transmit: (bytes, _duct, done) => {
+    transmit: (scattered, _duct, done) => {
+      const bytes = gathered(scattered)
       const decoded = decodeBundle(bytes)
       if (!decoded.ok) throw decoded.fault
       const detail = { bundleBytesMax: outcome.peerBytesMax ?? Number.POSITIVE_INFINITY }

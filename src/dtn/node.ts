@@ -27,6 +27,7 @@ import {
   isSingleton,
 } from '../proto/bpv7/endpoint-id.ts'
 import { describeReason, STATUS_REASONS } from '../proto/bpv7/status-report.ts'
+import { ROOM_BYTES } from '../proto/bundle-session/limits.ts'
 import { BundleAgent } from './agent.ts'
 import type { AgentEffect, AgentEvent, Failure } from './agent-events.ts'
 import { assemble } from './assemble.ts'
@@ -55,7 +56,7 @@ import type { WhenInactive } from './registration.ts'
 import { Reporting, subjectOf } from './reporting.ts'
 import type { StaticPlan } from './static-plan.ts'
 import type { Report, StatusReportOptions } from './status-reporter.ts'
-import { ROOM_BYTES, type StoredBundle } from './stored-bundle.ts'
+import type { StoredBundle } from './stored-bundle.ts'
 
 export type { BundleNodeLimits } from './limits.ts'
 export type { NodeStatus } from './node-status.ts'
@@ -248,8 +249,10 @@ export class BundleNode {
     await this.#layers.start((layer) => {
       const { protocol } = layer
       return layer.start(
-        (bytes, from, answer = ignore) =>
-          this.#receive(bytes, { type: 'received', from, protocol, answer, isReportable: false }),
+        (bytes, from, answer = ignore, withRoom = this.#withRoom(bytes)) => {
+          const arrival = { from, protocol, answer, isReportable: false }
+          this.#receive(withRoom, bytes.length, { type: 'received', ...arrival })
+        },
         ({ code }) => this.#counters.faulted(protocol, code),
       )
     })
@@ -483,17 +486,22 @@ export class BundleNode {
     this.#feed({ type: 'offered', record, wall })
   }
 
-  /** RFC 9171 §5.6. `borrowed` is copied, for the decoded bundle refers to its bytes. */
-  #receive(borrowed: Uint8Array, arrival: Arrival): void {
+  /** A copy, for the decoded bundle refers to its bytes. */
+  #withRoom(borrowed: Uint8Array): Uint8Array {
+    const copied = this.#aids.slab.allocate(borrowed.length + ROOM_BYTES)
+    copied.set(borrowed)
+    return copied
+  }
+
+  /** RFC 9171 §5.6. The bundle is the first `sizeBytes` of `arrived`. */
+  #receive(arrived: Uint8Array, sizeBytes: number, arrival: Arrival): void {
     const { from, protocol, answer } = arrival
     if (this.#state !== 'running') {
       answer(new Fault<DtnFaultCode>('dtn/stopped', 'the node is not running', { temporary: true }))
       return
     }
     const { events } = this.#ports
-    const copied = this.#aids.slab.allocate(borrowed.length + ROOM_BYTES)
-    copied.set(borrowed)
-    const received = copied.subarray(0, borrowed.length)
+    const received = arrived.subarray(0, sizeBytes)
     this.#counters.received(protocol, received.length)
     const decoded = decodeBundle(received, this.#aids)
     if (!decoded.ok) {
@@ -521,10 +529,13 @@ export class BundleNode {
       this.#reporting.tellOfStored(bundle, DELIVERED)
       return
     }
-    const isAsReceived = bundle === decoded.value
-    const withRoom = isAsReceived ? copied : encodeBundle(bundle, this.#aids)
-    const sizeBytes = isAsReceived ? received.length : withRoom.length
-    const offer = { bundle, withRoom, sizeBytes, origin: arrival }
+    const changed = bundle === decoded.value ? undefined : encodeBundle(bundle, this.#aids)
+    const offer = {
+      bundle,
+      withRoom: changed ?? arrived,
+      sizeBytes: changed?.length ?? sizeBytes,
+      origin: arrival,
+    }
     this.#offer(offer, undefined, this.#limits.lifetimeMsMax)
   }
 

@@ -1,11 +1,12 @@
 /** Brings stored bundles to their convergence layers: the work behind the agent's `transmit`. */
 
 import { asFault, attempt, Fault, type FaultOptions, type Result } from '../base/fault.ts'
+import { type Scattered, sizeOf } from '../base/scattered.ts'
 import { Slab } from '../base/slab.ts'
 import { addMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import { BLOCK_TYPES, type Bundle, findBlock } from '../proto/bpv7/bundle.ts'
-import { type CodecAids, encodeBundle } from '../proto/bpv7/codec.ts'
+import { type CodecAids, encodeScattered } from '../proto/bpv7/codec.ts'
 import type { Crc32c } from '../proto/bpv7/crc.ts'
 import { ipnEndpoint, isNullEndpoint } from '../proto/bpv7/endpoint-id.ts'
 import { encodePreviousNode } from '../proto/bpv7/extension/previous-node.ts'
@@ -90,11 +91,11 @@ export class Outbound {
         done({ ok: true, value: { wireBytes, fragments } })
         return
       }
-      const whole = piece.bytes ?? encodeBundle(piece.bundle, this.#aids)
+      const whole = piece.bytes ?? encodeScattered(piece.bundle, this.#aids)
       const hand = (): void => {
         // Its turn may have been long in coming, and the time until then counts too.
         const aged = withAge(piece.bundle, this.#clock.now() - arrivedAt)
-        const bytes = aged === piece.bundle ? whole : encodeBundle(aged, this.#aids)
+        const bytes = aged === piece.bundle ? whole : encodeScattered(aged, this.#aids)
         layer.transmit(bytes, plan.duct, (fault) => {
           const smaller = fault && this.#cutAgain(piece, fault)
           if (fault !== undefined && smaller === undefined) {
@@ -103,13 +104,13 @@ export class Outbound {
           }
           if (smaller !== undefined) pieces.unshift(...smaller)
           else {
-            wireBytes += bytes.length
+            wireBytes += sizeOf(bytes)
             fragments++
           }
           next()
         })
       }
-      const turn = turnstile.pass(whole.length)
+      const turn = turnstile.pass(sizeOf(whole))
       if (turn === undefined) hand()
       else turn.then(hand, (error: unknown) => done({ ok: false, fault: asFault(error) }))
     }
@@ -170,7 +171,7 @@ export class Outbound {
 interface Piece {
   readonly bundle: Bundle
   /** Where it is encoded already. */
-  readonly bytes?: Uint8Array
+  readonly bytes?: Scattered
 }
 
 /**
@@ -185,11 +186,12 @@ function cutToFit(
 ): readonly Piece[] {
   const isAging = findBlock(bundle, BLOCK_TYPES.bundleAge) !== undefined
   const growth = isAging ? AGE_GROWTH_BYTES_MAX : 0
-  const whole = encodeBundle(bundle, aids)
+  const whole = encodeScattered(bundle, aids)
+  const sizeBytes = sizeOf(whole)
   const bytesMax = Math.min(layerBytesMax, contactBytesMax) - growth
-  if (whole.length <= bytesMax) return [{ bundle, bytes: whole }]
+  if (sizeBytes <= bytesMax) return [{ bundle, bytes: whole }]
   const fragments = fragmentBundle(bundle, bytesMax)
-  if (!fragments.ok && whole.length <= layerBytesMax - growth) return [{ bundle, bytes: whole }]
+  if (!fragments.ok && sizeBytes <= layerBytesMax - growth) return [{ bundle, bytes: whole }]
   if (!fragments.ok) throw never('dtn/not-forwardable', `too large, and ${fragments.fault.message}`)
   return fragments.value.map((fragment) => ({ bundle: fragment }))
 }

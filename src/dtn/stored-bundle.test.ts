@@ -3,8 +3,9 @@ import { expect, test } from 'vitest'
 import { wallMs } from '../base/time.ts'
 import { sealBundle } from '../proto/bpv7/codec.ts'
 import { ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
+import { ROOM_BYTES } from '../proto/bundle-session/limits.ts'
 import { recordOf } from './bundle-record.ts'
-import { decodeStored, encodeStored, ROOM_BYTES } from './stored-bundle.ts'
+import { decodeStored, encodeStored } from './stored-bundle.ts'
 
 const { bundle, bytes } = sealBundle({
   primary: {

@@ -22,9 +22,6 @@ const VERSION = 1
 const FLAGS = { own: 1, held: 2, pared: 4 } as const
 const TRAILER_BYTES = 20
 
-/** Behind an encoded bundle: enough for the name of most holds. */
-export const ROOM_BYTES = 128
-
 /**
  * `withRoom` begins with the encoded bundle, `record.sizeBytes` long. Where there is room behind it
  * that is used, else the result is a copy. Names of holds are ASCII.

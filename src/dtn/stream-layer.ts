@@ -1,6 +1,7 @@
 /** The convergence layers over byte streams: sessions that others open, and a duct to each neighbour. */
 
 import { Fault } from '../base/fault.ts'
+import { type Scattered, sizeOf } from '../base/scattered.ts'
 import { addMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EventSink } from '../ports/events.ts'
@@ -84,19 +85,20 @@ export class StreamLayer implements StreamConvergenceLayer {
     this.#listener = await this.#ports.network.listen(listen, (stream) => this.#onStream(stream))
   }
 
-  transmit(bundle: Uint8Array, duct: string, done: (fault: Fault | undefined) => void): void {
+  transmit(bundle: Scattered, duct: string, done: (fault: Fault | undefined) => void): void {
+    const sizeBytes = sizeOf(bundle)
     const to = this.#ductTo(duct)
-    const fault = to === undefined ? badDuct(duct) : this.#objection(bundle)
+    const fault = to === undefined ? badDuct(duct) : this.#objection(sizeBytes)
     if (to === undefined || fault !== undefined) {
       done(fault)
       return
     }
     const waiting = this.#waiting
     waiting.count++
-    waiting.bytes += bundle.length
+    waiting.bytes += sizeBytes
     to.transmit(bundle, (failure) => {
       waiting.count--
-      waiting.bytes -= bundle.length
+      waiting.bytes -= sizeBytes
       done(failure)
     })
   }
@@ -128,11 +130,11 @@ export class StreamLayer implements StreamConvergenceLayer {
   }
 
   /** All temporary: a plan that is wrong can be corrected, and the bundle should then go. */
-  #objection(bundle: Uint8Array): Fault<DtnFaultCode> | undefined {
+  #objection(sizeBytes: number): Fault<DtnFaultCode> | undefined {
     if (this.#receive === undefined) return temporary('dtn/stopped', 'the layer is not running')
     const { count, bytes } = this.#waiting
     const isFull =
-      count >= STREAM_BUNDLES_MAX || (count > 0 && bytes + bundle.length > STREAM_BYTES_MAX)
+      count >= STREAM_BUNDLES_MAX || (count > 0 && bytes + sizeBytes > STREAM_BYTES_MAX)
     return isFull ? temporary('dtn/duct-busy', 'too many bundles are waiting') : undefined
   }
 
@@ -187,7 +189,7 @@ export class StreamLayer implements StreamConvergenceLayer {
       tls: this.#options.tls?.(role),
       stream,
       clock: this.#ports.clock,
-      receive: (bundle, from, answer) => this.#hand(bundle, from, answer),
+      receive: (...arrival) => this.#hand(...arrival),
       onViolation: (fault) => this.#onFault(fault),
       onHeard: () => this.#shedLoad(),
       onOver: (fault) => {
@@ -203,12 +205,9 @@ export class StreamLayer implements StreamConvergenceLayer {
     return session
   }
 
-  #hand(
-    bundle: Uint8Array,
-    from: string,
-    answer: ((fault: Fault | undefined) => void) | undefined,
-  ): void {
-    if (this.#receive !== undefined) this.#receive(bundle, from, answer)
+  #hand(...arrival: Parameters<Receive>): void {
+    const [, , answer] = arrival
+    if (this.#receive !== undefined) this.#receive(...arrival)
     else answer?.(temporary('dtn/stopped', 'the layer is not running'))
   }
 

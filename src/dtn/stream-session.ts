@@ -1,6 +1,7 @@
 /** A bundle session that runs over a stream: transmissions by their callbacks, receptions to the node. */
 
 import type { Fault } from '../base/fault.ts'
+import type { Scattered } from '../base/scattered.ts'
 import { addMs, type MonoMs } from '../base/time.ts'
 import { Window } from '../base/window.ts'
 import { runSession } from '../drive/session.ts'
@@ -36,6 +37,7 @@ export interface StreamSessionOptions {
 interface Received {
   readonly reception: number
   readonly bundle: Uint8Array
+  readonly withRoom: Uint8Array
   readonly mayRefuse: boolean
 }
 
@@ -87,7 +89,7 @@ export class StreamSession {
     return this.#heldBack.reduce((sum, { bundle }) => sum + bundle.length, 0)
   }
 
-  transmit(bundle: Uint8Array, done: (fault: Fault | undefined) => void): void {
+  transmit(bundle: Scattered, done: (fault: Fault | undefined) => void): void {
     const transmission = this.#nextTransmission++
     this.#done.set(transmission, done)
     this.#feed({ type: 'transmit', transmission, bundle })
@@ -143,14 +145,15 @@ export class StreamSession {
     else this.#offer(received, (fault) => this.#onAnswer(received, fault))
   }
 
-  #offer({ bundle }: Received, onAnswer: (fault: Fault | undefined) => void): void {
+  #offer({ bundle, withRoom }: Received, onAnswer: (fault: Fault | undefined) => void): void {
     this.#offered++
-    this.#options.receive(bundle, this.from, (fault) => {
+    const answer = (fault: Fault | undefined): void => {
       this.#offered--
       if (this.#isAborted) return
       onAnswer(fault)
       this.#leaveIfDone()
-    })
+    }
+    this.#options.receive(bundle, this.from, answer, withRoom)
   }
 
   #onAnswer(received: Received, fault: Fault | undefined): void {

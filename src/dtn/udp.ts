@@ -1,6 +1,7 @@
 /** The UDP convergence layer: one bundle in each datagram. RFC 7122. */
 
 import { Fault } from '../base/fault.ts'
+import { gathered, type Scattered } from '../base/scattered.ts'
 import type { MonoMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import {
@@ -82,7 +83,8 @@ class UdpLayer implements UdpConvergenceLayer {
     }
   }
 
-  transmit(bundle: Uint8Array, duct: string, done: (fault: Fault | undefined) => void): void {
+  transmit(bytes: Scattered, duct: string, done: (fault: Fault | undefined) => void): void {
+    const bundle = gathered(bytes)
     const to = parseAddress(duct)
     const fault = this.#objection(bundle, duct, to)
     if (to === undefined || fault !== undefined) {

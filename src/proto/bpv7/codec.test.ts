@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { concat, fromHex, fromLatin1, NO_BYTES, toHex } from '../../base/bytes.ts'
+import { gathered } from '../../base/scattered.ts'
 import { CborWriter } from '../cbor/writer.ts'
 import {
   aduId,
@@ -14,7 +15,13 @@ import {
   type PrimaryBlock,
 } from './bundle.ts'
 import { writeCanonicalBlock } from './canonical-block.ts'
-import { decodeBundle, decodePrimaryBlock, encodeBundle } from './codec.ts'
+import {
+  decodeBundle,
+  decodePrimaryBlock,
+  encodeBundle,
+  encodeScattered,
+  sealBundle,
+} from './codec.ts'
 import { blockCrc, type CrcType } from './crc.ts'
 import { type EndpointId, ipnEndpoint, NULL_ENDPOINT } from './endpoint-id.ts'
 import { encodeBundleAge } from './extension/bundle-age.ts'
@@ -478,4 +485,17 @@ test('of a bundle with another block damaged the primary block can still be read
   bytes[5] = (bytes[5] ?? 0) ^ 1
   expect(decodePrimaryBlock(bytes)).toBeUndefined()
   expect(decodePrimaryBlock(NO_BYTES)).toBeUndefined()
+})
+
+test('a large payload that was encoded before is sent from where it lies, byte for byte the same', () => {
+  const large = { ...plain, payload: { ...plain.payload, data: new Uint8Array(5000).fill(7) } }
+  const { bytes, bundle } = sealBundle(large)
+  const changed = { ...bundle, blocks: [block(BLOCK_TYPES.bundleAge, 2, encodeBundleAge(1n))] }
+  const scattered = encodeScattered(changed)
+  expect(scattered).toHaveLength(2)
+  expect(gathered(scattered)).toEqual(encodeBundle(changed))
+  const decoded = decodeBundle(bytes)
+  if (!decoded.ok) throw decoded.fault
+  expect(gathered(encodeScattered(decoded.value))).toEqual(bytes)
+  expect(encodeScattered(large)).toEqual(bytes)
 })

@@ -2,6 +2,7 @@
 
 import { assert } from '../../base/assert.ts'
 import { attempt, Fault, type Result } from '../../base/fault.ts'
+import type { Scattered } from '../../base/scattered.ts'
 import type { Slab } from '../../base/slab.ts'
 import { decodeCbor } from '../cbor/decode.ts'
 import { CborReader } from '../cbor/reader.ts'
@@ -85,6 +86,22 @@ export function sealBundle(
   }
 }
 
+/** From here on a payload costs more to copy than to send as a piece of its own. */
+const PAYLOAD_PIECE_BYTES_MIN = 4096
+
+/** `encodeBundle`, in which a large payload that was encoded before lies where it is. */
+export function encodeScattered(bundle: Bundle, aids: CodecAids = {}): Scattered {
+  const { primary, blocks, payload } = bundle
+  const isLarge = payload.data.length >= PAYLOAD_PIECE_BYTES_MIN
+  const tail = isLarge ? Encoded.withBreak(payload) : undefined
+  if (tail === undefined) return encodeBundle(bundle, aids)
+  const writer = writerFor(bundle, aids, 0)
+  writer.indefiniteArray()
+  writePrimaryBlock(writer, primary)
+  for (const block of blocks) writeCanonicalBlock(writer, block)
+  return [writer.written(), tail]
+}
+
 export interface SealedBundle {
   readonly bytes: Uint8Array
   /** The same, and room behind them that is nobody else's. */
@@ -92,10 +109,14 @@ export interface SealedBundle {
   readonly bundle: Bundle
 }
 
-function writerFor(bundle: Bundle, { slab }: CodecAids): CborWriter {
+function writerFor(
+  bundle: Bundle,
+  { slab }: CodecAids,
+  payloadBytes: number = bundle.payload.data.length,
+): CborWriter {
   const broken = brokenStructure(bundle)
   if (broken !== undefined) assert(false, `${broken.code}: ${broken.message}`)
-  let sizeHint = bundle.payload.data.length + 3 * BLOCK_OVERHEAD_BYTES
+  let sizeHint = payloadBytes + 3 * BLOCK_OVERHEAD_BYTES
   for (const block of bundle.blocks) sizeHint += block.data.length + BLOCK_OVERHEAD_BYTES
   return new CborWriter(slab?.allocate(sizeHint) ?? sizeHint)
 }

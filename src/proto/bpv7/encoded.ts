@@ -1,5 +1,7 @@
 import type { CborWriter } from '../cbor/writer.ts'
 
+const BREAK = 0xff
+
 /**
  * The bytes that a block is encoded as, where it was received or encoded before: it is forwarded
  * byte for byte, and its CRC is not computed anew. Signatures cover these bytes.
@@ -24,6 +26,15 @@ export abstract class Encoded {
   /** Whether `block` must be encoded anew to be encoded as RFC 9171 §4.1 demands. */
   static isLoose(block: object): boolean {
     return #bytes in block && !block.#isDeterministic
+  }
+
+  /**
+   * The bytes of `block` and the break behind it, where it was encoded before as the last of a bundle:
+   * what ends another bundle with the same block.
+   */
+  static withBreak(block: object): Uint8Array | undefined {
+    if (!(#bytes in block) || block.#bytes[block.#end] !== BREAK) return undefined
+    return block.#bytes.subarray(block.#start, block.#end + 1)
   }
 
   /** Writes `block` as it was encoded before; false where it was not. */

@@ -1,29 +1,45 @@
 import { ByteQueue } from '../../base/byte-queue.ts'
 import type { Slab } from '../../base/slab.ts'
+import { ROOM_BYTES } from './limits.ts'
+
+export interface Assembled {
+  readonly bundle: Uint8Array
+  /** Begins with the bundle; behind it are ROOM_BYTES for its owner. */
+  readonly withRoom: Uint8Array
+}
 
 /** Puts together bytes that come in pieces. What comes in one piece is copied once. */
 export class Assembly {
   readonly #pieces: ByteQueue = new ByteQueue()
-  #whole: Uint8Array | undefined
   readonly #slab: Slab
+  #whole: Assembled | undefined
 
-  /** What comes in one piece is copied into it. */
+  /** Of which the results are pieces. */
   constructor(slab: Slab) {
     this.#slab = slab
   }
 
   get length(): number {
-    return this.#whole?.length ?? this.#pieces.length
+    return this.#whole?.bundle.length ?? this.#pieces.length
   }
 
   /** Copies `bytes`; `isLast` promises that nothing follows. */
   append(bytes: Uint8Array, isLast: boolean): void {
-    if (isLast && this.#pieces.length === 0) this.#whole = this.#slab.copy(bytes)
-    else this.#pieces.append(bytes)
+    if (!isLast || this.#pieces.length > 0) {
+      this.#pieces.append(bytes)
+      return
+    }
+    this.#whole = this.#roomy(bytes)
   }
 
   /** All of it, the caller's own. */
-  take(): Uint8Array {
-    return this.#whole ?? this.#pieces.takeAll()
+  take(): Assembled {
+    return this.#whole ?? this.#roomy(this.#pieces.view)
+  }
+
+  #roomy(bytes: Uint8Array): Assembled {
+    const withRoom = this.#slab.allocate(bytes.length + ROOM_BYTES)
+    withRoom.set(bytes)
+    return { bundle: withRoom.subarray(0, bytes.length), withRoom }
   }
 }

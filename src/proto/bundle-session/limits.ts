@@ -1,3 +1,6 @@
+/** Behind a bundle that was received: for what its owner has to note about it. */
+export const ROOM_BYTES = 128
+
 /** Bundles handed over and not yet answered for: enough to share a flush, and their bytes are in memory. */
 export const RECEPTIONS_MAX = 1024
 export const RECEPTION_BYTES_MAX = 16_777_216

@@ -12,6 +12,7 @@ import type {
   StreamEffect,
   StreamEvent,
 } from '../../base/machine.ts'
+import type { Scattered } from '../../base/scattered.ts'
 
 /** `active` is the side that has connected. */
 export type SessionRole = 'active' | 'passive'
@@ -25,7 +26,7 @@ export type SessionOrder =
    * Answered once, by `transmitted` or `not-transmitted`, also by a session that is over. The bytes
    * must not change until then.
    */
-  | { readonly type: 'transmit'; readonly transmission: number; readonly bundle: Uint8Array }
+  | { readonly type: 'transmit'; readonly transmission: number; readonly bundle: Scattered }
   /** Answers to `received`: the bundle is durable, or not wanted any more. */
   | { readonly type: 'accepted'; readonly reception: number }
   /** Only where it may be refused. */
@@ -43,6 +44,8 @@ export type SessionReport =
       readonly type: 'received'
       readonly reception: number
       readonly bundle: Uint8Array
+      /** Begins with the bundle; behind it are ROOM_BYTES for its owner. */
+      readonly withRoom: Uint8Array
       readonly mayRefuse: boolean
     }
   /** As surely as the protocol can know. */

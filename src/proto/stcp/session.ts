@@ -3,6 +3,7 @@
 import { unreachable } from '../../base/assert.ts'
 import { Fault } from '../../base/fault.ts'
 import { Queue } from '../../base/queue.ts'
+import { partOf, type Scattered, sizeOf } from '../../base/scattered.ts'
 import { Slab } from '../../base/slab.ts'
 import { addMs, type MonoMs } from '../../base/time.ts'
 import { Assembly } from '../bundle-session/assembly.ts'
@@ -29,7 +30,7 @@ export interface StcpOptions {
 
 interface Transmission {
   readonly transmission: number
-  readonly bundle: Uint8Array
+  readonly bundle: Scattered
 }
 
 type State =
@@ -120,8 +121,9 @@ export class StcpSession implements BundleSession {
 
   #onTransmit({ transmission, bundle }: Transmission): void {
     const { bundleBytesMax } = this.#options
-    if (bundle.length > bundleBytesMax) {
-      const message = `${bundle.length} bytes, and ${bundleBytesMax} is the limit`
+    const sizeBytes = sizeOf(bundle)
+    if (sizeBytes > bundleBytesMax) {
+      const message = `${sizeBytes} bytes, and ${bundleBytesMax} is the limit`
       this.#fail(transmission, fault('stcp/too-large', message, false))
     } else if (this.#state.name === 'ending') this.#fail(transmission, closing())
     else this.#queued.push({ transmission, bundle })
@@ -144,8 +146,9 @@ export class StcpSession implements BundleSession {
       const next = this.#queued.shift()
       if (next === undefined) break
       this.#leaving.push(next.transmission)
-      this.#send(encodeFrameHead(this.#options.framing, next.bundle.length), now)
-      this.#send(next.bundle, now)
+      const { bundle } = next
+      this.#send(encodeFrameHead(this.#options.framing, sizeOf(bundle)), now)
+      for (const piece of partOf(bundle, 0, sizeOf(bundle))) this.#send(piece, now)
     }
     if (this.#state.name === 'ending' && this.#leaving.length === 0) {
       this.#effects.push({ type: 'close' })
@@ -194,10 +197,10 @@ export class StcpSession implements BundleSession {
     const isComplete = this.#incoming.missingBytes === 0
     this.#incoming.assembly.append(piece, isComplete)
     if (isComplete) {
-      const bundle = this.#incoming.assembly.take()
+      const { bundle, withRoom } = this.#incoming.assembly.take()
       this.#incoming = undefined
       const reception = this.#receptions.add(bundle.length)
-      this.#effects.push({ type: 'received', reception, bundle, mayRefuse: false })
+      this.#effects.push({ type: 'received', reception, bundle, withRoom, mayRefuse: false })
     }
     return piece.length
   }

@@ -74,7 +74,7 @@ export const DIALECT_4: Dialect = {
     const { message, end } = decoded.value
     return { ok: true, value: { heard: hear(message), end } }
   },
-  segment: ({ flags, transferId, data, totalLength }) =>
+  segment: ({ flags, transferId, dataLength, totalLength }) =>
     encodeMessage({
       type: 'xfer-segment',
       flags,
@@ -83,7 +83,7 @@ export const DIALECT_4: Dialect = {
         totalLength === undefined
           ? NO_BYTES
           : encodeExtensionItems([transferLengthItem(totalLength)]),
-      dataLength: BigInt(data.length),
+      dataLength: BigInt(dataLength),
     }),
   ack: ({ flags, transferId = 0n, acknowledgedLength }) =>
     encodeMessage({ type: 'xfer-ack', flags, transferId, acknowledgedLength }),
@@ -103,8 +103,8 @@ export const DIALECT_3: Dialect = {
     const { message, end } = decoded.value
     return { ok: true, value: { heard: hear3(message), end } }
   },
-  segment: ({ flags, data }) =>
-    encodeMessage3({ type: 'data-segment', flags, dataLength: BigInt(data.length) }),
+  segment: ({ flags, dataLength }) =>
+    encodeMessage3({ type: 'data-segment', flags, dataLength: BigInt(dataLength) }),
   ack: ({ acknowledgedLength }) => encodeMessage3({ type: 'ack-segment', acknowledgedLength }),
   refuse: ({ reason }) =>
     encodeMessage3({

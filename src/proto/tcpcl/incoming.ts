@@ -3,7 +3,7 @@
 import { Queue } from '../../base/queue.ts'
 import { Slab } from '../../base/slab.ts'
 import { Window } from '../../base/window.ts'
-import { Assembly } from '../bundle-session/assembly.ts'
+import { type Assembled, Assembly } from '../bundle-session/assembly.ts'
 import { Receptions } from '../bundle-session/receptions.ts'
 import { ANSWERS_MAX } from './limits.ts'
 import { REFUSE_REASONS, SEGMENT_FLAGS } from './message.ts'
@@ -50,9 +50,8 @@ interface Segment {
   missingBytes: number
 }
 
-export interface CompleteTransfer {
+export interface CompleteTransfer extends Assembled {
   readonly reception: number
-  readonly bundle: Uint8Array
 }
 
 /**
@@ -178,12 +177,12 @@ export class IncomingTransfers {
       this.#due.push({ ack, answer: { type: 'refuse', reason, transferId } })
       return 'mismatch'
     }
-    const bundle = assembly.take()
+    const { bundle, withRoom } = assembly.take()
     const due: Due = { ack, answer: undefined }
     const reception = this.#receptions.add(bundle.length)
     this.#due.push(due)
     this.#pending.set(reception, due)
-    return { reception, bundle }
+    return { reception, bundle, withRoom }
   }
 
   #isExpected(head: SegmentHead): boolean {

@@ -1,20 +1,23 @@
 /** Bundles on their way to the peer, in the order in which they were given. RFC 9174 §5.2. */
 
 import { Queue } from '../../base/queue.ts'
+import { partOf, type Scattered, sizeOf } from '../../base/scattered.ts'
 import { Window } from '../../base/window.ts'
 import { SEGMENT_FLAGS } from './message.ts'
 
 export interface OutgoingSegment {
   readonly flags: number
   readonly transferId: bigint
-  readonly data: Uint8Array
+  readonly data: readonly Uint8Array[]
+  readonly dataLength: number
   /** Of the whole bundle; undefined but for the first of several segments. */
   readonly totalLength: bigint | undefined
 }
 
 interface Queued {
   readonly transmission: number
-  readonly bundle: Uint8Array
+  readonly bundle: Scattered
+  readonly sizeBytes: number
 }
 
 interface Transfer extends Queued {
@@ -36,8 +39,8 @@ export class OutgoingTransfers {
     return this.#begun.size === 0
   }
 
-  add(transmission: number, bundle: Uint8Array): void {
-    this.#queued.push({ transmission, bundle })
+  add(transmission: number, bundle: Scattered): void {
+    this.#queued.push({ transmission, bundle, sizeBytes: sizeOf(bundle) })
   }
 
   /** The next segment to send; only with `mayBegin` the first of another bundle. */
@@ -46,24 +49,31 @@ export class OutgoingTransfers {
       const queued = mayBegin ? this.#queued.shift() : undefined
       if (queued === undefined) return undefined
       this.#current = this.#nextId++
-      const { transmission, bundle } = queued
+      const { transmission, bundle, sizeBytes } = queued
       const id = this.#current
-      this.#begun.set(id, { id, transmission, bundle, sentBytes: 0, acknowledgedBytes: 0 })
+      this.#begun.set(id, {
+        id,
+        transmission,
+        bundle,
+        sizeBytes,
+        sentBytes: 0,
+        acknowledgedBytes: 0,
+      })
     }
     const transferId = this.#current
     const transfer = this.#begun.get(transferId) as Transfer
-    const { bundle, sentBytes } = transfer
-    const isOne = sentBytes === 0 && bundle.length <= segmentBytesMax
-    const data = isOne ? bundle : bundle.subarray(sentBytes, sentBytes + segmentBytesMax)
-    transfer.sentBytes += data.length
+    const { bundle, sizeBytes, sentBytes } = transfer
+    const end = Math.min(sizeBytes, sentBytes + segmentBytesMax)
+    transfer.sentBytes = end
     const isStart = sentBytes === 0
-    const isEnd = transfer.sentBytes === bundle.length
+    const isEnd = end === sizeBytes
     if (isEnd) this.#current = undefined
     return {
       flags: (isStart ? SEGMENT_FLAGS.start : 0) | (isEnd ? SEGMENT_FLAGS.end : 0),
       transferId: BigInt(transferId),
-      data,
-      totalLength: isStart && !isEnd ? BigInt(bundle.length) : undefined,
+      data: partOf(bundle, sentBytes, end),
+      dataLength: end - sentBytes,
+      totalLength: isStart && !isEnd ? BigInt(sizeBytes) : undefined,
     }
   }
 
@@ -78,7 +88,7 @@ export class OutgoingTransfers {
     const bytes = Number(length)
     if (bytes < transfer.acknowledgedBytes || bytes > transfer.sentBytes) return 'unexpected'
     transfer.acknowledgedBytes = bytes
-    if (bytes < transfer.bundle.length) return undefined
+    if (bytes < transfer.sizeBytes) return undefined
     this.#begun.delete(id)
     return transfer.transmission
   }
@@ -109,8 +119,8 @@ export class OutgoingTransfers {
   takeLarger(bytesMax: number): readonly Queued[] {
     const all = [...this.#queued]
     this.#queued.clear()
-    for (const queued of all) if (queued.bundle.length <= bytesMax) this.#queued.push(queued)
-    return all.filter(({ bundle }) => bundle.length > bytesMax)
+    for (const queued of all) if (queued.sizeBytes <= bytesMax) this.#queued.push(queued)
+    return all.filter(({ sizeBytes }) => sizeBytes > bytesMax)
   }
 
   /** What has not begun. */

@@ -10,7 +10,7 @@ import {
   vectors,
 } from '../../../test/support/bundle-session.ts'
 import { concat, toHex } from '../../base/bytes.ts'
-import { RECEPTIONS_MAX, SEND_WINDOW_BYTES } from '../bundle-session/limits.ts'
+import { RECEPTIONS_MAX, ROOM_BYTES, SEND_WINDOW_BYTES } from '../bundle-session/limits.ts'
 import type { BundleSessionEffect } from '../bundle-session/session.ts'
 import { encodeExtensionItems, encodeMessage, transferLengthItem } from './codec.ts'
 import { encodeContactHeader } from './contact-header.ts'
@@ -387,7 +387,15 @@ describe('sending (RFC 9174 §5.2)', () => {
 })
 
 describe('receiving (RFC 9174 §5.2)', () => {
-  const reception = { type: 'received', reception: 0, bundle: three, mayRefuse: true } as const
+  const room = new Uint8Array(ROOM_BYTES)
+  const withRoom = concat(three, room)
+  const reception = {
+    type: 'received',
+    reception: 0,
+    bundle: three,
+    withRoom,
+    mayRefuse: true,
+  } as const
 
   test('the last segment is acknowledged when the bundle is accepted, not before', () => {
     const session = established()
@@ -474,7 +482,8 @@ describe('receiving (RFC 9174 §5.2)', () => {
     expect(sent(session.bytes(segment(4n, 2, three)))).toBe(hex(reject(3, 1)))
     expect(sent(session.bytes(segment(5n, 0, three)))).toBe(hex(reject(3, 1)))
     const effects = session.bytes(segment(4n, 1, three))
-    expect(effects).toEqual([{ ...reception, bundle: concat(three, three) }])
+    const bundle = concat(three, three)
+    expect(effects).toEqual([{ ...reception, bundle, withRoom: concat(bundle, room) }])
   })
 
   test('who does so again and again is closed', () => {

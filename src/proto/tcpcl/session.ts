@@ -6,6 +6,7 @@
 import { assert, unreachable } from '../../base/assert.ts'
 import { Deadlines } from '../../base/deadlines.ts'
 import { Fault, type Result } from '../../base/fault.ts'
+import { type Scattered, sizeOf } from '../../base/scattered.ts'
 import { addMs, type MonoMs } from '../../base/time.ts'
 import { Input } from '../bundle-session/input.ts'
 import { SEND_WINDOW_BYTES } from '../bundle-session/limits.ts'
@@ -168,7 +169,7 @@ export class TcpclSession implements BundleSession {
       const segment = this.#outgoing.next(this.#segmentMtu, this.#state.name === 'established')
       if (segment === undefined) return
       this.#send(this.#establishment.dialect.segment(segment))
-      this.#send(segment.data)
+      for (const piece of segment.data) this.#send(piece)
     }
   }
 
@@ -230,18 +231,19 @@ export class TcpclSession implements BundleSession {
     else this.#hearTransfer()
   }
 
-  #onTransmit(transmission: number, bundle: Uint8Array): void {
+  #onTransmit(transmission: number, bundle: Scattered): void {
     if (this.#state.name === 'ending') {
       this.#fail([transmission], terminated())
       return
     }
     this.#hearTransfer()
-    if (bundle.length > this.#transferMtu) this.#failTooLarge(transmission, bundle)
+    const sizeBytes = sizeOf(bundle)
+    if (sizeBytes > this.#transferMtu) this.#failTooLarge(transmission, sizeBytes)
     else this.#outgoing.add(transmission, bundle)
   }
 
-  #failTooLarge(transmission: number, bundle: Uint8Array): void {
-    const message = `${bundle.length} bytes, and the peer takes ${this.#transferMtu}`
+  #failTooLarge(transmission: number, sizeBytes: number): void {
+    const message = `${sizeBytes} bytes, and the peer takes ${this.#transferMtu}`
     // For this peer; it may have changed its mind when it is asked again.
     const reason = new Fault<TcpclFaultCode>('tcpcl/too-large', message, {
       temporary: true,
@@ -367,8 +369,8 @@ export class TcpclSession implements BundleSession {
     this.#hearAnything()
     this.#hearTransfer()
     this.#effects.push({ type: 'established', node: nodeId === '' ? undefined : nodeId })
-    for (const { transmission, bundle } of this.#outgoing.takeLarger(this.#transferMtu)) {
-      this.#failTooLarge(transmission, bundle)
+    for (const { transmission, sizeBytes } of this.#outgoing.takeLarger(this.#transferMtu)) {
+      this.#failTooLarge(transmission, sizeBytes)
     }
   }
 
