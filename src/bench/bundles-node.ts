@@ -40,8 +40,8 @@ interface Cost {
   readonly rssMiB: number
 }
 
-/** Bundles handed to the node and not yet handed over to the neighbour. */
-const WINDOW = 1024
+/** Bundles handed to the node and not yet handed over to the neighbour: a disk is waited for longer. */
+const WINDOWS: Readonly<Record<StoreKind, number>> = { memory: 400, durable: 2048 }
 /** First byte of what is sent before the clock starts. */
 const WARM_UP = 0x77
 const WARM_UP_COUNT = 10_000
@@ -99,7 +99,7 @@ async function send(): Promise<void> {
   const payload = new Uint8Array(job.bytes).fill(0x61)
   const startedAt = Date.now()
   let left = job.count
-  let free = WINDOW
+  let free = WINDOWS[job.store]
   let wake = (): void => {}
   isTransmitted = () => {
     free++
