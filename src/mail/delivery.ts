@@ -5,7 +5,7 @@
 
 import type { Fault } from '../base/fault.ts'
 import type { WallMs } from '../base/time.ts'
-import type { Mailbox, MailFrom } from '../proto/smtp/envelope.ts'
+import type { Mailbox, MailFrom, RecipientParameters } from '../proto/smtp/envelope.ts'
 
 export interface DeliveryTarget {
   start(mail: MailStart): Promise<Delivery>
@@ -21,7 +21,7 @@ export interface MailStart {
 
 export interface Delivery {
   /** Rejects with a Fault where this recipient cannot be taken; the others go on. */
-  addRecipient(recipient: Mailbox): Promise<void>
+  addRecipient(recipient: Mailbox, parameters?: RecipientParameters): Promise<void>
   /** The next bytes of the message, taken over; resolves when more are wanted. */
   write(bytes: Uint8Array): Promise<void>
   /**

@@ -1,8 +1,13 @@
-import type { Mailbox } from '../proto/smtp/envelope.ts'
+import type { Mailbox, RecipientParameters } from '../proto/smtp/envelope.ts'
 import type { Delivery, MailStart } from './delivery.ts'
 import type { LocalTarget } from './local-target.ts'
 import type { MailQueue } from './queue.ts'
 import type { Routes } from './route.ts'
+
+export interface Addressee {
+  readonly recipient: Mailbox
+  readonly parameters: RecipientParameters
+}
 
 export interface SessionDelivery {
   /** `direct`: its outcomes are final. `queued`: they say that the queue has the mail. */
@@ -27,13 +32,17 @@ export class SessionTarget {
   }
 
   /** Rejects with a Fault where the mail cannot be taken now. */
-  async start(mail: MailStart, recipients: readonly Mailbox[]): Promise<SessionDelivery> {
+  async start(mail: MailStart, recipients: readonly Addressee[]): Promise<SessionDelivery> {
     const [only, ...others] = recipients
     const direct =
-      only !== undefined && others.length === 0 && this.#routes.of(only)?.transport === 'local'
+      only !== undefined &&
+      others.length === 0 &&
+      this.#routes.of(only.recipient)?.transport === 'local'
     const delivery = await (direct ? this.#local.start(mail) : this.#queue.start(mail))
     try {
-      for (const recipient of recipients) await delivery.addRecipient(recipient)
+      for (const { recipient, parameters } of recipients) {
+        await delivery.addRecipient(recipient, parameters)
+      }
     } catch (error) {
       await delivery.abort()
       throw error

@@ -28,7 +28,7 @@ import { MessageIntake } from './message-intake.ts'
 import type { MailQueue } from './queue.ts'
 import { newQueueId } from './queue-id.ts'
 import type { Routes } from './route.ts'
-import { type SessionDelivery, SessionTarget } from './session-target.ts'
+import { type Addressee, type SessionDelivery, SessionTarget } from './session-target.ts'
 
 export interface SmtpSessionContext {
   readonly service: 'smtp' | 'submission'
@@ -49,7 +49,7 @@ interface Transaction {
   readonly queueId: string
   readonly mail: Question<'mail'>
   /** Each once, however often it was named. */
-  readonly recipients: Mailbox[]
+  readonly recipients: Addressee[]
   readonly isFirst: (recipient: Mailbox) => boolean
   writing: { readonly intake: MessageIntake; readonly target: SessionDelivery } | undefined
   /** Why the message cannot be taken; told when it is complete. */
@@ -119,7 +119,7 @@ export class SmtpSession {
       case 'mail':
         return this.#mail(question)
       case 'recipient':
-        return this.#recipient(question.recipient)
+        return this.#recipient(question)
       case 'data':
         return this.#data()
       case 'body':
@@ -169,14 +169,14 @@ export class SmtpSession {
     return ACCEPTED
   }
 
-  #recipient(recipient: Mailbox): Verdict {
+  #recipient({ recipient, parameters }: Question<'recipient'>): Verdict {
     const transaction = this.#required()
     const reply = this.#objectionTo(recipient, transaction.mail.user)
     if (reply !== undefined) {
       this.#tellRefused(`RCPT TO:<${formatMailbox(recipient)}>`, reply)
       return { ok: false, reply }
     }
-    if (transaction.isFirst(recipient)) transaction.recipients.push(recipient)
+    if (transaction.isFirst(recipient)) transaction.recipients.push({ recipient, parameters })
     return ACCEPTED
   }
 
@@ -201,7 +201,8 @@ export class SmtpSession {
         by: hostname,
         protocol: mail.protocol,
         id: queueId,
-        recipient: first === undefined || second !== undefined ? undefined : formatMailbox(first),
+        recipient:
+          first === undefined || second !== undefined ? undefined : formatMailbox(first.recipient),
         date: clock.wall(),
       },
       service === 'smtp' ? 'transfer' : 'submission',
@@ -268,11 +269,11 @@ export class SmtpSession {
       queueId,
       via: service,
       from: formatPath(mail.from.reversePath),
-      recipients: recipients.map(formatMailbox),
+      recipients: recipients.map(({ recipient }) => formatMailbox(recipient)),
       sizeBytes,
     })
     if (writing?.target.kind !== 'direct') return
-    for (const [i, recipient] of recipients.entries()) {
+    for (const [i, { recipient }] of recipients.entries()) {
       const outcome = outcomes[i]
       if (outcome?.type !== 'delivered') continue
       const { detail } = outcome

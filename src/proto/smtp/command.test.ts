@@ -37,7 +37,7 @@ test.each([
   ['MAIL FROM:<a@a.com> SIZE=', 'smtp/bad-arguments'],
   ['MAIL FROM:<a@a.com> SIZE=1x', 'smtp/bad-arguments'],
   ['MAIL FROM:<a@a.com> SIZE=1 SIZE=2', 'smtp/bad-arguments'],
-  ['MAIL FROM:<a@a.com> BODY=BINARYMIME', 'smtp/bad-arguments'],
+  ['MAIL FROM:<a@a.com> BODY=BINARY', 'smtp/bad-arguments'],
   ['MAIL FROM:<a@a.com> AUTH=a+3', 'smtp/bad-arguments'],
   ['MAIL FROM:<a@a.com> FOO', 'smtp/unknown-parameter'],
   ['MAIL TO:<a@a.com>', 'smtp/bad-arguments'],

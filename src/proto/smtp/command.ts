@@ -1,16 +1,32 @@
 /** Command lines: one table of verbs for reading, for HELP and for lengths. RFC 5321 §4.1.1. */
 
 import { attempt, type Result } from '../../base/fault.ts'
-import type { Mailbox, MailFrom, MailParameters } from './envelope.ts'
+import type { Mailbox, MailFrom, RecipientParameters } from './envelope.ts'
 import { type SmtpFaultCode, smtpFault } from './fault.ts'
-import { AUTH_LINE_MAX, COMMAND_LINE_MAX, DOMAIN_MAX, MAIL_LINE_MAX } from './limits.ts'
+import {
+  AUTH_LINE_MAX,
+  COMMAND_LINE_MAX,
+  DOMAIN_MAX,
+  MAIL_LINE_MAX,
+  RCPT_LINE_MAX,
+} from './limits.ts'
+import {
+  formatMailParameters,
+  formatRecipientParameters,
+  parseMailParameters,
+  parseRecipientParameters,
+} from './parameters.ts'
 import { formatMailbox, formatPath, parseForwardPath, parseReversePath } from './path.ts'
 
 export type Command =
   | { readonly verb: 'EHLO' | 'HELO'; readonly domain: string }
   | { readonly verb: 'MAIL'; readonly from: MailFrom }
-  /** An empty domain means the server's own. */
-  | { readonly verb: 'RCPT'; readonly recipient: Mailbox }
+  | {
+      readonly verb: 'RCPT'
+      /** An empty domain means the server's own. */
+      readonly recipient: Mailbox
+      readonly parameters?: RecipientParameters
+    }
   | { readonly verb: 'DATA' | 'RSET' | 'QUIT' }
   | { readonly verb: 'NOOP' | 'HELP' | 'VRFY' | 'EXPN'; readonly argument: string }
   | {
@@ -34,7 +50,7 @@ const VERBS: { readonly [V in Verb]: VerbRule } = {
   EHLO: { syntax: 'EHLO hostname', parse: (argument) => parseHello('EHLO', argument) },
   HELO: { syntax: 'HELO hostname', parse: (argument) => parseHello('HELO', argument) },
   MAIL: { syntax: 'MAIL FROM:<address>', lineMax: MAIL_LINE_MAX, parse: parseMail },
-  RCPT: { syntax: 'RCPT TO:<address>', parse: parseRcpt },
+  RCPT: { syntax: 'RCPT TO:<address>', lineMax: RCPT_LINE_MAX, parse: parseRcpt },
   DATA: { syntax: 'DATA', parse: (argument) => alone('DATA', argument) },
   RSET: { syntax: 'RSET', parse: (argument) => alone('RSET', argument) },
   NOOP: { syntax: 'NOOP [string]', parse: (argument) => ({ verb: 'NOOP', argument }) },
@@ -69,11 +85,9 @@ export function formatCommand(command: Command): string {
     case 'HELO':
       return `${command.verb} ${command.domain}`
     case 'MAIL':
-      return `MAIL FROM:${formatPath(command.from.reversePath)}${formatParameters(command.from.parameters)}`
+      return `MAIL FROM:${formatPath(command.from.reversePath)}${formatMailParameters(command.from.parameters)}`
     case 'RCPT':
-      return command.recipient.domain === ''
-        ? `RCPT TO:<${command.recipient.localPart}>`
-        : `RCPT TO:<${formatMailbox(command.recipient)}>`
+      return `RCPT TO:<${formatRecipient(command.recipient)}>${formatRecipientParameters(command.parameters ?? {})}`
     case 'AUTH':
       return command.initialResponse === undefined
         ? `AUTH ${command.mechanism}`
@@ -121,7 +135,10 @@ function parseMail(argument: string): Command | undefined {
   if (read === undefined) throw smtpFault('smtp/bad-reverse-path', 'bad sender address syntax')
   if (read.rest === '') return { verb: 'MAIL', from: { reversePath: read.path, parameters: {} } }
   if (!read.rest.startsWith(' ')) return undefined
-  return { verb: 'MAIL', from: { reversePath: read.path, parameters: parseParameters(read.rest) } }
+  return {
+    verb: 'MAIL',
+    from: { reversePath: read.path, parameters: parseMailParameters(read.rest) },
+  }
 }
 
 function parseRcpt(argument: string): Command | undefined {
@@ -131,8 +148,7 @@ function parseRcpt(argument: string): Command | undefined {
   if (read === undefined) throw smtpFault('smtp/bad-forward-path', 'bad recipient address syntax')
   if (read.rest === '') return { verb: 'RCPT', recipient: read.path }
   if (!read.rest.startsWith(' ')) return undefined
-  // We offer no extension that brings parameters for RCPT. RFC 5321 §4.1.1.11.
-  throw unknownParameter(read.rest.trimStart())
+  return { verb: 'RCPT', recipient: read.path, parameters: parseRecipientParameters(read.rest) }
 }
 
 function parseAuth(argument: string): Command | undefined {
@@ -149,49 +165,6 @@ function withString(verb: 'VRFY' | 'EXPN', argument: string): Command | undefine
   return argument === '' ? undefined : { verb, argument }
 }
 
-/** RFC 1870 §6, RFC 1652 §3, RFC 2554 §5. */
-function parseParameters(text: string): MailParameters {
-  let parameters: MailParameters = {}
-  const seen: string[] = []
-  for (const parameter of text.split(' ')) {
-    if (parameter === '') continue
-    const equals = parameter.indexOf('=')
-    const keyword = (equals < 0 ? parameter : parameter.slice(0, equals)).toUpperCase()
-    const value = equals < 0 ? '' : parameter.slice(equals + 1)
-    if (seen.includes(keyword)) throw badParameter(parameter)
-    seen.push(keyword)
-    switch (keyword) {
-      case 'SIZE':
-        if (!/^\d{1,20}$/.test(value)) throw badParameter(parameter)
-        parameters = { ...parameters, sizeBytes: Number(value) }
-        break
-      case 'BODY': {
-        const body = value.toUpperCase()
-        if (body !== '7BIT' && body !== '8BITMIME') throw badParameter(parameter)
-        parameters = { ...parameters, body }
-        break
-      }
-      case 'AUTH':
-        // We trust no client to speak for another, so the value is read and forgotten.
-        if (!/^(?:[!-*,-<>-~]|\+[0-9A-F]{2})+$/.test(value)) throw badParameter(parameter)
-        break
-      default:
-        throw unknownParameter(parameter)
-    }
-  }
-  return parameters
-}
-
-function formatParameters(parameters: MailParameters): string {
-  const { sizeBytes, body } = parameters
-  const size = sizeBytes === undefined ? '' : ` SIZE=${sizeBytes}`
-  return body === undefined ? size : `${size} BODY=${body}`
-}
-
-function badParameter(parameter: string): Error {
-  return smtpFault('smtp/bad-arguments', `Bad parameter: ${parameter}`)
-}
-
-function unknownParameter(parameter: string): Error {
-  return smtpFault('smtp/unknown-parameter', `Unsupported option: ${parameter}`)
+function formatRecipient(recipient: Mailbox): string {
+  return recipient.domain === '' ? recipient.localPart : formatMailbox(recipient)
 }

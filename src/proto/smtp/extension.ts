@@ -1,7 +1,44 @@
 /** Service extensions, as the reply to EHLO lists them. RFC 5321 §4.1.1.1. */
 
 import type { SaslMechanism } from '../sasl/mechanism.ts'
+import type { MailParameters, RecipientParameters } from './envelope.ts'
 import type { Reply } from './reply.ts'
+
+/** What a server offers only where those behind it can honour it. */
+export type OptionalExtension = (typeof OPTIONAL_EXTENSIONS)[number]
+
+export const OPTIONAL_EXTENSIONS = [
+  'DSN',
+  'BINARYMIME',
+  'SMTPUTF8',
+  'DELIVERBY',
+  'FUTURERELEASE',
+  'MT-PRIORITY',
+  'REQUIRETLS',
+] as const
+
+/** The extension that each optional parameter belongs to, by what a command carries of it. */
+export function extensionsUsed(
+  parameters: MailParameters & RecipientParameters,
+): readonly (readonly [OptionalExtension, string])[] {
+  const { ret, envelopeId, notify, originalRecipient, smtpUtf8, body } = parameters
+  const { deliverBy, hold, priority, requireTls } = parameters
+  const used: (readonly [OptionalExtension, string, unknown])[] = [
+    ['DSN', 'RET', ret],
+    ['DSN', 'ENVID', envelopeId],
+    ['DSN', 'NOTIFY', notify],
+    ['DSN', 'ORCPT', originalRecipient],
+    ['BINARYMIME', 'BODY=BINARYMIME', body === 'BINARYMIME' || undefined],
+    ['SMTPUTF8', 'SMTPUTF8', smtpUtf8],
+    ['DELIVERBY', 'BY', deliverBy],
+    ['FUTURERELEASE', 'HOLDFOR or HOLDUNTIL', hold],
+    ['MT-PRIORITY', 'MT-PRIORITY', priority],
+    ['REQUIRETLS', 'REQUIRETLS', requireTls],
+  ]
+  return used.flatMap(([extension, keyword, value]) =>
+    value === undefined ? [] : [[extension, keyword] as const],
+  )
+}
 
 export interface Extensions {
   /** RFC 2920. */

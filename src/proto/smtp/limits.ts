@@ -3,8 +3,14 @@
 /** RFC 5321 §4.5.3.1.4. */
 export const COMMAND_LINE_MAX = 512
 
-/** MAIL may be longer by SIZE (RFC 1870 §3) and AUTH (RFC 2554 §3). */
-export const MAIL_LINE_MAX: number = COMMAND_LINE_MAX + 26 + 500
+/**
+ * MAIL may be longer by SIZE (RFC 1870 §3), AUTH (RFC 2554 §3), RET and ENVID (RFC 3461 §4.4), and
+ * all the others together have room in the last number.
+ */
+export const MAIL_LINE_MAX: number = COMMAND_LINE_MAX + 26 + 500 + 9 + 107 + 160
+
+/** RCPT may be longer by NOTIFY and ORCPT. RFC 3461 §4.2. */
+export const RCPT_LINE_MAX: number = COMMAND_LINE_MAX + 28 + 501
 
 /**
  * AUTH and the lines of its exchange must be as long as the mechanisms need (RFC 2554 §4); this

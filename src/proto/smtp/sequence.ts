@@ -2,12 +2,16 @@
 
 import type { SaslMechanism } from '../sasl/mechanism.ts'
 import type { Command } from './command.ts'
+import type { MailParameters, RecipientParameters } from './envelope.ts'
+import { extensionsUsed, type OptionalExtension } from './extension.ts'
+import { unknownParameter } from './parameters.ts'
 import {
   AUTHENTICATION_REQUIRED,
   badSequence,
   NO_VALID_RECIPIENTS,
   notImplemented,
   type Reply,
+  replyTo,
   TOO_BIG,
   UNKNOWN_MECHANISM,
 } from './reply.ts'
@@ -26,6 +30,7 @@ export interface SessionRules {
   readonly requireAuthentication: boolean
   readonly mechanisms: readonly SaslMechanism[]
   readonly sizeBytesMax: number
+  readonly extensions: readonly OptionalExtension[]
 }
 
 /** Why a command cannot be taken now; undefined where it can. */
@@ -41,9 +46,11 @@ export function objectionTo(
       }
       if (rules.requireAuthentication && session.user === undefined) return AUTHENTICATION_REQUIRED
       if (session.recipientCount !== undefined) return badSequence('nested MAIL command')
-      return (command.from.parameters.sizeBytes ?? 0) > rules.sizeBytesMax ? TOO_BIG : undefined
+      if ((command.from.parameters.sizeBytes ?? 0) > rules.sizeBytesMax) return TOO_BIG
+      return unofferedIn(command.from.parameters, rules)
     case 'RCPT':
-      return session.recipientCount === undefined ? badSequence('need MAIL command') : undefined
+      if (session.recipientCount === undefined) return badSequence('need MAIL command')
+      return unofferedIn(command.parameters ?? {}, rules)
     case 'DATA':
       if (session.recipientCount === undefined) return badSequence('need MAIL command')
       // RFC 2920 §3.2 (3).
@@ -62,4 +69,13 @@ export function objectionTo(
     default:
       return undefined
   }
+}
+
+/** RFC 5321 §4.1.1.11. */
+function unofferedIn(
+  parameters: MailParameters & RecipientParameters,
+  { extensions }: SessionRules,
+): Reply | undefined {
+  const surplus = extensionsUsed(parameters).find(([extension]) => !extensions.includes(extension))
+  return surplus && replyTo(unknownParameter(surplus[1]))
 }

@@ -166,7 +166,7 @@ describe('session', () => {
         user: undefined,
         protocol: 'ESMTP',
       },
-      { type: 'recipient', recipient: { localPart: 'User', domain: 'b.com' } },
+      { type: 'recipient', recipient: { localPart: 'User', domain: 'b.com' }, parameters: {} },
       { type: 'data' },
       { type: 'body', bytes: fromLatin1('A: b\r\n\r\ntext\r\n') },
       { type: 'end-of-data', sizeBytes: 14 },
@@ -310,11 +310,20 @@ describe('paths', () => {
 
   test('parameters that were not offered are answered 555 (RFC 5321 §4.1.1.11)', () => {
     expect(greeted().lines('MAIL FROM:<a@a.com> RET=FULL')).toBe(
-      '555 5.5.4 Unsupported option: RET=FULL\r\n',
+      '555 5.5.4 Unsupported option: RET\r\n',
     )
     const talk = greeted()
     talk.lines('MAIL FROM:<a@a.com>')
     expect(talk.lines('RCPT TO:<b@b.com> NOTIFY=NEVER')).toContain('555 5.5.4')
+  })
+
+  test('what was offered is handed over with its path (RFC 3461 §4)', () => {
+    const talk = greeted({ ...TRANSFER, extensions: ['DSN'] })
+    talk.lines('MAIL FROM:<a@a.com> ENVID=x+20y', 'RCPT TO:<b@b.com> NOTIFY=NEVER')
+    expect(talk.heard).toMatchObject([
+      { type: 'mail', from: { parameters: { envelopeId: 'x y' } } },
+      { type: 'recipient', parameters: { notify: ['never'] } },
+    ])
   })
 })
 

@@ -13,8 +13,8 @@ import { SaslExchange, type SaslStep } from '../sasl/exchange.ts'
 import type { SaslMechanism } from '../sasl/mechanism.ts'
 import { type Command, commandSyntax, parseCommand, verbOf } from './command.ts'
 import { DataReader } from './data.ts'
-import type { Mailbox, MailFrom } from './envelope.ts'
-import { offeredExtensions } from './extension.ts'
+import type { Mailbox, MailFrom, RecipientParameters } from './envelope.ts'
+import { OPTIONAL_EXTENSIONS, type OptionalExtension, offeredExtensions } from './extension.ts'
 import type { SmtpFaultCode } from './fault.ts'
 import {
   AUTH_FAILURES_MAX,
@@ -41,6 +41,8 @@ export interface SmtpServerOptions {
   /** None: AUTH is not offered. */
   readonly mechanisms: readonly SaslMechanism[]
   readonly requireAuthentication: boolean
+  /** Beyond those that every server of ours has. Default: none; a batch may use all. */
+  readonly extensions?: readonly OptionalExtension[]
 }
 
 /** As in the `with` clause of a trace field. RFC 5321 §4.4. */
@@ -67,7 +69,11 @@ export type SmtpQuestion =
       readonly user: string | undefined
       readonly protocol: SmtpProtocol
     }
-  | { readonly type: 'recipient'; readonly recipient: Mailbox }
+  | {
+      readonly type: 'recipient'
+      readonly recipient: Mailbox
+      readonly parameters: RecipientParameters
+    }
   | { readonly type: 'data' }
   /** The message is complete; answer `ok` once it is durable. */
   | { readonly type: 'end-of-data'; readonly sizeBytes: number }
@@ -122,7 +128,12 @@ export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
 
   constructor(options: SmtpServerOptions) {
     this.#options = options
-    this.#rules = { ...options, helloRequired: options.role !== 'batch' }
+    const isBatch = options.role === 'batch'
+    this.#rules = {
+      ...options,
+      helloRequired: !isBatch,
+      extensions: isBatch ? OPTIONAL_EXTENSIONS : (options.extensions ?? []),
+    }
   }
 
   get deadline(): MonoMs | undefined {
@@ -239,7 +250,7 @@ export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
         this.#onMail(command.from)
         break
       case 'RCPT':
-        this.#onRcpt(command.recipient)
+        this.#onRcpt(command.recipient, command.parameters ?? {})
         break
       case 'DATA':
         this.#ask({ type: 'data' })
@@ -283,14 +294,14 @@ export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
     this.#ask({ type: 'mail', from, helo: client?.name ?? '', user, protocol })
   }
 
-  #onRcpt({ localPart, domain }: Mailbox): void {
+  #onRcpt({ localPart, domain }: Mailbox, parameters: RecipientParameters): void {
     // Those taken stay, and it is no mistake of the client. RFC 5321 §4.5.3.1.10.
     if ((this.#session.recipientCount ?? 0) >= this.#options.recipientsMax) {
       this.#sayInGroup(replies.TOO_MANY_RECIPIENTS)
       return
     }
     const recipient = { localPart, domain: domain === '' ? this.#options.hostname : domain }
-    this.#ask({ type: 'recipient', recipient })
+    this.#ask({ type: 'recipient', recipient, parameters })
   }
 
   #onEndOfData(reader: DataReader): void {
