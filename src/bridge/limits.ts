@@ -39,3 +39,6 @@ export const ATTEMPTS_PER_GATEWAY_MAX = 10_000
 
 /** Mails being written into mailboxes at once. */
 export const LOCAL_ATTEMPTS_MAX = 20
+
+/** Connections to one destination at a time, as in Postfix (`default_destination_concurrency_limit`). */
+export const CONNECTIONS_PER_DESTINATION_MAX = 20

@@ -14,12 +14,14 @@ import { stcpConvergenceLayer } from '../dtn/stcp.ts'
 import { type TcpclTlsOptions, tcpclConvergenceLayer } from '../dtn/tcpcl.ts'
 import { udpConvergenceLayer } from '../dtn/udp.ts'
 import { Accounts } from '../mail/accounts.ts'
+import type { DeliveryTarget } from '../mail/delivery.ts'
 import { LocalTarget } from '../mail/local-target.ts'
 import { LoginAttempts } from '../mail/login-attempts.ts'
 import { Maildir } from '../mail/maildir.ts'
+import { parseNextHop, type RemoteHop } from '../mail/next-hop.ts'
 import { Pop3Service } from '../mail/pop3-service.ts'
 import { MailQueue } from '../mail/queue.ts'
-import { parseNextHop, Routes } from '../mail/route.ts'
+import { Routes } from '../mail/route.ts'
 import { SmtpService } from '../mail/smtp-service.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk } from '../ports/disk.ts'
@@ -38,6 +40,7 @@ import { BpTransport } from './bp-transport.ts'
 import { Gateway } from './gateway.ts'
 import {
   ATTEMPTS_PER_GATEWAY_MAX,
+  CONNECTIONS_PER_DESTINATION_MAX,
   LIFETIME_MAX_MS,
   LOCAL_ATTEMPTS_MAX,
   QUEUED_MESSAGES_MAX,
@@ -245,6 +248,11 @@ export class MailHost {
     )
   }
 
+  #targetOf(hop: RemoteHop, transport: BpTransport): DeliveryTarget {
+    assert(hop.transport === 'bp', `transport ${hop.transport} is not among those of this host`)
+    return transport.target(endpointOf(hop.nextHop))
+  }
+
   #newQueue(routes: Routes, local: LocalTarget, transport: BpTransport): MailQueue {
     const { host, limits, retry } = this.#options
     const schedule = {
@@ -262,13 +270,14 @@ export class MailHost {
         schedules: {
           local: { ...schedule, attemptsMax: LOCAL_ATTEMPTS_MAX },
           bp: { ...schedule, attemptsMax: ATTEMPTS_PER_GATEWAY_MAX },
+          other: { ...schedule, attemptsMax: CONNECTIONS_PER_DESTINATION_MAX },
         },
       },
       this.#ports,
       {
         routes,
         local,
-        remote: (nextHop) => transport.target(endpointOf(nextHop)),
+        remote: (hop) => this.#targetOf(hop, transport),
         forget: (queueId) => transport.removal(queueId),
       },
     )

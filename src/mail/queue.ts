@@ -27,13 +27,14 @@ import { mailFault } from './fault.ts'
 import { HANDING_OVER_MAX } from './limits.ts'
 import { type Awaited, type LocalTarget, unknownUser } from './local-target.ts'
 import type { Placement } from './maildir.ts'
+import { formatNextHop, type NextHop, type RemoteHop } from './next-hop.ts'
 import {
   type QueueEffect,
   type QueueEvent,
   QueueMachine,
   type RetrySchedule,
 } from './queue-machine.ts'
-import { formatNextHop, type NextHop, type Routes } from './route.ts'
+import type { Routes } from './route.ts'
 import { recipientName, Settlements, type UnsettledMail } from './settlement.ts'
 import { Spool, type SpoolDraft, type SpooledMail, type SpoolLimits } from './spool.ts'
 import { type Envelope, statusChange } from './spool-record.ts'
@@ -42,7 +43,7 @@ export interface QueueOptions {
   /** As the sender of reports names itself. */
   readonly hostname: string
   readonly spool: SpoolLimits
-  readonly schedules: Readonly<Record<NextHop['transport'], RetrySchedule>>
+  readonly schedules: Readonly<Record<'local' | 'bp' | 'other', RetrySchedule>>
 }
 
 export interface QueuePorts {
@@ -55,7 +56,7 @@ export interface QueuePorts {
 export interface QueueTargets {
   readonly routes: Routes
   readonly local: LocalTarget
-  readonly remote: (nextHop: string) => DeliveryTarget
+  readonly remote: (hop: RemoteHop) => DeliveryTarget
   /** What the targets keep of a mail, removed in the commit that removes the mail. */
   readonly forget: (queueId: string) => readonly StoreChange[]
 }
@@ -99,7 +100,7 @@ export class MailQueue implements DeliveryTarget {
     })
     const machine = new QueueMachine({
       handingOverMax: HANDING_OVER_MAX,
-      schedule: (hop) => options.schedules[hop.startsWith('bp:') ? 'bp' : 'local'],
+      schedule: (hop) => options.schedules[scheduleName(hop)],
     })
     this.#feedMachine = runMachine<QueueEvent, QueueEffect>(machine, ports.clock, (effect) =>
       this.#perform(effect),
@@ -273,8 +274,8 @@ export class MailQueue implements DeliveryTarget {
     if (mail.addressees.length === 0) {
       // What is left is to record how it ended.
       await this.#conclude(job, new Map())
-    } else if (job.hop?.transport === 'bp') {
-      const target = this.#targets.remote(job.hop.nextHop)
+    } else if (job.hop !== undefined && job.hop.transport !== 'local') {
+      const target = this.#targets.remote(job.hop)
       const { outcomes } = await handOver((start) => target.start(start), mail)
       this.#feed({ type: 'handed-over', id: job.id })
       void outcomes.then((known) => {
@@ -410,7 +411,7 @@ export class MailQueue implements DeliveryTarget {
   }
 
   #scheduleOf(job: Job): RetrySchedule {
-    return this.#options.schedules[job.hop?.transport ?? 'local']
+    return this.#options.schedules[scheduleName(nameOf(job.hop))]
   }
 
   #trouble(where: string, reason: string): void {
@@ -425,6 +426,11 @@ export class MailQueue implements DeliveryTarget {
     const tracked: Promise<void> = work.finally(() => this.#work.delete(tracked))
     this.#work.add(tracked)
   }
+}
+
+function scheduleName(hop: string): 'local' | 'bp' | 'other' {
+  if (hop === 'local' || hop === 'unroutable') return 'local'
+  return hop.startsWith('bp:') ? 'bp' : 'other'
 }
 
 function nameOf(hop: NextHop | undefined): string {

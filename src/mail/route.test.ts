@@ -1,6 +1,5 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { formatNextHop, parseNextHop, Routes } from './route.ts'
+import { Routes } from './route.ts'
 
 const FAR = { transport: 'bp', nextHop: 'ipn:3.2525' } as const
 const BELOW = { transport: 'bp', nextHop: 'ipn:4.2525' } as const
@@ -19,24 +18,6 @@ function hopOf(domain: string): unknown {
 }
 
 describe('Routes', () => {
-  it('reads a transport map as Postfix writes it', () => {
-    expect(parseNextHop('bp:ipn:3.2525')).toEqual(FAR)
-    expect(parseNextHop('local')).toEqual({ transport: 'local' })
-    for (const wrong of ['', 'bp:', 'bp: x', 'smtp:host', 'Local']) {
-      expect(parseNextHop(wrong), wrong).toBeUndefined()
-    }
-  })
-
-  it('property: a next hop is read back as it was', () => {
-    fc.assert(
-      fc.property(fc.stringMatching(/^[!-~]{1,40}$/), (nextHop) => {
-        const hop = { transport: 'bp', nextHop } as const
-        expect(parseNextHop(formatNextHop(hop))).toEqual(hop)
-      }),
-    )
-    expect(formatNextHop({ transport: 'local' })).toBe('local')
-  })
-
   it('prefers the whole domain, then the nearest name above, then all', () => {
     expect(hopOf('mail-1.a.com')).toEqual({ transport: 'local' })
     expect(hopOf('MAIL-2.A.COM')).toEqual(FAR)
@@ -45,6 +26,14 @@ describe('Routes', () => {
     expect(hopOf('nowhere.org')).toBeUndefined()
     const all = new Routes([], [{ domain: '*', nextHop: OTHER }])
     expect(all.of({ localPart: 'x', domain: 'nowhere.org' })).toEqual(OTHER)
+  })
+
+  it('gives mail by SMTP to the domain of the recipient where the rule names no host', () => {
+    const all = new Routes([], [{ domain: '*', nextHop: { transport: 'smtp' } }])
+    expect(all.of({ localPart: 'x', domain: 'B.org' })).toEqual({
+      transport: 'smtp',
+      host: 'b.org',
+    })
   })
 
   it('a domain that a rule makes local is one of ours', () => {

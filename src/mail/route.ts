@@ -1,27 +1,12 @@
-/** Where a mail goes next, by the domain of its recipient, in the notation of Postfix's transport(5). */
+/** Where a mail goes next, by the domain of its recipient. */
 
 import type { Mailbox } from '../proto/smtp/envelope.ts'
-
-export type NextHop =
-  | { readonly transport: 'local' }
-  /** `nextHop` is the endpoint of the far gateway: `ipn:3.2525`. */
-  | { readonly transport: 'bp'; readonly nextHop: string }
+import { hopForDomain, type NextHop } from './next-hop.ts'
 
 export interface Rule {
   /** `mail-2.a.com`, `.a.com` for every name below it, or `*` for all others. */
   readonly domain: string
   readonly nextHop: NextHop
-}
-
-/** `local` or `bp:ipn:3.2525`; undefined where `text` is neither. */
-export function parseNextHop(text: string): NextHop | undefined {
-  if (text === 'local') return { transport: 'local' }
-  const nextHop = /^bp:([!-~]+)$/.exec(text)?.[1]
-  return nextHop === undefined ? undefined : { transport: 'bp', nextHop }
-}
-
-export function formatNextHop(hop: NextHop): string {
-  return hop.transport === 'local' ? 'local' : `bp:${hop.nextHop}`
 }
 
 export class Routes {
@@ -42,7 +27,11 @@ export class Routes {
    * there is none.
    */
   of(mailbox: Mailbox): NextHop | undefined {
-    const domain = mailbox.domain.toLowerCase()
+    const hop = this.#ruleFor(mailbox.domain.toLowerCase())
+    return hop && hopForDomain(hop, mailbox.domain)
+  }
+
+  #ruleFor(domain: string): NextHop | undefined {
     const exact = this.#rules.get(domain)
     if (exact !== undefined) return exact
     for (let dot = domain.indexOf('.'); dot >= 0; dot = domain.indexOf('.', dot + 1)) {

@@ -57,7 +57,7 @@ export type HostEvent =
       readonly type: 'mail-delivered'
       readonly queueId: string
       readonly recipient: string
-      readonly route: 'local' | 'bp'
+      readonly route: 'local' | 'bp' | 'smtp' | 'lmtp' | 'pipe' | 'discard' | 'error'
       readonly detail: string
     }
   | {

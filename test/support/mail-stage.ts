@@ -29,6 +29,7 @@ export const QUEUE_OPTIONS: QueueOptions = {
   schedules: {
     local: { firstRetryMs: 60_000, retryMaxMs: 600_000, giveUpAfterMs: 3_600_000, attemptsMax: 4 },
     bp: { firstRetryMs: 60_000, retryMaxMs: 600_000, giveUpAfterMs: 3_600_000, attemptsMax: 4 },
+    other: { firstRetryMs: 60_000, retryMaxMs: 600_000, giveUpAfterMs: 3_600_000, attemptsMax: 4 },
   },
 }
 
