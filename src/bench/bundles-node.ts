@@ -41,7 +41,9 @@ interface Cost {
 }
 
 /** Bundles handed to the node and not yet handed over to the neighbour: a disk is waited for longer. */
-const WINDOWS: Readonly<Record<StoreKind, number>> = { memory: 400, durable: 2048 }
+const WINDOWS: Readonly<Record<StoreKind, number>> = { memory: 1024, durable: 2048 }
+/** Of the memory store alone: what is in flight is what collections of garbage have to copy. */
+const WINDOW_BYTES = 4_000_000
 /** First byte of what is sent before the clock starts. */
 const WARM_UP = 0x77
 const WARM_UP_COUNT = 10_000
@@ -99,7 +101,9 @@ async function send(): Promise<void> {
   const payload = new Uint8Array(job.bytes).fill(0x61)
   const startedAt = Date.now()
   let left = job.count
-  let free = WINDOWS[job.store]
+  const isInMemory = job.store === 'memory'
+  const fitting = isInMemory ? Math.ceil(WINDOW_BYTES / job.bytes) : Number.POSITIVE_INFINITY
+  let free = Math.min(WINDOWS[job.store], fitting)
   let wake = (): void => {}
   isTransmitted = () => {
     free++
