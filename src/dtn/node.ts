@@ -1,37 +1,28 @@
 /** A bundle node: the agent, its store and its convergence layers put together. RFC 9171 §3.1. */
 
 import { assert } from '../base/assert.ts'
-import { asFault, Fault } from '../base/fault.ts'
+import { Fault } from '../base/fault.ts'
 import { Slab } from '../base/slab.ts'
-import { type WallMs, wallMs } from '../base/time.ts'
+import { wallMs } from '../base/time.ts'
 import { Window } from '../base/window.ts'
 import { runMachine } from '../drive/run.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
-import {
-  aduId,
-  BUNDLE_FLAGS,
-  type Bundle,
-  bundleId,
-  type CreationTimestamp,
-} from '../proto/bpv7/bundle.ts'
-import { decodeBundle, encodeBundle, sealBundle } from '../proto/bpv7/codec.ts'
+import type { Bundle, CreationTimestamp } from '../proto/bpv7/bundle.ts'
+import { sealBundle } from '../proto/bpv7/codec.ts'
 import type { Crc32c } from '../proto/bpv7/crc.ts'
-import {
-  type EndpointId,
-  formatEndpointId,
-  ipnEndpoint,
-  isAdministrative,
-  isNullEndpoint,
-  isSingleton,
-} from '../proto/bpv7/endpoint-id.ts'
-import { describeReason, STATUS_REASONS } from '../proto/bpv7/status-report.ts'
+import { type EndpointId, formatEndpointId } from '../proto/bpv7/endpoint-id.ts'
+import { STATUS_REASONS } from '../proto/bpv7/status-report.ts'
 import { ROOM_BYTES } from '../proto/bundle-session/limits.ts'
 import { BundleAgent } from './agent.ts'
 import type { AgentEffect, AgentEvent, Failure } from './agent-events.ts'
-import { assemble } from './assemble.ts'
-import { hasReportableBlock, processReceived, readPreviousNode } from './block-processing.ts'
+import {
+  Applications,
+  type Deliver,
+  type EndpointRegistration,
+  type RegistrationOptions,
+} from './applications.ts'
 import { type BundleRecord, recordOf, stayOf } from './bundle-record.ts'
 import { BundleStore } from './bundle-store.ts'
 import { type ContactPlan, NO_CONTACTS } from './contact-plan.ts'
@@ -42,22 +33,24 @@ import { DeliveredAdus } from './delivered.ts'
 import type { DtnFaultCode } from './fault.ts'
 import { Layers } from './layers.ts'
 import { type BundleNodeLimits, DEFAULT_LIMITS, DELIVERED_REMEMBERED_MAX } from './limits.ts'
-import {
-  administrativeEndpoints,
-  isOwnEndpoint,
-  type NodeNames,
-  resolveLocalNode,
-} from './membership.ts'
+import type { NodeNames } from './membership.ts'
 import { Neighbours } from './neighbours.ts'
 import { type NodeStatus, statusOf } from './node-status.ts'
 import { Outbound } from './outbound.ts'
 import { newBundle, newRecordBundle, type SendRequest } from './own-bundle.ts'
+import { type Acceptable, type Answer, type Arrival, Reception } from './reception.ts'
 import type { WhenInactive } from './registration.ts'
 import { Reporting, subjectOf } from './reporting.ts'
 import type { StaticPlan } from './static-plan.ts'
 import type { Report, StatusReportOptions } from './status-reporter.ts'
 import type { StoredBundle } from './stored-bundle.ts'
 
+export type {
+  Deliver,
+  EndpointRegistration,
+  ReceivedAdu,
+  RegistrationOptions,
+} from './applications.ts'
 export type { BundleNodeLimits } from './limits.ts'
 export type { NodeStatus } from './node-status.ts'
 export type { SendRequest } from './own-bundle.ts'
@@ -88,58 +81,8 @@ export interface BundleNodePorts {
   readonly crc32c?: Crc32c
 }
 
-export interface ReceivedAdu {
-  /** The bundle's ID; of fragments that of the bundle they were cut from. */
-  readonly bundle: string
-  readonly source: EndpointId
-  readonly destination: EndpointId
-  readonly payload: Uint8Array
-  /** The payload is an administrative record. RFC 9171 §6.1. */
-  readonly administrative: boolean
-  readonly expiresAt: WallMs
-}
-
-/** An endpoint that an application has opened. RFC 9171 §3.3. */
-export interface EndpointRegistration {
-  readonly endpoint: EndpointId
-  /** Active: bundles are delivered as they come. Passive: one at a time, when polled. */
-  setActive(isActive: boolean): void
-  /** Delivers the bundle that has waited longest; false where none waits. */
-  poll(): boolean
-  /** Whoever registers the endpoint next gets what waits; a group's bundles are let go. */
-  unregister(): void
-}
-
-/**
- * Takes an ADU. What it gives to `alongside` before it resolves goes to the disk together with the
- * bundle's departure: who notes there that it was taken has it noted exactly once.
- */
-export type Deliver = (
-  adu: ReceivedAdu,
-  alongside: (changes: readonly StoreChange[]) => void,
-) => Promise<void>
-
-export interface RegistrationOptions {
-  /** Default: true. */
-  readonly isActive?: boolean
-  /**
-   * Whether a bundle that was delivered before and comes again is delivered again, for an application
-   * that answers each. Default: false, as far back as the node remembers.
-   */
-  readonly takesRepeats?: boolean
-}
-
-interface Application {
-  readonly deliver: Deliver
-  readonly takesRepeats: boolean
-}
-
 /** A bundle that is not yet on the disk. */
-interface Offer {
-  readonly bundle: Bundle
-  /** It begins with the bundle's encoding, `sizeBytes` long. */
-  readonly withRoom: Uint8Array
-  readonly sizeBytes: number
+interface Offer extends Acceptable {
   readonly origin: Sending | Arrival
   /** Those who brought the same bundle meanwhile: what becomes of the first is their answer too. */
   others?: Answer[]
@@ -151,20 +94,6 @@ interface Sending {
   stored(record: BundleRecord): void
   refused(fault: Fault): void
 }
-
-/** It came. */
-interface Arrival {
-  readonly type: 'received'
-  /** For the log. */
-  readonly from: string
-  /** Of the convergence layer. */
-  readonly protocol: string
-  readonly answer: Answer
-  /** A block of it wants to be told of. */
-  isReportable: boolean
-}
-
-type Answer = (fault: Fault | undefined) => void
 
 /** What a clock says that was never set. */
 const NEVER_SET = wallMs(0)
@@ -188,8 +117,8 @@ export class BundleNode {
   readonly #feed: (event: AgentEvent) => void
   readonly #counters = new Counters()
   readonly #reporting: Reporting
-  /** By endpoint, in text. */
-  readonly #applications = new Map<string, Application>()
+  readonly #applications: Applications
+  readonly #reception: Reception
   /** By the key of a bundle that is not yet on the disk. */
   readonly #offers: Window<Offer> = new Window()
   readonly #delivered: DeliveredAdus
@@ -230,13 +159,25 @@ export class BundleNode {
       outbound: this.#outbound,
       feed: this.#feed,
     })
-    for (const endpoint of administrativeEndpoints(options)) {
-      this.#open(
-        endpoint,
-        { deliver: (adu) => this.#administer(adu), takesRepeats: true },
-        'active',
-      )
+    const shared = {
+      ...ports,
+      counters: this.#counters,
+      reporting: this.#reporting,
+      delivered: this.#delivered,
     }
+    this.#reception = new Reception(options, {
+      ...shared,
+      aids: this.#aids,
+      planTo: (endpoint) => this.planTo(endpoint),
+    })
+    this.#applications = new Applications(options, {
+      ...shared,
+      agent: this.#agent,
+      store: this.#store,
+      feed: this.#feed,
+      failureOf: (fault, where) => this.#failureOf(fault, where),
+    })
+    this.#applications.openAdministrative()
   }
 
   /** Starts the layers and takes up what an earlier run left. Rejects with a layer's or store's Fault. */
@@ -249,9 +190,9 @@ export class BundleNode {
     await this.#layers.start((layer) => {
       const { protocol } = layer
       return layer.start(
-        (bytes, from, answer = ignore, withRoom = this.#withRoom(bytes)) => {
+        (bytes, from, answer = ignore, withRoom) => {
           const arrival = { from, protocol, answer, isReportable: false }
-          this.#receive(withRoom, bytes.length, { type: 'received', ...arrival })
+          this.#receive(bytes, withRoom, { type: 'received', ...arrival })
         },
         ({ code }) => this.#counters.faulted(protocol, code),
       )
@@ -283,27 +224,7 @@ export class BundleNode {
     deliver: Deliver,
     options: RegistrationOptions = {},
   ): EndpointRegistration {
-    const endpoint = this.#endpointOf(service)
-    const application = { deliver, takesRepeats: options.takesRepeats === true }
-    const isOpen = (): boolean => this.#applications.get(formatEndpointId(endpoint)) === application
-    this.#open(endpoint, application, options.isActive === false ? 'passive' : 'active')
-    return {
-      endpoint,
-      setActive: (isActive) => {
-        if (!isOpen()) return
-        this.#feed({ type: 'registered', endpoint, state: isActive ? 'active' : 'passive' })
-      },
-      poll: () => {
-        if (!isOpen() || !this.#agent.registration(endpoint)?.lane.isWaiting) return false
-        this.#feed({ type: 'polled', endpoint })
-        return true
-      },
-      unregister: () => {
-        if (!isOpen()) return
-        this.#applications.delete(formatEndpointId(endpoint))
-        this.#feed({ type: 'registered', endpoint, state: 'closed' })
-      },
-    }
+    return this.#applications.register(service, deliver, options)
   }
 
   /**
@@ -313,13 +234,12 @@ export class BundleNode {
    * `dtn/occupied` (of the node itself), `dtn/not-ours`.
    */
   declare(service: bigint | EndpointId, whenInactive: WhenInactive): void {
-    const endpoint = this.#endpointOf(service)
-    this.#feed({ type: 'declared', endpoint, whenInactive })
+    this.#applications.declare(service, whenInactive)
   }
 
   /** Undoes `declare`. An application that has the endpoint open keeps it. */
   withdraw(service: bigint | EndpointId): void {
-    this.#feed({ type: 'withdrawn', endpoint: this.#endpointOf(service) })
+    this.#applications.withdraw(service)
   }
 
   /**
@@ -442,28 +362,6 @@ export class BundleNode {
     throw new Fault<DtnFaultCode>('dtn/stopped', 'the node is not running', { temporary: true })
   }
 
-  /** Throws a Fault where it cannot be opened by an application. */
-  #endpointOf(service: bigint | EndpointId): EndpointId {
-    const endpoint =
-      typeof service === 'bigint'
-        ? ipnEndpoint(this.#options.node, service)
-        : resolveLocalNode(this.#options, service)
-    const name = formatEndpointId(endpoint)
-    if (isSingleton(endpoint) && !isOwnEndpoint(this.#options, endpoint)) {
-      const message = `${name} is not an endpoint of this node`
-      throw new Fault<DtnFaultCode>('dtn/not-ours', message, { temporary: false })
-    }
-    if (isAdministrative(endpoint)) throw occupied(`${name} is the node's own`)
-    return endpoint
-  }
-
-  #open(endpoint: EndpointId, application: Application, state: 'active' | 'passive'): void {
-    const name = formatEndpointId(endpoint)
-    if (this.#applications.has(name)) throw occupied(`${name} is open already`)
-    this.#applications.set(name, application)
-    this.#feed({ type: 'registered', endpoint, state })
-  }
-
   #offerOwn(made: Bundle, hold: string | undefined, origin: Sending): void {
     const { bundle, bytes, withRoom } = sealBundle(made, { ...this.#aids, roomBytes: ROOM_BYTES })
     const sizeBytes = bytes.length
@@ -486,70 +384,22 @@ export class BundleNode {
     this.#feed({ type: 'offered', record, wall })
   }
 
-  /** A copy, for the decoded bundle refers to its bytes. */
-  #withRoom(borrowed: Uint8Array): Uint8Array {
-    const copied = this.#aids.slab.allocate(borrowed.length + ROOM_BYTES)
-    copied.set(borrowed)
-    return copied
-  }
-
-  /** RFC 9171 §5.6. The bundle is the first `sizeBytes` of `arrived`. */
-  #receive(arrived: Uint8Array, sizeBytes: number, arrival: Arrival): void {
-    const { from, protocol, answer } = arrival
+  /** Bytes that are only borrowed are copied, for the decoded bundle refers to them. */
+  #receive(bytes: Uint8Array, withRoom: Uint8Array | undefined, arrival: Arrival): void {
     if (this.#state !== 'running') {
-      answer(new Fault<DtnFaultCode>('dtn/stopped', 'the node is not running', { temporary: true }))
+      arrival.answer(
+        new Fault<DtnFaultCode>('dtn/stopped', 'the node is not running', { temporary: true }),
+      )
       return
     }
-    const { events } = this.#ports
-    const received = arrived.subarray(0, sizeBytes)
-    this.#counters.received(protocol, received.length)
-    const decoded = decodeBundle(received, this.#aids)
-    if (!decoded.ok) {
-      this.#counters.refused(protocol, decoded.fault.code)
-      events({ type: 'bundle-refused', from, reason: decoded.fault.message })
-      answer(decoded.fault)
-      this.#reporting.tellOfUnintelligible(received)
-      return
+    let arrived = withRoom
+    if (arrived === undefined) {
+      arrived = this.#aids.slab.allocate(bytes.length + ROOM_BYTES)
+      arrived.set(bytes)
     }
-    const adu = aduId(decoded.value)
-    const id = decoded.value.primary.fragment === undefined ? adu : bundleId(decoded.value)
-    events({ type: 'bundle-received', bundle: id, from, wireBytes: received.length })
-    this.#countNeighbour(decoded.value, received.length)
-    arrival.isReportable = hasReportableBlock(decoded.value)
-    const processed = processReceived(decoded.value)
-    if (!processed.ok) {
-      this.#refuseForGood(decoded.value, arrival, processed.status)
-      return
-    }
-    const { bundle } = processed
-    if (this.#mayBeForUs(bundle) && this.#delivered.has(adu)) {
-      this.#counters.refused(protocol, 'dtn/duplicate')
-      answer(undefined)
-      // Whoever sends it again may have missed what it was told.
-      this.#reporting.tellOfStored(bundle, DELIVERED)
-      return
-    }
-    const changed = bundle === decoded.value ? undefined : encodeBundle(bundle, this.#aids)
-    const offer = {
-      bundle,
-      withRoom: changed ?? arrived,
-      sizeBytes: changed?.length ?? sizeBytes,
-      origin: arrival,
-    }
-    this.#offer(offer, undefined, this.#limits.lifetimeMsMax)
-  }
-
-  #mayBeForUs({ primary: { destination } }: Bundle): boolean {
-    return isOwnEndpoint(this.#options, destination) || !isSingleton(destination)
-  }
-
-  #refuseForGood(bundle: Bundle, { answer, isReportable }: Arrival, status: number): void {
-    this.#counters.deleted(status)
-    const reason = describeReason(status)
-    this.#ports.events({ type: 'bundle-deleted', bundle: bundleId(bundle), reason })
-    answer(undefined)
-    this.#reporting.tellOfArrival(subjectOf(bundle), isReportable)
-    this.#reporting.tell(subjectOf(bundle), 'deleted', status)
+    const acceptable = this.#reception.receive(arrived, bytes.length, arrival)
+    if (acceptable === undefined) return
+    this.#offer({ ...acceptable, origin: arrival }, undefined, this.#limits.lifetimeMsMax)
   }
 
   #onAccepted({ bundle, origin }: Offer, record: BundleRecord): void {
@@ -591,12 +441,6 @@ export class BundleNode {
     }
   }
 
-  #countNeighbour(bundle: Bundle, wireBytes: number): void {
-    const previous = readPreviousNode(bundle)
-    const plan = previous && this.planTo(previous)
-    if (plan !== undefined) this.#counters.receivedFrom(plan, wireBytes)
-  }
-
   #sendReport(report: Report): void {
     if (this.#state !== 'running' || this.#timestamps === undefined) return
     const timestamp = this.#nextTimestamp(this.#timestamps)
@@ -606,13 +450,6 @@ export class BundleNode {
       // Nobody has a right to it, and a full store has more urgent uses.
       refused: () => {},
     })
-  }
-
-  /** The administrative element: it understands status reports and nothing else. RFC 9171 §6. */
-  async #administer({ bundle, administrative }: ReceivedAdu): Promise<void> {
-    if (administrative) return
-    const message = `${bundle} is no administrative record`
-    throw new Fault<DtnFaultCode>('dtn/unacceptable', message, { temporary: false })
   }
 
   #perform(effect: AgentEffect): void {
@@ -627,7 +464,8 @@ export class BundleNode {
         this.#transmit(effect)
         return
       case 'deliver':
-        this.#deliver(effect)
+        this.#underWay++
+        this.#applications.deliver(effect, () => this.#finishOne())
         return
       case 'forwarded':
         this.onForwarded(effect.hold)
@@ -690,55 +528,6 @@ export class BundleNode {
     })
   }
 
-  /** RFC 9171 §5.7. */
-  #deliver({ key, keys, endpoint, expiresAt }: AgentEffect & { readonly type: 'deliver' }): void {
-    const name = formatEndpointId(endpoint)
-    const application = this.#applications.get(name)
-    assert(application !== undefined, 'delivered to registered endpoints only')
-    const assembled = assemble(keys.map((k) => this.#store.read(k)))
-    if (!assembled.ok) {
-      this.#onNotDelivered(key, name, assembled.fault)
-      return
-    }
-    const bundle = assembled.value
-    const adu = aduOf(bundle, expiresAt)
-    const changes: StoreChange[] = []
-    this.#underWay++
-    void application
-      .deliver(adu, (alongside) => changes.push(...alongside))
-      .then(
-        () => {
-          if (!application.takesRepeats && !isNullEndpoint(adu.source)) {
-            const wall = this.#ports.clock.wall()
-            changes.push(...this.#delivered.remember(adu.bundle, expiresAt, wall))
-          }
-          this.#store.alongside(changes)
-          this.#onDelivered(key, name, adu)
-        },
-        (error: unknown) => this.#onNotDelivered(key, name, asFault(error)),
-      )
-      .then(() => this.#finishOne())
-  }
-
-  #onDelivered(key: number, name: string, adu: ReceivedAdu): void {
-    const { payload, source, bundle, administrative } = adu
-    this.#counters.delivered(name, payload.length)
-    if (administrative) this.#reporting.hear(payload, source)
-    this.#ports.events({
-      type: 'bundle-delivered',
-      bundle,
-      endpoint: formatEndpointId(adu.destination),
-      payloadBytes: payload.length,
-    })
-    this.#feed({ type: 'delivered', key })
-  }
-
-  #onNotDelivered(key: number, name: string, fault: Fault): void {
-    const failure = this.#failureOf(fault, name)
-    this.#counters.deliveryFailed(name, failure)
-    this.#feed({ type: 'not-delivered', key, failure })
-  }
-
   /** What the agent needs to know of a failure; a temporary one is told here, for nobody else will. */
   #failureOf(fault: Fault, where: string): Failure {
     if (!fault.temporary) {
@@ -763,18 +552,6 @@ export class BundleNode {
   }
 }
 
-function aduOf(bundle: Bundle, expiresAt: WallMs): ReceivedAdu {
-  const { source, destination, flags } = bundle.primary
-  const administrative = (flags & BUNDLE_FLAGS.administrativeRecord) !== 0n
-  const { data: payload } = bundle.payload
-  return { bundle: bundleId(bundle), source, destination, payload, administrative, expiresAt }
-}
-
-const DELIVERED = {
-  status: 'delivered',
-  reason: STATUS_REASONS.noAdditionalInformation,
-} as const
-
 /** Of no bundle. */
 const NO_KEY = -1
 
@@ -793,8 +570,4 @@ function deletionStatus(fault: Fault): number | undefined {
     default:
       return undefined
   }
-}
-
-function occupied(message: string): Fault<DtnFaultCode> {
-  return new Fault('dtn/occupied', message, { temporary: false })
 }

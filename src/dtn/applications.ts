@@ -1,0 +1,242 @@
+/** The endpoints that applications have opened on this node, and what is delivered to them. */
+
+import { assert } from '../base/assert.ts'
+import { asFault, Fault } from '../base/fault.ts'
+import type { WallMs } from '../base/time.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { EventSink } from '../ports/events.ts'
+import type { StoreChange } from '../ports/store.ts'
+import { BUNDLE_FLAGS, type Bundle, bundleId } from '../proto/bpv7/bundle.ts'
+import {
+  type EndpointId,
+  formatEndpointId,
+  ipnEndpoint,
+  isAdministrative,
+  isNullEndpoint,
+  isSingleton,
+} from '../proto/bpv7/endpoint-id.ts'
+import type { BundleAgent } from './agent.ts'
+import type { AgentEffect, AgentEvent, Failure } from './agent-events.ts'
+import { assemble } from './assemble.ts'
+import type { BundleStore } from './bundle-store.ts'
+import type { Counters } from './counters.ts'
+import type { DeliveredAdus } from './delivered.ts'
+import type { DtnFaultCode } from './fault.ts'
+import {
+  administrativeEndpoints,
+  isOwnEndpoint,
+  type NodeNames,
+  resolveLocalNode,
+} from './membership.ts'
+import type { WhenInactive } from './registration.ts'
+import type { Reporting } from './reporting.ts'
+
+export interface ReceivedAdu {
+  /** The bundle's ID; of fragments that of the bundle they were cut from. */
+  readonly bundle: string
+  readonly source: EndpointId
+  readonly destination: EndpointId
+  readonly payload: Uint8Array
+  /** The payload is an administrative record. RFC 9171 §6.1. */
+  readonly administrative: boolean
+  readonly expiresAt: WallMs
+}
+
+/** An endpoint that an application has opened. RFC 9171 §3.3. */
+export interface EndpointRegistration {
+  readonly endpoint: EndpointId
+  /** Active: bundles are delivered as they come. Passive: one at a time, when polled. */
+  setActive(isActive: boolean): void
+  /** Delivers the bundle that has waited longest; false where none waits. */
+  poll(): boolean
+  /** Whoever registers the endpoint next gets what waits; a group's bundles are let go. */
+  unregister(): void
+}
+
+/**
+ * Takes an ADU. What it gives to `alongside` before it resolves goes to the disk together with the
+ * bundle's departure: who notes there that it was taken has it noted exactly once.
+ */
+export type Deliver = (
+  adu: ReceivedAdu,
+  alongside: (changes: readonly StoreChange[]) => void,
+) => Promise<void>
+
+export interface RegistrationOptions {
+  /** Default: true. */
+  readonly isActive?: boolean
+  /**
+   * Whether a bundle that was delivered before and comes again is delivered again, for an application
+   * that answers each. Default: false, as far back as the node remembers.
+   */
+  readonly takesRepeats?: boolean
+}
+
+interface Application {
+  readonly deliver: Deliver
+  readonly takesRepeats: boolean
+}
+
+export interface ApplicationsPorts {
+  readonly clock: Clock
+  readonly events: EventSink
+  readonly agent: BundleAgent
+  readonly store: BundleStore
+  readonly delivered: DeliveredAdus
+  readonly counters: Counters
+  readonly reporting: Reporting
+  feed(event: AgentEvent): void
+  /** What the agent needs to know of it. */
+  failureOf(fault: Fault, where: string): Failure
+}
+
+export class Applications {
+  readonly #names: NodeNames
+  readonly #ports: ApplicationsPorts
+  /** By endpoint, in text. */
+  readonly #open = new Map<string, Application>()
+
+  constructor(names: NodeNames, ports: ApplicationsPorts) {
+    this.#names = names
+    this.#ports = ports
+  }
+
+  /** The node's own endpoints, of which each name has one. */
+  openAdministrative(): void {
+    const application = { deliver: administer, takesRepeats: true }
+    for (const endpoint of administrativeEndpoints(this.#names)) {
+      this.#add(endpoint, application, 'active')
+    }
+  }
+
+  /** As `BundleNode.register`. */
+  register(
+    service: bigint | EndpointId,
+    deliver: Deliver,
+    options: RegistrationOptions,
+  ): EndpointRegistration {
+    const { agent, feed } = this.#ports
+    const endpoint = this.#endpointOf(service)
+    const application = { deliver, takesRepeats: options.takesRepeats === true }
+    const isOpen = (): boolean => this.#open.get(formatEndpointId(endpoint)) === application
+    this.#add(endpoint, application, options.isActive === false ? 'passive' : 'active')
+    return {
+      endpoint,
+      setActive: (isActive) => {
+        if (!isOpen()) return
+        feed({ type: 'registered', endpoint, state: isActive ? 'active' : 'passive' })
+      },
+      poll: () => {
+        if (!isOpen() || !agent.registration(endpoint)?.lane.isWaiting) return false
+        feed({ type: 'polled', endpoint })
+        return true
+      },
+      unregister: () => {
+        if (!isOpen()) return
+        this.#open.delete(formatEndpointId(endpoint))
+        feed({ type: 'registered', endpoint, state: 'closed' })
+      },
+    }
+  }
+
+  declare(service: bigint | EndpointId, whenInactive: WhenInactive): void {
+    const endpoint = this.#endpointOf(service)
+    this.#ports.feed({ type: 'declared', endpoint, whenInactive })
+  }
+
+  withdraw(service: bigint | EndpointId): void {
+    this.#ports.feed({ type: 'withdrawn', endpoint: this.#endpointOf(service) })
+  }
+
+  /** RFC 9171 §5.7. `done` hears when it is over. */
+  deliver(
+    { key, keys, endpoint, expiresAt }: AgentEffect & { readonly type: 'deliver' },
+    done: () => void,
+  ): void {
+    const name = formatEndpointId(endpoint)
+    const application = this.#open.get(name)
+    assert(application !== undefined, 'delivered to registered endpoints only')
+    const assembled = assemble(keys.map((k) => this.#ports.store.read(k)))
+    if (!assembled.ok) {
+      this.#onNotDelivered(key, name, assembled.fault)
+      done()
+      return
+    }
+    const bundle = assembled.value
+    const adu = aduOf(bundle, expiresAt)
+    const changes: StoreChange[] = []
+    void application
+      .deliver(adu, (alongside) => changes.push(...alongside))
+      .then(
+        () => {
+          if (!application.takesRepeats && !isNullEndpoint(adu.source)) {
+            const wall = this.#ports.clock.wall()
+            changes.push(...this.#ports.delivered.remember(adu.bundle, expiresAt, wall))
+          }
+          this.#ports.store.alongside(changes)
+          this.#onDelivered(key, name, adu)
+        },
+        (error: unknown) => this.#onNotDelivered(key, name, asFault(error)),
+      )
+      .then(done)
+  }
+
+  #onDelivered(key: number, name: string, adu: ReceivedAdu): void {
+    const { payload, source, bundle, administrative } = adu
+    this.#ports.counters.delivered(name, payload.length)
+    if (administrative) this.#ports.reporting.hear(payload, source)
+    this.#ports.events({
+      type: 'bundle-delivered',
+      bundle,
+      endpoint: formatEndpointId(adu.destination),
+      payloadBytes: payload.length,
+    })
+    this.#ports.feed({ type: 'delivered', key })
+  }
+
+  #onNotDelivered(key: number, name: string, fault: Fault): void {
+    const failure = this.#ports.failureOf(fault, name)
+    this.#ports.counters.deliveryFailed(name, failure)
+    this.#ports.feed({ type: 'not-delivered', key, failure })
+  }
+
+  /** Throws a Fault where it cannot be opened by an application. */
+  #endpointOf(service: bigint | EndpointId): EndpointId {
+    const endpoint =
+      typeof service === 'bigint'
+        ? ipnEndpoint(this.#names.node, service)
+        : resolveLocalNode(this.#names, service)
+    const name = formatEndpointId(endpoint)
+    if (isSingleton(endpoint) && !isOwnEndpoint(this.#names, endpoint)) {
+      const message = `${name} is not an endpoint of this node`
+      throw new Fault<DtnFaultCode>('dtn/not-ours', message, { temporary: false })
+    }
+    if (isAdministrative(endpoint)) throw occupied(`${name} is the node's own`)
+    return endpoint
+  }
+
+  #add(endpoint: EndpointId, application: Application, state: 'active' | 'passive'): void {
+    const name = formatEndpointId(endpoint)
+    if (this.#open.has(name)) throw occupied(`${name} is open already`)
+    this.#open.set(name, application)
+    this.#ports.feed({ type: 'registered', endpoint, state })
+  }
+}
+
+/** The administrative element: it understands status reports and nothing else. RFC 9171 §6. */
+async function administer({ bundle, administrative }: ReceivedAdu): Promise<void> {
+  if (administrative) return
+  const message = `${bundle} is no administrative record`
+  throw new Fault<DtnFaultCode>('dtn/unacceptable', message, { temporary: false })
+}
+
+function aduOf(bundle: Bundle, expiresAt: WallMs): ReceivedAdu {
+  const { source, destination, flags } = bundle.primary
+  const administrative = (flags & BUNDLE_FLAGS.administrativeRecord) !== 0n
+  const { data: payload } = bundle.payload
+  return { bundle: bundleId(bundle), source, destination, payload, administrative, expiresAt }
+}
+
+function occupied(message: string): Fault<DtnFaultCode> {
+  return new Fault('dtn/occupied', message, { temporary: false })
+}
