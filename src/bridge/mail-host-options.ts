@@ -17,7 +17,8 @@ export interface MailHostOptions {
   /** Service number on which mail in bundles is taken: 2525 in `ipn:3.2525`. */
   readonly mailService: bigint
   readonly domains: readonly string[]
-  readonly users: readonly { readonly name: string; readonly password: string }[]
+  /** With plain passwords, as a scenario has them. Default: those of `MailHost.setAccounts`. */
+  readonly users?: readonly { readonly name: string; readonly password: string }[]
   readonly smtp?: { readonly listen: SocketAddress }
   readonly submission?: MailServiceOptions
   readonly pop3?: MailServiceOptions

@@ -13,7 +13,7 @@ import { NodeAccess } from '../dtn/node-access.ts'
 import { stcpConvergenceLayer } from '../dtn/stcp.ts'
 import { type TcpclTlsOptions, tcpclConvergenceLayer } from '../dtn/tcpcl.ts'
 import { udpConvergenceLayer } from '../dtn/udp.ts'
-import { Accounts } from '../mail/accounts.ts'
+import { type Account, Accounts } from '../mail/accounts.ts'
 import type { DeliveryTarget } from '../mail/delivery.ts'
 import { LocalTarget } from '../mail/local-target.ts'
 import { LoginAttempts } from '../mail/login-attempts.ts'
@@ -28,6 +28,7 @@ import type { Disk } from '../ports/disk.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { Network, SocketAddress } from '../ports/network.ts'
+import type { Passwords } from '../ports/password.ts'
 import type { Store } from '../ports/store.ts'
 import type { Crc32c } from '../proto/bpv7/crc.ts'
 import {
@@ -57,6 +58,7 @@ export interface MailHostPorts {
   readonly store: Store
   readonly entropy: Entropy
   readonly events: EventSink
+  readonly passwords: Passwords
   /** Where the host has a faster one. */
   readonly crc32c?: Crc32c
   /** The host's certificate, and whose it believes. */
@@ -91,6 +93,7 @@ export class MailHost {
   readonly #node: BundleNode
   readonly #access: NodeAccess
   readonly #logins: LoginAttempts
+  readonly #accounts: Accounts
   /** In the order in which they start. */
   readonly #services: readonly Service[]
   #started: Promise<void> = Promise.resolve()
@@ -101,16 +104,15 @@ export class MailHost {
     this.#options = options
     this.#ports = ports
     const routes = new Routes(options.domains, options.transport.map(ruleOf))
-    const accounts = new Accounts(options.users, routes.localDomains)
-    const maildirs = new Map(
-      options.users.map(({ name }) => [
-        name,
-        new Maildir(`${ports.homes}/${name}/Maildir`, options.host, ports),
-      ]),
-    )
+    const accounts = new Accounts(routes.localDomains, ports.passwords)
+    this.#accounts = accounts
+    // One for each name that ever had an account, for deliveries to it may be under way.
+    const maildirs = new Map<string, Maildir>()
     const maildirOf = ({ name }: { readonly name: string }): Maildir => {
-      const maildir = maildirs.get(name)
-      assert(maildir !== undefined, `${name} has a Maildir`)
+      const known = maildirs.get(name)
+      if (known !== undefined) return known
+      const maildir = new Maildir(`${ports.homes}/${name}/Maildir`, options.host, ports)
+      maildirs.set(name, maildir)
       return maildir
     }
     const local = new LocalTarget(accounts, maildirOf)
@@ -188,6 +190,11 @@ export class MailHost {
     return this.#started
   }
 
+  /** Those of whom the options say nothing, such as a file's; at any time. */
+  setAccounts(accounts: readonly Account[]): void {
+    this.#accounts.replace(accounts)
+  }
+
   /** Ends what is being answered, begins nothing more. What waits goes on at the next start. */
   async stop(): Promise<void> {
     this.#isStopping = true
@@ -204,6 +211,7 @@ export class MailHost {
   /** What is stopped meanwhile goes no further: nothing may be opened behind the stop. */
   async #start(): Promise<void> {
     const steps = [
+      () => this.#takeUsers(),
       () => this.#queue.open(),
       () => this.#node.start(),
       async () => this.#queue.resume(),
@@ -214,6 +222,16 @@ export class MailHost {
       await step()
     }
     this.#ports.events({ type: 'started' })
+  }
+
+  async #takeUsers(): Promise<void> {
+    const { users } = this.#options
+    if (users === undefined) return
+    const accounts: Account[] = []
+    for (const { name, password } of users) {
+      accounts.push({ name, ...(await this.#ports.passwords.hash(password)), appPasswords: [] })
+    }
+    this.#accounts.replace(accounts)
   }
 
   #layers(): readonly ConvergenceLayer[] {

@@ -9,6 +9,7 @@ import { hostDisk } from '../host/disk.ts'
 import { hostEntropy } from '../host/entropy.ts'
 import { logSink } from '../host/log.ts'
 import { hostNetwork } from '../host/network.ts'
+import { hostPasswords } from '../host/password.ts'
 import { openLmdbStore } from '../host/store.ts'
 import { TlsKeeper } from '../host/tls-keeper.ts'
 import type { EventSink } from '../ports/events.ts'
@@ -46,6 +47,7 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
         store,
         entropy: hostEntropy,
         events,
+        passwords: hostPasswords(),
         tls,
         control: { host: control, port: 0 },
       })

@@ -1,6 +1,6 @@
 /** What a node's file and a scenario both say of a host. */
 
-import type { z } from 'zod'
+import { z } from 'zod'
 import { formatDuration } from '../base/quantity.ts'
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
 import { parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
@@ -41,7 +41,8 @@ export interface HostText<Plan> extends BundleText<Plan>, ContactsText {
   readonly mailService: bigint
   /** Default: the host's own name. */
   readonly domains?: readonly string[]
-  readonly users: MailHostOptions['users']
+  /** With their passwords, or the file that has them; from the folder of the file that names it. */
+  readonly users?: readonly UserText[] | string
   readonly smtp?: Required<MailHostOptions>['smtp']
   readonly submission?: Required<MailHostOptions>['submission']
   readonly pop3?: Required<MailHostOptions>['pop3']
@@ -49,6 +50,8 @@ export interface HostText<Plan> extends BundleText<Plan>, ContactsText {
   readonly limits: { readonly messageSizeMax: number; readonly storeSizeMax: number }
   readonly retry: { readonly giveUpAfter: number }
 }
+
+export type UserText = Required<MailHostOptions>['users'][number]
 
 const MAIL_SERVICE_DEFAULT = 2525n
 const MESSAGE_SIZE_DEFAULT = 50 * 1_048_576
@@ -64,7 +67,7 @@ export function hostShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<HostText<
       /^[1-9]\d{0,8}$/.test(text) ? BigInt(text) : undefined,
     ).default(MAIL_SERVICE_DEFAULT),
     domains: listOf(domain, 'a list of domains such as [mail-1.a.com]').optional(),
-    users: listOf(mapping<MailHostOptions['users'][number]>(userShape), 'a list of users'),
+    users: plainUsersOrFile.optional(),
     smtp: orOff(mapping<Required<MailHostOptions>['smtp']>({ listen: socketAddress })),
     submission: orOff(clientService),
     pop3: orOff(clientService),
@@ -88,7 +91,7 @@ export function hostShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<HostText<
 }
 
 // A user's name is a folder's name too, so nothing that a file system takes for something else.
-const userShape: Shape<MailHostOptions['users'][number]> = {
+const userShape: Shape<UserText> = {
   name: word('a name such as user, of letters, digits and ._+- after the first', (text) =>
     /^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$/.test(text) ? text : undefined,
   ),
@@ -96,6 +99,23 @@ const userShape: Shape<MailHostOptions['users'][number]> = {
     /^[^\p{Cc}]{1,255}$/u.test(text) ? text : undefined,
   ),
 }
+
+export const plainUsers: z.ZodType<readonly UserText[], unknown> = listOf(
+  mapping<UserText>(userShape),
+  'a list of users',
+)
+
+const usersFile = word('a file of users such as mail-1.users', (text) => text || undefined)
+
+const plainUsersOrFile: z.ZodType<readonly UserText[] | string, unknown> = z
+  .unknown()
+  .transform((value, context): readonly UserText[] | string => {
+    const parsed = (typeof value === 'string' ? usersFile : plainUsers).safeParse(value)
+    if (parsed.success) return parsed.data
+    // Only those that say what would be right are ever made here.
+    for (const issue of parsed.error.issues) context.issues.push(issue as z.core.$ZodRawIssue)
+    return z.NEVER
+  })
 
 const clientService = mapping<Required<MailHostOptions>['pop3']>({
   listen: socketAddress,
@@ -113,7 +133,7 @@ export function completeHost<Plan extends PlanText>(
     node: text.node,
     mailService: text.mailService,
     domains: text.domains ?? [text.host],
-    users: text.users,
+    ...(typeof text.users === 'object' && { users: text.users }),
     ...(smtp && { smtp }),
     ...(submission && { submission }),
     ...(pop3 && { pop3 }),
@@ -137,7 +157,7 @@ export function hostContradictions<Plan extends PlanText>(
   return [
     ...repeated(host.domains ?? [], [...at, 'domains'], 'domain'),
     ...repeated(
-      host.users.map(({ name }) => name.toLowerCase()),
+      (typeof host.users === 'object' ? host.users : []).map(({ name }) => name.toLowerCase()),
       [...at, 'users'],
       'user',
     ),

@@ -12,6 +12,8 @@ import { type TlsText, tlsContradictions, tlsShape } from './tls.ts'
 export interface NodeConfig extends MailHostOptions {
   /** Where everything is kept; relative to the folder of the file that says so. */
   readonly directory: string
+  /** Default: `users` in `directory`, unless there is a list of `users`. */
+  readonly usersFile?: string
   /** Default: certificates of the host's own authority. */
   readonly tls?: TlsText
 }
@@ -31,6 +33,7 @@ export function parseNodeConfig(
     value: {
       ...completeHost(parsed.value, (plan) => plan.oneWayDelay),
       directory: parsed.value.directory,
+      ...(typeof parsed.value.users === 'string' && { usersFile: parsed.value.users }),
       ...(parsed.value.tls && { tls: parsed.value.tls }),
     },
   }

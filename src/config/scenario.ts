@@ -10,7 +10,14 @@ import {
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
 import { type PlanText, planShape } from './bundles.ts'
 import type { ConfigFaultCode } from './fault.ts'
-import { completeHost, type HostText, hostContradictions, hostShape } from './host.ts'
+import {
+  completeHost,
+  type HostText,
+  hostContradictions,
+  hostShape,
+  plainUsers,
+  type UserText,
+} from './host.ts'
 import { type Contradiction, parseWith, repeated } from './problems.ts'
 import { count, duration, ipAddress, listOf, mapping, orOff, rate, share, word } from './schema.ts'
 import type { Path } from './yaml.ts'
@@ -43,6 +50,7 @@ export interface ScenarioHost extends MailHostOptions {
   readonly address: string
   /** Name of the network that `address` lies in. */
   readonly network: string
+  readonly users: readonly UserText[]
 }
 
 /** On failure the fault's message lists every problem, one line each. `fileName` is for these lines. */
@@ -71,7 +79,8 @@ interface ScenarioPlanText extends PlanText {
   readonly oneWayDelay?: number
 }
 
-type ScenarioHostText = HostText<ScenarioPlanText> & {
+type ScenarioHostText = Omit<HostText<ScenarioPlanText>, 'users'> & {
+  readonly users: readonly UserText[]
   readonly address: string
   readonly network: string
 }
@@ -106,6 +115,7 @@ const scenarioSchema = mapping<ScenarioText>({
   hosts: listOf(
     mapping<ScenarioHostText>({
       ...hostShape(mapping<ScenarioPlanText>({ ...planShape, oneWayDelay: duration.optional() })),
+      users: plainUsers,
       address: ipAddress,
       network: networkName,
     }),
@@ -126,6 +136,7 @@ function complete(text: ScenarioText): Scenario {
     })),
     hosts: text.hosts.map((host) => ({
       ...completeHost(host, (plan) => plan.oneWayDelay ?? linkDelay(text, host, plan) ?? 0),
+      users: host.users,
       address: host.address,
       network: host.network,
     })),

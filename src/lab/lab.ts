@@ -13,6 +13,7 @@ import { labEntropy } from './entropy.ts'
 import type { LabFaultCode } from './fault.ts'
 import type { LabHost } from './host.ts'
 import { LabNetwork } from './network.ts'
+import { labPasswords } from './password.ts'
 import { LabProcess } from './process.ts'
 import { LabStore, type StoreImage } from './store.ts'
 import { World } from './world.ts'
@@ -193,6 +194,7 @@ export class LabMachine {
       store: this.#store,
       entropy: this.#entropy,
       events,
+      passwords: labPasswords,
       control: CONTROL,
       tls: {
         identity: labIdentity(AUTHORITY, certificateNamesOf(this.options), ALWAYS),

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { Accounts, onlyFirst } from './accounts.ts'
+import { labAccount, labPasswords } from '../lab/password.ts'
+import { type Account, Accounts, onlyFirst } from './accounts.ts'
 
-const USER = { name: 'user', password: '123456' }
-const accounts = new Accounts(
-  [USER, { name: 'Ann', password: 'geheim ä' }],
-  ['mail-1.a.com', 'A.org'],
-)
+const PHONE = { ...labAccount('', 'ab2c-other'), label: 'phone', id: 'ab2c' }
+const USER: Account = { ...labAccount('user', '123456'), appPasswords: [PHONE] }
+const accounts = new Accounts(['mail-1.a.com', 'A.org'], labPasswords)
+accounts.replace([USER, labAccount('Ann', 'geheim ä')])
 
 describe('Accounts', () => {
   it('knows a user by name and by address', async () => {
@@ -29,12 +29,58 @@ describe('Accounts', () => {
     expect(accounts.find({ localPart: 'nobody', domain: 'mail-1.a.com' })).toBeUndefined()
   })
 
+  it('takes an app password as well, by what it begins with', async () => {
+    expect(await accounts.verify('user', 'ab2c-other')).toBe(USER)
+    expect(await accounts.verify('user', 'ab2c-others')).toBeUndefined()
+    expect(await accounts.verify('ann', 'ab2c-other')).toBeUndefined()
+  })
+
+  it('compares one hash for every attempt, whoever it names', async () => {
+    const asked: (string | undefined)[] = []
+    const counted = new Accounts(['a.org'], {
+      ...labPasswords,
+      verify: async (_password, argon2) => {
+        asked.push(argon2)
+        return false
+      },
+    })
+    counted.replace([USER])
+    await counted.verify('user', 'wrong')
+    await counted.verify('user', 'ab2c-wrong')
+    await counted.verify('nobody', 'wrong')
+    expect(asked).toEqual([USER.argon2, PHONE.argon2, undefined])
+  })
+
+  it('goes by the latest list: who is gone is unknown, who is new can log in', async () => {
+    const changing = new Accounts(['a.org'], labPasswords)
+    expect(await changing.verify('user', '123456')).toBeUndefined()
+    changing.replace([USER])
+    expect(await changing.verify('user', '123456')).toBe(USER)
+    changing.replace([labAccount('ann', 'x')])
+    expect(await changing.verify('user', '123456')).toBeUndefined()
+  })
+
+  it('gives the keys for SCRAM out where there are any', async () => {
+    const scram = {
+      salt: Uint8Array.of(1),
+      iterations: 4096,
+      storedKey: Uint8Array.of(2),
+      serverKey: Uint8Array.of(3),
+    }
+    const one = new Accounts(['a.org'], labPasswords)
+    const ann = { ...labAccount('ann', 'x'), scram }
+    one.replace([USER, ann])
+    expect(one.scramKeysOf('ann@a.org')).toEqual({ account: ann, keys: scram })
+    expect(one.scramKeysOf('user')).toBeUndefined()
+    expect(one.scramKeysOf('nobody')).toBeUndefined()
+  })
+
   it('every domain has a postmaster (RFC 5321 §4.5.1)', () => {
     expect(accounts.find({ localPart: 'Postmaster', domain: 'a.org' })).toBe(USER)
-    const own = { name: 'postmaster', password: 'x' }
-    expect(
-      new Accounts([USER, own], ['a.org']).find({ localPart: 'postmaster', domain: 'a.org' }),
-    ).toBe(own)
+    const own = labAccount('postmaster', 'x')
+    const others = new Accounts(['a.org'], labPasswords)
+    others.replace([USER, own])
+    expect(others.find({ localPart: 'postmaster', domain: 'a.org' })).toBe(own)
   })
 })
 

@@ -1,40 +1,68 @@
 /** Who has a mailbox here, and how they prove it. */
 
-import { fromUtf8 } from '../base/bytes.ts'
+import type { HashedPassword, Passwords, ScramKeys } from '../ports/password.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { formatMailbox } from '../proto/smtp/path.ts'
 
-export interface Account {
+export interface Account extends HashedPassword {
   readonly name: string
-  readonly password: string
+  readonly appPasswords: readonly AppPassword[]
+}
+
+/** One of a single program; a user can take it back without changing the others. */
+export interface AppPassword {
+  /** What it is for: `phone`. */
+  readonly label: string
+  /** It begins with this and a dash, so that one hash is compared for a password, and no more. */
+  readonly id: string
+  readonly argon2: string
 }
 
 export class Accounts {
-  readonly #byName = new Map<string, Account>()
+  #byName: ReadonlyMap<string, Account> = new Map()
+  #postmaster: Account | undefined
   readonly #domains: ReadonlySet<string>
-  readonly #postmaster: Account | undefined
+  readonly #passwords: Passwords
+
+  /** Nobody has a mailbox before `replace`. */
+  constructor(localDomains: readonly string[], passwords: Passwords) {
+    this.#domains = new Set(localDomains.map((domain) => domain.toLowerCase()))
+    this.#passwords = passwords
+  }
 
   /** The first account is the postmaster's, unless one bears that name. */
-  constructor(accounts: readonly Account[], localDomains: readonly string[]) {
-    for (const account of accounts) this.#byName.set(account.name.toLowerCase(), account)
-    this.#domains = new Set(localDomains.map((domain) => domain.toLowerCase()))
+  replace(accounts: readonly Account[]): void {
+    this.#byName = new Map(accounts.map((account) => [account.name.toLowerCase(), account]))
     this.#postmaster = this.#byName.get('postmaster') ?? accounts[0]
   }
 
-  /** `user` or `user@domain`; undefined where the two do not belong together. */
+  /**
+   * `user` or `user@domain`; undefined where the two do not belong together. Rejects with a Fault
+   * where it cannot be told now.
+   */
   async verify(user: string, password: string): Promise<Account | undefined> {
-    const at = user.lastIndexOf('@')
-    const account =
-      at < 0
-        ? this.#byName.get(user.toLowerCase())
-        : this.find({ localPart: user.slice(0, at), domain: user.slice(at + 1) })
+    const account = this.#named(user)
+    const appPassword = account?.appPasswords.find(({ id }) => password.startsWith(`${id}-`))
     // Compares for an unknown user too: the time taken must not tell who exists.
-    const right = equalInConstantTime(password, account?.password ?? '')
+    const right = await this.#passwords.verify(password, (appPassword ?? account)?.argon2)
     return right ? account : undefined
+  }
+
+  /** For SCRAM, which app passwords have no part in: its client names the user alone. */
+  scramKeysOf(user: string): { readonly account: Account; readonly keys: ScramKeys } | undefined {
+    const account = this.#named(user)
+    return account?.scram && { account, keys: account.scram }
   }
 
   get all(): Iterable<Account> {
     return this.#byName.values()
+  }
+
+  #named(user: string): Account | undefined {
+    const at = user.lastIndexOf('@')
+    return at < 0
+      ? this.#byName.get(user.toLowerCase())
+      : this.find({ localPart: user.slice(0, at), domain: user.slice(at + 1) })
   }
 
   /** Whose mailbox this is. Every domain has a postmaster. RFC 5321 §4.5.1. */
@@ -57,13 +85,4 @@ export function onlyFirst(accounts: Accounts): (mailbox: Mailbox) => boolean {
     seen.add(whose)
     return isFirst
   }
-}
-
-/** Takes as long for a wrong text as for a right one of the same length. */
-function equalInConstantTime(given: string, secret: string): boolean {
-  const a = fromUtf8(given)
-  const b = fromUtf8(secret)
-  let difference = a.length ^ b.length
-  for (let i = 0; i < a.length; i++) difference |= (a[i] ?? 0) ^ (b[i % b.length] ?? 0)
-  return difference === 0
 }

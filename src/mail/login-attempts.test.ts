@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { Fault } from '../base/fault.ts'
 import { monoMs } from '../base/time.ts'
 import { World } from '../lab/world.ts'
 import {
@@ -103,4 +104,13 @@ test('nobody waits any more after a stop, and no more passwords are looked at', 
   await door.until(500)
   expect(door.answers).toEqual(['500 a out', '500 right not-now', '500 right not-now'])
   expect(door.looked).toEqual(['0 a'])
+})
+
+test('what cannot be told now counts as no failure', async () => {
+  const door = new Door()
+  const busy = new Fault('test/busy', 'too many passwords', { temporary: true })
+  expect(await door.logins.attempt(PEER, () => Promise.reject(busy))).toBe('not-now')
+  door.try('a')
+  await door.until(10_000)
+  expect(door.answers).toEqual(['1000 a out'])
 })

@@ -4,6 +4,7 @@
  * at before. Who hangs up without waiting for the answer gains nothing.
  */
 
+import { asFault } from '../base/fault.ts'
 import { parseIpAddress } from '../base/ip-address.ts'
 import { addMs, type MonoMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -36,7 +37,8 @@ export class LoginAttempts {
 
   /**
    * Runs `verify` when the turn of this peer has come, and resolves, late where that failed, with
-   * what it found; with `not-now` where too many attempts of this peer wait.
+   * what it found; with `not-now` where too many attempts of this peer wait, or where `verify`
+   * rejects with a Fault.
    */
   async attempt<Found>(
     address: string,
@@ -48,7 +50,7 @@ export class LoginAttempts {
     peer.attempts++
     const attempt = peer.last.then(async () => {
       if (this.#isStopped) return 'not-now'
-      const found = await verify()
+      const found = await verify().catch(notNow)
       if (found === undefined) await this.#punish(name, peer)
       return found
     })
@@ -115,6 +117,11 @@ export class LoginAttempts {
       if (peer.attempts === 0) this.#peers.delete(name)
     }
   }
+}
+
+function notNow(error: unknown): 'not-now' {
+  asFault(error)
+  return 'not-now'
 }
 
 function isForgotten({ failedAt }: Peer, now: MonoMs): boolean {

@@ -7,6 +7,7 @@ import { LabDisk } from '../lab/disk.ts'
 import { labEntropy } from '../lab/entropy.ts'
 import { fetchMail } from '../lab/mail-user.ts'
 import { LabNetwork } from '../lab/network.ts'
+import { labAccount, labPasswords } from '../lab/password.ts'
 import { World } from '../lab/world.ts'
 import type { HostEvent } from '../ports/events.ts'
 import type { ByteStream } from '../ports/network.ts'
@@ -35,6 +36,8 @@ class Scene {
   service: Pop3Service | undefined
 
   async start(options: Partial<Pop3ServiceOptions> = {}): Promise<void> {
+    const accounts = new Accounts(['a.com'], labPasswords)
+    accounts.replace([labAccount('ada', 'secret'), labAccount('bob', 'other')])
     this.service = new Pop3Service(
       { listen: SERVER, plaintextAuth: 'allow', ...options },
       {
@@ -43,13 +46,7 @@ class Scene {
         clock: this.world,
         entropy: this.#entropy,
         events: (event) => this.events.push(event),
-        accounts: new Accounts(
-          [
-            { name: 'ada', password: 'secret' },
-            { name: 'bob', password: 'other' },
-          ],
-          ['a.com'],
-        ),
+        accounts,
         logins: new LoginAttempts(this.world),
         maildirOf: (account) => this.maildir(account.name),
       },

@@ -6,6 +6,7 @@ import { seededRandom } from '../../src/base/random.ts'
 import { addMs } from '../../src/base/time.ts'
 import { type DiskImage, LabDisk } from '../../src/lab/disk.ts'
 import { labEntropy } from '../../src/lab/entropy.ts'
+import { labAccount, labPasswords } from '../../src/lab/password.ts'
 import { LabStore, type StoreImage } from '../../src/lab/store.ts'
 import { HostClock, World } from '../../src/lab/world.ts'
 import { type Account, Accounts } from '../../src/mail/accounts.ts'
@@ -33,10 +34,7 @@ export const QUEUE_OPTIONS: QueueOptions = {
   },
 }
 
-const ACCOUNTS: readonly Account[] = [
-  { name: 'user', password: '123456' },
-  { name: 'other', password: 'secret' },
-]
+const ACCOUNTS: readonly Account[] = [labAccount('user', '123456'), labAccount('other', 'secret')]
 
 /** The power fails at the operation with this number, on store or disk: before or after it. */
 export interface PowerCut {
@@ -102,7 +100,8 @@ export function mailStage(options: StageOptions = {}): Stage {
     [HOST],
     [{ domain: 'mail-2.a.com', nextHop: { transport: 'bp', nextHop: 'ipn:3.2525' } }],
   )
-  const accounts = new Accounts(ACCOUNTS, routes.localDomains)
+  const accounts = new Accounts(routes.localDomains, labPasswords)
+  accounts.replace(ACCOUNTS)
   const maildirs = new Map(
     ACCOUNTS.map(({ name }) => [name, new Maildir(`/home/${name}/Maildir`, HOST, ports)]),
   )

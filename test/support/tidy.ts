@@ -54,7 +54,7 @@ const TYPES_ONLY_FOR_CONFIG: readonly string[] = ['mail', 'dtn', 'bridge']
 /** Packages by folder; a folder that is not here imports none. `node:` is all of Node. */
 const MAY_IMPORT_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   config: ['yaml', 'zod'],
-  host: ['node:', 'lmdb', '@node-rs/crc32'],
+  host: ['node:', 'lmdb', '@node-rs/argon2', '@node-rs/crc32'],
   cmd: ['node:', 'commander'],
   bench: ['node:', 'commander'],
 }
