@@ -1,8 +1,9 @@
 /** One mail on its way to a server: what has been answered, and what follows from it. RFC 5321 §3.3. */
 
 import { assert } from '../../base/assert.ts'
+import { type OutgoingMail, offeredMail, offeredRecipient } from './client-envelope.ts'
 import { type Command, formatCommand } from './command.ts'
-import type { Mailbox, MailFrom } from './envelope.ts'
+import type { Mailbox } from './envelope.ts'
 import type { Extensions } from './extension.ts'
 import { isPositive, type Reply } from './reply.ts'
 
@@ -12,15 +13,15 @@ export type MailStep =
   | { readonly type: 'recipient'; readonly index: number }
 
 export class ClientTransaction {
-  readonly #from: MailFrom
-  readonly #recipients: readonly Mailbox[]
+  readonly #mail: OutgoingMail
   #senderRefusal: Reply | undefined
   readonly #recipientReplies: Reply[] = []
+  /** Of the message: one for all, or by LMTP one for each that it was wanted for. RFC 2033 §4.2. */
   #finalReply: Reply | undefined
+  readonly #finalReplies = new Map<number, Reply>()
 
-  constructor(from: MailFrom, recipients: readonly Mailbox[]) {
-    this.#from = from
-    this.#recipients = recipients
+  constructor(mail: OutgoingMail) {
+    this.#mail = mail
   }
 
   /** Everything up to the message itself. */
@@ -28,7 +29,7 @@ export class ClientTransaction {
     return [
       ...(resetNeeded ? [{ type: 'reset' } as const] : []),
       { type: 'mail' },
-      ...this.#recipients.map((_, index) => ({ type: 'recipient', index }) as const),
+      ...this.#mail.recipients.map((_, index) => ({ type: 'recipient', index }) as const),
       { type: 'data' },
     ]
   }
@@ -55,9 +56,24 @@ export class ClientTransaction {
     }
   }
 
-  /** The reply to the end of the message. */
-  finish(reply: Reply): void {
-    this.#finalReply = reply
+  /** The reply to the end of the message, or to that for one recipient. */
+  finish(reply: Reply, index?: number): void {
+    if (index === undefined) this.#finalReply = reply
+    else this.#finalReplies.set(index, reply)
+  }
+
+  /** Whether the end of the message is answered for some recipients already. */
+  get isPartlyFinished(): boolean {
+    return this.#finalReplies.size > 0
+  }
+
+  /** Places of the recipients that were accepted. */
+  get wanted(): readonly number[] {
+    if (this.isRefused) return []
+    return this.#mail.recipients.flatMap((_, index) => {
+      const reply = this.#recipientReplies[index]
+      return reply !== undefined && isPositive(reply) ? [index] : []
+    })
   }
 
   get isRefused(): boolean {
@@ -66,17 +82,21 @@ export class ClientTransaction {
 
   /** Whether anybody is left whom the message could go to. */
   get isWanted(): boolean {
-    return !this.isRefused && this.#recipientReplies.some(isPositive)
+    return this.wanted.length > 0
   }
 
   /** One reply for each recipient, once nothing more is awaited. */
   outcome(): readonly Reply[] {
-    return this.#recipients.map((_, index) => {
+    return this.#mail.recipients.map((_, index) => {
       const own = this.#recipientReplies[index]
-      const reply = this.#senderRefusal ?? (own && !isPositive(own) ? own : this.#finalReply)
+      const reply = this.#senderRefusal ?? (own && !isPositive(own) ? own : this.#final(index))
       assert(reply !== undefined, 'every recipient is answered')
       return reply
     })
+  }
+
+  #final(index: number): Reply | undefined {
+    return this.#finalReplies.get(index) ?? this.#finalReply
   }
 
   #command(step: MailStep, offered: Extensions): Command {
@@ -84,23 +104,15 @@ export class ClientTransaction {
       case 'reset':
         return { verb: 'RSET' }
       case 'mail':
-        return { verb: 'MAIL', from: onlyOffered(this.#from, offered) }
+        return { verb: 'MAIL', from: offeredMail(this.#mail, offered) }
       case 'recipient':
-        return { verb: 'RCPT', recipient: this.#recipients[step.index] as Mailbox }
+        return {
+          verb: 'RCPT',
+          recipient: this.#mail.recipients[step.index] as Mailbox,
+          parameters: offeredRecipient(this.#mail.recipientParameters?.[step.index], offered),
+        }
       case 'data':
         return { verb: 'DATA' }
     }
-  }
-}
-
-/** A parameter that the server does not know would have the mail refused. RFC 5321 §4.1.1.11. */
-function onlyOffered({ reversePath, parameters }: MailFrom, offered: Extensions): MailFrom {
-  const { sizeBytes, body } = parameters
-  return {
-    reversePath,
-    parameters: {
-      ...(offered.size && sizeBytes !== undefined ? { sizeBytes } : {}),
-      ...(offered.eightBitMime && body !== undefined ? { body } : {}),
-    },
   }
 }

@@ -1,87 +1,73 @@
-/** One SMTP session, client side: any number of mails, one after another. RFC 5321 §3, RFC 2920. */
+/** One session of SMTP or LMTP, client side: any number of mails, one after another. RFC 5321 §3, RFC 2920. */
 
 import { assert } from '../../base/assert.ts'
-import { fromLatin1, toBase64 } from '../../base/bytes.ts'
+import { fromUtf8, toBase64 } from '../../base/bytes.ts'
 import { Fault } from '../../base/fault.ts'
-import type { Machine, StreamEffect, StreamEvent } from '../../base/machine.ts'
+import type {
+  Machine,
+  SecuredEvent,
+  SecureEffect,
+  StreamEffect,
+  StreamEvent,
+} from '../../base/machine.ts'
 import { addMs, type MonoMs } from '../../base/time.ts'
+import type { TlsSession } from '../../base/tls.ts'
 import { DotStuffer } from '../message/dot-stuffing.ts'
 import { clientResponses } from '../sasl/exchange.ts'
-import type { Credentials, SaslMechanism } from '../sasl/mechanism.ts'
+import type { SaslMechanism } from '../sasl/mechanism.ts'
+import { type OutgoingMail, objectionToSending } from './client-envelope.ts'
+import type { SmtpClientEffect, SmtpClientEvent, SmtpClientOptions } from './client-events.ts'
 import { ClientTransaction, type MailStep } from './client-transaction.ts'
 import { type Command, formatCommand } from './command.ts'
-import type { Mailbox, MailFrom } from './envelope.ts'
 import { type Extensions, NO_EXTENSIONS, readExtensions } from './extension.ts'
-import type { SmtpFault, SmtpFaultCode } from './fault.ts'
+import type { SmtpFaultCode } from './fault.ts'
 import { CLIENT_TIMEOUTS_MS } from './limits.ts'
-import { isIntermediate, isPositive, isTemporary, type Reply } from './reply.ts'
+import {
+  CONNECTION_LOST,
+  EIGHT_BIT_NOT_POSSIBLE,
+  isIntermediate,
+  isPositive,
+  isTemporary,
+  type Reply,
+} from './reply.ts'
 import { ReplyReader } from './reply-codec.ts'
 
-export interface SmtpClientOptions {
-  /** What we call ourselves in EHLO. */
-  readonly hostname: string
-  /** Given: the session fails where the server offers no AUTH that we speak. */
-  readonly credentials?: Credentials
-  /**
-   * How long to wait for each reply and for each block of data to leave, instead of the times of
-   * RFC 5321 §4.5.3.2. Must exceed the round trip.
-   */
-  readonly timeoutMs?: number
-}
+export type { SmtpClientEffect, SmtpClientEvent, SmtpClientOptions }
 
-export type SmtpClientEvent =
-  /** Only after `ready`. At least one recipient. */
-  | { readonly type: 'mail'; readonly from: MailFrom; readonly recipients: readonly Mailbox[] }
-  /** Only after `more-body`. Lines of the message end in CRLF. Borrowed. */
-  | { readonly type: 'body'; readonly bytes: Uint8Array }
-  /** Only after `more-body`: the message is complete. */
-  | { readonly type: 'body-end' }
-  /** Only after `ready`. */
-  | { readonly type: 'quit' }
-
-export type SmtpClientEffect =
-  /** Answer with `mail` or `quit`. Comes first when the session is open and then after each mail. */
-  | { readonly type: 'ready' }
-  /** Answer with `body` or `body-end`. */
-  | { readonly type: 'more-body' }
-  /** The mail is over: one reply for each recipient, in order; 2yz means taken over by the server. */
-  | { readonly type: 'settled'; readonly replies: readonly Reply[] }
-  /**
-   * The session is over, and with it the mail that was not settled: it may or may not have arrived.
-   * `reply` is what the server said last, if that was the reason.
-   */
-  | { readonly type: 'failed'; readonly fault: SmtpFault; readonly reply: Reply | undefined }
-  /** The session has ended as `quit` asked. */
-  | { readonly type: 'finished' }
-
-type Effect = StreamEffect | SmtpClientEffect
+type Effect = StreamEffect | SecureEffect | SmtpClientEffect
+type Event = StreamEvent | SecuredEvent | SmtpClientEvent
 
 /** What a reply is awaited for. */
 type Step =
-  | { readonly type: 'greeting' | 'quit' }
-  | { readonly type: 'hello'; readonly verb: 'EHLO' | 'HELO' }
+  | { readonly type: 'greeting' | 'starttls' | 'quit' }
+  | { readonly type: 'hello'; readonly verb: Hello }
   /** With the base64 lines that are still to be said. */
   | { readonly type: 'auth'; readonly responses: readonly string[] }
   | MailStep
   | EndStep
 
+type Hello = 'EHLO' | 'HELO' | 'LHLO'
+
 type EndStep =
-  | { readonly type: 'end-of-data' }
+  /** `index` of the recipient, where each has a reply of its own. */
+  | { readonly type: 'end-of-data'; readonly index?: number }
   /** Of data that nobody will receive. RFC 2920 §3.1. */
   | { readonly type: 'end-of-nothing' }
 
 type Phase =
   /** Replies are awaited. */
   | 'replies'
+  /** The handshake of TLS. */
+  | 'securing'
   | 'ready'
   | 'wants-body'
   /** A block of the message is leaving. */
   | 'draining'
   | 'closed'
 
-export class SmtpClient implements Machine<StreamEvent | SmtpClientEvent, Effect> {
+export class SmtpClient implements Machine<Event, Effect> {
   readonly #options: SmtpClientOptions
-  readonly #reader = new ReplyReader()
+  #reader = new ReplyReader()
   #phase: Phase = 'replies'
   /** Sent and not answered, in order: replies are told apart by counting. RFC 2920 §3.1. */
   readonly #awaited: Step[] = [{ type: 'greeting' }]
@@ -92,6 +78,7 @@ export class SmtpClient implements Machine<StreamEvent | SmtpClientEvent, Effect
   /** The server may still hold a transaction that came to nothing. */
   #resetNeeded = false
   #extensions: Extensions = NO_EXTENSIONS
+  #tls: TlsSession | undefined
   #deadline: MonoMs | undefined
   /** Something was sent or answered, so that waiting begins anew. */
   #moved = false
@@ -105,7 +92,7 @@ export class SmtpClient implements Machine<StreamEvent | SmtpClientEvent, Effect
     return this.#deadline
   }
 
-  handle(event: StreamEvent | SmtpClientEvent, now: MonoMs): readonly Effect[] {
+  handle(event: Event, now: MonoMs): readonly Effect[] {
     if (this.#phase === 'closed') return []
     switch (event.type) {
       case 'connected':
@@ -119,7 +106,7 @@ export class SmtpClient implements Machine<StreamEvent | SmtpClientEvent, Effect
         break
       case 'mail':
         assert(this.#phase === 'ready' && event.recipients.length > 0, 'no mail before ready')
-        this.#startMail(event.from, event.recipients)
+        this.#startMail(event)
         break
       case 'body':
         assert(this.#phase === 'wants-body', 'no body before more-body')
@@ -138,9 +125,14 @@ export class SmtpClient implements Machine<StreamEvent | SmtpClientEvent, Effect
         if (this.#deadline === undefined || now < this.#deadline) break
         this.#end('smtp/timed-out', 'the server did not answer in time')
         break
-      case 'ended':
-        this.#end('smtp/connection-lost', 'the connection was closed')
+      case 'secured':
+        this.#onSecured(event.session)
         break
+      case 'ended': {
+        const why = event.fault === undefined ? '' : `: ${event.fault.message}`
+        if (this.#phase === 'securing') this.#fail('smtp/tls-failed', `no TLS${why}`)
+        else this.#end('smtp/connection-lost', `the connection was closed${why}`)
+      }
     }
     this.#arm(now)
     const effects = this.#effects
@@ -151,12 +143,13 @@ export class SmtpClient implements Machine<StreamEvent | SmtpClientEvent, Effect
   #arm(now: MonoMs): void {
     const timeoutMs = this.#timeoutMs()
     if (timeoutMs === undefined) this.#deadline = undefined
-    else if (this.#moved) this.#deadline = addMs(now, this.#options.timeoutMs ?? timeoutMs)
+    else if (this.#moved) this.#deadline = addMs(now, timeoutMs + (this.#options.roundTripMs ?? 0))
     this.#moved = false
   }
 
   #timeoutMs(): number | undefined {
     if (this.#phase === 'draining') return CLIENT_TIMEOUTS_MS.dataBlock
+    if (this.#phase === 'securing') return CLIENT_TIMEOUTS_MS.command
     if (this.#phase !== 'replies') return undefined
     switch (this.#awaited[0]?.type) {
       case 'greeting':
@@ -195,11 +188,14 @@ export class SmtpClient implements Machine<StreamEvent | SmtpClientEvent, Effect
     }
     switch (step.type) {
       case 'greeting':
-        if (isPositive(reply)) this.#hello('EHLO')
+        if (isPositive(reply)) this.#hello(this.#options.protocol === 'LMTP' ? 'LHLO' : 'EHLO')
         else this.#leave('smtp/refused', 'the server refuses the session', reply)
         break
       case 'hello':
         this.#onHelloReply(step.verb, reply)
+        break
+      case 'starttls':
+        this.#onStartTlsReply(reply)
         break
       case 'auth':
         this.#onAuthReply(step.responses, reply)
@@ -213,19 +209,49 @@ export class SmtpClient implements Machine<StreamEvent | SmtpClientEvent, Effect
     }
   }
 
-  #hello(verb: 'EHLO' | 'HELO'): void {
-    this.#command({ verb, domain: this.#options.hostname })
+  #hello(verb: Hello): void {
+    this.#send(`${verb} ${this.#options.hostname}\r\n`)
     this.#await({ type: 'hello', verb })
   }
 
-  #onHelloReply(verb: 'EHLO' | 'HELO', reply: Reply): void {
+  #onHelloReply(verb: Hello, reply: Reply): void {
     if (isPositive(reply)) {
-      if (verb === 'EHLO') this.#extensions = readExtensions(reply)
-      this.#authenticate()
+      this.#extensions = verb === 'HELO' ? NO_EXTENSIONS : readExtensions(reply)
+      const { tls } = this.#options
+      if (tls === undefined || this.#tls !== undefined) this.#authenticate()
+      else if (this.#extensions.startTls) {
+        this.#send('STARTTLS\r\n')
+        this.#await({ type: 'starttls' })
+      } else this.#goOnUnprotected('the server offers no STARTTLS')
     } else if (verb === 'EHLO' && !isTemporary(reply)) {
       // RFC 5321 §3.2.
       this.#hello('HELO')
     } else this.#leave('smtp/refused', 'the server refuses our name', reply)
+  }
+
+  /** RFC 3207 §4. */
+  #onStartTlsReply(reply: Reply): void {
+    if (!isPositive(reply)) {
+      this.#goOnUnprotected('the server refuses STARTTLS', reply)
+      return
+    }
+    // What came with the reply nobody vouches for, nor for what was offered before. RFC 3207 §4.2.
+    this.#reader = new ReplyReader()
+    this.#extensions = NO_EXTENSIONS
+    this.#phase = 'securing'
+    this.#effects.push({ type: 'secure' })
+  }
+
+  #onSecured(session: TlsSession): void {
+    assert(this.#phase === 'securing', 'nothing is secured that was not asked for')
+    this.#tls = session
+    this.#hello(this.#options.protocol === 'LMTP' ? 'LHLO' : 'EHLO')
+  }
+
+  #goOnUnprotected(why: string, reply?: Reply): void {
+    const { tls, credentials } = this.#options
+    if (tls === 'required' || credentials !== undefined) this.#leave('smtp/no-tls', why, reply)
+    else this.#authenticate()
   }
 
   #authenticate(): void {
@@ -261,8 +287,15 @@ export class SmtpClient implements Machine<StreamEvent | SmtpClientEvent, Effect
     this.#effects.push({ type: 'ready' })
   }
 
-  #startMail(from: MailFrom, recipients: readonly Mailbox[]): void {
-    const transaction = new ClientTransaction(from, recipients)
+  #startMail(mail: OutgoingMail): void {
+    const isVerified = this.#options.tls === 'required' && this.#tls !== undefined
+    const objection = objectionToSending(mail, this.#extensions, isVerified)
+    if (objection !== undefined) {
+      this.#effects.push({ type: 'settled', replies: mail.recipients.map(() => objection) })
+      this.#becomeReady()
+      return
+    }
+    const transaction = new ClientTransaction(mail)
     this.#transaction = transaction
     this.#stuffer = new DotStuffer()
     this.#planned = transaction.steps(this.#resetNeeded)
@@ -284,7 +317,8 @@ export class SmtpClient implements Machine<StreamEvent | SmtpClientEvent, Effect
     }
     switch (step.type) {
       case 'end-of-data':
-        transaction.finish(reply)
+        transaction.finish(reply, step.index)
+        if (this.#awaited.length > 0) return
         this.#resetNeeded = false
         this.#settle(transaction)
         return
@@ -311,7 +345,10 @@ export class SmtpClient implements Machine<StreamEvent | SmtpClientEvent, Effect
       transaction.hear({ type: 'data' }, reply)
       this.#settle(transaction)
     } else if (transaction.isWanted) this.#wantBody()
-    else {
+    else if (this.#options.protocol === 'LMTP') {
+      // Nobody is left to answer for the end of it. RFC 2033 §4.2.
+      this.#fail('smtp/bad-reply', 'DATA accepted for nobody', reply)
+    } else {
       this.#send('.\r\n')
       this.#await({ type: 'end-of-nothing' })
     }
@@ -327,6 +364,10 @@ export class SmtpClient implements Machine<StreamEvent | SmtpClientEvent, Effect
       this.#effects.push({ type: 'more-body' })
       return
     }
+    if (!this.#extensions.eightBitMime && bytes.some((byte) => byte > 0x7f)) {
+      this.#takeBack(EIGHT_BIT_NOT_POSSIBLE)
+      return
+    }
     const stuffed = this.#stuffer.push(bytes)
     // What was only borrowed must not be given away.
     this.#effects.push({ type: 'send', bytes: stuffed === bytes ? bytes.slice() : stuffed })
@@ -336,7 +377,20 @@ export class SmtpClient implements Machine<StreamEvent | SmtpClientEvent, Effect
 
   #onBodyEnd(): void {
     this.#effects.push({ type: 'send', bytes: this.#stuffer.end() })
-    this.#await({ type: 'end-of-data' })
+    if (this.#options.protocol === 'LMTP') {
+      for (const index of this.#transaction?.wanted ?? []) {
+        this.#await({ type: 'end-of-data', index })
+      }
+    } else this.#await({ type: 'end-of-data' })
+  }
+
+  /** A message that has begun is stopped by closing alone: without its end it never was. RFC 5321 §4.1.1.4. */
+  #takeBack(reason: Reply): void {
+    const transaction = this.#transaction
+    assert(transaction !== undefined, 'a mail is under way')
+    transaction.finish(reason)
+    this.#effects.push({ type: 'settled', replies: transaction.outcome() })
+    this.#finish()
   }
 
   #settle(transaction: ClientTransaction): void {
@@ -351,7 +405,7 @@ export class SmtpClient implements Machine<StreamEvent | SmtpClientEvent, Effect
   }
 
   #send(text: string): void {
-    this.#effects.push({ type: 'send', bytes: fromLatin1(text) })
+    this.#effects.push({ type: 'send', bytes: fromUtf8(text) })
   }
 
   #await(step: Step): void {
@@ -377,8 +431,18 @@ export class SmtpClient implements Machine<StreamEvent | SmtpClientEvent, Effect
     const temporary = judged && reply ? isTemporary(reply) : code !== 'smtp/no-authentication'
     const words =
       reply === undefined ? message : `${message}: ${reply.code} ${reply.lines.join(' ')}`
+    this.#keepAnswers(judged && reply ? reply : CONNECTION_LOST)
     this.#effects.push({ type: 'failed', fault: new Fault(code, words, { temporary }), reply })
     this.#close()
+  }
+
+  /** What some recipients have been told stands, also where the others hear nothing. RFC 2033 §4.2. */
+  #keepAnswers(instead: Reply): void {
+    const transaction = this.#transaction
+    if (!transaction?.isPartlyFinished) return
+    transaction.finish(instead)
+    this.#effects.push({ type: 'settled', replies: transaction.outcome() })
+    this.#transaction = undefined
   }
 
   #finish(): void {

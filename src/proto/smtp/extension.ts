@@ -43,10 +43,15 @@ export function extensionsUsed(
 export interface Extensions {
   /** RFC 2920. */
   readonly pipelining: boolean
-  /** RFC 1870: SIZE is understood; how much is accepted the server says where it matters. */
+  /** RFC 1870: SIZE is understood. */
   readonly size: boolean
+  /** The largest message that is taken; undefined where the server does not say. RFC 1870 §3. */
+  readonly sizeBytesMax: number | undefined
   /** RFC 1652. */
   readonly eightBitMime: boolean
+  /** RFC 3207. */
+  readonly startTls: boolean
+  readonly optional: readonly OptionalExtension[]
   /** RFC 2554, in the server's order and in upper case. */
   readonly mechanisms: readonly string[]
 }
@@ -55,7 +60,10 @@ export interface Extensions {
 export const NO_EXTENSIONS: Extensions = {
   pipelining: false,
   size: false,
+  sizeBytesMax: undefined,
   eightBitMime: false,
+  startTls: false,
+  optional: [],
   mechanisms: [],
 }
 
@@ -81,7 +89,15 @@ export function readExtensions(reply: Reply): Extensions {
   return {
     pipelining: offers('PIPELINING'),
     size: offers('SIZE'),
+    sizeBytesMax: sizeOf(lines.find(([first]) => first === 'SIZE')?.[1]),
     eightBitMime: offers('8BITMIME'),
+    startTls: offers('STARTTLS'),
+    optional: OPTIONAL_EXTENSIONS.filter(offers),
     mechanisms: lines.flatMap(([first, ...rest]) => (first === 'AUTH' ? rest : [])),
   }
+}
+
+/** 0 means that there is no bound. RFC 1870 §3. */
+function sizeOf(digits: string | undefined): number | undefined {
+  return digits !== undefined && /^[1-9]\d{0,19}$/.test(digits) ? Number(digits) : undefined
 }

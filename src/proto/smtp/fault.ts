@@ -13,6 +13,8 @@ export type SmtpFaultCode =
   | 'smtp/no-authentication'
   | 'smtp/authentication-failed'
   | 'smtp/bad-reply'
+  | 'smtp/no-tls'
+  | 'smtp/tls-failed'
   | 'smtp/timed-out'
   | 'smtp/connection-lost'
 

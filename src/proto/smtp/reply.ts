@@ -103,6 +103,37 @@ export const BARE_LINE_END: Reply = reply(
   '5.6.11',
   'Error: bare <CR> or <LF> in message, lines must end in <CR><LF>',
 )
+/** What our client answers itself, in a server's stead. RFC 1870 §6, RFC 6531 §3.5, RFC 8689 §5. */
+export const CONNECTION_LOST: Reply = reply(
+  451,
+  '4.4.2',
+  'Connection lost before the server answered for this recipient',
+)
+export const TOO_BIG_FOR_SERVER: Reply = reply(
+  552,
+  '5.3.4',
+  'Message size exceeds the limit of the server',
+)
+export const EIGHT_BIT_NOT_POSSIBLE: Reply = reply(
+  554,
+  '5.6.3',
+  'Conversion of an 8-bit message required but not supported: the server has no 8BITMIME',
+)
+export const BINARY_NOT_POSSIBLE: Reply = reply(
+  554,
+  '5.6.3',
+  'Conversion of a binary message required but not supported',
+)
+export const UTF8_NOT_POSSIBLE: Reply = reply(
+  553,
+  '5.6.7',
+  'Addresses or header fields need SMTPUTF8, which the server does not offer',
+)
+export const REQUIRETLS_NOT_POSSIBLE: Reply = reply(
+  550,
+  '5.7.30',
+  'REQUIRETLS support required, which the server does not offer',
+)
 export const AUTHENTICATION_REQUIRED: Reply = reply(530, '5.7.0', 'Authentication required')
 export const AUTHENTICATION_FAILED: Reply = reply(535, '5.7.8', 'Error: authentication failed')
 export const AUTHENTICATION_CANCELLED: Reply = reply(501, '5.7.0', 'Authentication aborted')

@@ -1,0 +1,54 @@
+/** What a client session is told, and what it tells. */
+
+import type { Credentials } from '../sasl/mechanism.ts'
+import type { OutgoingMail } from './client-envelope.ts'
+import type { SmtpFault } from './fault.ts'
+import type { Reply } from './reply.ts'
+
+export interface SmtpClientOptions {
+  /** What we call ourselves in EHLO. */
+  readonly hostname: string
+  /** Given: the session fails where the server offers no AUTH that we speak. */
+  readonly credentials?: Credentials
+  /** Default: SMTP. LMTP answers for each recipient apart. RFC 2033. */
+  readonly protocol?: 'SMTP' | 'LMTP'
+  /**
+   * `offered`: STARTTLS where the server has it, else all goes unprotected, but for credentials.
+   * `required`: nothing goes before it. Default: never. What is asked of the server's certificate is
+   * for whoever runs the machine to say.
+   */
+  readonly tls?: 'offered' | 'required'
+  /**
+   * Added to every time of RFC 5321 §4.5.3.2, each of which is for a link without delay to speak of.
+   * Default: 0.
+   */
+  readonly roundTripMs?: number
+}
+
+export type SmtpClientEvent =
+  /** Only after `ready`. */
+  | ({ readonly type: 'mail' } & OutgoingMail)
+  /** Only after `more-body`. Lines of the message end in CRLF. Borrowed. */
+  | { readonly type: 'body'; readonly bytes: Uint8Array }
+  /** Only after `more-body`: the message is complete. */
+  | { readonly type: 'body-end' }
+  /** Only after `ready`. */
+  | { readonly type: 'quit' }
+
+export type SmtpClientEffect =
+  /** Answer with `mail` or `quit`. Comes first when the session is open and then after each mail. */
+  | { readonly type: 'ready' }
+  /** Answer with `body` or `body-end`. */
+  | { readonly type: 'more-body' }
+  /**
+   * The mail is over: one reply for each recipient, in order; 2yz means taken over by the server.
+   * Some refusals are our own, where the server lacks what the mail needs.
+   */
+  | { readonly type: 'settled'; readonly replies: readonly Reply[] }
+  /**
+   * The session is over, and with it the mail that was not settled: it may or may not have arrived.
+   * `reply` is what the server said last, if that was the reason.
+   */
+  | { readonly type: 'failed'; readonly fault: SmtpFault; readonly reply: Reply | undefined }
+  /** The session has ended as `quit` asked, or because that was the only way to take a mail back. */
+  | { readonly type: 'finished' }
