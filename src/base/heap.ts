@@ -1,6 +1,6 @@
 /** A binary heap: the least item by `before` comes out first. Not stable; order ties in `before`. */
 export class Heap<Item> {
-  readonly #items: Item[] = []
+  #items: Item[] = []
   readonly #before: (a: Item, b: Item) => boolean
 
   constructor(before: (a: Item, b: Item) => boolean) {
@@ -46,5 +46,12 @@ export class Heap<Item> {
     }
     items[at] = moved
     return least
+  }
+
+  /** Drops the others, in a time that grows with all there are. */
+  retain(isWanted: (item: Item) => boolean): void {
+    const wanted = this.#items.filter(isWanted)
+    this.#items = []
+    for (const item of wanted) this.push(item)
   }
 }

@@ -20,7 +20,7 @@ function machine(handingOverMax = 10): QueueMachine {
 }
 
 function job(id: string, hop = 'bp:ipn:3.2525'): QueueJob {
-  return { id, hop, attempts: 0, dueAt: monoMs(0), expiresAt: monoMs(SCHEDULE.giveUpAfterMs) }
+  return { id, hop, attempts: 0, dueAt: monoMs(0), expiresAt: monoMs(SCHEDULE.giveUpAfterMs), priority: 0 }
 }
 
 function ids(effects: readonly QueueEffect[]): readonly string[] {
@@ -113,10 +113,45 @@ describe('QueueMachine', () => {
     expect(order).toEqual(['x0', 'x1', 'y0', 'x2', 'y1', 'x3'])
   })
 
+  it('of those that are due the one with the highest priority goes first (RFC 6710)', () => {
+    const queue = machine(1)
+    queue.handle({ type: 'added', job: job('a') }, monoMs(0))
+    queue.handle({ type: 'added', job: job('b') }, monoMs(0))
+    queue.handle({ type: 'added', job: { ...job('c'), priority: 3 } }, monoMs(0))
+    const settle = (id: string): readonly string[] =>
+      ids(queue.handle({ type: 'finished', id, settled: true }, monoMs(1)))
+    expect(settle('a')).toEqual(['attempt c'])
+    expect(settle('c')).toEqual(['attempt b'])
+  })
+
+  it('what is withdrawn is not tried, and keeps no clock waiting', () => {
+    const queue = machine()
+    queue.handle({ type: 'added', job: { ...job('a'), dueAt: monoMs(1000) } }, monoMs(0))
+    queue.handle({ type: 'added', job: { ...job('b'), dueAt: monoMs(2000) } }, monoMs(0))
+    queue.handle({ type: 'withdrawn', id: 'a' }, monoMs(0))
+    expect(queue.isWaiting('a')).toBe(false)
+    expect(queue.deadline).toBe(2000)
+    expect(ids(queue.handle({ type: 'tick' }, monoMs(2000)))).toEqual(['attempt b'])
+    queue.handle({ type: 'withdrawn', id: 'b' }, monoMs(2000))
+    expect(queue.handle({ type: 'finished', id: 'b', settled: true }, monoMs(2000))).toEqual([])
+  })
+
+  it('a job that is withdrawn and added again a thousand times is tried once', () => {
+    const queue = machine()
+    const later = { ...job('a'), dueAt: monoMs(1000) }
+    for (let i = 0; i < 1000; i++) {
+      queue.handle({ type: 'added', job: later }, monoMs(0))
+      queue.handle({ type: 'withdrawn', id: 'a' }, monoMs(0))
+    }
+    queue.handle({ type: 'added', job: later }, monoMs(0))
+    expect(ids(queue.handle({ type: 'tick' }, monoMs(1000)))).toEqual(['attempt a'])
+    expect(queue.deadline).toBeUndefined()
+  })
+
   const steps = fc.array(
     fc.record({
       hop: fc.constantFrom('x', 'y', 'z'),
-      action: fc.constantFrom('add', 'settle', 'fail', 'hand-over', 'tick'),
+      action: fc.constantFrom('add', 'settle', 'fail', 'hand-over', 'tick', 'withdraw'),
       afterMs: fc.nat(400_000),
       pick: fc.nat(),
     }),
@@ -157,6 +192,10 @@ describe('QueueMachine', () => {
             take(
               queue.handle({ type: 'added', job: { ...job(id, hop), dueAt: now, expiresAt } }, now),
             )
+          } else if (action === 'withdraw') {
+            const id = [...open][pick % Math.max(1, open.size)] ?? ''
+            if (queue.isWaiting(id)) open.delete(id)
+            take(queue.handle({ type: 'withdrawn', id }, now))
           } else if (action === 'tick' || picked === undefined) {
             take(queue.handle({ type: 'tick' }, now))
           } else if (action === 'hand-over') {

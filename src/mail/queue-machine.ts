@@ -33,6 +33,8 @@ export interface QueueJob {
   readonly attempts: number
   readonly dueAt: MonoMs
   readonly expiresAt: MonoMs
+  /** Of those that are due for one next hop, the highest goes first. RFC 6710. */
+  readonly priority: number
 }
 
 export type QueueEvent =
@@ -42,6 +44,8 @@ export type QueueEvent =
   | { readonly type: 'handed-over'; readonly id: string }
   /** `settled`: nothing is left to do for this job. Ends an attempt and a giving up. */
   | { readonly type: 'finished'; readonly id: string; readonly settled: boolean }
+  /** To be taken out where it waits: held, or no longer wanted. One under way goes on to its end. */
+  | { readonly type: 'withdrawn'; readonly id: string }
   | { readonly type: 'tick' }
 
 export type QueueEffect =
@@ -62,9 +66,17 @@ interface Waiting extends QueueJob {
 }
 
 interface Hop {
+  /** By when they are due. */
   readonly waiting: Heap<Waiting>
+  /** Those that are due, by priority. */
+  readonly ready: Heap<Waiting>
+  /** In the two, without what was withdrawn and not yet cleared away. */
+  size: number
   active: number
 }
+
+/** Withdrawn jobs that may lie in a heap however few others there are. */
+const WITHDRAWN_MAX = 64
 
 interface Active {
   readonly job: Waiting
@@ -76,6 +88,8 @@ export class QueueMachine implements Machine<QueueEvent, QueueEffect> {
   /** In the order of their turns: the one that has just had its turn goes to the end. */
   readonly #hops = new Map<string, Hop>()
   readonly #active = new Map<string, Active>()
+  /** All that is in a heap and not withdrawn. */
+  readonly #waiting = new Map<string, Waiting>()
   #handingOver = 0
   #order = 0
 
@@ -87,7 +101,7 @@ export class QueueMachine implements Machine<QueueEvent, QueueEffect> {
     if (this.#handingOver >= this.#options.handingOverMax) return undefined
     let earliest: MonoMs | undefined
     for (const [name, hop] of this.#hops) {
-      if (this.#hasRoom(name, hop)) earliest = earlier(earliest, hop.waiting.peek()?.dueAt)
+      if (this.#hasRoom(name, hop)) earliest = earlier(earliest, this.#first(hop.waiting)?.dueAt)
     }
     return earliest
   }
@@ -104,9 +118,16 @@ export class QueueMachine implements Machine<QueueEvent, QueueEffect> {
         const effects = this.#finish(this.#activeOf(event.id), event.settled, now)
         return [...effects, ...this.#startDue(now)]
       }
+      case 'withdrawn':
+        this.#withdraw(event.id)
+        return []
       case 'tick':
         return this.#startDue(now)
     }
+  }
+
+  isWaiting(id: string): boolean {
+    return this.#waiting.has(id)
   }
 
   #finish(active: Active, settled: boolean, now: MonoMs): readonly QueueEffect[] {
@@ -120,7 +141,7 @@ export class QueueMachine implements Machine<QueueEvent, QueueEffect> {
     hop.active--
     this.#active.delete(job.id)
     if (settled) {
-      if (hop.active === 0 && hop.waiting.size === 0) this.#hops.delete(job.hop)
+      this.#forgetIdle(job.hop, hop)
       return []
     }
     const { firstRetryMs, retryMaxMs } = this.#options.schedule(job.hop)
@@ -139,9 +160,13 @@ export class QueueMachine implements Machine<QueueEvent, QueueEffect> {
       startedBefore = effects.length
       for (const [name, hop] of [...this.#hops]) {
         if (this.#handingOver >= this.#options.handingOverMax) return effects
-        const next = hop.waiting.peek()
-        if (next === undefined || next.dueAt > now || !this.#hasRoom(name, hop)) continue
-        hop.waiting.pop()
+        if (!this.#hasRoom(name, hop)) continue
+        this.#makeReady(hop, now)
+        const next = this.#first(hop.ready)
+        if (next === undefined) continue
+        hop.ready.pop()
+        this.#waiting.delete(next.id)
+        hop.size--
         hop.active++
         this.#hops.delete(name)
         this.#hops.set(name, hop)
@@ -155,7 +180,44 @@ export class QueueMachine implements Machine<QueueEvent, QueueEffect> {
   }
 
   #wait(job: Waiting): void {
-    this.#hopOf(job.hop).waiting.push(job)
+    const hop = this.#hopOf(job.hop)
+    this.#waiting.set(job.id, job)
+    hop.waiting.push(job)
+    hop.size++
+  }
+
+  #withdraw(id: string): void {
+    const job = this.#waiting.get(id)
+    if (job === undefined) return
+    this.#waiting.delete(id)
+    const hop = this.#hopOf(job.hop)
+    hop.size--
+    this.#forgetIdle(job.hop, hop)
+    if (hop.waiting.size + hop.ready.size <= 2 * hop.size + WITHDRAWN_MAX) return
+    for (const heap of [hop.waiting, hop.ready]) heap.retain((other) => this.#isCurrent(other))
+  }
+
+  #isCurrent(job: Waiting): boolean {
+    return this.#waiting.get(job.id) === job
+  }
+
+  /** The first that was not withdrawn. */
+  #first(heap: Heap<Waiting>): Waiting | undefined {
+    let first = heap.peek()
+    for (; first !== undefined && !this.#isCurrent(first); first = heap.peek()) heap.pop()
+    return first
+  }
+
+  #makeReady(hop: Hop, now: MonoMs): void {
+    let next = this.#first(hop.waiting)
+    for (; next !== undefined && next.dueAt <= now; next = this.#first(hop.waiting)) {
+      hop.waiting.pop()
+      hop.ready.push(next)
+    }
+  }
+
+  #forgetIdle(name: string, hop: Hop): void {
+    if (hop.active === 0 && hop.size === 0) this.#hops.delete(name)
   }
 
   #handedOver(active: Active): void {
@@ -171,7 +233,11 @@ export class QueueMachine implements Machine<QueueEvent, QueueEffect> {
     const known = this.#hops.get(name)
     if (known !== undefined) return known
     const hop: Hop = {
-      waiting: new Heap((a, b) => a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.order < b.order)),
+      waiting: new Heap(isEarlier),
+      ready: new Heap((a, b) =>
+        a.priority === b.priority ? isEarlier(a, b) : a.priority > b.priority,
+      ),
+      size: 0,
       active: 0,
     }
     this.#hops.set(name, hop)
@@ -183,4 +249,8 @@ export class QueueMachine implements Machine<QueueEvent, QueueEffect> {
     assert(active !== undefined, `no attempt for ${id} is under way`)
     return active
   }
+}
+
+function isEarlier(a: Waiting, b: Waiting): boolean {
+  return a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.order < b.order)
 }
