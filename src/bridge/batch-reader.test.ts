@@ -20,7 +20,10 @@ test('property: what was written is read, whatever the message', () => {
       fc.integer({ min: 1, max: 5 }),
       (lines, count) => {
         const message = fromLatin1(lines.map((text) => `${text}\r\n`).join(''))
-        const recipients = Array.from({ length: count }, (_, i) => ({ ...TO, localPart: `b${i}` }))
+        const recipients = Array.from({ length: count }, (_, i) => ({
+          recipient: { ...TO, localPart: `b${i}` },
+          parameters: { notify: ['success'] as const },
+        }))
         const result = readBatch(writeBatch('x.org', FROM, recipients, message), 'y.org', 10_000)
         expect(result).toMatchObject({ ok: true, mail: { helo: 'x.org', from: FROM, recipients } })
         expect(result.ok && toLatin1(concat(...result.mail.body))).toBe(toLatin1(message))
@@ -41,7 +44,7 @@ test('property: no bytes throw', () => {
 test('an object may begin at MAIL FROM and end without QUIT', () => {
   expect(read('MAIL FROM:<a@x.org>\r\nRCPT TO:<b@y.org>\r\nDATA\r\nHi\r\n.\r\n')).toMatchObject({
     ok: true,
-    mail: { helo: '', recipients: [TO] },
+    mail: { helo: '', recipients: [{ recipient: TO }] },
   })
 })
 

@@ -1,7 +1,8 @@
 /** Reads a batch-SMTP object by the machine that also serves port 25. RFC 2442. */
 
 import { monoMs } from '../base/time.ts'
-import type { Mailbox, MailFrom } from '../proto/smtp/envelope.ts'
+import type { BatchRecipient } from '../proto/smtp/batch.ts'
+import type { MailFrom } from '../proto/smtp/envelope.ts'
 import { type Reply, TOO_MANY_RECIPIENTS } from '../proto/smtp/reply.ts'
 import { type SmtpQuestion, SmtpServer, type Verdict } from '../proto/smtp/server.ts'
 import { BATCH_RECIPIENTS_MAX } from './limits.ts'
@@ -11,7 +12,7 @@ export interface BatchMail {
   readonly helo: string
   readonly from: MailFrom
   /** In the order of RCPT. */
-  readonly recipients: readonly Mailbox[]
+  readonly recipients: readonly BatchRecipient[]
   /** The message, in pieces. */
   readonly body: readonly Uint8Array[]
 }
@@ -56,7 +57,7 @@ export function readBatch(batch: Uint8Array, host: string, messageBytesMax: numb
 const YES: Verdict = { ok: true }
 
 class Reading {
-  readonly #recipients: Mailbox[] = []
+  readonly #recipients: BatchRecipient[] = []
   readonly #body: Uint8Array[] = []
   #mail: Extract<SmtpQuestion, { type: 'mail' }> | undefined
   #complete = false
@@ -75,7 +76,7 @@ class Reading {
         this.#mail = question
         return YES
       case 'recipient':
-        this.#recipients.push(question.recipient)
+        this.#recipients.push({ recipient: question.recipient, parameters: question.parameters })
         if (this.#recipients.length > BATCH_RECIPIENTS_MAX) this.#refused ??= TOO_MANY_RECIPIENTS
         return YES
       case 'data':

@@ -19,7 +19,7 @@ import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
 import { type EndpointId, formatEndpointId } from '../proto/bpv7/endpoint-id.ts'
-import { writeBatch } from '../proto/smtp/batch.ts'
+import { type BatchRecipient, writeBatch } from '../proto/smtp/batch.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { formatMailbox, parseMailbox } from '../proto/smtp/path.ts'
 import { type Acknowledgement, encodeMailAdu, TRANSACTION_BYTES } from './adu.ts'
@@ -46,7 +46,7 @@ export interface BpTransportPorts {
   readonly events: EventSink
 }
 
-type End = Acknowledgement | 'expired' | 'bundle-lost'
+type End = Acknowledgement | 'expired' | 'withdrawn' | 'bundle-lost'
 
 /** A transaction that waits for its end. */
 interface UnderWay {
@@ -61,7 +61,7 @@ interface UnderWay {
 interface Job {
   readonly mail: MailStart
   readonly destination: EndpointId
-  readonly recipients: readonly Mailbox[]
+  readonly recipients: readonly BatchRecipient[]
   readonly expiresAt: WallMs
 }
 
@@ -89,6 +89,13 @@ export class BpTransport {
     return { start: (mail) => this.#start(mail, destination) }
   }
 
+  /** Waits no longer for answers about a mail; what was sent may still arrive. */
+  withdraw(queueId: string): void {
+    for (const { job, settle } of this.#underWay.values()) {
+      if (job.mail.queueId === queueId) settle('withdrawn')
+    }
+  }
+
   /** The changes that forget a mail, for the commit that removes it from the queue. */
   removal(queueId: string): readonly StoreChange[] {
     return this.#outbox.removal(queueId)
@@ -113,12 +120,13 @@ export class BpTransport {
         detail: { limit: openMax },
       })
     }
-    const recipients: Mailbox[] = []
+    const recipients: BatchRecipient[] = []
     const body: Uint8Array[] = []
     const { expiresAt } = mail
     assert(expiresAt !== undefined, 'an attempt of the queue has an end')
     return {
-      addRecipient: async (recipient) => void recipients.push(recipient),
+      addRecipient: async (recipient, parameters = {}) =>
+        void recipients.push({ recipient, parameters }),
       write: async (bytes) => void body.push(bytes),
       commit: () =>
         this.#deliver({ mail, destination, recipients, expiresAt }, concat(...body.splice(0))),
@@ -132,9 +140,9 @@ export class BpTransport {
     try {
       const record = this.#outbox.read(job.mail.queueId, destination)
       for (const taken of record?.taken ?? []) {
-        settled.set(taken, { type: 'delivered', detail: destination })
+        settled.set(taken, deliveredTo(destination))
       }
-      const missing = job.recipients.map(formatMailbox).filter((name) => !settled.has(name))
+      const missing = job.recipients.map(nameOf).filter((name) => !settled.has(name))
       if (missing.length > 0) {
         const open = record?.open ?? (await this.#name(job, [...settled.keys()], missing))
         const end = await this.#transact(job, open, message)
@@ -151,7 +159,7 @@ export class BpTransport {
       const fault = asFault(error)
       return job.recipients.map(() => ({ type: 'refused', fault }))
     }
-    return job.recipients.map((recipient) => settled.get(formatMailbox(recipient)) ?? LATER)
+    return job.recipients.map((recipient) => settled.get(nameOf(recipient)) ?? LATER)
   }
 
   /** Puts the name of a new transaction on record, before anything bears it. */
@@ -205,7 +213,10 @@ export class BpTransport {
       underWay.settle('bundle-lost')
       return
     }
-    const recipients = open.recipients.map(mailboxOf)
+    const known = new Map(job.recipients.map((recipient) => [nameOf(recipient), recipient]))
+    const recipients = open.recipients.map(
+      (name) => known.get(name) ?? { recipient: mailboxOf(name) },
+    )
     const batch = writeBatch(this.#options.host, job.mail.from, recipients, message)
     const bundle = await node.send({
       sourceService: this.#options.mailService,
@@ -256,16 +267,26 @@ function bundleLost(): Fault<BridgeFaultCode> {
   return new Fault('bridge/bundle-lost', 'the bundle is no longer stored', { temporary: true })
 }
 
+/** The far gateway has the envelope with all that it says of reports. RFC 3461 §5.2.4 (a). */
+function deliveredTo(destination: string): Outcome {
+  return { type: 'delivered', detail: destination, reports: 'by-next-host' }
+}
+
 function outcomeOf(end: Exclude<End, 'bundle-lost'>, index: number, destination: string): Outcome {
   if (end === 'expired') {
     const text = `no answer from ${destination} in its lifetime`
     const fault = new Fault<BridgeFaultCode>('bridge/lifetime-ended', text, { temporary: false })
     return { type: 'refused', fault }
   }
+  if (end === 'withdrawn') {
+    const text = `no longer waiting for ${destination}`
+    const fault = new Fault<BridgeFaultCode>('bridge/withdrawn', text, { temporary: true })
+    return { type: 'refused', fault }
+  }
   const refusal = end.refusals.find(
     ({ recipient }) => recipient === undefined || recipient === index,
   )
-  if (refusal === undefined) return { type: 'delivered', detail: destination }
+  if (refusal === undefined) return deliveredTo(destination)
   const { code, text } = refusal
   const fault = new Fault<BridgeFaultCode>(
     'bridge/far-side-refused',
@@ -273,6 +294,10 @@ function outcomeOf(end: Exclude<End, 'bundle-lost'>, index: number, destination:
     { temporary: code < 500, detail: { code } },
   )
   return { type: 'refused', fault }
+}
+
+function nameOf({ recipient }: BatchRecipient): string {
+  return formatMailbox(recipient)
 }
 
 function mailboxOf(name: string): Mailbox {

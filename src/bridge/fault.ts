@@ -3,5 +3,6 @@ export type BridgeFaultCode =
   | 'bridge/unknown-peer'
   | 'bridge/too-many-open'
   | 'bridge/lifetime-ended'
+  | 'bridge/withdrawn'
   | 'bridge/bundle-lost'
   | 'bridge/far-side-refused'

@@ -131,7 +131,7 @@ export class Gateway {
 
   /** No mail is taken that would have to travel on: a gateway is no open relay. */
   #judge(mail: BatchMail): Refusal[] {
-    return mail.recipients.flatMap((recipient, i) =>
+    return mail.recipients.flatMap(({ recipient }, i) =>
       this.#ports.accounts.find(recipient) === undefined
         ? [refusalOf(noSuchUser(formatMailbox(recipient)), i)]
         : [],
@@ -147,19 +147,23 @@ export class Gateway {
     const { queue, clock, entropy, events } = this.#ports
     const queueId = newQueueId(clock, entropy)
     const refused = new Set(refusals.map(({ recipient }) => recipient))
-    const recipients = mail.recipients
-      .filter((_, i) => !refused.has(i))
-      .filter(onlyFirst(this.#ports.accounts))
+    const isFirst = onlyFirst(this.#ports.accounts)
+    const recipients = mail.recipients.filter(
+      ({ recipient }, i) => !refused.has(i) && isFirst(recipient),
+    )
+    const names = recipients.map(({ recipient }) => formatMailbox(recipient))
     const delivery = await queue.start({ queueId, from: mail.from }, () => alongside)
     try {
-      for (const recipient of recipients) await delivery.addRecipient(recipient)
+      for (const { recipient, parameters } of recipients) {
+        await delivery.addRecipient(recipient, parameters)
+      }
       const trace = formatReceived({
         helo: mail.helo === '' ? undefined : mail.helo,
         peer: undefined,
         by: this.#options.host,
         protocol: 'BSMTP',
         id: queueId,
-        recipient: recipients.length === 1 ? recipients.map(formatMailbox)[0] : undefined,
+        recipient: names.length === 1 ? names[0] : undefined,
         date: clock.wall(),
       })
       await delivery.write(fromLatin1(trace))
@@ -181,7 +185,7 @@ export class Gateway {
       queueId,
       via: sender.from,
       from: formatPath(mail.from.reversePath),
-      recipients: recipients.map(formatMailbox),
+      recipients: names,
       sizeBytes: mail.body.reduce((sum, piece) => sum + piece.length, 0),
     })
   }

@@ -296,6 +296,7 @@ export class MailHost {
         routes,
         local,
         remote: (hop) => this.#targetOf(hop, transport),
+        withdraw: (queueId) => transport.withdraw(queueId),
         forget: (queueId) => transport.removal(queueId),
       },
     )

@@ -2,7 +2,7 @@
 
 import { assert } from '../base/assert.ts'
 import { asFault, type Fault } from '../base/fault.ts'
-import type { Mailbox } from '../proto/smtp/envelope.ts'
+import type { Mailbox, RecipientParameters } from '../proto/smtp/envelope.ts'
 import type { Delivery, MailStart, Outcome } from './delivery.ts'
 import type { LocalTarget } from './local-target.ts'
 import type { Placement } from './maildir.ts'
@@ -11,6 +11,7 @@ import type { Placement } from './maildir.ts'
 export interface Addressee {
   readonly index: number
   readonly mailbox: Mailbox
+  readonly parameters: RecipientParameters
   /** Where it has been written already, in an attempt that did not end. */
   readonly placement: Placement | undefined
 }
@@ -109,7 +110,7 @@ async function begin<Kind extends Delivery>(
   try {
     delivery = await start(mail.start)
     for (const addressee of mail.addressees) {
-      const fault = await faultOf(delivery.addRecipient(addressee.mailbox))
+      const fault = await faultOf(delivery.addRecipient(addressee.mailbox, addressee.parameters))
       if (fault === undefined) taken.push(addressee)
       else outcomes.set(addressee.index, refused(fault))
     }

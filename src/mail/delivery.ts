@@ -35,6 +35,14 @@ export interface Delivery {
 
 export type Outcome =
   /** Where it went, for the log: a Maildir path, an EID. */
-  | { readonly type: 'delivered'; readonly detail: string }
+  | {
+      readonly type: 'delivered'
+      readonly detail: string
+      /**
+       * Of one that goes on from there: whether the next host reports what becomes of it, or nobody
+       * will. Absent where it is in the mailbox. RFC 3461 §5.2.1, §5.2.2.
+       */
+      readonly reports?: 'by-next-host' | 'by-nobody'
+    }
   /** `fault.temporary` decides between trying again and giving up. */
   | { readonly type: 'refused'; readonly fault: Fault }

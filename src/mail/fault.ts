@@ -12,6 +12,12 @@ export type MailFaultCode =
   | 'mail/stopped'
   /** It has been tried for as long as its route allows. */
   | 'mail/gave-up'
+  /** Its sender wanted it delivered by now. RFC 2852. */
+  | 'mail/too-late'
+  /** The operator took it out of the queue. */
+  | 'mail/deleted'
+  /** The operator had it returned to its sender. */
+  | 'mail/returned'
 
 export function mailFault(
   code: MailFaultCode,

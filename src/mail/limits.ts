@@ -15,6 +15,9 @@ export const HANDING_OVER_MAX = 16
 /** Header of the failed message that a report carries. */
 export const REPORT_HEADER_BYTES_MAX = 65_536
 
+/** Largest message that a report returns whole where its sender asked for it. RFC 3461 §6.2. */
+export const REPORT_MESSAGE_BYTES_MAX = 1_048_576
+
 /** Sessions of one service, and of one peer address with it, as in Postfix's `smtpd` (100 processes, 50). */
 export const SESSIONS_MAX = 1000
 export const SESSIONS_PER_PEER_MAX = 50

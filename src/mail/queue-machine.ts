@@ -126,8 +126,9 @@ export class QueueMachine implements Machine<QueueEvent, QueueEffect> {
     }
   }
 
-  isWaiting(id: string): boolean {
-    return this.#waiting.has(id)
+  /** Whether an attempt is under way. */
+  isActive(id: string): boolean {
+    return this.#active.has(id)
   }
 
   #finish(active: Active, settled: boolean, now: MonoMs): readonly QueueEffect[] {

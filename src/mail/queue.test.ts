@@ -301,7 +301,7 @@ describe('MailQueue', () => {
     await submit(stage, [FAR], `${line.repeat(100)}\r\nHello\r\n`)
     await pass(stage, 0)
     const [report = ''] = await stage.inbox('user')
-    const [, returned = ''] = report.split('Content-Transfer-Encoding: 8bit\r\n\r\n')
+    const returned = report.split('Content-Transfer-Encoding: 8bit\r\n\r\n').at(-1) ?? ''
     const end = returned.indexOf('\r\n\r\n--=_')
     expect(end).toBe(REPORT_HEADER_BYTES_MAX)
   })

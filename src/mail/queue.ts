@@ -4,15 +4,15 @@
  */
 
 import { assert } from '../base/assert.ts'
-import { asFault } from '../base/fault.ts'
+import { asFault, type Fault } from '../base/fault.ts'
 import { formatDuration } from '../base/quantity.ts'
-import { addMs, type MonoMs } from '../base/time.ts'
+import { addMs, type WallMs } from '../base/time.ts'
 import { runMachine } from '../drive/run.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
-import type { Mailbox } from '../proto/smtp/envelope.ts'
+import type { Mailbox, MailFrom } from '../proto/smtp/envelope.ts'
 import {
   type Addressee,
   type AttemptMail,
@@ -23,6 +23,7 @@ import {
   refused,
 } from './attempt.ts'
 import type { Delivery, DeliveryTarget, MailStart, Outcome } from './delivery.ts'
+import type { ReportedRecipient } from './dsn.ts'
 import { mailFault } from './fault.ts'
 import { HANDING_OVER_MAX } from './limits.ts'
 import { type Awaited, type LocalTarget, unknownUser } from './local-target.ts'
@@ -31,19 +32,29 @@ import { formatNextHop, type NextHop, type RemoteHop } from './next-hop.ts'
 import {
   type QueueEffect,
   type QueueEvent,
+  type QueueJob,
   QueueMachine,
   type RetrySchedule,
 } from './queue-machine.ts'
 import type { Routes } from './route.ts'
-import { recipientName, Settlements, type UnsettledMail } from './settlement.ts'
+import { mayWarn, recipientName, Settlements, type UnsettledMail } from './settlement.ts'
 import { Spool, type SpoolDraft, type SpooledMail, type SpoolLimits } from './spool.ts'
-import { type Envelope, statusChange } from './spool-record.ts'
+import {
+  decisionChange,
+  type Envelope,
+  type EnvelopeRecipient,
+  statusChange,
+} from './spool-record.ts'
 
 export interface QueueOptions {
   /** As the sender of reports names itself. */
   readonly hostname: string
   readonly spool: SpoolLimits
   readonly schedules: Readonly<Record<'local' | 'bp' | 'other', RetrySchedule>>
+  /** In place of those, for next hops with these names: `bp:ipn:3.2525`. */
+  readonly routeSchedules?: ReadonlyMap<string, RetrySchedule>
+  /** When the sender of a mail that is still waiting is told so; default: never. */
+  readonly warnAfterMs?: number
 }
 
 export interface QueuePorts {
@@ -57,14 +68,36 @@ export interface QueueTargets {
   readonly routes: Routes
   readonly local: LocalTarget
   readonly remote: (hop: RemoteHop) => DeliveryTarget
+  /** Nobody waits any longer for what becomes of a mail: the attempts under way end soon. */
+  readonly withdraw: (queueId: string) => void
   /** What the targets keep of a mail, removed in the commit that removes the mail. */
   readonly forget: (queueId: string) => readonly StoreChange[]
+}
+
+/** A mail in the queue, for whoever looks at it. */
+export interface QueuedView extends SpooledMail {
+  readonly state: 'active' | 'deferred' | 'hold'
+  /** Of each recipient. */
+  readonly routes: readonly string[]
+}
+
+interface QueuedMail extends UnsettledMail {
+  /** By their ids. */
+  readonly jobs: Map<string, Job>
+  /** From when on its sender wants it to go. RFC 4865. */
+  readonly releaseAt: WallMs
+  /** When its sender wants it to have arrived, or to have it back. RFC 2852. */
+  readonly returnAt: WallMs | undefined
+  readonly priority: number
+  isHeld: boolean
+  /** What an operator has decided while attempts were under way: it holds when they end. */
+  verdict: Fault | undefined
 }
 
 /** One mail for one next hop. */
 interface Job {
   readonly id: string
-  readonly mail: UnsettledMail
+  readonly mail: QueuedMail
   /** Undefined where the configuration no longer knows a way. */
   readonly hop: NextHop | undefined
   /** Indices of recipients without a recorded end. */
@@ -81,11 +114,13 @@ export class MailQueue implements DeliveryTarget {
   readonly #targets: QueueTargets
   readonly #spool: Spool
   readonly #settlements: Settlements
+  readonly #machine: QueueMachine
+  readonly #mails = new Map<string, QueuedMail>()
   readonly #jobs = new Map<string, Job>()
   readonly #feedMachine: (event: QueueEvent) => void
   readonly #work = new Set<Promise<void>>()
   #justAccepted: Envelope[] = []
-  #recovered: [Job, SpooledMail][] = []
+  #recovered: QueueJob[] = []
   #state: 'closed' | 'open' | 'stopped' = 'closed'
 
   constructor(options: QueueOptions, ports: QueuePorts, targets: QueueTargets) {
@@ -98,11 +133,11 @@ export class MailQueue implements DeliveryTarget {
       forget: targets.forget,
       acceptReport: (report) => this.#scheduleSoon(report),
     })
-    const machine = new QueueMachine({
+    this.#machine = new QueueMachine({
       handingOverMax: HANDING_OVER_MAX,
-      schedule: (hop) => options.schedules[scheduleName(hop)],
+      schedule: (hop) => this.#scheduleOf(hop),
     })
-    this.#feedMachine = runMachine<QueueEvent, QueueEffect>(machine, ports.clock, (effect) =>
+    this.#feedMachine = runMachine<QueueEvent, QueueEffect>(this.#machine, ports.clock, (effect) =>
       this.#perform(effect),
     )
   }
@@ -112,18 +147,22 @@ export class MailQueue implements DeliveryTarget {
     assert(this.#state === 'closed', 'a queue is opened once')
     const mails = await this.#spool.open()
     this.#state = 'open'
+    const awaited: Awaited[] = []
     for (const mail of mails) {
+      awaited.push(...awaitedOf(mail))
       for (const job of this.#jobsOf(mail)) {
         await this.#finishPlacing(job, mail)
-        if (job.waiting.length > 0) this.#recovered.push([job, mail])
+        if (job.waiting.length > 0) this.#recovered.push(this.#keep(job, mail))
       }
     }
-    await this.#clearMailboxes(mails)
+    for (const fault of await this.#targets.local.clearAbandoned(awaited)) {
+      this.#trouble('cleaning', fault.message)
+    }
   }
 
   /** Goes on with what `open` found, once its targets can be used. */
   resume(): void {
-    for (const [job, mail] of this.#recovered) this.#schedule(job, mail)
+    for (const job of this.#recovered) this.#add(job)
     this.#recovered = []
   }
 
@@ -149,11 +188,12 @@ export class MailQueue implements DeliveryTarget {
   ): Promise<Delivery> {
     this.#requireOpen()
     const draft = this.#spool.draft(mail.queueId)
-    const recipients: Mailbox[] = []
+    const recipients: EnvelopeRecipient[] = []
     return {
-      addRecipient: async (recipient) => {
+      addRecipient: async (recipient, parameters = {}) => {
         this.#requireRoute(recipient)
-        recipients.push(recipient)
+        const isPlain = Object.keys(parameters).length === 0
+        recipients.push(isPlain ? recipient : { ...recipient, parameters })
       },
       write: (bytes) => draft.write(bytes),
       commit: () => this.#accept(mail, draft, recipients, alongside),
@@ -164,7 +204,7 @@ export class MailQueue implements DeliveryTarget {
   async #accept(
     mail: MailStart,
     draft: SpoolDraft,
-    recipients: readonly Mailbox[],
+    recipients: readonly EnvelopeRecipient[],
     alongside: () => readonly StoreChange[],
   ): Promise<readonly Outcome[]> {
     try {
@@ -188,57 +228,69 @@ export class MailQueue implements DeliveryTarget {
       this.#justAccepted = []
       if (this.#state !== 'open') return
       for (const envelope of accepted) {
-        const mail = { envelope, statuses: new Map() }
+        const mail = { envelope, statuses: new Map(), decision: undefined }
         for (const job of this.#jobsOf(mail)) this.#schedule(job, mail)
       }
     })
   }
 
-  /** Of what crashes have left there. New files are safe: only what is old goes. */
-  async #clearMailboxes(mails: readonly SpooledMail[]): Promise<void> {
-    const awaited: Awaited[] = []
-    for (const { envelope, statuses } of mails) {
-      for (const [index, status] of statuses) {
-        const recipient = envelope.recipients[index]
-        if (status.type !== 'placing' || recipient === undefined) continue
-        awaited.push({ recipient, placement: status.placement })
-      }
+  /** The unsettled recipients, by their next hop. */
+  #jobsOf({ envelope, statuses, decision }: SpooledMail): readonly Job[] {
+    const { queueId, acceptedAt, recipients, from } = envelope
+    const { deliverBy, priority = 0 } = from.parameters
+    const mail: QueuedMail = {
+      ...{ queueId, acceptedAt, priority, unsettled: 0, turn: undefined, jobs: new Map() },
+      releaseAt: decision === 'released' ? acceptedAt : releaseOf(envelope),
+      returnAt:
+        deliverBy?.mode === 'return' ? addMs(acceptedAt, deliverBy.seconds * 1000) : undefined,
+      isHeld: decision === 'held',
+      verdict: undefined,
     }
-    for (const fault of await this.#targets.local.clearAbandoned(awaited)) {
-      this.#trouble('cleaning', fault.message)
+    const waiting: number[] = []
+    for (const index of recipients.keys()) {
+      if (statuses.get(index)?.type !== 'settled') waiting.push(index)
     }
+    mail.unsettled = waiting.length
+    return this.#jobsFor(mail, envelope, waiting, statuses)
   }
 
-  /** The unsettled recipients, by their next hop. */
-  #jobsOf({ envelope, statuses }: SpooledMail): readonly Job[] {
-    const { queueId, acceptedAt, recipients } = envelope
-    const mail: UnsettledMail = { queueId, acceptedAt, unsettled: 0, turn: undefined }
-    const waiting = new Map<string, { readonly hop: NextHop | undefined; indices: number[] }>()
-    for (const [index, recipient] of recipients.entries()) {
-      if (statuses.get(index)?.type === 'settled') continue
-      mail.unsettled++
-      const hop = this.#targets.routes.of(recipient)
+  #jobsFor(
+    mail: QueuedMail,
+    { queueId, recipients }: Envelope,
+    indices: readonly number[],
+    statuses: SpooledMail['statuses'],
+  ): readonly Job[] {
+    const groups = new Map<string, { readonly hop: NextHop | undefined; waiting: number[] }>()
+    for (const index of indices) {
+      const recipient = recipients[index]
+      if (recipient === undefined) continue
+      // What is written into a mailbox already has only to appear there.
+      const isPlacing = statuses.get(index)?.type === 'placing'
+      const hop = isPlacing ? LOCAL : this.#targets.routes.of(recipient)
       const name = nameOf(hop)
-      const group = waiting.get(name) ?? { hop, indices: [] }
-      group.indices.push(index)
-      waiting.set(name, group)
+      const group = groups.get(name) ?? { hop, waiting: [] }
+      group.waiting.push(index)
+      groups.set(name, group)
     }
-    return [...waiting].map(([name, { hop, indices }]) => ({
-      id: `${queueId} ${name}`,
-      mail,
-      hop,
-      waiting: indices,
-      ended: undefined,
-      reasons: undefined,
+    return [...groups].map(([name, { hop, waiting }]) => ({
+      ...{ id: `${queueId} ${name}`, mail, hop, waiting, ended: undefined, reasons: undefined },
     }))
   }
 
-  #schedule(job: Job, { statuses }: SpooledMail): void {
-    const { clock } = this.#ports
-    const [now, wall] = [clock.now(), clock.wall()]
-    const { retryMaxMs, giveUpAfterMs } = this.#scheduleOf(job)
+  #schedule(job: Job, mail: SpooledMail): void {
+    this.#add(this.#keep(job, mail))
+  }
+
+  /** Notes a job; the result is what the machine is to know of it. */
+  #keep(job: Job, { statuses }: SpooledMail): QueueJob {
+    const { mail } = job
+    this.#mails.set(mail.queueId, mail)
+    mail.jobs.set(job.id, job)
+    this.#jobs.set(job.id, job)
+    const wall = this.#ports.clock.wall()
+    const { retryMaxMs } = this.#scheduleOf(nameOf(job.hop))
     let attempts = 0
-    let waitMs = 0
+    let waitMs = Math.max(0, mail.releaseAt - wall)
     for (const index of job.waiting) {
       const status = statuses.get(index)
       if (status?.type !== 'deferred') continue
@@ -246,11 +298,32 @@ export class MailQueue implements DeliveryTarget {
       // A clock that was set in between must not put the retry off for years.
       waitMs = Math.max(waitMs, Math.min(status.retryAt - wall, retryMaxMs))
     }
-    const dueAt: MonoMs = addMs(now, waitMs)
-    const expiresAt: MonoMs = addMs(now, job.mail.acceptedAt + giveUpAfterMs - wall)
-    this.#jobs.set(job.id, job)
-    const scheduled = { id: job.id, hop: nameOf(job.hop), attempts, dueAt, expiresAt }
-    this.#feed({ type: 'added', job: scheduled })
+    return this.#queueJob(job, attempts, waitMs)
+  }
+
+  #queueJob(job: Job, attempts: number, waitMs: number): QueueJob {
+    const { clock } = this.#ports
+    const now = clock.now()
+    return {
+      id: job.id,
+      hop: nameOf(job.hop),
+      attempts,
+      dueAt: addMs(now, waitMs),
+      expiresAt: addMs(now, this.#expiryOf(job) - clock.wall()),
+      priority: job.mail.priority,
+    }
+  }
+
+  #add(job: QueueJob): void {
+    if (this.#jobs.get(job.id)?.mail.isHeld) return
+    this.#feed({ type: 'added', job })
+  }
+
+  #expiryOf({ mail, hop }: Job): WallMs {
+    const { giveUpAfterMs } = this.#scheduleOf(nameOf(hop))
+    const { acceptedAt, releaseAt, returnAt } = mail
+    const patience = addMs(releaseAt > acceptedAt ? releaseAt : acceptedAt, giveUpAfterMs)
+    return returnAt !== undefined && returnAt < patience ? returnAt : patience
   }
 
   #perform(effect: QueueEffect): void {
@@ -270,7 +343,10 @@ export class MailQueue implements DeliveryTarget {
   }
 
   async #attempt(job: Job): Promise<void> {
-    const mail = this.#attemptMail(job)
+    const spooled = this.#spool.mail(job.mail.queueId)
+    assert(spooled !== undefined, `${job.mail.queueId} is in the spool`)
+    if (this.#reroute(job, spooled)) return
+    const mail = this.#attemptMail(job, spooled)
     if (mail.addressees.length === 0) {
       // What is left is to record how it ended.
       await this.#conclude(job, new Map())
@@ -294,23 +370,37 @@ export class MailQueue implements DeliveryTarget {
     }
   }
 
-  #attemptMail(job: Job): AttemptMail {
-    const { queueId, acceptedAt } = job.mail
-    const envelope = this.#envelope(queueId)
+  #attemptMail(job: Job, { envelope, statuses }: SpooledMail): AttemptMail {
+    const { queueId } = envelope
     const addressees: Addressee[] = []
     for (const index of job.waiting) {
       const mailbox = envelope.recipients[index]
       if (mailbox === undefined || job.ended?.has(index)) continue
-      const status = this.#spool.status(queueId, index)
+      const status = statuses.get(index)
       const placement = status?.type === 'placing' ? status.placement : undefined
-      addressees.push({ index, mailbox, placement })
+      const { parameters = {} } = mailbox
+      addressees.push({ index, mailbox, parameters, placement })
     }
-    const expiresAt = addMs(acceptedAt, this.#scheduleOf(job).giveUpAfterMs)
+    const from = passedOn(envelope, this.#ports.clock.wall())
     return {
-      start: { queueId, from: envelope.from, expiresAt },
+      start: { queueId, from, expiresAt: this.#expiryOf(job) },
       addressees,
       chunks: this.#spool.chunks(envelope),
     }
+  }
+
+  /** Where the map says something else by now; true where the job goes on as others. */
+  #reroute(job: Job, mail: SpooledMail): boolean {
+    if (job.ended !== undefined) return false
+    const jobs = this.#jobsFor(job.mail, mail.envelope, job.waiting, mail.statuses)
+    if (jobs.every(({ id }) => id === job.id)) return false
+    // Beside an attempt of the same mail to the same next hop there is no other.
+    if (jobs.some(({ id }) => id !== job.id && this.#jobs.has(id))) return false
+    this.#feed({ type: 'finished', id: job.id, settled: true })
+    this.#drop(job)
+    for (const next of jobs)
+      this.#add({ ...this.#keep(next, mail), dueAt: this.#ports.clock.now() })
+    return true
   }
 
   #recordPlacements(job: Job, placements: ReadonlyMap<number, Placement>): Promise<void> {
@@ -335,29 +425,141 @@ export class MailQueue implements DeliveryTarget {
   }
 
   async #giveUp(job: Job): Promise<void> {
+    const { returnAt } = job.mail
+    const isTooLate = returnAt !== undefined && this.#ports.clock.wall() >= returnAt
+    const after = formatDuration(this.#scheduleOf(nameOf(job.hop)).giveUpAfterMs)
+    const why = isTooLate ? 'not in the time its sender gave it' : `gave up after ${after}`
+    const code = isTooLate ? 'mail/too-late' : 'mail/gave-up'
     const outcomes: Outcomes = new Map()
-    const after = formatDuration(this.#scheduleOf(job).giveUpAfterMs)
     for (const index of job.waiting) {
       if (job.ended?.has(index)) continue
-      const text = `${job.reasons?.get(index) ?? 'not delivered'} (gave up after ${after})`
-      outcomes.set(index, refused(mailFault('mail/gave-up', text, { temporary: false })))
+      const text = `${job.reasons?.get(index) ?? 'not delivered'} (${why})`
+      outcomes.set(index, refused(mailFault(code, text, { temporary: false })))
     }
     await this.#conclude(job, outcomes)
   }
 
   /** The attempt is over, for better or worse. */
   async #conclude(job: Job, outcomes: Outcomes): Promise<void> {
+    const { verdict } = job.mail
     const reasons = new Map<number, string>()
     const ended: Outcomes = new Map(job.ended)
     for (const [index, outcome] of outcomes) {
       if (outcome.type === 'delivered' || !outcome.fault.temporary) ended.set(index, outcome)
+      else if (verdict !== undefined) ended.set(index, refused(verdict))
       else reasons.set(index, outcome.fault.message)
     }
     job.reasons = reasons
     await this.#settle(job, ended)
     const settled = job.waiting.length === 0
     this.#feed({ type: 'finished', id: job.id, settled })
-    if (settled) this.#jobs.delete(job.id)
+    if (settled) this.#drop(job)
+    else if (job.mail.isHeld) this.#feed({ type: 'withdrawn', id: job.id })
+  }
+
+  #drop(job: Job): void {
+    this.#jobs.delete(job.id)
+    job.mail.jobs.delete(job.id)
+    if (job.mail.jobs.size === 0) this.#mails.delete(job.mail.queueId)
+  }
+
+  /** Not tried until it is released. False where it is not in the queue. */
+  async hold(queueId: string): Promise<boolean> {
+    const mail = this.#known(queueId)
+    if (mail === undefined) return false
+    await this.#spool.commit([decisionChange(queueId, 'held')])
+    mail.isHeld = true
+    for (const { id } of mail.jobs.values()) this.#feed({ type: 'withdrawn', id })
+    return true
+  }
+
+  /** Goes on with what was held, by an operator or by its sender. */
+  async release(queueId: string): Promise<boolean> {
+    if (this.#known(queueId) === undefined) return false
+    await this.#spool.commit([decisionChange(queueId, 'released')])
+    const mail = this.#known(queueId)
+    if (mail === undefined) return false
+    mail.isHeld = false
+    this.#hasten(mail)
+    return true
+  }
+
+  /** Tries now what waits for its next attempt; what is held, or wanted later, still waits. */
+  requeue(queueId: string): boolean {
+    const mail = this.#known(queueId)
+    if (mail === undefined || mail.isHeld) return false
+    if (mail.releaseAt <= this.#ports.clock.wall()) this.#hasten(mail)
+    return true
+  }
+
+  /**
+   * Takes a mail out: `deleted` without a word to its sender, `returned` with a report. What is
+   * delivered in this moment stays delivered. Resolves with false where it could not be done now.
+   */
+  async end(queueId: string, how: 'deleted' | 'returned'): Promise<boolean> {
+    const verdict = mailFault(`mail/${how}`, `${how} by the operator`, { temporary: false })
+    const mail = this.#known(queueId)
+    if (mail === undefined) return false
+    mail.verdict = verdict
+    this.#targets.withdraw(queueId)
+    let isDone = true
+    for (const job of [...mail.jobs.values()]) {
+      if (this.#machine.isActive(job.id)) continue
+      this.#feed({ type: 'withdrawn', id: job.id })
+      const ended: Outcomes = new Map(job.ended)
+      for (const index of job.waiting) if (!ended.has(index)) ended.set(index, refused(verdict))
+      await this.#settle(job, ended)
+      if (job.waiting.length === 0) {
+        this.#drop(job)
+      } else {
+        this.#add(this.#queueJob(job, 0, this.#scheduleOf(nameOf(job.hop)).firstRetryMs))
+        isDone = false
+      }
+    }
+    return isDone
+  }
+
+  /** In the order in which they came, beginning after one of them. */
+  *queueIds(after = ''): Iterable<string> {
+    for (const queueId of this.#spool.queueIds(after)) {
+      if (this.#mails.has(queueId)) yield queueId
+    }
+  }
+
+  /** What is known of a mail in the queue. */
+  look(queueId: string): QueuedView | undefined {
+    const mail = this.#mails.get(queueId)
+    const spooled = mail && this.#spool.mail(queueId)
+    if (mail === undefined || spooled === undefined) return undefined
+    const isActive = [...mail.jobs.values()].some(({ id }) => this.#machine.isActive(id))
+    const state = mail.isHeld ? 'hold' : isActive ? 'active' : 'deferred'
+    const routes = spooled.envelope.recipients.map((to) => nameOf(this.#targets.routes.of(to)))
+    return { ...spooled, state, routes }
+  }
+
+  /** The message of a mail in the queue. */
+  message(envelope: Envelope): Iterable<Uint8Array> {
+    return this.#spool.chunks(envelope)
+  }
+
+  get bytes(): number {
+    return this.#spool.bytes
+  }
+
+  #known(queueId: string): QueuedMail | undefined {
+    this.#requireOpen()
+    return this.#mails.get(queueId)
+  }
+
+  /** Those that are under way are left alone. */
+  #hasten(mail: QueuedMail): void {
+    const spooled = this.#spool.mail(mail.queueId)
+    if (spooled === undefined) return
+    for (const job of mail.jobs.values()) {
+      if (this.#machine.isActive(job.id)) continue
+      this.#feed({ type: 'withdrawn', id: job.id })
+      this.#add({ ...this.#keep(job, spooled), dueAt: this.#ports.clock.now() })
+    }
   }
 
   /** Whoever cannot be settled now stays in the job, and is not tried again. */
@@ -373,19 +575,46 @@ export class MailQueue implements DeliveryTarget {
     const envelope = this.#envelope(queueId)
     const retryAt = addMs(this.#ports.clock.wall(), retryInMs)
     const changes: StoreChange[] = []
+    const warned: ReportedRecipient[] = []
     for (const index of job.waiting) {
       const reason = job.reasons?.get(index) ?? 'not recorded yet'
       const recipient = recipientName(envelope, index)
       this.#ports.events({ type: 'mail-deferred', queueId, recipient, reason, retryInMs })
-      if (this.#spool.status(queueId, index)?.type === 'placing') continue
-      changes.push(statusChange(queueId, index, { type: 'deferred', attempts, retryAt, reason }))
+      const before = this.#spool.status(queueId, index)
+      if (before?.type === 'placing') continue
+      const wasWarned = before?.type === 'deferred' && before.isWarned === true
+      const warning = wasWarned ? undefined : this.#warning(job, envelope, index, reason)
+      if (warning !== undefined) warned.push(warning)
+      const status = { type: 'deferred', attempts, retryAt, reason } as const
+      const isWarned = wasWarned || warning !== undefined
+      changes.push(statusChange(queueId, index, isWarned ? { ...status, isWarned } : status))
     }
     try {
-      await this.#spool.commit(changes)
+      await this.#settlements.warn(envelope, warned, changes)
     } catch (error) {
       // Without the record a restart only tries sooner.
       this.#trouble(queueId, asFault(error).message)
     }
+  }
+
+  /** What the sender is told of a recipient who waits for long; undefined: nothing yet. */
+  #warning(
+    job: Job,
+    { acceptedAt, recipients, from }: Envelope,
+    index: number,
+    reason: string,
+  ): ReportedRecipient | undefined {
+    const mailbox = recipients[index]
+    const { deliverBy } = from.parameters
+    const { warnAfterMs = Number.POSITIVE_INFINITY } = this.#options
+    // RFC 2852 §4.2: one that is late although nobody wants it back is told of.
+    const byMs = deliverBy?.mode === 'notify' ? deliverBy.seconds * 1000 : warnAfterMs
+    const isDue = this.#ports.clock.wall() - acceptedAt >= Math.min(byMs, warnAfterMs)
+    if (mailbox === undefined || !isDue || !mayWarn(mailbox)) return undefined
+    const { parameters = {} } = mailbox
+    const fault = mailFault('mail/gave-up', reason, { temporary: true })
+    const retryUntil = this.#expiryOf(job)
+    return { mailbox, parameters, action: 'delayed', fault, retryUntil }
   }
 
   #requireOpen(): void {
@@ -410,8 +639,9 @@ export class MailQueue implements DeliveryTarget {
     return envelope
   }
 
-  #scheduleOf(job: Job): RetrySchedule {
-    return this.#options.schedules[scheduleName(nameOf(job.hop))]
+  #scheduleOf(hop: string): RetrySchedule {
+    const { routeSchedules, schedules } = this.#options
+    return routeSchedules?.get(hop) ?? schedules[scheduleName(hop)]
   }
 
   #trouble(where: string, reason: string): void {
@@ -435,4 +665,30 @@ function scheduleName(hop: string): 'local' | 'bp' | 'other' {
 
 function nameOf(hop: NextHop | undefined): string {
   return hop === undefined ? 'unroutable' : formatNextHop(hop)
+}
+
+const LOCAL: NextHop = { transport: 'local' }
+
+/** What is written for a mailbox and has not appeared there yet. */
+function awaitedOf({ envelope, statuses }: SpooledMail): readonly Awaited[] {
+  return [...statuses].flatMap(([index, status]) => {
+    const recipient = envelope.recipients[index]
+    if (status.type !== 'placing' || recipient === undefined) return []
+    return [{ recipient, placement: status.placement }]
+  })
+}
+
+/** RFC 4865. */
+function releaseOf({ acceptedAt, from }: Envelope): WallMs {
+  const { hold } = from.parameters
+  if (hold === undefined) return acceptedAt
+  return 'until' in hold ? hold.until : addMs(acceptedAt, hold.forSec * 1000)
+}
+
+/** The envelope as the next host is to see it: less the time that has passed here. */
+function passedOn({ from, acceptedAt }: Envelope, wall: WallMs): MailFrom {
+  const { hold: _, deliverBy, ...parameters } = from.parameters
+  if (deliverBy === undefined) return { ...from, parameters }
+  const seconds = deliverBy.seconds - Math.floor(Math.max(0, wall - acceptedAt) / 1000)
+  return { ...from, parameters: { ...parameters, deliverBy: { ...deliverBy, seconds } } }
 }

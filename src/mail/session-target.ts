@@ -15,6 +15,11 @@ export interface SessionDelivery {
   readonly delivery: Delivery
 }
 
+/** Delivered at once, there is nobody to report it or to wait for its time. */
+function needsQueue({ from }: MailStart, { parameters }: Addressee): boolean {
+  return parameters.notify?.includes('success') === true || from.parameters.hold !== undefined
+}
+
 /**
  * Where the message of a session is written, once: into the mailbox of an only recipient here, so
  * that one durable write is enough; else into the queue. Of two mailboxes one might be refused when
@@ -37,6 +42,7 @@ export class SessionTarget {
     const direct =
       only !== undefined &&
       others.length === 0 &&
+      !needsQueue(mail, only) &&
       this.#routes.of(only.recipient)?.transport === 'local'
     const delivery = await (direct ? this.#local.start(mail) : this.#queue.start(mail))
     try {

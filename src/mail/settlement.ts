@@ -14,12 +14,13 @@ import type { StoreChange } from '../ports/store.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { formatMailbox, formatPath } from '../proto/smtp/path.ts'
 import type { Outcomes } from './attempt.ts'
-import { formatFailureReport } from './dsn.ts'
-import { REPORT_HEADER_BYTES_MAX } from './limits.ts'
+import type { Outcome } from './delivery.ts'
+import { formatReport, type Report, type ReportAction, type ReportedRecipient } from './dsn.ts'
+import { REPORT_HEADER_BYTES_MAX, REPORT_MESSAGE_BYTES_MAX } from './limits.ts'
 import type { NextHop } from './next-hop.ts'
 import { newQueueId } from './queue-id.ts'
 import type { Spool } from './spool.ts'
-import { type Envelope, statusChange } from './spool-record.ts'
+import { type Envelope, type EnvelopeRecipient, statusChange } from './spool-record.ts'
 
 export interface UnsettledMail {
   readonly queueId: string
@@ -102,12 +103,36 @@ export class Settlements {
     ended: Outcomes,
     changes: readonly StoreChange[],
   ): Promise<Envelope | undefined> {
-    const to = envelope.from.reversePath
-    const recipients = [...ended].flatMap(([index, outcome]) => {
+    const recipients = [...ended].flatMap(([index, outcome]): readonly ReportedRecipient[] => {
       const mailbox = envelope.recipients[index]
-      const failed = outcome.type === 'refused' && mailbox !== undefined
-      return failed ? [{ mailbox, fault: outcome.fault }] : []
+      const action = mailbox && reportedAction(mailbox, outcome)
+      if (mailbox === undefined || action === undefined) return []
+      const { parameters = {} } = mailbox
+      const reason = outcome.type === 'refused' ? { fault: outcome.fault } : {}
+      return [{ mailbox, parameters, action, ...reason }]
     })
+    return this.#report(envelope, recipients, changes)
+  }
+
+  /**
+   * Tells the sender that it takes longer; `changes` are what keeps it from being told again. Rejects
+   * with the store's Fault.
+   */
+  async warn(
+    envelope: Envelope,
+    recipients: readonly ReportedRecipient[],
+    changes: readonly StoreChange[],
+  ): Promise<void> {
+    const report = await this.#report(envelope, recipients, changes)
+    if (report !== undefined) this.#acceptReport(report)
+  }
+
+  async #report(
+    envelope: Envelope,
+    recipients: readonly ReportedRecipient[],
+    changes: readonly StoreChange[],
+  ): Promise<Envelope | undefined> {
+    const to = envelope.from.reversePath
     // Never a report about a report: it has a null reverse-path. RFC 5321 §4.5.5.
     if (recipients.length === 0 || to === undefined || !this.#canReport(envelope, to)) {
       await this.#spool.commit(changes)
@@ -115,24 +140,38 @@ export class Settlements {
     }
     const { clock, entropy } = this.#ports
     const queueId = newQueueId(clock, entropy)
-    const message = formatFailureReport({
+    const pieces = formatReport({
       hostname: this.#hostname,
       queueId,
       date: clock.wall(),
       to,
-      failed: envelope,
+      about: { ...envelope, envelopeId: envelope.from.parameters.envelopeId },
       recipients,
-      head: this.#spool.beginning(envelope).subarray(0, REPORT_HEADER_BYTES_MAX),
+      returned: this.#returned(envelope, recipients),
     })
     const draft = this.#spool.draft(queueId, 'report')
     try {
-      await draft.write(message)
+      for (const piece of pieces) await draft.write(piece)
       const from = { reversePath: undefined, parameters: {} }
       return await draft.commit({ from, acceptedAt: clock.wall(), recipients: [to] }, changes)
     } catch (error) {
       await draft.abort()
       throw error
     }
+  }
+
+  /** RFC 3461 §4.3 and §6.2. */
+  #returned(envelope: Envelope, recipients: readonly ReportedRecipient[]): Report['returned'] {
+    const isWhole =
+      envelope.from.parameters.ret === 'FULL' &&
+      envelope.sizeBytes <= REPORT_MESSAGE_BYTES_MAX &&
+      recipients.some(({ action }) => action === 'failed')
+    return isWhole
+      ? { type: 'message', chunks: this.#spool.chunks(envelope) }
+      : {
+          type: 'header',
+          head: this.#spool.beginning(envelope).subarray(0, REPORT_HEADER_BYTES_MAX),
+        }
   }
 
   #canReport(envelope: Envelope, to: Mailbox): boolean {
@@ -175,6 +214,23 @@ export class Settlements {
   #trouble(queueId: string, reason: string): void {
     this.#ports.events({ type: 'trouble', where: `queue ${queueId}`, reason })
   }
+}
+
+/** What the sender is told of an end; undefined: nothing. RFC 3461 §5.2. */
+function reportedAction(recipient: EnvelopeRecipient, outcome: Outcome): ReportAction | undefined {
+  const notify = recipient.parameters?.notify
+  if (outcome.type === 'refused') {
+    if (outcome.fault.code === 'mail/deleted') return undefined
+    return notify === undefined || notify.includes('failure') ? 'failed' : undefined
+  }
+  if (!notify?.includes('success') || outcome.reports === 'by-next-host') return undefined
+  if (recipient.isExpanded) return 'expanded'
+  return outcome.reports === 'by-nobody' ? 'relayed' : 'delivered'
+}
+
+/** Whether the sender may be told of a delay. RFC 3461 §5.2.5. */
+export function mayWarn({ parameters }: EnvelopeRecipient): boolean {
+  return parameters?.notify === undefined || parameters.notify.includes('delay')
 }
 
 export function recipientName(envelope: Envelope, index: number): string {

@@ -3,13 +3,14 @@
  *
  * - `b/ID/00000000`, …: the message, in chunks
  * - `e/ID`: the envelope; a mail is accepted when this is durable, and it never changes
+ * - `h/ID`: what an operator has decided about when it goes; absent where nothing was
  * - `r/ID/00000`: how far the delivery to one recipient has come; absent while nothing has happened
  */
 
 import { fromUtf8, toUtf8 } from '../base/bytes.ts'
 import type { WallMs } from '../base/time.ts'
 import type { StoreChange, TableName } from '../ports/store.ts'
-import type { Mailbox, MailFrom } from '../proto/smtp/envelope.ts'
+import type { Mailbox, MailFrom, RecipientParameters } from '../proto/smtp/envelope.ts'
 import type { Placement } from './maildir.ts'
 
 export interface Envelope {
@@ -18,7 +19,14 @@ export interface Envelope {
   readonly acceptedAt: WallMs
   readonly sizeBytes: number
   readonly chunkCount: number
-  readonly recipients: readonly Mailbox[]
+  readonly recipients: readonly EnvelopeRecipient[]
+}
+
+export interface EnvelopeRecipient extends Mailbox {
+  /** Absent where there are none. */
+  readonly parameters?: RecipientParameters
+  /** An alias, whose members follow: nothing is delivered to it, but it may be reported. */
+  readonly isExpanded?: true
 }
 
 export type RecipientStatus =
@@ -27,6 +35,8 @@ export type RecipientStatus =
       readonly attempts: number
       readonly retryAt: WallMs
       readonly reason: string
+      /** The sender has heard that it takes longer. */
+      readonly isWarned?: true
     }
   /** Written and about to appear in the mailbox: must only be placed, never written again. */
   | { readonly type: 'placing'; readonly placement: Placement }
@@ -35,7 +45,18 @@ export type RecipientStatus =
 export const SPOOL_TABLE: TableName = 'spool'
 
 /** The keys of one group, for ranges. */
-export type KeyGroup = 'b' | 'e' | 'r'
+export type KeyGroup = 'b' | 'e' | 'h' | 'r'
+
+/** `held`: not tried until it is released. `released`: though its sender asked for a later time. */
+export type Decision = 'held' | 'released'
+
+export function decisionChange(queueId: string, decision: Decision): StoreChange {
+  return { table: SPOOL_TABLE, key: decisionKey(queueId), value: fromUtf8(decision) }
+}
+
+export function decisionKey(queueId: string): string {
+  return `h/${queueId}`
+}
 
 export function envelopeChange(envelope: Envelope): StoreChange {
   return { table: SPOOL_TABLE, key: envelopeKey(envelope.queueId), value: encode(envelope) }
@@ -80,6 +101,11 @@ export function recipientOf(key: string): number {
 /** Of a value that this table holds. */
 export function decodeEnvelope(value: Uint8Array): Envelope {
   return JSON.parse(toUtf8(value)) as Envelope
+}
+
+/** Of a value that this table holds. */
+export function decodeDecision(value: Uint8Array): Decision {
+  return toUtf8(value) as Decision
 }
 
 /** Of a value that this table holds. */

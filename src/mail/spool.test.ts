@@ -135,7 +135,7 @@ describe('Spool', () => {
       statusChange('C', 0, { type: 'settled' }),
     ])
     const after = new Spool(new LabStore({}, store.crash()), LIMITS)
-    const [mail, ...others] = await after.open()
+    const [mail, ...others] = [...(await after.open())]
     expect(others).toEqual([])
     expect(mail?.envelope.queueId).toBe('A')
     expect(mail?.statuses.get(0)).toEqual({ type: 'placing', placement: { name: 'x' } })

@@ -13,6 +13,9 @@ import { CHUNK_BYTES_MAX, REMOVALS_PER_COMMIT_MAX } from './limits.ts'
 import {
   chunkChange,
   chunkKey,
+  type Decision,
+  decisionKey,
+  decodeDecision,
   decodeEnvelope,
   decodeStatus,
   type Envelope,
@@ -37,6 +40,7 @@ export interface SpooledMail {
   readonly envelope: Envelope
   /** By index of recipient. */
   readonly statuses: ReadonlyMap<number, RecipientStatus>
+  readonly decision: Decision | undefined
 }
 
 export class Spool {
@@ -58,30 +62,36 @@ export class Spool {
     return this.#messages
   }
 
-  /** What is there after a restart; clears away what belongs to no mail. Reads no bodies. */
-  async open(): Promise<readonly SpooledMail[]> {
-    const statuses = new Map<string, Map<number, RecipientStatus>>()
-    for (const { key, value } of this.#store.range(SPOOL_TABLE, group('r'))) {
-      const ofMail = statuses.get(queueIdOf(key)) ?? new Map<number, RecipientStatus>()
-      statuses.set(queueIdOf(key), ofMail.set(recipientOf(key), decodeStatus(value)))
-    }
-    const mails = new Map<string, SpooledMail>()
+  /**
+   * What is there after a restart, each mail read when it is asked for; clears away what belongs to
+   * no mail. Reads no bodies.
+   */
+  async open(): Promise<Iterable<SpooledMail>> {
+    const queueIds = new Set<string>()
     for (const { value } of this.#store.range(SPOOL_TABLE, group('e'))) {
-      const envelope = decodeEnvelope(value)
-      const { queueId, sizeBytes } = envelope
-      mails.set(queueId, { envelope, statuses: statuses.get(queueId) ?? new Map() })
+      const { queueId, sizeBytes } = decodeEnvelope(value)
+      queueIds.add(queueId)
       this.#bytes += sizeBytes
       this.#messages++
     }
-    const leftovers = [
-      ...this.#store.keys(SPOOL_TABLE, group('b')),
-      ...this.#store.keys(SPOOL_TABLE, group('r')),
-    ].filter((key) => !mails.has(queueIdOf(key)))
+    const leftovers: string[] = []
+    for (const name of ['b', 'h', 'r'] as const) {
+      for (const key of this.#store.keys(SPOOL_TABLE, group(name))) {
+        if (!queueIds.has(queueIdOf(key))) leftovers.push(key)
+      }
+    }
     for (let at = 0; at < leftovers.length; at += REMOVALS_PER_COMMIT_MAX) {
       const keys = leftovers.slice(at, at + REMOVALS_PER_COMMIT_MAX)
       await this.#store.commit(keys.map(removalOf))
     }
-    return [...mails.values()]
+    return this.#mails(queueIds)
+  }
+
+  *#mails(queueIds: Iterable<string>): Iterable<SpooledMail> {
+    for (const queueId of queueIds) {
+      const mail = this.mail(queueId)
+      if (mail !== undefined) yield mail
+    }
   }
 
   /** Throws `mail/spool-full` where one more message, of `bytes`, would be too much. */
@@ -119,6 +129,28 @@ export class Spool {
     return value === undefined ? undefined : decodeStatus(value)
   }
 
+  decision(queueId: string): Decision | undefined {
+    const value = this.#store.get(SPOOL_TABLE, decisionKey(queueId))
+    return value === undefined ? undefined : decodeDecision(value)
+  }
+
+  /** In their order, after one of them; iterate without awaiting in between. */
+  *queueIds(after: string): Iterable<string> {
+    const range = { ...group('e'), ...(after !== '' && { from: `${envelopeKey(after)}\x00` }) }
+    for (const key of this.#store.keys(SPOOL_TABLE, range)) yield queueIdOf(key)
+  }
+
+  /** All that is known of a mail; undefined where it is not, or no longer, there. */
+  mail(queueId: string): SpooledMail | undefined {
+    const envelope = this.envelope(queueId)
+    if (envelope === undefined) return undefined
+    const entries = [...this.#store.range(SPOOL_TABLE, withPrefix(`r/${queueId}/`))]
+    const statuses = new Map(
+      entries.map(({ key, value }) => [recipientOf(key), decodeStatus(value)]),
+    )
+    return { envelope, statuses, decision: this.decision(queueId) }
+  }
+
   /** The message; each chunk is read when it is asked for. Throws `mail/spool-damaged`. */
   *chunks(envelope: Envelope): Iterable<Uint8Array> {
     for (let index = 0; index < envelope.chunkCount; index++) {
@@ -146,7 +178,8 @@ export class Spool {
     const { queueId, chunkCount } = envelope
     const statuses = this.#store.keys(SPOOL_TABLE, withPrefix(`r/${queueId}/`))
     const chunks = Array.from({ length: chunkCount }, (_, index) => chunkKey(queueId, index))
-    return [envelopeKey(queueId), ...statuses, ...chunks].map(removalOf)
+    const decision = this.decision(queueId) === undefined ? [] : [decisionKey(queueId)]
+    return [envelopeKey(queueId), ...decision, ...statuses, ...chunks].map(removalOf)
   }
 
   removed(envelope: Envelope): void {

@@ -42,7 +42,10 @@ async function sendTo2(lab: TestLab, payload: Uint8Array, attack: Attack = {}): 
   await lab.runFor(5000)
 }
 
-const mail = encodeMailAdu(TRANSACTION, writeBatch('x.org', FROM, [USER], fromLatin1(mailOf('Hi'))))
+const mail = encodeMailAdu(
+  TRANSACTION,
+  writeBatch('x.org', FROM, [{ recipient: USER }], fromLatin1(mailOf('Hi'))),
+)
 
 test('mail of a peer to whom no plan leads is not taken, and leaves nothing behind', async () => {
   for (const source of ['ipn:77.2525', `dtn://${'a'.repeat(600)}/x`]) {
@@ -68,7 +71,12 @@ test('a batch that cannot be read, or for nobody here, is refused and not rememb
   const elsewhere = { localPart: 'user', domain: 'mail-1.a.com' }
   for (const batch of [
     fromLatin1('MAIL FROM:<>\r\n'),
-    writeBatch('x.org', FROM, [nobody, elsewhere], fromLatin1('Hi\r\n')),
+    writeBatch(
+      'x.org',
+      FROM,
+      [{ recipient: nobody }, { recipient: elsewhere }],
+      fromLatin1('Hi\r\n'),
+    ),
   ]) {
     const lab = await TestLab.start(earthMoon())
     await sendTo2(lab, encodeMailAdu(TRANSACTION, batch))
@@ -96,7 +104,9 @@ test('many copies at once of one transaction become one mail, and each is acknow
 test('a recipient named a thousand times gets the mail once', async () => {
   const lab = await TestLab.start(earthMoon())
   const upper = { ...USER, localPart: 'USER' }
-  const recipients = Array.from({ length: 1000 }, (_, i) => (i % 2 === 0 ? USER : upper))
+  const recipients = Array.from({ length: 1000 }, (_, i) => ({
+    recipient: i % 2 === 0 ? USER : upper,
+  }))
   const batch = writeBatch('x.org', FROM, recipients, fromLatin1(mailOf('Hi')))
   await sendTo2(lab, encodeMailAdu(TRANSACTION, batch))
   expect(await lab.maildrop(lab.mail2)).toHaveLength(1)

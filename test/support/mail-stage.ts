@@ -114,6 +114,7 @@ export function mailStage(options: StageOptions = {}): Stage {
     routes,
     local,
     remote: () => remoteTarget(options.remote, sent),
+    withdraw: () => {},
     forget: () => [],
   })
   return {

@@ -51,7 +51,12 @@ test('a batch is the half of a dialogue that the client says (RFC 2442)', () => 
     reversePath: { localPart: 'a', domain: 'a.com' },
     parameters: { sizeBytes: 9, body: '8BITMIME' },
   }
-  const batch = writeBatch('mail-1.a.com', from, [USER, USER], fromLatin1('.\r\ntext'))
+  const batch = writeBatch(
+    'mail-1.a.com',
+    from,
+    [{ recipient: USER }, { recipient: USER }],
+    fromLatin1('.\r\ntext'),
+  )
   expect(toLatin1(batch)).toBe(
     [
       'EHLO mail-1.a.com',
@@ -91,7 +96,12 @@ test('property: the machine reads what was written, however it is cut', () => {
       message,
       fc.nat(),
       (sender, recipients, text, at) => {
-        const batch = writeBatch('a.com', sender, recipients, fromLatin1(text))
+        const batch = writeBatch(
+          'a.com',
+          sender,
+          recipients.map((recipient) => ({ recipient })),
+          fromLatin1(text),
+        )
         const middle = at % batch.length
         expect(readBatch([batch.subarray(0, middle), batch.subarray(middle)])).toEqual({
           mails: [sender],

@@ -7,19 +7,24 @@
 import { concat, fromLatin1 } from '../../base/bytes.ts'
 import { DotStuffer } from '../message/dot-stuffing.ts'
 import { formatCommand } from './command.ts'
-import type { Mailbox, MailFrom } from './envelope.ts'
+import type { Mailbox, MailFrom, RecipientParameters } from './envelope.ts'
+
+export interface BatchRecipient {
+  readonly recipient: Mailbox
+  readonly parameters?: RecipientParameters
+}
 
 /** `message` is borrowed; its lines end in CRLF, and a last line without is given one. */
 export function writeBatch(
   hostname: string,
   from: MailFrom,
-  recipients: readonly Mailbox[],
+  recipients: readonly BatchRecipient[],
   message: Uint8Array,
 ): Uint8Array {
   const head = [
     formatCommand({ verb: 'EHLO', domain: hostname }),
     formatCommand({ verb: 'MAIL', from }),
-    ...recipients.map((recipient) => formatCommand({ verb: 'RCPT', recipient })),
+    ...recipients.map((recipient) => formatCommand({ verb: 'RCPT', ...recipient })),
     formatCommand({ verb: 'DATA' }),
     '',
   ].join('\r\n')
