@@ -85,3 +85,9 @@ function groupsOf(text: string, isLast: boolean): bigint[] | undefined {
   }
   return groups
 }
+
+/** Of IPv6, whoever has one address has the other 2^64 of its network too. */
+export function networkOf(address: string): string {
+  const parsed = parseIpAddress(address)
+  return parsed?.bits === 128 ? `${parsed.value >> 64n}::/64` : address
+}

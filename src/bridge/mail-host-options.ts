@@ -6,6 +6,8 @@ import type { ContactPlan } from '../dtn/contact-plan.ts'
 import type { StaticPlan } from '../dtn/static-plan.ts'
 import type { StatusReportOptions } from '../dtn/status-reporter.ts'
 import type { TcpclConvergenceLayerOptions, TcpclTlsOptions } from '../dtn/tcpcl.ts'
+import type { InjectedFault } from '../mail/policy/injected-faults.ts'
+import type { LimitsOptions } from '../mail/policy/limits-policy.ts'
 import type { SocketAddress } from '../ports/network.ts'
 import { formatEndpointId, ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
 
@@ -43,6 +45,10 @@ export interface MailHostOptions {
   readonly contactPlan?: ContactPlanOptions
   readonly transport: readonly TransportRule[]
   readonly limits: { readonly messageBytesMax: number; readonly storeBytesMax: number }
+  /** How much one user or peer may send. Default: as much as they like. */
+  readonly senderLimits?: LimitsOptions
+  /** Faults on purpose. Default: none. */
+  readonly faults?: readonly InjectedFault[]
   readonly retry: { readonly giveUpAfterMs: number }
 }
 

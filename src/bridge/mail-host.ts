@@ -15,14 +15,19 @@ import { type TcpclTlsOptions, tcpclConvergenceLayer } from '../dtn/tcpcl.ts'
 import { udpConvergenceLayer } from '../dtn/udp.ts'
 import { type Account, Accounts } from '../mail/accounts.ts'
 import type { DeliveryTarget } from '../mail/delivery.ts'
+import { HELD_MESSAGES_BYTES_MAX } from '../mail/limits.ts'
 import { LocalTarget } from '../mail/local-target.ts'
 import { LoginAttempts } from '../mail/login-attempts.ts'
 import { Maildir } from '../mail/maildir.ts'
 import { parseNextHop, type RemoteHop } from '../mail/next-hop.ts'
+import { type InjectedFault, InjectedFaults } from '../mail/policy/injected-faults.ts'
+import { LimitsPolicy } from '../mail/policy/limits-policy.ts'
+import { HoldBudget } from '../mail/policy/message-hold.ts'
+import { PolicyChain } from '../mail/policy/policy-chain.ts'
 import { Pop3Service } from '../mail/pop3-service.ts'
 import { MailQueue } from '../mail/queue.ts'
 import { Routes } from '../mail/route.ts'
-import { SmtpService } from '../mail/smtp-service.ts'
+import { SmtpService, type SmtpServiceContext } from '../mail/smtp-service.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Entropy } from '../ports/entropy.ts'
@@ -94,6 +99,7 @@ export class MailHost {
   readonly #access: NodeAccess
   readonly #logins: LoginAttempts
   readonly #accounts: Accounts
+  readonly #faults: InjectedFaults
   /** In the order in which they start. */
   readonly #services: readonly Service[]
   #started: Promise<void> = Promise.resolve()
@@ -106,6 +112,7 @@ export class MailHost {
     const routes = new Routes(options.domains, options.transport.map(ruleOf))
     const accounts = new Accounts(routes.localDomains, ports.passwords)
     this.#accounts = accounts
+    this.#faults = new InjectedFaults(ports.clock, ports.events)
     // One for each name that ever had an account, for deliveries to it may be under way.
     const maildirs = new Map<string, Maildir>()
     const maildirOf = ({ name }: { readonly name: string }): Maildir => {
@@ -161,6 +168,7 @@ export class MailHost {
       routes,
       local,
       queue: this.#queue,
+      ...this.#policies(),
     }
     this.#services = [
       ...this.#smtpServices(context),
@@ -190,6 +198,11 @@ export class MailHost {
     return this.#started
   }
 
+  /** For tests of mail programs: from now on these instead of those of the options. */
+  injectFaults(faults: readonly InjectedFault[]): void {
+    this.#faults.replace(faults)
+  }
+
   /** Those of whom the options say nothing, such as a file's; at any time. */
   setAccounts(accounts: readonly Account[]): void {
     this.#accounts.replace(accounts)
@@ -211,6 +224,7 @@ export class MailHost {
   /** What is stopped meanwhile goes no further: nothing may be opened behind the stop. */
   async #start(): Promise<void> {
     const steps = [
+      async () => this.#faults.replace(this.#options.faults ?? []),
       () => this.#takeUsers(),
       () => this.#queue.open(),
       () => this.#node.start(),
@@ -222,6 +236,15 @@ export class MailHost {
       await step()
     }
     this.#ports.events({ type: 'started' })
+  }
+
+  #policies(): Pick<SmtpServiceContext, 'policies' | 'holdBudget'> {
+    const { clock, events } = this.#ports
+    const limits = new LimitsPolicy(this.#options.senderLimits ?? {}, clock)
+    return {
+      policies: new PolicyChain([this.#faults, limits], events),
+      holdBudget: new HoldBudget(HELD_MESSAGES_BYTES_MAX),
+    }
   }
 
   async #takeUsers(): Promise<void> {

@@ -38,3 +38,13 @@ export const LOGIN_ATTEMPTS_WAITING_MAX = 4
 export const LOGIN_FAILURES_KEPT_MS = 300_000
 /** Peers whose failures are kept in mind: as many as can be here at once, with SMTP and POP3. */
 export const LOGIN_PEERS_MAX: number = 2 * SESSIONS_MAX
+
+/** Users and peers whose sending is counted, about 200 octets each. */
+export const LIMITED_SENDERS_MAX = 10_000
+
+/** Every one is looked at for every command. */
+export const INJECTED_FAULTS_MAX = 100
+
+/** A message that a policy wants to see is in memory until then; larger ones pass without its looking in. */
+export const HELD_MESSAGE_BYTES_MAX = 4_194_304
+export const HELD_MESSAGES_BYTES_MAX = 67_108_864

@@ -5,7 +5,7 @@
  */
 
 import { asFault } from '../base/fault.ts'
-import { parseIpAddress } from '../base/ip-address.ts'
+import { networkOf } from '../base/ip-address.ts'
 import { addMs, type MonoMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import {
@@ -126,10 +126,4 @@ function notNow(error: unknown): 'not-now' {
 
 function isForgotten({ failedAt }: Peer, now: MonoMs): boolean {
   return addMs(failedAt, LOGIN_FAILURES_KEPT_MS) <= now
-}
-
-/** Of IPv6, whoever has one address has the other 2^64 of its network too. */
-function networkOf(address: string): string {
-  const parsed = parseIpAddress(address)
-  return parsed?.bits === 128 ? `${parsed.value >> 64n}::/64` : address
 }

@@ -13,8 +13,12 @@ import { fromLatin1, toBase64, toLatin1 } from '../base/bytes.ts'
 import { Fault } from '../base/fault.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { ByteStream, Network, SocketAddress } from '../ports/network.ts'
-import { UNWRITTEN_BYTES_MAX } from './limits.ts'
+import { HELD_MESSAGE_BYTES_MAX, HELD_MESSAGES_BYTES_MAX, UNWRITTEN_BYTES_MAX } from './limits.ts'
 import { LoginAttempts } from './login-attempts.ts'
+import { InjectedFaults } from './policy/injected-faults.ts'
+import { HoldBudget } from './policy/message-hold.ts'
+import type { Policy, PolicyAnswer, PolicyMessage, PolicySession } from './policy/policy.ts'
+import { PolicyChain } from './policy/policy-chain.ts'
 import { SmtpService, type SmtpServiceOptions } from './smtp-service.ts'
 import { SPOOL_TABLE } from './spool-record.ts'
 
@@ -80,6 +84,7 @@ async function bench(
   service: 'smtp' | 'submission',
   options: Partial<SmtpServiceOptions> = {},
   stageOptions: StageOptions = {},
+  policies: (stage: Stage) => readonly Policy[] = () => [],
 ): Promise<Bench> {
   const stage = mailStage(stageOptions)
   await stage.queue.open()
@@ -98,6 +103,8 @@ async function bench(
     {
       ...{ service, hostname: HOST, network, clock, entropy, accounts, routes, local, queue },
       logins: new LoginAttempts(clock),
+      policies: new PolicyChain(policies(stage), (event) => void stage.events.push(event)),
+      holdBudget: new HoldBudget(HELD_MESSAGES_BYTES_MAX),
       events: (event) => void stage.events.push(event),
     },
   )
@@ -527,3 +534,126 @@ function appendingAfter(disk: Disk, ready: Promise<void>): Disk {
     },
   }
 }
+
+describe('the policies of the SMTP service', () => {
+  const seeing = (seen: (PolicyMessage & { readonly of: PolicySession })[]): Policy => ({
+    name: 'seeing',
+    readsMessage: true,
+    endOfData: async (session, _mail, message) => {
+      seen.push({ ...message, of: session })
+      return { type: 'accept', headers: ['X-Seen: yes'] }
+    },
+  })
+
+  it('see the message before it is delivered, and add headers above it', async () => {
+    const seen: (PolicyMessage & { readonly of: PolicySession })[] = []
+    const { stage, connect, say } = await bench('smtp', {}, {}, () => [seeing(seen)])
+    await say(connect(), ...TO_NEAR, 'Subject: hello', '', 'Hello', '.')
+    const [message = ''] = await stage.inbox('user')
+    expect(message).toMatch(/\r\nX-Seen: yes\r\nReceived: .*\r\n\r\nHello\r\n$/s)
+    const [{ bytes, sizeBytes, of } = { sizeBytes: 0, bytes: undefined, of: undefined }] = seen
+    expect(toLatin1(bytes ?? new Uint8Array(0))).toMatch(/^Received: .*Hello\r\n$/s)
+    expect(sizeBytes).toBe(bytes?.length)
+    expect(of).toMatchObject({ peer: '172.21.0.4', helo: 'client.a.com', user: undefined })
+  })
+
+  it('do not see one that is larger than what is held back; it arrives whole', async () => {
+    const seen: (PolicyMessage & { readonly of: PolicySession })[] = []
+    const sizeBytesMax = 2 * HELD_MESSAGE_BYTES_MAX
+    const { stage, connect, say } = await bench('smtp', { sizeBytesMax }, {}, () => [seeing(seen)])
+    const stream = connect()
+    await say(stream, ...TO_NEAR, '')
+    const line = 'x'.repeat(998)
+    for (let sent = 0; sent < HELD_MESSAGE_BYTES_MAX; sent += 100_000) {
+      await say(stream, ...Array.from({ length: 100 }, () => line))
+    }
+    expect(await say(stream, '.')).toMatch(/^250 /)
+    expect(seen).toMatchObject([{ bytes: undefined }])
+    const [message = ''] = await stage.inbox('user')
+    expect(message.length).toBeGreaterThan(HELD_MESSAGE_BYTES_MAX)
+    expect(message).not.toContain('X-Seen')
+    expect(seen[0]?.sizeBytes).toBe(message.length - message.indexOf('Received'))
+  })
+
+  it('refuse with their own words, and what they refused is in the log with their name', async () => {
+    const reply = { code: 554, enhanced: '5.7.1', lines: ['not today'] }
+    const refusing: Policy = {
+      name: 'calendar',
+      endOfData: async () => ({ type: 'reject', reply }),
+    }
+    const { stage, connect, say } = await bench('smtp', {}, {}, () => [refusing])
+    const stream = connect()
+    await say(stream, ...TO_NEAR)
+    expect(await say(stream, 'Hello', '.')).toBe('554 5.7.1 not today\r\n')
+    expect(await stage.inbox('user')).toEqual([])
+    expect(await stage.disk.list('/home/user/Maildir/tmp')).toEqual([])
+    expect(stage.events.find(({ type }) => type === 'command-refused')).toMatchObject({
+      reply: '554 5.7.1 not today (policy: calendar)',
+    })
+  })
+
+  it('defer what one of them cannot judge (451), for a check is not passed by failing it', async () => {
+    const failing: Policy = {
+      name: 'failing',
+      mail: () => Promise.reject(new Fault('test/failed', 'no answer', { temporary: true })),
+    }
+    const { stage, connect, say } = await bench('smtp', {}, {}, () => [failing])
+    const stream = connect()
+    await say(stream, 'EHLO c')
+    expect(await say(stream, 'MAIL FROM:<ann@b.com>')).toMatch(/^451 4\.3\.0 /)
+    expect(stage.events).toContainEqual({
+      type: 'trouble',
+      where: 'policy failing',
+      reason: 'no answer',
+    })
+  })
+
+  it('are asked about who connects once, and in their order', async () => {
+    const asked: string[] = []
+    const noting = (name: string): Policy => {
+      const note = (question: string) => async (): Promise<PolicyAnswer> => {
+        asked.push(`${name} ${question}`)
+        return { type: 'accept' }
+      }
+      return {
+        name,
+        connect: note('connect'),
+        helo: note('helo'),
+        mail: note('mail'),
+        data: note('data'),
+        ended: () => void asked.push(`${name} ended`),
+      }
+    }
+    const { connect, say } = await bench('smtp', {}, {}, () => [noting('a'), noting('b')])
+    const stream = connect()
+    await say(stream, ...TO_NEAR, 'Hello', '.')
+    await say(stream, 'MAIL FROM:<ann@b.com>', 'QUIT')
+    stream.end()
+    await say(stream)
+    const each = (question: string): string[] => [`a ${question}`, `b ${question}`]
+    expect(asked).toEqual(['connect', 'helo', 'mail', 'data', 'mail', 'ended'].flatMap(each))
+  })
+
+  it('answer 451 to the second RCPT for x@y, late, where a fault is injected, and say so', async () => {
+    const { stage, connect, say } = await bench('smtp', {}, {}, ({ clock, events }) => {
+      const faults = new InjectedFaults(clock, (event) => void events.push(event))
+      const reply = { code: 451, enhanced: '4.3.0', lines: ['on purpose'] }
+      faults.replace([
+        { at: 'RCPT', recipient: NEAR, from: 2, until: 2, reply, delayMs: 5000 },
+        { at: 'MAIL', sender: '*@slow.org', delayMs: 1000 },
+      ])
+      return [faults]
+    })
+    expect(stage.events.some((e) => e.type === 'trouble' && e.reason.startsWith('ON'))).toBe(true)
+    const stream = connect()
+    await say(stream, 'EHLO c', 'MAIL FROM:<ann@b.com>')
+    expect(await say(stream, `RCPT TO:<${NEAR}>`)).toMatch(/^250 /)
+    expect(await say(stream, `RCPT TO:<${NEAR}>`)).toBe('')
+    await pass(stage, 5000)
+    expect(stream.heard).toMatch(/451 4\.3\.0 on purpose\r\n$/)
+    expect(await say(stream, `RCPT TO:<${NEAR}>`)).toMatch(/^250 /)
+    expect(await say(stream, 'RSET', 'MAIL FROM:<ann@slow.org>')).toBe('')
+    await pass(stage, 1000)
+    expect(stream.heard).toMatch(/250 2\.1\.0 Ok\r\n$/)
+  })
+})

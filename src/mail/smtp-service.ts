@@ -32,7 +32,7 @@ export class SmtpService {
     this.#port = new SessionPort(options, context, {
       refusal: encodeReply(tooManySessions(context.hostname)),
       open: (id, stream) => this.#open(id, stream),
-      ended: async () => {},
+      ended: (session) => session.abandon(),
     })
   }
 

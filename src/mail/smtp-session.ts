@@ -1,6 +1,7 @@
 /** Answers the questions of one SMTP session. */
 
 import { assert } from '../base/assert.ts'
+import { fromUtf8 } from '../base/bytes.ts'
 import { asFault, type Fault } from '../base/fault.ts'
 import type { StreamFlow } from '../drive/stream-flow.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -21,10 +22,14 @@ import {
 import type { SmtpAnswer, SmtpQuestion, Verdict } from '../proto/smtp/server.ts'
 import { type Accounts, onlyFirst } from './accounts.ts'
 import type { Outcome } from './delivery.ts'
-import { HOPS_MAX, UNWRITTEN_BYTES_MAX } from './limits.ts'
+import { HELD_MESSAGE_BYTES_MAX, HOPS_MAX, UNWRITTEN_BYTES_MAX } from './limits.ts'
 import type { LocalTarget } from './local-target.ts'
 import type { LoginAttempts } from './login-attempts.ts'
 import { MessageIntake } from './message-intake.ts'
+import { type HoldBudget, MessageHold } from './policy/message-hold.ts'
+import type { PolicyMail } from './policy/policy.ts'
+import type { ChainAnswer, PolicyChain } from './policy/policy-chain.ts'
+import { SessionPolicies } from './policy/session-policies.ts'
 import type { MailQueue } from './queue.ts'
 import { newQueueId } from './queue-id.ts'
 import type { Routes } from './route.ts'
@@ -41,6 +46,9 @@ export interface SmtpSessionContext {
   readonly routes: Routes
   readonly local: LocalTarget
   readonly queue: MailQueue
+  readonly policies: PolicyChain
+  /** For messages that a policy wants to see. */
+  readonly holdBudget: HoldBudget
 }
 
 type Question<Type extends SmtpQuestion['type']> = Extract<SmtpQuestion, { readonly type: Type }>
@@ -51,9 +59,18 @@ interface Transaction {
   /** Each once, however often it was named. */
   readonly recipients: Addressee[]
   readonly isFirst: (recipient: Mailbox) => boolean
-  writing: { readonly intake: MessageIntake; readonly target: SessionDelivery } | undefined
+  writing:
+    | {
+        readonly intake: MessageIntake
+        readonly target: SessionDelivery
+        /** Undefined where no policy reads the message. */
+        readonly hold: MessageHold | undefined
+      }
+    | undefined
   /** Why the message cannot be taken; told when it is complete. */
   fault: Fault | undefined
+  /** Of the message with what we add, as it came; and as it was written. */
+  bytesTaken: number
   sizeBytes: number
 }
 
@@ -65,6 +82,7 @@ export class SmtpSession {
   readonly #peer: string
   readonly #flow: StreamFlow
   readonly #target: SessionTarget
+  readonly #policies: SessionPolicies
   #transaction: Transaction | undefined
   #unwrittenBytes = 0
   #abandoned = false
@@ -76,6 +94,8 @@ export class SmtpSession {
     this.#context = context
     this.#peer = peer
     this.#flow = flow
+    const { service, policies } = context
+    this.#policies = new SessionPolicies(policies, { id, service, peer })
     this.#target = new SessionTarget(context.queue, context.local, context.routes)
   }
 
@@ -106,7 +126,10 @@ export class SmtpSession {
   /** Leaves nothing of an open transaction behind and hears no further questions. */
   abandon(): Promise<void> {
     this.#abandoned = true
-    this.#work = this.#work.then(() => this.#reset())
+    this.#work = this.#work.then(async () => {
+      await this.#reset()
+      this.#policies.ended()
+    })
     return this.#work
   }
 
@@ -146,36 +169,49 @@ export class SmtpSession {
       return { ok: false, reply: AUTHENTICATION_NOT_NOW }
     }
     if (account === undefined) return { ok: false, reply: AUTHENTICATION_FAILED }
+    const said = await this.#policies.authenticated(account.name)
+    if (!said.ok) return this.#refuseBy('AUTH', said)
     events({ type: 'authenticated', service, session, user: account.name })
     return ACCEPTED
   }
 
-  #mail(mail: Question<'mail'>): Verdict {
+  async #mail(mail: Question<'mail'>): Promise<Verdict> {
     const { queue, clock, entropy, accounts } = this.#context
+    const command = `MAIL FROM:${formatPath(mail.from.reversePath)}`
     try {
       queue.requireRoom(mail.from.parameters.sizeBytes ?? 0)
     } catch (error) {
-      return this.#refuse(`MAIL FROM:${formatPath(mail.from.reversePath)}`, asFault(error))
+      return this.#refuse(command, asFault(error))
     }
-    this.#transaction = {
+    const transaction: Transaction = {
       queueId: newQueueId(clock, entropy),
       mail,
       recipients: [],
       isFirst: onlyFirst(accounts),
       writing: undefined,
       fault: undefined,
+      bytesTaken: 0,
       sizeBytes: 0,
     }
+    const said = await this.#policies.mail(policyMail(transaction), mail.helo)
+    if (!said.ok) return this.#refuseBy(command, said)
+    this.#transaction = transaction
     return ACCEPTED
   }
 
-  #recipient({ recipient, parameters }: Question<'recipient'>): Verdict {
+  async #recipient({ recipient, parameters }: Question<'recipient'>): Promise<Verdict> {
     const transaction = this.#required()
     const reply = this.#objectionTo(recipient, transaction.mail.user)
     if (reply !== undefined) {
       this.#tellRefused(`RCPT TO:<${formatMailbox(recipient)}>`, reply)
       return { ok: false, reply }
     }
+    const said = await this.#policies.chain.recipient(
+      this.#policies.session,
+      policyMail(transaction),
+      recipient,
+    )
+    if (!said.ok) return this.#refuseBy(`RCPT TO:<${formatMailbox(recipient)}>`, said)
     if (transaction.isFirst(recipient)) transaction.recipients.push({ recipient, parameters })
     return ACCEPTED
   }
@@ -191,8 +227,12 @@ export class SmtpSession {
   }
 
   async #data(): Promise<Verdict> {
-    const { service, hostname, clock } = this.#context
-    const { queueId, mail, recipients } = this.#required()
+    const { service, hostname, clock, holdBudget } = this.#context
+    const transaction = this.#required()
+    const { queueId, mail, recipients } = transaction
+    const { chain, session } = this.#policies
+    const said = await chain.data(session, policyMail(transaction))
+    if (!said.ok) return this.#refuseBy('DATA', said)
     const [first, second] = recipients
     const intake = new MessageIntake(
       {
@@ -209,7 +249,11 @@ export class SmtpSession {
     )
     try {
       const target = await this.#target.start({ queueId, from: mail.from }, recipients)
-      this.#required().writing = { intake, target }
+      const hold = chain.readsMessage
+        ? new MessageHold(HELD_MESSAGE_BYTES_MAX, holdBudget)
+        : undefined
+      transaction.writing = { intake, target, hold }
+      await this.#take(transaction, headerText(said.headers))
       return ACCEPTED
     } catch (error) {
       return this.#refuse('DATA', asFault(error))
@@ -219,9 +263,15 @@ export class SmtpSession {
   async #body(bytes: Uint8Array): Promise<void> {
     const transaction = this.#required()
     const { writing } = transaction
-    if (writing !== undefined) await this.#write(transaction, writing.intake.push(bytes))
+    if (writing !== undefined) await this.#take(transaction, writing.intake.push(bytes))
     this.#unwrittenBytes -= bytes.length
     if (this.#unwrittenBytes <= UNWRITTEN_BYTES_MAX) this.#flow.release('unwritten')
+  }
+
+  /** Writes it, now or when the policies have seen the message. */
+  #take(transaction: Transaction, bytes: Uint8Array): Promise<void> {
+    transaction.bytesTaken += bytes.length
+    return this.#write(transaction, transaction.writing?.hold?.push(bytes) ?? bytes)
   }
 
   async #write(transaction: Transaction, bytes: Uint8Array): Promise<void> {
@@ -239,7 +289,12 @@ export class SmtpSession {
     const transaction = this.#required()
     const { writing, queueId } = transaction
     if (writing === undefined) return { ok: false, reply: LOCAL_ERROR }
-    await this.#write(transaction, writing.intake.end())
+    await this.#take(transaction, writing.intake.end())
+    const said = await this.#policiesOnMessage(transaction)
+    if (!said.ok) {
+      await this.#reset()
+      return this.#refuseBy('end of data', said)
+    }
     if (writing.intake.hops >= HOPS_MAX || transaction.fault !== undefined) {
       const { fault } = transaction
       await this.#reset()
@@ -255,9 +310,23 @@ export class SmtpSession {
     return { ok: true, queueId }
   }
 
+  /** Lets the message pass where they take it. */
+  async #policiesOnMessage(transaction: Transaction): Promise<ChainAnswer> {
+    const hold = transaction.writing?.hold
+    const message = { sizeBytes: transaction.bytesTaken, bytes: hold?.message }
+    const { chain, session } = this.#policies
+    const said = await chain.endOfData(session, policyMail(transaction), message)
+    if (said.ok && hold !== undefined) {
+      if (message.bytes !== undefined) await this.#write(transaction, headerText(said.headers))
+      await this.#write(transaction, hold.release())
+    }
+    return said
+  }
+
   async #reset(): Promise<void> {
     const writing = this.#transaction?.writing
     this.#transaction = undefined
+    writing?.hold?.release()
     await writing?.target.delivery.abort()
   }
 
@@ -288,6 +357,11 @@ export class SmtpSession {
     return { ok: false, reply }
   }
 
+  #refuseBy(command: string, { reply, by }: Extract<ChainAnswer, { ok: false }>): Verdict {
+    this.#tellRefused(command, reply, `policy: ${by}`)
+    return { ok: false, reply }
+  }
+
   #tellRefused(command: string, reply: Reply, why?: string): void {
     const { events, service } = this.#context
     const said = `${reply.code} ${reply.enhanced ?? ''} ${reply.lines.join(' ')}`
@@ -305,6 +379,14 @@ export class SmtpSession {
     assert(transaction !== undefined, 'the machine asks this in a mail transaction only')
     return transaction
   }
+}
+
+function policyMail({ queueId, mail, recipients }: Transaction): PolicyMail {
+  return { queueId, from: mail.from, recipients: recipients.map(({ recipient }) => recipient) }
+}
+
+function headerText(fields: readonly string[]): Uint8Array {
+  return fromUtf8(fields.map((field) => `${field}\r\n`).join(''))
 }
 
 /** What a client is told of a Fault of ours: nothing about our inside. */
