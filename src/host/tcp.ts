@@ -11,7 +11,7 @@ import {
   type NetworkFaultCode,
   type SocketAddress,
 } from '../ports/network.ts'
-import type { TlsOptions } from '../ports/tls.ts'
+import { type TlsOptions, tlsFault } from '../ports/tls.ts'
 import { plainBytes } from './bytes.ts'
 import { networkFault } from './network-fault.ts'
 import { startTls } from './tls.ts'
@@ -173,6 +173,8 @@ export function wrapSocket(
       carrier.destroy()
       return
     }
+    // A handshake that has not begun is none.
+    phase = phase === 'leaving' ? 'plain' : phase
     carrier.setTimeout(limits.idleMs, () => {
       fault = timedOut('closing, but the peer takes no more')
       carrier.destroy()
@@ -205,6 +207,9 @@ export function wrapSocket(
     closing = true
     clearTimeout(peerCloseTimer)
     clearTimeout(answerTimer)
+    if (isSecuring() && !(fault?.code ?? '').startsWith('network/tls-')) {
+      fault = tlsFault('network/tls-failed', 'the peer broke off the TLS handshake', fault)
+    }
     stream.onEnd(aborted ? undefined : fault)
   }
 

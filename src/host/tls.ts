@@ -149,8 +149,9 @@ export function startTls(plain: Socket, options: TlsOptions, handlers: TlsHandle
   for (const event of ['error', '_tlsError']) {
     socket.on(event, (error: Error) => fail(faultOf(error, isSecured)))
   }
+  // A peer that has broken off: whoever began the handshake says so.
   socket.once('end', () => {
-    if (!isSecured) fail(tlsFault('network/tls-failed', 'the peer broke off the TLS handshake'))
+    if (!isSecured) socket.destroy()
   })
   socket.once('secure', () => {
     // Asked for once: Node gives it out once.

@@ -285,6 +285,16 @@ export function describeTls(name: string, make: () => Promise<TlsWorld>): void {
     }
 
     it(
+      'tells of a peer that breaks off in the middle of the handshake',
+      meet(async ({ near, far, secure }) => {
+        secure()
+        near.stream.abort()
+        await far.until(() => far.ends.length > 0)
+        expect(far.ends).toMatchObject([{ code: 'network/tls-failed', temporary: true }])
+      }),
+    )
+
+    it(
       'shakes hands while paused, and hands over nothing until resumed',
       meet(async ({ near, far, secure }) => {
         near.stream.pause()
