@@ -6,6 +6,7 @@ import type { ContactPlan } from '../dtn/contact-plan.ts'
 import type { StaticPlan } from '../dtn/static-plan.ts'
 import type { StatusReportOptions } from '../dtn/status-reporter.ts'
 import type { TcpclConvergenceLayerOptions, TcpclTlsOptions } from '../dtn/tcpcl.ts'
+import type { Alias } from '../mail/aliases.ts'
 import type { InjectedFault } from '../mail/policy/injected-faults.ts'
 import type { LimitsOptions } from '../mail/policy/limits-policy.ts'
 import type { SocketAddress } from '../ports/network.ts'
@@ -44,12 +45,19 @@ export interface MailHostOptions {
   /** Default: nothing holds bundles back. */
   readonly contactPlan?: ContactPlanOptions
   readonly transport: readonly TransportRule[]
+  readonly aliases: readonly Alias[]
   readonly limits: { readonly messageBytesMax: number; readonly storeBytesMax: number }
   /** How much one user or peer may send. Default: as much as they like. */
   readonly senderLimits?: LimitsOptions
   /** Faults on purpose. Default: none. */
   readonly faults?: readonly InjectedFault[]
-  readonly retry: { readonly giveUpAfterMs: number }
+  readonly retry: {
+    readonly giveUpAfterMs: number
+    /** When the sender of a mail that still waits is told so; default: never. */
+    readonly warnAfterMs?: number
+    /** In place of `giveUpAfterMs`, by next hop: `bp:ipn:3.2525`. */
+    readonly routes: readonly { readonly route: string; readonly giveUpAfterMs: number }[]
+  }
 }
 
 export interface MailServiceOptions {
@@ -76,8 +84,9 @@ export interface ContactPlanOptions extends ContactPlan {
 
 /** One line of Postfix's transport map. */
 export interface TransportRule {
+  /** `user@a.com`, `a.com`, `.a.com` for every name below it, or `*` for all others. */
   readonly domain: string
-  /** `bp:ipn:3.2525` or `local`. */
+  /** `bp:ipn:3.2525`, `smtp:[host]:port` and so on, or `local`. */
   readonly route: string
 }
 

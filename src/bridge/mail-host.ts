@@ -14,18 +14,19 @@ import { stcpConvergenceLayer } from '../dtn/stcp.ts'
 import { type TcpclTlsOptions, tcpclConvergenceLayer } from '../dtn/tcpcl.ts'
 import { udpConvergenceLayer } from '../dtn/udp.ts'
 import { type Account, Accounts } from '../mail/accounts.ts'
+import { Aliases } from '../mail/aliases.ts'
 import type { DeliveryTarget } from '../mail/delivery.ts'
 import { HELD_MESSAGES_BYTES_MAX } from '../mail/limits.ts'
 import { LocalTarget } from '../mail/local-target.ts'
 import { LoginAttempts } from '../mail/login-attempts.ts'
 import { Maildir } from '../mail/maildir.ts'
-import { parseNextHop, type RemoteHop } from '../mail/next-hop.ts'
+import { formatNextHop, parseNextHop, type RemoteHop } from '../mail/next-hop.ts'
 import { type InjectedFault, InjectedFaults } from '../mail/policy/injected-faults.ts'
 import { LimitsPolicy } from '../mail/policy/limits-policy.ts'
 import { HoldBudget } from '../mail/policy/message-hold.ts'
 import { PolicyChain } from '../mail/policy/policy-chain.ts'
 import { Pop3Service } from '../mail/pop3-service.ts'
-import { MailQueue } from '../mail/queue.ts'
+import { MailQueue, type QueueTargets } from '../mail/queue.ts'
 import { Routes } from '../mail/route.ts'
 import { SmtpService, type SmtpServiceContext } from '../mail/smtp-service.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -87,6 +88,13 @@ const BUNDLES_SHARE = 0.4
 const STUFFING_FACTOR = 4 / 3
 const BATCH_HEAD_BYTES_MAX = 1_048_576
 
+/** Attempts under way to one next hop. */
+const ATTEMPTS_MAX = {
+  local: LOCAL_ATTEMPTS_MAX,
+  bp: ATTEMPTS_PER_GATEWAY_MAX,
+  other: CONNECTIONS_PER_DESTINATION_MAX,
+}
+
 /** The waits between two attempts, from the first to the longest. RFC 5321 §4.5.4.1. */
 const FIRST_RETRY_MS = 60_000
 const RETRY_MAX_MS = 3_600_000
@@ -122,7 +130,8 @@ export class MailHost {
       maildirs.set(name, maildir)
       return maildir
     }
-    const local = new LocalTarget(accounts, maildirOf)
+    const aliases = new Aliases(options.aliases, (one) => accounts.find(one) !== undefined)
+    const local = new LocalTarget(accounts, maildirOf, aliases)
     this.#node = new BundleNode(
       {
         node: options.node,
@@ -141,7 +150,7 @@ export class MailHost {
       { ...ports, layers: this.#layers() },
     )
     const transport = this.#transport()
-    this.#queue = this.#newQueue(routes, local, transport)
+    this.#queue = this.#newQueue({ routes, aliases, local }, transport)
     const gateway = new Gateway(
       {
         host: options.host,
@@ -294,7 +303,10 @@ export class MailHost {
     return transport.target(endpointOf(hop.nextHop))
   }
 
-  #newQueue(routes: Routes, local: LocalTarget, transport: BpTransport): MailQueue {
+  #newQueue(
+    targets: Pick<QueueTargets, 'routes' | 'aliases' | 'local'>,
+    transport: BpTransport,
+  ): MailQueue {
     const { host, limits, retry } = this.#options
     const schedule = {
       firstRetryMs: FIRST_RETRY_MS,
@@ -308,16 +320,23 @@ export class MailHost {
           bytesMax: limits.storeBytesMax * SPOOL_SHARE,
           messagesMax: QUEUED_MESSAGES_MAX,
         },
+        ...(retry.warnAfterMs !== undefined && { warnAfterMs: retry.warnAfterMs }),
+        routeSchedules: new Map(
+          retry.routes.map(({ route, giveUpAfterMs }) => {
+            const hop = ruleOf({ domain: '*', route }).nextHop
+            const attemptsMax = ATTEMPTS_MAX[hop.transport === 'bp' ? 'bp' : 'other']
+            return [formatNextHop(hop), { ...schedule, giveUpAfterMs, attemptsMax }]
+          }),
+        ),
         schedules: {
-          local: { ...schedule, attemptsMax: LOCAL_ATTEMPTS_MAX },
-          bp: { ...schedule, attemptsMax: ATTEMPTS_PER_GATEWAY_MAX },
-          other: { ...schedule, attemptsMax: CONNECTIONS_PER_DESTINATION_MAX },
+          local: { ...schedule, attemptsMax: ATTEMPTS_MAX.local },
+          bp: { ...schedule, attemptsMax: ATTEMPTS_MAX.bp },
+          other: { ...schedule, attemptsMax: ATTEMPTS_MAX.other },
         },
       },
       this.#ports,
       {
-        routes,
-        local,
+        ...targets,
         remote: (hop) => this.#targetOf(hop, transport),
         withdraw: (queueId) => transport.withdraw(queueId),
         forget: (queueId) => transport.removal(queueId),

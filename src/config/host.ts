@@ -3,7 +3,6 @@
 import { z } from 'zod'
 import { formatDuration } from '../base/quantity.ts'
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
-import { parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import {
   type BundleText,
   bundleContradictions,
@@ -17,16 +16,21 @@ import {
   contactContradictions,
   contactsShape,
 } from './contacts.ts'
+import {
+  completeRouting,
+  patienceFor,
+  type RoutingText,
+  routingContradictions,
+  routingShape,
+} from './mail-routing.ts'
 import { type Contradiction, repeated } from './problems.ts'
 import {
   domain,
-  duration,
   ipnNode,
   listOf,
   mapping,
   oneOf,
   orOff,
-  pairsOf,
   type Shape,
   size,
   socketAddress,
@@ -35,7 +39,7 @@ import {
 import type { Path } from './yaml.ts'
 
 /** A host's keys as they are written, each value read. */
-export interface HostText<Plan> extends BundleText<Plan>, ContactsText {
+export interface HostText<Plan> extends BundleText<Plan>, ContactsText, RoutingText {
   readonly host: string
   readonly node: bigint
   readonly mailService: bigint
@@ -46,9 +50,7 @@ export interface HostText<Plan> extends BundleText<Plan>, ContactsText {
   readonly smtp?: Required<MailHostOptions>['smtp']
   readonly submission?: Required<MailHostOptions>['submission']
   readonly pop3?: Required<MailHostOptions>['pop3']
-  readonly transport: readonly (readonly [domain: string, route: string])[]
   readonly limits: { readonly messageSizeMax: number; readonly storeSizeMax: number }
-  readonly retry: { readonly giveUpAfter: number }
 }
 
 export type UserText = Required<MailHostOptions>['users'][number]
@@ -56,8 +58,6 @@ export type UserText = Required<MailHostOptions>['users'][number]
 const MAIL_SERVICE_DEFAULT = 2525n
 const MESSAGE_SIZE_DEFAULT = 50 * 1_048_576
 const STORE_SIZE_DEFAULT = 4 * 1_073_741_824
-/** RFC 5321 §4.5.4.1: at least 4 to 5 days. */
-const GIVE_UP_DEFAULT_MS = 5 * 86_400_000
 
 export function hostShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<HostText<Plan>> {
   return {
@@ -73,19 +73,10 @@ export function hostShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<HostText<
     pop3: orOff(clientService),
     ...bundleShape(plan),
     ...contactsShape,
-    transport: pairsOf(
-      domain,
-      word('local or a route such as bp:ipn:3.2525', (text) =>
-        text === 'local' || parseRoute(text) !== undefined ? text : undefined,
-      ),
-      'a mapping such as mail-2.a.com: bp:ipn:3.2525',
-    ).default([]),
+    ...routingShape,
     limits: mapping<HostText<Plan>['limits']>({
       messageSizeMax: size.default(MESSAGE_SIZE_DEFAULT),
       storeSizeMax: size.default(STORE_SIZE_DEFAULT),
-    }).prefault({}),
-    retry: mapping<HostText<Plan>['retry']>({
-      giveUpAfter: duration.default(GIVE_UP_DEFAULT_MS),
     }).prefault({}),
   }
 }
@@ -139,12 +130,11 @@ export function completeHost<Plan extends PlanText>(
     ...(pop3 && { pop3 }),
     ...completeBundles(text, delayOf),
     ...completeContacts(text),
-    transport: text.transport.map(([domain, route]) => ({ domain, route })),
+    ...completeRouting(text),
     limits: {
       messageBytesMax: text.limits.messageSizeMax,
       storeBytesMax: text.limits.storeSizeMax,
     },
-    retry: { giveUpAfterMs: text.retry.giveUpAfter },
   }
 }
 
@@ -164,7 +154,7 @@ export function hostContradictions<Plan extends PlanText>(
     ...listenContradictions(host, at),
     ...bundleContradictions(host, at),
     ...contactContradictions(host, at),
-    ...transportContradictions(host, at),
+    ...routingContradictions(host, at),
     ...patienceContradictions(host, at, delayOf),
     ...sizeContradictions(host, at),
   ]
@@ -180,8 +170,8 @@ function patienceContradictions<Plan extends PlanText>(
   at: Path,
   delayOf: (plan: Plan) => number | undefined,
 ): readonly Contradiction[] {
-  const { giveUpAfter } = host.retry
   return host.plans.flatMap((plan, index) => {
+    const giveUpAfter = patienceFor(host, plan.to)
     const delayMs = delayOf(plan)
     if (delayMs === undefined || isAnswerInTime(delayMs, giveUpAfter)) return []
     const message = `one-way delay ${formatDuration(delayMs)} to ipn:${plan.to}, while the queue gives up after ${formatDuration(giveUpAfter)}: a retry.giveUpAfter of more than two delays would be right`
@@ -213,34 +203,4 @@ function listenContradictions(host: HostText<PlanText>, at: Path): readonly Cont
     const message = `${service} listens on the address of ${services[first]?.service}: one of its own would be right`
     return first === index ? [] : [{ path: [...at, service, 'listen'], message }]
   })
-}
-
-function transportContradictions(host: HostText<PlanText>, at: Path): readonly Contradiction[] {
-  const domains = host.domains ?? [host.host]
-  return host.transport.flatMap(([name, route]): readonly Contradiction[] => {
-    const path = [...at, 'transport', name]
-    const node = parseRoute(route)
-    if (node === undefined) {
-      if (domains.includes(name)) return []
-      const message = `${name} is local, but not among the domains: ${domains.join(', ')} would be right`
-      return [{ path, message }]
-    }
-    if (domains.includes(name)) {
-      const message = `${name} goes to ${route}, but is among this host's own domains: local would be right`
-      return [{ path, message }]
-    }
-    if (node === host.node || !host.plans.some(({ to }) => to === node)) {
-      const message = `${name} goes to ${route}, but there is no plan to ipn:${node}: a plan to it would be right`
-      return [{ path, message }]
-    }
-    return []
-  })
-}
-
-/** The node in `bp:ipn:3.2525`. */
-function parseRoute(text: string): bigint | undefined {
-  const endpoint = text.startsWith('bp:') ? parseEndpointId(text.slice(3)) : undefined
-  return endpoint?.scheme === 'ipn' && endpoint.node > 0n && endpoint.service > 0n
-    ? endpoint.node
-    : undefined
 }

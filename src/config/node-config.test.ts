@@ -65,7 +65,8 @@ test('a complete file becomes typed values', () => {
         { domain: 'a.com', route: 'local' },
       ],
       limits: { messageBytesMax: 1_572_864, storeBytesMax: 4_294_967_296 },
-      retry: { giveUpAfterMs: 172_800_000 },
+      aliases: [],
+      retry: { giveUpAfterMs: 172_800_000, routes: [] },
     },
   })
 })
@@ -86,8 +87,9 @@ test('what is left out or off has its default, and no key that is undefined', ()
     plans: [],
     echo: true,
     transport: [],
+    aliases: [],
     limits: { messageBytesMax: 52_428_800, storeBytesMax: 4_294_967_296 },
-    retry: { giveUpAfterMs: 432_000_000 },
+    retry: { giveUpAfterMs: 432_000_000, routes: [] },
   })
 })
 
@@ -106,12 +108,12 @@ smtp:
 limits: 5MiB
 transport:
   bad domain: local
-  mail-2.a.com: smtp:x
+  mail-2.a.com: smtp:x:0
 `
   expect(problemsOf(text)).toEqual([
     'node.yaml:1:1: directory is missing: a path such as ../var/mail-1 would be right',
     'node.yaml:1:7: host is "not a domain": a domain such as mail-1.a.com would be right',
-    'node.yaml:2:1: unknown key "nodes": one of host, node, mailService, domains, users, smtp, submission, pop3, dtnName, udp, tcp, stcp, mtcp, plans, statusReports, echo, contacts, ranges, transport, limits, retry, directory, tls would be right',
+    'node.yaml:2:1: unknown key "nodes": one of host, node, mailService, domains, users, smtp, submission, pop3, dtnName, udp, tcp, stcp, mtcp, plans, statusReports, echo, contacts, ranges, transport, aliases, retry, limits, directory, tls would be right',
     'node.yaml:3:7: node is "2": a node such as ipn:2 would be right',
     'node.yaml:4:1: key "node" appears again: each key once would be right',
     'node.yaml:6:11: users[0].name is "../user": a name such as user, of letters, digits and ._+- after the first would be right',
@@ -120,8 +122,8 @@ transport:
     'node.yaml:10:11: smtp.listen is "localhost:25": an IP address and a port such as 127.0.0.1:2525 or [::1]:2525 would be right',
     'node.yaml:11:3: unknown key "plaintextAuth": one of listen would be right',
     'node.yaml:12:9: limits is "5MiB": a mapping with the keys messageSizeMax, storeSizeMax would be right',
-    'node.yaml:14:3: key "bad domain": a domain such as mail-1.a.com would be right',
-    'node.yaml:15:17: transport.mail-2.a.com is "smtp:x": local or a route such as bp:ipn:3.2525 would be right',
+    'node.yaml:14:3: key "bad domain": a domain such as mail-2.a.com, .a.com, user@a.com or * would be right',
+    'node.yaml:15:17: transport.mail-2.a.com is "smtp:x:0": local, discard, or a route such as bp:ipn:3.2525, smtp:[host]:port, lmtp:host:port would be right',
   ])
 })
 

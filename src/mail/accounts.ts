@@ -3,6 +3,7 @@
 import type { HashedPassword, Passwords, ScramKeys } from '../ports/password.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { formatMailbox } from '../proto/smtp/path.ts'
+import { plainLocalPart } from './aliases.ts'
 
 export interface Account extends HashedPassword {
   readonly name: string
@@ -65,11 +66,13 @@ export class Accounts {
       : this.find({ localPart: user.slice(0, at), domain: user.slice(at + 1) })
   }
 
-  /** Whose mailbox this is. Every domain has a postmaster. RFC 5321 §4.5.1. */
+  /** Whose mailbox this is, also as `user+tag`. Every domain has a postmaster. RFC 5321 §4.5.1. */
   find(mailbox: Mailbox): Account | undefined {
     if (!this.#domains.has(mailbox.domain.toLowerCase())) return undefined
     const name = mailbox.localPart.toLowerCase()
-    return name === 'postmaster' ? this.#postmaster : this.#byName.get(name)
+    return name === 'postmaster'
+      ? this.#postmaster
+      : (this.#byName.get(name) ?? this.#byName.get(plainLocalPart(name)))
   }
 }
 

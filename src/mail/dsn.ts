@@ -179,7 +179,7 @@ const STATUS_DETAILS: Readonly<Record<string, string>> = {
   'mail/no-route': '4.4',
   'mail/gave-up': '4.7',
   'mail/too-late': '4.7',
-  'mail/loop': '4.6',
+  'mail/alias-loop': '4.6',
   'bridge/lifetime-ended': '4.7',
   'network/refused': '4.1',
   'network/unreachable': '4.1',

@@ -10,6 +10,8 @@ export type MailFaultCode =
   | 'mail/spool-damaged'
   /** The queue is not open. */
   | 'mail/stopped'
+  /** An alias leads round in circles, or to too many. */
+  | 'mail/alias-loop'
   /** It has been tried for as long as its route allows. */
   | 'mail/gave-up'
   /** Its sender wanted it delivered by now. RFC 2852. */

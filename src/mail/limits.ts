@@ -18,6 +18,10 @@ export const REPORT_HEADER_BYTES_MAX = 65_536
 /** Largest message that a report returns whole where its sender asked for it. RFC 3461 §6.2. */
 export const REPORT_MESSAGE_BYTES_MAX = 1_048_576
 
+/** Aliases that stand for aliases, and addresses that one of them comes to in the end. */
+export const ALIAS_DEPTH_MAX = 20
+export const ALIAS_MEMBERS_MAX = 1000
+
 /** Sessions of one service, and of one peer address with it, as in Postfix's `smtpd` (100 processes, 50). */
 export const SESSIONS_MAX = 1000
 export const SESSIONS_PER_PEER_MAX = 50

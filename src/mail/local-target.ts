@@ -13,6 +13,7 @@ import { formatDeliveredTo, formatReturnPath } from '../proto/message/trace.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { formatMailbox } from '../proto/smtp/path.ts'
 import type { Account, Accounts } from './accounts.ts'
+import { Aliases } from './aliases.ts'
 import type { Delivery, DeliveryTarget, MailStart, Outcome } from './delivery.ts'
 import { type MailFaultCode, mailFault } from './fault.ts'
 import type { Maildir, MaildirDraft, Placement } from './maildir.ts'
@@ -28,10 +29,16 @@ export interface Awaited {
 
 export class LocalTarget implements DeliveryTarget {
   readonly #accounts: Accounts
+  readonly #aliases: Aliases
   readonly #maildirOf: (account: Account) => Maildrop
 
-  constructor(accounts: Accounts, maildirOf: (account: Account) => Maildrop) {
+  constructor(
+    accounts: Accounts,
+    maildirOf: (account: Account) => Maildrop,
+    aliases: Aliases = new Aliases([], () => true),
+  ) {
     this.#accounts = accounts
+    this.#aliases = aliases
     this.#maildirOf = maildirOf
   }
 
@@ -39,8 +46,13 @@ export class LocalTarget implements DeliveryTarget {
     return new LocalDelivery(mail, (recipient) => this.#maildir(recipient))
   }
 
+  /** Also those that stand for others: the queue knows whom. */
   knows(recipient: Mailbox): boolean {
-    return this.#accounts.find(recipient) !== undefined
+    return this.#accounts.find(recipient) !== undefined || this.#aliases.has(recipient)
+  }
+
+  isAlias(recipient: Mailbox): boolean {
+    return this.#aliases.has(recipient)
   }
 
   /**

@@ -224,4 +224,17 @@ describe('what a sender asks for', () => {
     expect(report).toContain(`Final-Recipient: rfc822; ${FAR}\r\nAction: delayed\r\n`)
     expect(report).not.toContain('b@mail-2.a.com')
   })
+
+  it('of an alias for several it is told that it was passed on (RFC 3461 §5.2.7.3)', async () => {
+    const members = [mailbox(`other@${HOST}`), mailbox(FAR)]
+    const stage = await opened({ aliases: [{ address: `all@${HOST}`, members }] })
+    await send(stage, { [`all@${HOST}`]: { notify: ['success', 'failure'] } })
+    await pass(stage, 0)
+    const [report, ...others] = await stage.inbox('user')
+    expect(others).toEqual([])
+    expect(report).toContain(`Final-Recipient: rfc822; all@${HOST}\r\nAction: expanded\r\n`)
+    expect(await stage.inbox('other')).toHaveLength(1)
+    expect(stage.sent).toHaveLength(1)
+    expect(spooled(stage)).toEqual([])
+  })
 })

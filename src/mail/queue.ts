@@ -12,7 +12,9 @@ import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
-import type { Mailbox, MailFrom } from '../proto/smtp/envelope.ts'
+import type { Mailbox, MailFrom, RecipientParameters } from '../proto/smtp/envelope.ts'
+import { formatMailbox } from '../proto/smtp/path.ts'
+import type { Aliases } from './aliases.ts'
 import {
   type Addressee,
   type AttemptMail,
@@ -66,6 +68,7 @@ export interface QueuePorts {
 
 export interface QueueTargets {
   readonly routes: Routes
+  readonly aliases: Aliases
   readonly local: LocalTarget
   readonly remote: (hop: RemoteHop) => DeliveryTarget
   /** Nobody waits any longer for what becomes of a mail: the attempts under way end soon. */
@@ -189,11 +192,17 @@ export class MailQueue implements DeliveryTarget {
     this.#requireOpen()
     const draft = this.#spool.draft(mail.queueId)
     const recipients: EnvelopeRecipient[] = []
+    const named = new Set<string>()
     return {
       addRecipient: async (recipient, parameters = {}) => {
         this.#requireRoute(recipient)
-        const isPlain = Object.keys(parameters).length === 0
-        recipients.push(isPlain ? recipient : { ...recipient, parameters })
+        const members = this.#targets.aliases.expand(recipient)
+        for (const one of expandedTo(members, recipient, parameters)) {
+          const name = formatMailbox(one).toLowerCase()
+          // Who is a member of two of the aliases gets one copy.
+          if (one.isExpanded || !named.has(name)) recipients.push(one)
+          if (!one.isExpanded) named.add(name)
+        }
       },
       write: (bytes) => draft.write(bytes),
       commit: () => this.#accept(mail, draft, recipients, alongside),
@@ -266,7 +275,7 @@ export class MailQueue implements DeliveryTarget {
       if (recipient === undefined) continue
       // What is written into a mailbox already has only to appear there.
       const isPlacing = statuses.get(index)?.type === 'placing'
-      const hop = isPlacing ? LOCAL : this.#targets.routes.of(recipient)
+      const hop = isPlacing || recipient.isExpanded ? LOCAL : this.#targets.routes.of(recipient)
       const name = nameOf(hop)
       const group = groups.get(name) ?? { hop, waiting: [] }
       group.waiting.push(index)
@@ -360,7 +369,14 @@ export class MailQueue implements DeliveryTarget {
     } else if (job.hop?.transport === 'local') {
       const record = (placements: ReadonlyMap<number, Placement>): Promise<void> =>
         this.#recordPlacements(job, placements)
-      await this.#conclude(job, await deliverLocally(this.#targets.local, mail, record))
+      const isAlias = ({ index }: Addressee): boolean =>
+        spooled.envelope.recipients[index]?.isExpanded === true
+      const boxes = { ...mail, addressees: mail.addressees.filter((one) => !isAlias(one)) }
+      const outcomes = await deliverLocally(this.#targets.local, boxes, record)
+      for (const { index } of mail.addressees.filter(isAlias)) {
+        outcomes.set(index, { type: 'delivered', detail: 'passed on to its members' })
+      }
+      await this.#conclude(job, outcomes)
     } else {
       const fault = mailFault('mail/no-route', 'no route to this domain', { temporary: true })
       await this.#conclude(
@@ -665,6 +681,27 @@ function scheduleName(hop: string): 'local' | 'bp' | 'other' {
 
 function nameOf(hop: NextHop | undefined): string {
   return hop === undefined ? 'unroutable' : formatNextHop(hop)
+}
+
+/** Who is to have the mail in place of a recipient. RFC 3461 §5.2.7.2, §5.2.7.3 (c). */
+function expandedTo(
+  members: readonly Mailbox[],
+  recipient: Mailbox,
+  parameters: RecipientParameters,
+): readonly EnvelopeRecipient[] {
+  const { notify } = parameters
+  const wantsSuccess = members.length > 1 && notify?.includes('success') === true
+  if (!wantsSuccess) return members.map((member) => withParameters(member, parameters))
+  const others = notify.filter((kind) => kind !== 'success')
+  const rest = { ...parameters, notify: others.length === 0 ? (['never'] as const) : others }
+  return [
+    { ...recipient, parameters, isExpanded: true },
+    ...members.map((member) => withParameters(member, rest)),
+  ]
+}
+
+function withParameters(mailbox: Mailbox, parameters: RecipientParameters): EnvelopeRecipient {
+  return Object.keys(parameters).length === 0 ? mailbox : { ...mailbox, parameters }
 }
 
 const LOCAL: NextHop = { transport: 'local' }

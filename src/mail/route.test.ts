@@ -36,6 +36,27 @@ describe('Routes', () => {
     })
   })
 
+  it('an address of its own comes before its domain, with or without an extension', () => {
+    const some = new Routes(
+      ['a.com'],
+      [
+        { domain: 'bot@a.com', nextHop: { transport: 'discard' } },
+        { domain: 'a.com', nextHop: { transport: 'local' } },
+      ],
+    )
+    const of = (localPart: string): unknown => some.of({ localPart, domain: 'a.com' })?.transport
+    expect([of('bot'), of('Bot+x'), of('user')]).toEqual(['discard', 'discard', 'local'])
+    expect(some.localDomains).toEqual(['a.com'])
+  })
+
+  it('takes other rules while mail goes on, and keeps its own domains', () => {
+    const some = new Routes(['a.com'], [{ domain: 'b.com', nextHop: FAR }])
+    some.replace([{ domain: 'c.com', nextHop: FAR }])
+    expect(some.of({ localPart: 'x', domain: 'a.com' })).toEqual({ transport: 'local' })
+    expect(some.of({ localPart: 'x', domain: 'b.com' })).toBeUndefined()
+    expect(some.of({ localPart: 'x', domain: 'c.com' })).toEqual(FAR)
+  })
+
   it('a domain that a rule makes local is one of ours', () => {
     expect(routes.localDomains).toEqual(['mail-1.a.com', 'b.org'])
   })

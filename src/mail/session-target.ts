@@ -43,6 +43,7 @@ export class SessionTarget {
       only !== undefined &&
       others.length === 0 &&
       !needsQueue(mail, only) &&
+      !this.#local.isAlias(only.recipient) &&
       this.#routes.of(only.recipient)?.transport === 'local'
     const delivery = await (direct ? this.#local.start(mail) : this.#queue.start(mail))
     try {

@@ -36,7 +36,7 @@ export function earthMoon(
         protocol: protocol ?? plan.protocol,
         oneWayDelayMs,
       })),
-      ...(giveUpAfterMs !== undefined && { retry: { giveUpAfterMs } }),
+      ...(giveUpAfterMs !== undefined && { retry: { giveUpAfterMs, routes: [] } }),
     })),
   }
 }

@@ -10,6 +10,7 @@ import { labAccount, labPasswords } from '../../src/lab/password.ts'
 import { LabStore, type StoreImage } from '../../src/lab/store.ts'
 import { HostClock, World } from '../../src/lab/world.ts'
 import { type Account, Accounts } from '../../src/mail/accounts.ts'
+import { type Alias, Aliases } from '../../src/mail/aliases.ts'
 import type { DeliveryTarget, MailStart, Outcome } from '../../src/mail/delivery.ts'
 import { LocalTarget } from '../../src/mail/local-target.ts'
 import { Maildir } from '../../src/mail/maildir.ts'
@@ -49,6 +50,7 @@ export interface StageOptions {
   readonly seed?: number
   readonly powerCut?: PowerCut
   readonly queue?: Partial<QueueOptions>
+  readonly aliases?: readonly Alias[]
   /** What a delivery to another host ends with; undefined: never. Default: delivered. */
   readonly remote?: (mail: MailStart, recipient: Mailbox) => Promise<Outcome>
   readonly store?: (store: Store) => Store
@@ -105,13 +107,19 @@ export function mailStage(options: StageOptions = {}): Stage {
   const maildirs = new Map(
     ACCOUNTS.map(({ name }) => [name, new Maildir(`/home/${name}/Maildir`, HOST, ports)]),
   )
-  const local = new LocalTarget(accounts, ({ name }) => {
-    const maildir = maildirs.get(name)
-    if (maildir === undefined) throw new Error(`no Maildir for ${name}`)
-    return maildir
-  })
+  const aliases = new Aliases(options.aliases ?? [], (one) => accounts.find(one) !== undefined)
+  const local = new LocalTarget(
+    accounts,
+    ({ name }) => {
+      const maildir = maildirs.get(name)
+      if (maildir === undefined) throw new Error(`no Maildir for ${name}`)
+      return maildir
+    },
+    aliases,
+  )
   const queue = new MailQueue({ ...QUEUE_OPTIONS, ...options.queue }, ports, {
     routes,
+    aliases,
     local,
     remote: () => remoteTarget(options.remote, sent),
     withdraw: () => {},

@@ -1,0 +1,90 @@
+import { describe, expect, it, test } from 'vitest'
+import { parseNextHop } from '../mail/next-hop.ts'
+import { parseNodeConfig } from './node-config.ts'
+
+const HOST = 'host: m.a.com\ndirectory: d\nnode: ipn:2\nusers: []\n'
+
+function read(text: string): ReturnType<typeof parseNodeConfig> {
+  return parseNodeConfig(`${HOST}${text}`, 'node.yaml')
+}
+
+function problem(text: string): string {
+  const parsed = read(text)
+  return parsed.ok ? '' : parsed.fault.message
+}
+
+describe('transport', () => {
+  it.each([
+    'smtp:',
+    'smtp:b.com',
+    'smtp:b.com:2525',
+    'smtp:[b.com]',
+    'smtp:[127.0.0.1]:2525',
+    'smtp:[::1]:25',
+    'lmtp:unix:/run/lmtp',
+    'lmtp:127.0.0.1:24',
+    'lmtp:inet:[::1]:24',
+    'pipe:/bin/cat -u',
+    'discard',
+    'discard:',
+    'error:',
+    'error:5.1.2 gone',
+    'error:gone',
+  ])('%s is a route to both of those who read it', (route) => {
+    expect(parseNextHop(route)).toBeDefined()
+    expect(problem(`transport: { b.com: "${route}" }\n`)).toBe('')
+  })
+
+  it.each([
+    'smtp:b.com:0',
+    'smtp:b.com:65536',
+    'smtp:b com',
+    'lmtp:',
+    'lmtp:host',
+    'lmtp:unix:run',
+    'pipe:cat',
+    'discard:x',
+    'local:x',
+    'uucp:x',
+    'smtps',
+  ])('%s is none', (route) => {
+    expect(parseNextHop(route)).toBeUndefined()
+    expect(problem(`transport: { b.com: "${route}" }\n`)).toContain('would be right')
+  })
+
+  it('is given by address, domain, names below it, or for all', () => {
+    const text =
+      'transport: { Bot@a.com: discard, b.com: "smtp:", .c.com: "smtp:", "*": "smtp:x" }\n'
+    const parsed = read(text)
+    expect(parsed.ok && parsed.value.transport.map(({ domain }) => domain)).toEqual([
+      'bot@a.com',
+      'b.com',
+      '.c.com',
+      '*',
+    ])
+    expect(problem('transport: { "a b": "smtp:" }\n')).toContain('a domain such as')
+  })
+})
+
+test('aliases are addresses, or all others of a domain', () => {
+  const parsed = read(
+    'aliases: { Info@m.a.com: [user@m.a.com, x@b.com], "@m.a.com": [user@m.a.com] }\n',
+  )
+  const user = { localPart: 'user', domain: 'm.a.com' }
+  expect(parsed.ok && parsed.value.aliases).toEqual([
+    { address: 'info@m.a.com', members: [user, { localPart: 'x', domain: 'b.com' }] },
+    { address: '@m.a.com', members: [user] },
+  ])
+  expect(problem('aliases: { info: [user@m.a.com] }\n')).toContain('an address such as info@a.com')
+  expect(problem('aliases: { i@m.a.com: [user] }\n')).toContain('an address such as user@a.com')
+})
+
+test('a route may be tried for longer than others', () => {
+  const text = 'retry: { warnAfter: 4h, routes: { "bp:ipn:3.2525": { giveUpAfter: 40d } } }\n'
+  const parsed = read(text)
+  expect(parsed.ok && parsed.value.retry).toEqual({
+    giveUpAfterMs: 432_000_000,
+    warnAfterMs: 14_400_000,
+    routes: [{ route: 'bp:ipn:3.2525', giveUpAfterMs: 3_456_000_000 }],
+  })
+})

@@ -1,0 +1,132 @@
+/** Where mail goes and how long it is tried, as a host's file says it. */
+
+import type { z } from 'zod'
+import type { MailHostOptions } from '../bridge/mail-host-options.ts'
+import type { Alias } from '../mail/aliases.ts'
+import { parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
+import type { Mailbox } from '../proto/smtp/envelope.ts'
+import { parseMailbox } from '../proto/smtp/path.ts'
+import type { Contradiction } from './problems.ts'
+import { domain, duration, listOf, mapping, pairsOf, patience, type Shape, word } from './schema.ts'
+import type { Path } from './yaml.ts'
+
+type RetryText = MailHostOptions['retry']
+
+export interface RoutingText {
+  readonly transport: readonly (readonly [pattern: string, route: string])[]
+  readonly aliases: readonly (readonly [address: string, members: readonly Mailbox[]])[]
+  readonly retry: {
+    readonly giveUpAfter: number
+    readonly warnAfter?: number
+    readonly routes: readonly (readonly [route: string, times: { readonly giveUpAfter: number }])[]
+  }
+}
+
+/** RFC 5321 §4.5.4.1: at least 4 to 5 days. */
+const GIVE_UP_DEFAULT_MS = 5 * 86_400_000
+
+const ROUTES = 'local, discard, or a route such as bp:ipn:3.2525, smtp:[host]:port, lmtp:host:port'
+
+const route = word(ROUTES, (text) =>
+  OTHER_ROUTE.test(text) || parseBpRoute(text) !== undefined ? text : undefined,
+)
+
+const HOST = '[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?'
+const LITERAL = `\\[(?:${HOST}|[0-9A-Fa-f:.]+)\\]`
+const PORT = '(?:[1-9]\\d{0,3}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d{2}|655[0-2]\\d|6553[0-5])'
+/** What mail/next-hop.ts reads, but for `bp`; a test compares them. */
+const OTHER_ROUTE = new RegExp(
+  `^(?:local:?|discard:?|error(?::[ -~]*)?|pipe: */[ -~]*|smtp:?|smtp:(?:${HOST}|${LITERAL})?(?::${PORT})?|lmtp:unix:/[!-~]+|lmtp:(?:inet:)?(?:${HOST}|${LITERAL}):${PORT})$`,
+)
+
+const pattern = word('a domain such as mail-2.a.com, .a.com, user@a.com or *', (text) => {
+  const lower = text.toLowerCase()
+  if (lower === '*' || parseMailbox(lower) !== undefined) return lower
+  return domain.safeParse(lower.replace(/^\./, '')).success ? lower : undefined
+}) as z.ZodType<string, string>
+
+const aliasAddress = word(
+  'an address such as info@a.com, or @a.com for all others',
+  (text) => parseMailbox(text.startsWith('@') ? `all${text}` : text) && text.toLowerCase(),
+) as z.ZodType<string, string>
+
+const member = word('an address such as user@a.com', parseMailbox)
+
+export const routingShape: Shape<RoutingText> = {
+  transport: pairsOf(pattern, route, 'a mapping such as mail-2.a.com: bp:ipn:3.2525').default([]),
+  aliases: pairsOf(
+    aliasAddress,
+    listOf(member, 'a list of addresses such as [user@a.com]'),
+    'a mapping such as info@a.com: [user@a.com]',
+  ).default([]),
+  retry: mapping<RoutingText['retry']>({
+    giveUpAfter: duration.default(GIVE_UP_DEFAULT_MS),
+    warnAfter: patience.optional(),
+    routes: pairsOf(
+      route as z.ZodType<string, string>,
+      mapping<{ readonly giveUpAfter: number }>({ giveUpAfter: duration }),
+      'a mapping such as bp:ipn:3.2525: { giveUpAfter: 30d }',
+    ).default([]),
+  }).prefault({}),
+}
+
+export function completeRouting(text: RoutingText): {
+  readonly transport: MailHostOptions['transport']
+  readonly aliases: readonly Alias[]
+  readonly retry: RetryText
+} {
+  const { giveUpAfter, warnAfter, routes } = text.retry
+  return {
+    transport: text.transport.map(([domain, route]) => ({ domain, route })),
+    aliases: text.aliases.map(([address, members]) => ({ address, members })),
+    retry: {
+      giveUpAfterMs: giveUpAfter,
+      ...(warnAfter !== undefined && { warnAfterMs: warnAfter }),
+      routes: routes.map(([route, times]) => ({ route, giveUpAfterMs: times.giveUpAfter })),
+    },
+  }
+}
+
+/** How long a mail for a node is tried. */
+export function patienceFor({ retry }: RoutingText, node: bigint): number {
+  const own = retry.routes.filter(([route]) => parseBpRoute(route) === node)
+  return Math.min(...(own.length === 0 ? [retry.giveUpAfter] : own.map(([, t]) => t.giveUpAfter)))
+}
+
+interface Host extends RoutingText {
+  readonly host: string
+  readonly node: bigint
+  readonly domains?: readonly string[]
+  readonly plans: readonly { readonly to: bigint }[]
+}
+
+export function routingContradictions(host: Host, at: Path): readonly Contradiction[] {
+  const domains = host.domains ?? [host.host]
+  return host.transport.flatMap(([name, route]): readonly Contradiction[] => {
+    const path = [...at, 'transport', name]
+    if (/^local:?$/.test(route)) {
+      if (domains.includes(name) || name.includes('@')) return []
+      const message = `${name} is local, but not among the domains: ${domains.join(', ')} would be right`
+      return [{ path, message }]
+    }
+    if (domains.includes(name)) {
+      const message = `${name} goes to ${route}, but is among this host's own domains: local would be right`
+      return [{ path, message }]
+    }
+    const node = parseBpRoute(route)
+    if (node === undefined) return []
+    if (node === host.node || !host.plans.some(({ to }) => to === node)) {
+      const message = `${name} goes to ${route}, but there is no plan to ipn:${node}: a plan to it would be right`
+      return [{ path, message }]
+    }
+    return []
+  })
+}
+
+/** The node in `bp:ipn:3.2525`. */
+function parseBpRoute(text: string): bigint | undefined {
+  const endpoint = text.startsWith('bp:') ? parseEndpointId(text.slice(3)) : undefined
+  return endpoint?.scheme === 'ipn' && endpoint.node > 0n && endpoint.service > 0n
+    ? endpoint.node
+    : undefined
+}
