@@ -10,6 +10,7 @@ import { type RcRunArguments, rcRun } from './ion/rc-run.ts'
 import { runTool } from './ion/tool.ts'
 import { rcCheck, rcReference, rcWrite } from './rc.ts'
 import { type ServeArguments, serve } from './serve.ts'
+import { addUserCommands } from './user-commands.ts'
 import { version } from './version.ts'
 
 const EXIT_STATUSES = `
@@ -133,6 +134,7 @@ ${EXIT_STATUSES}`,
   .action((options: NodeStatusArguments) => nodeStatus(options))
 
 addCertificateCommands(program, EXIT_STATUSES)
+addUserCommands(program, EXIT_STATUSES, configOf)
 
 for (const name of ADMIN_PROGRAMS) {
   program

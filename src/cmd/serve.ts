@@ -17,6 +17,8 @@ import { EXIT, Failure, reasonOf } from './failure.ts'
 import { makeFolder, readText } from './files.ts'
 import { announceNode, controlSocketOf } from './ion/registry.ts'
 import { leaveSoon, onHangup, signalled } from './signal.ts'
+import { keepUsers } from './user-keeper.ts'
+import { usersFileOf } from './users-file.ts'
 
 export interface ServeArguments {
   readonly config: string
@@ -51,13 +53,18 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
         tls,
         control: { host: control, port: 0 },
       })
-      stop = () => host.stop()
+      const forgetUsers = takeUsers(host, config, configFile, events)
+      stop = () => {
+        forgetUsers()
+        return host.stop()
+      }
       await Promise.race([host.start(), stopped])
       const withdraw = announceNode(node, control)
       const release = reloadTls(tls, events)
       stop = () => {
         release()
         withdraw()
+        forgetUsers()
         return host.stop()
       }
       await stopped
@@ -112,9 +119,24 @@ function reloadTls(tls: TlsKeeper, events: EventSink): () => void {
   }
 }
 
+/** Those of the file of users, from now on; or those of the configuration, which should not be there. */
+function takeUsers(
+  host: MailHost,
+  config: NodeConfig,
+  configFile: string,
+  events: EventSink,
+): () => void {
+  const file = usersFileOf(config, configFile)
+  if (file !== undefined) return keepUsers(file, (accounts) => host.setAccounts(accounts), events)
+  const reason = `${configFile} has the passwords of its users in it: "lightlag user add", which keeps hashes in a file of their own, would be right`
+  events({ type: 'trouble', where: 'users', reason })
+  return () => {}
+}
+
 const RELOAD_MS = 3_600_000
 
-function readConfig(file: string): NodeConfig {
+/** Of a host's file; a Failure with all that is wrong with it. */
+export function readConfig(file: string): NodeConfig {
   const parsed = parseNodeConfig(readText(file), file)
   if (!parsed.ok) throw new Failure(EXIT.usage, parsed.fault.message)
   return parsed.value

@@ -52,3 +52,10 @@ export const INJECTED_FAULTS_MAX = 100
 /** A message that a policy wants to see is in memory until then; larger ones pass without its looking in. */
 export const HELD_MESSAGE_BYTES_MAX = 4_194_304
 export const HELD_MESSAGES_BYTES_MAX = 67_108_864
+
+/** Users of one host; their file is read as a whole. */
+export const USERS_MAX = 100_000
+/** App passwords of one user: more programs than anybody has. */
+export const APP_PASSWORDS_MAX = 20
+/** A line of the file of users, with all of them, is half as long. */
+export const USER_LINE_MAX = 8192
