@@ -33,6 +33,8 @@ test('every key that a file may have is in docs/configuration.md, and no other',
   for (const part of [
     'smtp',
     'submission',
+    'submissions',
+    'lmtp',
     'pop3',
     'udp',
     'tcp',

@@ -46,12 +46,18 @@ export function readBatch(batch: Uint8Array, host: string, messageBytesMax: numb
     for (let next = effects.shift(); next !== undefined; next = effects.shift()) {
       // What follows could be long, and changes nothing any more.
       if (reading.isOver) break
-      const verdict = next.type === 'send' || next.type === 'close' ? undefined : reading.hear(next)
+      const verdict = isOfStream(next) ? undefined : reading.hear(next)
       if (verdict === undefined) continue
       effects.push(...machine.handle({ type: 'verdict', verdict }, NO_TIME))
     }
   }
   return reading.result()
+}
+
+type Effect = ReturnType<SmtpServer['handle']>[number]
+
+function isOfStream(effect: Effect): effect is Exclude<Effect, SmtpQuestion> {
+  return ['send', 'close', 'pause', 'resume', 'secure'].includes(effect.type)
 }
 
 const YES: Verdict = { ok: true }
@@ -88,6 +94,7 @@ class Reading {
         this.#complete = true
         return YES
       case 'authenticate':
+      case 'scram-keys':
         return { ok: false, reply: NOT_ONE_MAIL }
       case 'refused':
         this.#refused ??= question.reply

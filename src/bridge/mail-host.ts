@@ -345,21 +345,15 @@ export class MailHost {
   }
 
   #smtpServices(context: Omit<ConstructorParameters<typeof SmtpService>[1], 'service'>): Service[] {
-    const { smtp, submission, limits } = this.#options
+    const { limits } = this.#options
     const common = { sizeBytesMax: limits.messageBytesMax, recipientsMax: RECIPIENTS_MAX }
-    return [
-      ...(smtp === undefined
-        ? []
-        : [
-            new SmtpService(
-              { ...common, ...smtp, plaintextAuth: 'refuse' },
-              { ...context, service: 'smtp' },
-            ),
-          ]),
-      ...(submission === undefined
-        ? []
-        : [new SmtpService({ ...common, ...submission }, { ...context, service: 'submission' })]),
-    ]
+    const tls = { identity: this.#ports.tls.identity }
+    return (['smtp', 'submission', 'submissions', 'lmtp'] as const).flatMap((service) => {
+      const options = this.#options[service]
+      if (options === undefined) return []
+      const whole = { ...common, plaintextAuth: 'refuse' as const, ...options }
+      return [new SmtpService(whole, { ...context, tls, service })]
+    })
   }
 }
 

@@ -36,6 +36,7 @@ import {
   socketAddress,
   word,
 } from './schema.ts'
+import { SMTP_SERVICES, smtpShape } from './smtp.ts'
 import type { Path } from './yaml.ts'
 
 /** A host's keys as they are written, each value read. */
@@ -49,6 +50,8 @@ export interface HostText<Plan> extends BundleText<Plan>, ContactsText, RoutingT
   readonly users?: readonly UserText[] | string
   readonly smtp?: Required<MailHostOptions>['smtp']
   readonly submission?: Required<MailHostOptions>['submission']
+  readonly submissions?: Required<MailHostOptions>['submissions']
+  readonly lmtp?: Required<MailHostOptions>['lmtp']
   readonly pop3?: Required<MailHostOptions>['pop3']
   readonly limits: { readonly messageSizeMax: number; readonly storeSizeMax: number }
 }
@@ -68,8 +71,7 @@ export function hostShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<HostText<
     ).default(MAIL_SERVICE_DEFAULT),
     domains: listOf(domain, 'a list of domains such as [mail-1.a.com]').optional(),
     users: plainUsersOrFile.optional(),
-    smtp: orOff(mapping<Required<MailHostOptions>['smtp']>({ listen: socketAddress })),
-    submission: orOff(clientService),
+    ...smtpShape,
     pop3: orOff(clientService),
     ...bundleShape(plan),
     ...contactsShape,
@@ -118,7 +120,7 @@ export function completeHost<Plan extends PlanText>(
   text: HostText<Plan>,
   delayOf: (plan: Plan) => number,
 ): MailHostOptions {
-  const { smtp, submission, pop3 } = text
+  const { smtp, submission, submissions, lmtp, pop3 } = text
   return {
     host: text.host,
     node: text.node,
@@ -127,6 +129,8 @@ export function completeHost<Plan extends PlanText>(
     ...(typeof text.users === 'object' && { users: text.users }),
     ...(smtp && { smtp }),
     ...(submission && { submission }),
+    ...(submissions && { submissions }),
+    ...(lmtp && { lmtp }),
     ...(pop3 && { pop3 }),
     ...completeBundles(text, delayOf),
     ...completeContacts(text),
@@ -189,7 +193,7 @@ function sizeContradictions({ limits }: HostText<PlanText>, at: Path): readonly 
 }
 
 /** UDP has ports of its own. */
-const STREAM_SERVICES = ['smtp', 'submission', 'pop3', 'tcp', 'stcp', 'mtcp'] as const
+const STREAM_SERVICES = [...SMTP_SERVICES, 'pop3', 'tcp', 'stcp', 'mtcp'] as const
 
 function listenContradictions(host: HostText<PlanText>, at: Path): readonly Contradiction[] {
   const services = STREAM_SERVICES.flatMap((service) => {

@@ -20,6 +20,7 @@ import {
 } from './host.ts'
 import { type Contradiction, parseWith, repeated } from './problems.ts'
 import { count, duration, ipAddress, listOf, mapping, orOff, rate, share, word } from './schema.ts'
+import { SMTP_SERVICES } from './smtp.ts'
 import type { Path } from './yaml.ts'
 
 export interface Scenario {
@@ -220,7 +221,7 @@ function placeContradictions(
     const message = `address ${host.address} on ${network.name}: one in ${network.prefix} would be right`
     wrong.push({ path: [...at, 'address'], message })
   }
-  for (const service of ['smtp', 'submission', 'pop3', 'udp', 'tcp', 'stcp', 'mtcp'] as const) {
+  for (const service of [...SMTP_SERVICES, 'pop3', 'udp', 'tcp', 'stcp', 'mtcp'] as const) {
     const listen = host[service]?.listen
     if (listen === undefined || listen.host === host.address) continue
     const message = `${service} listens on ${listen.host}: this host's address ${host.address} would be right`

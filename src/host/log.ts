@@ -118,6 +118,8 @@ function describe(event: HostEvent): Line {
 const PROGRAMS: Readonly<Record<MailService, string>> = {
   smtp: 'smtpd',
   submission: 'submission/smtpd',
+  submissions: 'submissions/smtpd',
+  lmtp: 'lmtpd',
   pop3: 'pop3d',
 }
 

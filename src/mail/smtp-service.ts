@@ -1,8 +1,13 @@
-/** The SMTP port and the submission port. */
+/** The ports of SMTP: transfer, submission with and without TLS from the start, and LMTP. */
 
+import { addMs } from '../base/time.ts'
 import { runSession } from '../drive/session.ts'
 import { StreamFlow } from '../drive/stream-flow.ts'
 import type { ByteStream, Network, SocketAddress } from '../ports/network.ts'
+import type { TlsIdentity, TlsOptions } from '../ports/tls.ts'
+import type { SaslMechanism } from '../proto/sasl/mechanism.ts'
+import type { BareLineEnds } from '../proto/smtp/data.ts'
+import type { OptionalExtension } from '../proto/smtp/extension.ts'
 import { shuttingDown, tooManySessions } from '../proto/smtp/reply.ts'
 import { encodeReply } from '../proto/smtp/reply-codec.ts'
 import { type SmtpAnswer, type SmtpQuestion, SmtpServer } from '../proto/smtp/server.ts'
@@ -13,22 +18,27 @@ export interface SmtpServiceOptions extends SessionPortOptions {
   readonly sizeBytesMax: number
   /** At least 100. RFC 5321 §4.5.3.1.8. */
   readonly recipientsMax: number
-  /** Whether a password may cross the network unencrypted; where not, AUTH is not offered. */
+  /** Whether a password may cross the network unencrypted. */
   readonly plaintextAuth: 'allow' | 'refuse'
+  readonly bareLineEnds?: BareLineEnds
 }
 
-export interface SmtpServiceContext extends SmtpSessionContext {
+export interface SmtpServiceContext extends Omit<SmtpSessionContext, 'secret'> {
   readonly network: Network
+  /** Default: there is no TLS. */
+  readonly tls?: { readonly identity: TlsIdentity }
 }
 
 export class SmtpService {
   readonly #options: SmtpServiceOptions
   readonly #context: SmtpServiceContext
   readonly #port: SessionPort<SmtpSession>
+  readonly #session: SmtpSessionContext
 
   constructor(options: SmtpServiceOptions, context: SmtpServiceContext) {
     this.#options = options
     this.#context = context
+    this.#session = { ...context, secret: context.entropy.bytes(32) }
     this.#port = new SessionPort(options, context, {
       refusal: encodeReply(tooManySessions(context.hostname)),
       open: (id, stream) => this.#open(id, stream),
@@ -56,28 +66,62 @@ export class SmtpService {
 
   #open(id: string, stream: ByteStream): SmtpSession {
     const flow = new StreamFlow(stream)
-    const session = new SmtpSession(id, this.#context, stream.remote.host, flow)
+    const session = new SmtpSession(id, this.#session, stream.remote.host, flow)
     runSession<SmtpAnswer, SmtpQuestion>(
       this.#machine(),
       stream,
       this.#context.clock,
       (question, answer) => session.ask(question, answer),
-      { flow },
+      { flow, tls: this.#tls() },
     )
     return session
   }
 
+  #tls(): TlsOptions | undefined {
+    const { tls } = this.#context
+    return tls && { role: 'server', identity: tls.identity, peerCertificate: 'ignored' }
+  }
+
   #machine(): SmtpServer {
-    const { service, hostname } = this.#context
-    const { sizeBytesMax, recipientsMax, plaintextAuth } = this.#options
-    const submission = service === 'submission'
+    const { service, hostname, tls, clock } = this.#context
+    const { sizeBytesMax, recipientsMax, plaintextAuth, bareLineEnds } = this.#options
+    const isSubmission = service === 'submission' || service === 'submissions'
     return new SmtpServer({
       hostname,
-      role: submission ? 'submission' : 'transfer',
+      role: isSubmission ? 'submission' : service === 'lmtp' ? 'lmtp' : 'transfer',
       sizeBytesMax,
       recipientsMax,
-      mechanisms: submission && plaintextAuth === 'allow' ? ['PLAIN', 'LOGIN'] : [],
-      requireAuthentication: submission,
+      mechanisms: isSubmission ? this.#mechanisms() : [],
+      plaintextAuth,
+      requireAuthentication: isSubmission,
+      ...(tls && { tls: service === 'submissions' ? 'first' : 'offered' }),
+      ...(bareLineEnds && { bareLineEnds }),
+      extensions: EXTENSIONS,
+      releaseMax: {
+        afterSec: RELEASE_AFTER_MAX_SEC,
+        until: addMs(clock.wall(), RELEASE_AFTER_MAX_SEC * 1000),
+      },
     })
   }
+
+  /** SCRAM where there are keys for it: an account without could not use what it is offered. */
+  #mechanisms(): readonly SaslMechanism[] {
+    const [account] = this.#context.accounts.all
+    return account?.scram === undefined ? PASSWORDS : [...SCRAM, ...PASSWORDS]
+  }
 }
+
+const PASSWORDS: readonly SaslMechanism[] = ['PLAIN', 'LOGIN']
+const SCRAM: readonly SaslMechanism[] = ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256']
+
+/** What the queue and those behind it honour. */
+const EXTENSIONS: readonly OptionalExtension[] = [
+  'SMTPUTF8',
+  'DELIVERBY',
+  'FUTURERELEASE',
+  'MT-PRIORITY',
+  'DSN',
+]
+
+/** As long as a mail may be asked to wait for its release: many large ones would fill the store. */
+const RELEASE_AFTER_MAX_SEC = 30 * 86_400

@@ -1,12 +1,14 @@
 /** Answers the questions of one SMTP session. */
 
 import { assert } from '../base/assert.ts'
-import { fromUtf8 } from '../base/bytes.ts'
+import { fromUtf8, toBase64 } from '../base/bytes.ts'
 import { asFault, type Fault } from '../base/fault.ts'
+import { hmacSha256 } from '../base/sha256.ts'
 import type { StreamFlow } from '../drive/stream-flow.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
+import type { ScramKeys } from '../proto/sasl/scram.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { formatMailbox, formatPath } from '../proto/smtp/path.ts'
 import {
@@ -35,8 +37,11 @@ import { newQueueId } from './queue-id.ts'
 import type { Routes } from './route.ts'
 import { type Addressee, type SessionDelivery, SessionTarget } from './session-target.ts'
 
+/** `submissions` is submission under TLS from the first octet. */
+export type SmtpServiceName = 'smtp' | 'submission' | 'submissions' | 'lmtp'
+
 export interface SmtpSessionContext {
-  readonly service: 'smtp' | 'submission'
+  readonly service: SmtpServiceName
   readonly hostname: string
   readonly clock: Clock
   readonly entropy: Entropy
@@ -49,6 +54,8 @@ export interface SmtpSessionContext {
   readonly policies: PolicyChain
   /** For messages that a policy wants to see. */
   readonly holdBudget: HoldBudget
+  /** Unpredictable, and the same as long as the service runs. */
+  readonly secret: Uint8Array
 }
 
 type Question<Type extends SmtpQuestion['type']> = Extract<SmtpQuestion, { readonly type: Type }>
@@ -73,6 +80,11 @@ interface Transaction {
   bytesTaken: number
   sizeBytes: number
 }
+
+/** Beyond guessing; a multiple of three needs no padding. */
+const SCRAM_NONCE_BYTES = 18
+/** RFC 7677 §4. */
+const SCRAM_ITERATIONS_MIN = 4096
 
 const ACCEPTED: Verdict = { ok: true }
 
@@ -118,6 +130,10 @@ export class SmtpSession {
     if (question.type === 'body') this.#unwrittenBytes += question.bytes.length
     if (this.#unwrittenBytes > UNWRITTEN_BYTES_MAX) this.#flow.hold('unwritten')
     this.#work = this.#work.then(async () => {
+      if (question.type === 'scram-keys') {
+        answer(this.#scramKeys(question.user))
+        return
+      }
       const verdict = await this.#carryOut(question)
       if (verdict !== undefined) answer({ type: 'verdict', verdict })
     })
@@ -134,7 +150,7 @@ export class SmtpSession {
   }
 
   async #carryOut(
-    question: Exclude<SmtpQuestion, { readonly type: 'refused' }>,
+    question: Exclude<SmtpQuestion, { readonly type: 'refused' | 'scram-keys' }>,
   ): Promise<Verdict | undefined> {
     switch (question.type) {
       case 'authenticate':
@@ -160,7 +176,12 @@ export class SmtpSession {
     const { service, events, accounts, logins } = this.#context
     const session = this.#id
     const account = await logins.attempt(this.#peer, async () => {
-      const found = await accounts.verify(user, password)
+      const found =
+        typeof password === 'string'
+          ? await accounts.verify(user, password)
+          : password.isProven
+            ? accounts.scramKeysOf(user)?.account
+            : undefined
       if (!found) events({ type: 'authentication-failed', service, session, user })
       return found
     })
@@ -173,6 +194,13 @@ export class SmtpSession {
     if (!said.ok) return this.#refuseBy('AUTH', said)
     events({ type: 'authenticated', service, session, user: account.name })
     return ACCEPTED
+  }
+
+  #scramKeys(user: string): SmtpAnswer {
+    const { accounts, entropy, secret } = this.#context
+    const nonce = toBase64(entropy.bytes(SCRAM_NONCE_BYTES))
+    const keys = accounts.scramKeysOf(user)?.keys ?? decoyKeys(user, accounts, secret)
+    return { type: 'scram-keys', keys, nonce }
   }
 
   async #mail(mail: Question<'mail'>): Promise<Verdict> {
@@ -245,7 +273,7 @@ export class SmtpSession {
           first === undefined || second !== undefined ? undefined : formatMailbox(first.recipient),
         date: clock.wall(),
       },
-      service === 'smtp' ? 'transfer' : 'submission',
+      service === 'smtp' || service === 'lmtp' ? 'transfer' : 'submission',
     )
     try {
       const target = await this.#target.start({ queueId, from: mail.from }, recipients)
@@ -387,6 +415,21 @@ function policyMail({ queueId, mail, recipients }: Transaction): PolicyMail {
 
 function headerText(fields: readonly string[]): Uint8Array {
   return fromUtf8(fields.map((field) => `${field}\r\n`).join(''))
+}
+
+/**
+ * Keys of no password for a user that there is not: the same whenever they are asked for, so that
+ * nobody learns from them who exists. RFC 5802 §9.
+ */
+function decoyKeys(user: string, accounts: Accounts, secret: Uint8Array): ScramKeys {
+  const [like] = accounts.all
+  const derive = (what: string): Uint8Array => hmacSha256(secret, fromUtf8(`${what} ${user}`))
+  return {
+    salt: derive('salt').subarray(0, like?.scram?.salt.length ?? 16),
+    iterations: like?.scram?.iterations ?? SCRAM_ITERATIONS_MIN,
+    storedKey: derive('stored'),
+    serverKey: derive('server'),
+  }
 }
 
 /** What a client is told of a Fault of ours: nothing about our inside. */

@@ -5,7 +5,7 @@
 
 import type { WallMs } from '../base/time.ts'
 
-export type MailService = 'smtp' | 'submission' | 'pop3'
+export type MailService = 'smtp' | 'submission' | 'submissions' | 'lmtp' | 'pop3'
 
 export type HostEvent =
   | { readonly type: 'listening'; readonly service: string; readonly address: string }

@@ -35,7 +35,7 @@ export interface Policy {
 /** The same object for all questions of a session. */
 export interface PolicySession {
   readonly id: string
-  readonly service: 'smtp' | 'submission'
+  readonly service: 'smtp' | 'submission' | 'submissions' | 'lmtp'
   /** The client's address. */
   readonly peer: string
   /** As the client calls itself; empty before it has. */

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { fromUtf8, toUtf8 } from '../../base/bytes.ts'
 import { clientResponses, SaslExchange, type SaslStep } from './exchange.ts'
-import type { SaslMechanism } from './mechanism.ts'
+import type { PasswordMechanism } from './mechanism.ts'
 import { decodePlain, encodePlain, PART_MAX } from './plain.ts'
 
 function decoded(text: string): unknown {
@@ -11,7 +11,7 @@ function decoded(text: string): unknown {
 }
 
 /** The last step of a whole exchange, and the challenges before it. */
-function run(mechanism: SaslMechanism, responses: readonly Uint8Array[], initial: boolean) {
+function run(mechanism: PasswordMechanism, responses: readonly Uint8Array[], initial: boolean) {
   const exchange = new SaslExchange(mechanism)
   const said: string[] = []
   let step: SaslStep | undefined
@@ -83,7 +83,7 @@ describe('LOGIN (draft-murchison-sasl-login §2)', () => {
   })
 })
 
-const mechanism = fc.constantFrom<SaslMechanism>('PLAIN', 'LOGIN')
+const mechanism = fc.constantFrom<PasswordMechanism>('PLAIN', 'LOGIN')
 const part = fc
   .string({ unit: 'grapheme', minLength: 1, maxLength: 20 })
   .filter((text) => !text.includes('\0') && fromUtf8(text).length <= PART_MAX)

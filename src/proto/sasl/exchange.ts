@@ -1,16 +1,20 @@
 /** The exchange of messages from challenge to credentials, on either side. */
 
 import { fromUtf8, toUtf8Strict } from '../../base/bytes.ts'
-import { type SaslFault, saslFault } from './fault.ts'
-import type { Credentials, SaslMechanism } from './mechanism.ts'
+import type { ChannelBinding } from '../../base/tls.ts'
+import { saslFault } from './fault.ts'
+import type { Credentials, PasswordMechanism, SaslMechanism } from './mechanism.ts'
 import { decodePlain, encodePlain, PART_MAX } from './plain.ts'
+import { type ScramKeys, type ScramProof, ScramServer } from './scram.ts'
 
 export type SaslStep =
   /** To be sent; the next response is awaited. */
   | { readonly type: 'challenge'; readonly bytes: Uint8Array }
   /** Complete: whether they are right is for others to say. */
   | { readonly type: 'credentials'; readonly credentials: Credentials }
-  | { readonly type: 'refused'; readonly fault: SaslFault }
+  /** Whose keys of SCRAM are needed: to be answered by `keys`. */
+  | { readonly type: 'user'; readonly user: string }
+  | ScramProof
 
 /** The words that a widely deployed client insists on. draft-murchison-sasl-login §2.2. */
 const LOGIN_CHALLENGES = { user: 'Username:', password: 'Password:' } as const
@@ -18,15 +22,40 @@ const LOGIN_CHALLENGES = { user: 'Username:', password: 'Password:' } as const
 /** The server's side of one authentication. */
 export class SaslExchange {
   readonly mechanism: SaslMechanism
+  readonly #scram: ScramServer
   #user: string | undefined
+  #isKeyed = false
 
-  constructor(mechanism: SaslMechanism) {
+  /** `binding`: what the stream offers; undefined without TLS. */
+  constructor(mechanism: SaslMechanism, binding?: ChannelBinding) {
     this.mechanism = mechanism
+    this.#scram = new ScramServer(mechanism === 'SCRAM-SHA-256-PLUS', binding)
   }
 
   /** Undefined: the client has sent no initial response. Not to be called after the last step. */
   step(response: Uint8Array | undefined): SaslStep {
-    return this.mechanism === 'PLAIN' ? stepPlain(response) : this.#stepLogin(response)
+    switch (this.mechanism) {
+      case 'PLAIN':
+        return stepPlain(response)
+      case 'LOGIN':
+        return this.#stepLogin(response)
+      default:
+        return this.#stepScram(response)
+    }
+  }
+
+  /** The answer to `user`. */
+  keys(keys: ScramKeys, nonce: string): SaslStep {
+    this.#isKeyed = true
+    return { type: 'challenge', bytes: this.#scram.challenge(keys, nonce) }
+  }
+
+  #stepScram(response: Uint8Array | undefined): SaslStep {
+    if (response === undefined) return challenge('')
+    if (this.#isKeyed) return this.#scram.final(response)
+    const user = this.#scram.first(response)
+    if (user !== undefined) return { type: 'user', user }
+    return { type: 'refused', fault: saslFault('sasl/bad-message', 'not a first SCRAM message') }
   }
 
   #stepLogin(response: Uint8Array | undefined): SaslStep {
@@ -45,7 +74,7 @@ export class SaslExchange {
 
 /** The client's messages, in order; the contents of the challenges do not matter. */
 export function clientResponses(
-  mechanism: SaslMechanism,
+  mechanism: PasswordMechanism,
   credentials: Credentials,
 ): readonly Uint8Array[] {
   return mechanism === 'PLAIN'

@@ -1,6 +1,9 @@
-/** The SASL mechanisms that we speak: RFC 4616 (PLAIN) and draft-murchison-sasl-login (LOGIN). */
+/** The SASL mechanisms that we speak: RFC 4616, draft-murchison-sasl-login, RFC 7677. */
 
-export type SaslMechanism = 'PLAIN' | 'LOGIN'
+/** Those by which a client sends its password. */
+export type PasswordMechanism = 'PLAIN' | 'LOGIN'
+
+export type SaslMechanism = PasswordMechanism | 'SCRAM-SHA-256' | 'SCRAM-SHA-256-PLUS'
 
 export interface Credentials {
   readonly user: string

@@ -4,7 +4,7 @@
  * It is read by `SmtpServer` in the role `batch`.
  */
 
-import { concat, fromLatin1 } from '../../base/bytes.ts'
+import { concat, fromLatin1, fromUtf8 } from '../../base/bytes.ts'
 import { DotStuffer } from '../message/dot-stuffing.ts'
 import { formatCommand } from './command.ts'
 import type { Mailbox, MailFrom, RecipientParameters } from './envelope.ts'
@@ -30,5 +30,5 @@ export function writeBatch(
   ].join('\r\n')
   const stuffer = new DotStuffer()
   const stuffed = stuffer.push(message)
-  return concat(fromLatin1(head), stuffed, stuffer.end(), fromLatin1('QUIT\r\n'))
+  return concat(fromUtf8(head), stuffed, stuffer.end(), fromLatin1('QUIT\r\n'))
 }

@@ -14,7 +14,7 @@ import { addMs, type MonoMs } from '../../base/time.ts'
 import type { TlsSession } from '../../base/tls.ts'
 import { DotStuffer } from '../message/dot-stuffing.ts'
 import { clientResponses } from '../sasl/exchange.ts'
-import type { SaslMechanism } from '../sasl/mechanism.ts'
+import type { PasswordMechanism } from '../sasl/mechanism.ts'
 import { type OutgoingMail, objectionToSending } from './client-envelope.ts'
 import type { SmtpClientEffect, SmtpClientEvent, SmtpClientOptions } from './client-events.ts'
 import { ClientTransaction, type MailStep } from './client-transaction.ts'
@@ -457,4 +457,4 @@ export class SmtpClient implements Machine<Event, Effect> {
 }
 
 /** PLAIN wherever it is offered. draft-murchison-sasl-login §1. */
-const MECHANISMS: readonly SaslMechanism[] = ['PLAIN', 'LOGIN']
+const MECHANISMS: readonly PasswordMechanism[] = ['PLAIN', 'LOGIN']

@@ -1,5 +1,6 @@
 /** Command lines: one table of verbs for reading, for HELP and for lengths. RFC 5321 §4.1.1. */
 
+import { fromLatin1, toUtf8Strict } from '../../base/bytes.ts'
 import { attempt, type Result } from '../../base/fault.ts'
 import type { Mailbox, MailFrom, RecipientParameters } from './envelope.ts'
 import { type SmtpFaultCode, smtpFault } from './fault.ts'
@@ -19,7 +20,7 @@ import {
 import { formatMailbox, formatPath, parseForwardPath, parseReversePath } from './path.ts'
 
 export type Command =
-  | { readonly verb: 'EHLO' | 'HELO'; readonly domain: string }
+  | { readonly verb: 'EHLO' | 'HELO' | 'LHLO'; readonly domain: string }
   | { readonly verb: 'MAIL'; readonly from: MailFrom }
   | {
       readonly verb: 'RCPT'
@@ -27,7 +28,9 @@ export type Command =
       readonly recipient: Mailbox
       readonly parameters?: RecipientParameters
     }
-  | { readonly verb: 'DATA' | 'RSET' | 'QUIT' }
+  | { readonly verb: 'DATA' | 'RSET' | 'QUIT' | 'STARTTLS' }
+  /** As many octets of the message follow at once. RFC 3030 §2. */
+  | { readonly verb: 'BDAT'; readonly sizeBytes: number; readonly isLast: boolean }
   | { readonly verb: 'NOOP' | 'HELP' | 'VRFY' | 'EXPN'; readonly argument: string }
   | {
       readonly verb: 'AUTH'
@@ -49,15 +52,18 @@ interface VerbRule {
 const VERBS: { readonly [V in Verb]: VerbRule } = {
   EHLO: { syntax: 'EHLO hostname', parse: (argument) => parseHello('EHLO', argument) },
   HELO: { syntax: 'HELO hostname', parse: (argument) => parseHello('HELO', argument) },
+  LHLO: { syntax: 'LHLO hostname', parse: (argument) => parseHello('LHLO', argument) },
   MAIL: { syntax: 'MAIL FROM:<address>', lineMax: MAIL_LINE_MAX, parse: parseMail },
   RCPT: { syntax: 'RCPT TO:<address>', lineMax: RCPT_LINE_MAX, parse: parseRcpt },
   DATA: { syntax: 'DATA', parse: (argument) => alone('DATA', argument) },
+  BDAT: { syntax: 'BDAT length [LAST]', parse: parseBdat },
   RSET: { syntax: 'RSET', parse: (argument) => alone('RSET', argument) },
   NOOP: { syntax: 'NOOP [string]', parse: (argument) => ({ verb: 'NOOP', argument }) },
   QUIT: { syntax: 'QUIT', parse: (argument) => alone('QUIT', argument) },
   VRFY: { syntax: 'VRFY address', parse: (argument) => withString('VRFY', argument) },
   EXPN: { syntax: 'EXPN list', parse: (argument) => withString('EXPN', argument) },
   HELP: { syntax: 'HELP [string]', parse: (argument) => ({ verb: 'HELP', argument }) },
+  STARTTLS: { syntax: 'STARTTLS', parse: (argument) => alone('STARTTLS', argument) },
   AUTH: { syntax: 'AUTH mechanism [response]', lineMax: AUTH_LINE_MAX, parse: parseAuth },
 }
 
@@ -83,11 +89,14 @@ export function formatCommand(command: Command): string {
   switch (command.verb) {
     case 'EHLO':
     case 'HELO':
+    case 'LHLO':
       return `${command.verb} ${command.domain}`
     case 'MAIL':
       return `MAIL FROM:${formatPath(command.from.reversePath)}${formatMailParameters(command.from.parameters)}`
     case 'RCPT':
       return `RCPT TO:<${formatRecipient(command.recipient)}>${formatRecipientParameters(command.parameters ?? {})}`
+    case 'BDAT':
+      return `BDAT ${command.sizeBytes}${command.isLast ? ' LAST' : ''}`
     case 'AUTH':
       return command.initialResponse === undefined
         ? `AUTH ${command.mechanism}`
@@ -110,18 +119,26 @@ function readCommand(line: string): Command {
     throw smtpFault('smtp/bad-line', 'line too long')
   }
   // What no command may hold is refused with 501. RFC 5321 §4.1.2.
-  const sound = !/[^ -~]/.test(line)
+  const argument = textOf(verb, line.slice(verb.length + 1))
   // Spaces before CRLF are tolerated. RFC 5321 §4.1.1.
-  const command = sound ? rule.parse(line.slice(verb.length + 1).trimEnd()) : undefined
+  const command = argument === undefined ? undefined : rule.parse(argument.trimEnd())
   if (command === undefined) throw smtpFault('smtp/bad-arguments', `Syntax: ${rule.syntax}`)
   return command
+}
+
+/** UTF-8 where there may be an address. RFC 6531 §3.3. */
+function textOf(verb: Verb, argument: string): string | undefined {
+  if (!/[^ -~]/.test(argument)) return argument
+  if (!['MAIL', 'RCPT', 'VRFY', 'EXPN'].includes(verb)) return undefined
+  const text = toUtf8Strict(fromLatin1(argument))
+  return text === undefined || /\p{Cc}/u.test(text) ? undefined : text
 }
 
 /**
  * More than the RFC's Domain is taken, since a message must not be refused for it (RFC 5321
  * §4.1.4), but nothing that could disturb a trace field. What follows the name is ignored.
  */
-function parseHello(verb: 'EHLO' | 'HELO', argument: string): Command | undefined {
+function parseHello(verb: 'EHLO' | 'HELO' | 'LHLO', argument: string): Command | undefined {
   const domain = /^[\w.:[\]-]+(?= |$)/.exec(argument)?.[0]
   return domain === undefined || domain.length > DOMAIN_MAX ? undefined : { verb, domain }
 }
@@ -157,7 +174,13 @@ function parseAuth(argument: string): Command | undefined {
   return { verb: 'AUTH', mechanism: (match[1] ?? '').toUpperCase(), initialResponse: match[2] }
 }
 
-function alone(verb: 'DATA' | 'RSET' | 'QUIT', argument: string): Command | undefined {
+function parseBdat(argument: string): Command | undefined {
+  const match = /^(\d{1,15})( +LAST)?$/i.exec(argument)
+  if (match === null) return undefined
+  return { verb: 'BDAT', sizeBytes: Number(match[1]), isLast: match[2] !== undefined }
+}
+
+function alone(verb: 'DATA' | 'RSET' | 'QUIT' | 'STARTTLS', argument: string): Command | undefined {
   return argument === '' ? { verb } : undefined
 }
 

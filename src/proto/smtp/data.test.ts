@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { concat, fromLatin1, toLatin1 } from '../../base/bytes.ts'
 import { DotStuffer } from '../message/dot-stuffing.ts'
 import { DataReader } from './data.ts'
@@ -152,4 +152,26 @@ test('property: no bytes make the reader throw, and it uses each byte once', () 
       if (!read.ended) expect(read.consumed).toBe(bytes.length)
     }),
   )
+})
+
+describe('repair', () => {
+  const repaired = (text: string, cut: number): string => {
+    const reader = new DataReader(1000, 'repair')
+    let body = ''
+    for (const piece of [text.slice(0, cut), text.slice(cut)]) {
+      body += toLatin1(reader.read(fromLatin1(piece)).body)
+    }
+    expect(reader.problem).toBeUndefined()
+    return body
+  }
+
+  test.each([
+    ['a\nb\r\n', 'a\r\nb\r\n'],
+    ['a\rb\r\n', 'a\r\nb\r\n'],
+    ['a\n.\nb\r\n', 'a\r\n.\r\nb\r\n'],
+    ['a\n.\r\nb\r\n', 'a\r\n.\r\nb\r\n'],
+    ['a\r\n.\rb\r\n', 'a\r\n\r\nb\r\n'],
+  ])('%j becomes %j, and only <CR><LF>.<CR><LF> ends it', (text, body) => {
+    for (let cut = 0; cut <= text.length; cut++) expect(repaired(text, cut)).toBe(body)
+  })
 })

@@ -5,6 +5,12 @@
  * unacceptable: what two servers read differently can carry a second mail inside the first.
  */
 
+/**
+ * `repair` makes a line end of a CR or LF alone, for clients that know no better: never one that a
+ * dot could follow, so that what ends the data is the same for everybody.
+ */
+export type BareLineEnds = 'refuse' | 'repair'
+
 export type DataProblem = 'bare-cr' | 'bare-lf' | 'too-big'
 
 export interface DataRead {
@@ -18,6 +24,9 @@ export interface DataRead {
 const CR = 0x0d
 const LF = 0x0a
 const DOT = 0x2e
+const MISSING_CR = Uint8Array.of(CR)
+const MISSING_LF = Uint8Array.of(LF)
+const MISSING_BOTH = Uint8Array.of(CR, LF)
 
 /** Where the next byte stands. */
 type Place = 'line-start' | 'text' | 'after-cr' | 'after-dot' | 'after-dot-cr'
@@ -25,12 +34,14 @@ type Place = 'line-start' | 'text' | 'after-cr' | 'after-dot' | 'after-dot-cr'
 /** Takes the dots away and finds the end, in one pass over each chunk. */
 export class DataReader {
   readonly #sizeBytesMax: number
+  readonly #repairs: boolean
   #place: Place = 'line-start'
   #sizeBytes = 0
   #problem: DataProblem | undefined
 
-  constructor(sizeBytesMax: number) {
+  constructor(sizeBytesMax: number, bareLineEnds: BareLineEnds = 'refuse') {
     this.#sizeBytesMax = sizeBytesMax
+    this.#repairs = bareLineEnds === 'repair'
   }
 
   /** Of the body so far. RFC 1870 §5. */
@@ -45,7 +56,9 @@ export class DataReader {
 
   /** `chunk` is borrowed. Not to be called again once the data has ended. */
   read(chunk: Uint8Array): DataRead {
-    const body = new Uint8Array(this.#problem === undefined ? chunk.length : 0)
+    // A repair adds a byte for each that is wrong, and one for a dot that the last chunk ended in.
+    const room = this.#repairs ? 2 * chunk.length + 1 : chunk.length
+    const body = new Uint8Array(this.#problem === undefined ? room : 0)
     let kept = 0
     let from = 0
     const keep = (end: number): void => {
@@ -53,8 +66,14 @@ export class DataReader {
       body.set(from === 0 && end === chunk.length ? chunk : chunk.subarray(from, end), kept)
       kept += end - from
     }
-    const offend = (at: number, problem: DataProblem): void => {
+    const offend = (at: number, problem: DataProblem, missing: Uint8Array): void => {
       keep(at)
+      if (this.#repairs && this.#problem === undefined) {
+        from = at
+        body.set(missing, kept)
+        kept += missing.length
+        return
+      }
       this.#problem ??= problem
     }
     let at = 0
@@ -64,7 +83,7 @@ export class DataReader {
         case 'text':
           at = skipText(chunk, at)
           if (at === chunk.length) break
-          if (chunk[at] === LF) offend(at, 'bare-lf')
+          if (chunk[at] === LF) offend(at, 'bare-lf', MISSING_CR)
           else this.#place = 'after-cr'
           at++
           break
@@ -80,7 +99,7 @@ export class DataReader {
             at++
             this.#place = 'line-start'
           } else {
-            offend(at, 'bare-cr')
+            offend(at, 'bare-cr', MISSING_LF)
             this.#place = 'text'
           }
           break
@@ -95,7 +114,7 @@ export class DataReader {
             from = ++at
             ended = true
           } else {
-            offend(at, 'bare-cr')
+            offend(at, 'bare-cr', MISSING_BOTH)
             this.#place = 'text'
           }
       }

@@ -1,5 +1,7 @@
 /** Service extensions, as the reply to EHLO lists them. RFC 5321 §4.1.1.1. */
 
+import { formatTimestamp } from '../../base/calendar.ts'
+import type { WallMs } from '../../base/time.ts'
 import type { SaslMechanism } from '../sasl/mechanism.ts'
 import type { MailParameters, RecipientParameters } from './envelope.ts'
 import type { Reply } from './reply.ts'
@@ -68,19 +70,39 @@ export const NO_EXTENSIONS: Extensions = {
 }
 
 /** The lines after the first in our own reply to EHLO. */
-export function offeredExtensions(
-  sizeBytesMax: number,
-  mechanisms: readonly SaslMechanism[],
-): readonly string[] {
+export function offeredExtensions(offer: {
+  readonly sizeBytesMax: number
+  readonly recipientsMax: number
+  readonly startTls: boolean
+  readonly mechanisms: readonly SaslMechanism[]
+  readonly extensions: readonly OptionalExtension[]
+  readonly releaseMax: ReleaseMax | undefined
+}): readonly string[] {
+  const { releaseMax } = offer
+  const details: Partial<Record<OptionalExtension, string>> =
+    (releaseMax && {
+      FUTURERELEASE: ` ${releaseMax.afterSec} ${formatTimestamp(releaseMax.until)}`,
+    }) ||
+    {}
   return [
     'PIPELINING',
-    `SIZE ${sizeBytesMax}`,
-    ...(mechanisms.length > 0 ? [`AUTH ${mechanisms.join(' ')}`] : []),
+    `SIZE ${offer.sizeBytesMax}`,
+    ...(offer.startTls ? ['STARTTLS'] : []),
+    ...(offer.mechanisms.length > 0 ? [`AUTH ${offer.mechanisms.join(' ')}`] : []),
     'ENHANCEDSTATUSCODES',
     '8BITMIME',
+    'CHUNKING',
+    `LIMITS RCPTMAX=${offer.recipientsMax}`,
     // Not among the commands that every server has. RFC 5321 §4.5.1.
     'HELP',
+    ...offer.extensions.map((extension) => extension + (details[extension] ?? '')),
   ]
+}
+
+/** How far off a release may be. RFC 4865. */
+export interface ReleaseMax {
+  readonly afterSec: number
+  readonly until: WallMs
 }
 
 export function readExtensions(reply: Reply): Extensions {

@@ -57,6 +57,12 @@ export const AUTH_FAILURES_MAX = 3
 /** RFC 5321 §4.5.3.2.7. */
 export const SERVER_TIMEOUT_MS = 300_000
 
+/**
+ * Message data slower than this for longer than `SERVER_TIMEOUT_MS` ends the session: a byte every
+ * four minutes must not hold a place for ever. Far below the slowest link in use.
+ */
+export const DATA_BYTES_PER_SEC_MIN = 10
+
 /** How long our client waits. RFC 5321 §4.5.3.2.1 to §4.5.3.2.6. */
 export const CLIENT_TIMEOUTS_MS: {
   readonly greeting: number

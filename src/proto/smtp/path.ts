@@ -3,19 +3,26 @@
 import type { Mailbox, ReversePath } from './envelope.ts'
 import { PATH_MAX } from './limits.ts'
 
-const ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+/** Beyond ASCII, all but controls and the space that looks like one. RFC 6531 §3.3. */
+const UTF8 = '\\u{a1}-\\u{d7ff}\\u{e000}-\\u{10ffff}'
+const ATOM = `[A-Za-z0-9!#$%&'*+/=?^_\`{|}~${UTF8}-]+`
 const DOT_STRING = `${ATOM}(?:\\.${ATOM})*`
-const QUOTED_STRING = '"(?:[ !#-\\[\\]-~]|\\\\[ -~])*"'
-const LABEL = '[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*'
+const QUOTED_STRING = `"(?:[ !#-\\[\\]-~${UTF8}]|\\\\[ -~])*"`
+const LABEL = `[A-Za-z0-9${UTF8}]+(?:-+[A-Za-z0-9${UTF8}]+)*`
 const DOMAIN = `${LABEL}(?:\\.${LABEL})*`
 const LITERAL = '\\[[0-9A-Za-z:.]+\\]'
 const MAILBOX = `(${DOT_STRING}|${QUOTED_STRING})@(${DOMAIN}|${LITERAL})`
 /** A source route is read and ignored. RFC 5321 Appendix C. */
 const SOURCE_ROUTE = `@${DOMAIN}(?:,@${DOMAIN})*:`
 
-const WHOLE_DOT_STRING = new RegExp(`^${DOT_STRING}$`)
-const WHOLE_MAILBOX = new RegExp(`^${MAILBOX}$`)
-const PATH = new RegExp(`^<(?:${SOURCE_ROUTE})?${MAILBOX}>`)
+const WHOLE_DOT_STRING = new RegExp(`^${DOT_STRING}$`, 'u')
+const WHOLE_MAILBOX = new RegExp(`^${MAILBOX}$`, 'u')
+const PATH = new RegExp(`^<(?:${SOURCE_ROUTE})?${MAILBOX}>`, 'u')
+
+/** Whether a path can be said without SMTPUTF8. */
+export function isAscii(path: ReversePath): boolean {
+  return path === undefined || !/[^ -~]/.test(path.localPart + path.domain)
+}
 
 /** A path at the beginning of a text, and what follows it. */
 export interface PathRead<Path> {

@@ -43,6 +43,7 @@ export const OK: Reply = reply(250, '2.0.0', 'Ok')
 export const SENDER_OK: Reply = reply(250, '2.1.0', 'Ok')
 export const RECIPIENT_OK: Reply = reply(250, '2.1.5', 'Ok')
 export const START_DATA: Reply = reply(354, undefined, 'End data with <CR><LF>.<CR><LF>')
+export const READY_FOR_TLS: Reply = reply(220, '2.0.0', 'Ready to start TLS')
 export const CLOSING: Reply = reply(221, '2.0.0', 'Bye')
 export const AUTHENTICATED: Reply = reply(235, '2.7.0', 'Authentication successful')
 export const CANNOT_VERIFY: Reply = reply(
@@ -53,6 +54,10 @@ export const CANNOT_VERIFY: Reply = reply(
 
 export function queued(queueId: string | undefined): Reply {
   return queueId === undefined ? OK : reply(250, '2.0.0', `Ok: queued as ${queueId}`)
+}
+
+export function chunkTaken(sizeBytes: number): Reply {
+  return reply(250, '2.0.0', `Ok: ${sizeBytes} bytes`)
 }
 
 export function help(lines: readonly string[]): Reply {
@@ -134,6 +139,22 @@ export const REQUIRETLS_NOT_POSSIBLE: Reply = reply(
   '5.7.30',
   'REQUIRETLS support required, which the server does not offer',
 )
+/** RFC 3207 §4. */
+export const TLS_REQUIRED: Reply = reply(530, '5.7.0', 'Must issue a STARTTLS command first')
+export const TLS_ACTIVE: Reply = reply(554, '5.5.1', 'Error: TLS already active')
+/** RFC 2554 §6. */
+export const ENCRYPTION_REQUIRED: Reply = reply(
+  538,
+  '5.7.11',
+  'Encryption required for requested authentication mechanism',
+)
+/** RFC 6531 §3.5. */
+export const ADDRESS_NOT_ASCII: Reply = reply(
+  553,
+  '5.6.7',
+  'Error: non-ASCII address without SMTPUTF8',
+)
+export const RELEASE_TOO_LATE: Reply = reply(501, '5.5.4', 'Error: release too far in the future')
 export const AUTHENTICATION_REQUIRED: Reply = reply(530, '5.7.0', 'Authentication required')
 export const AUTHENTICATION_FAILED: Reply = reply(535, '5.7.8', 'Error: authentication failed')
 export const AUTHENTICATION_CANCELLED: Reply = reply(501, '5.7.0', 'Authentication aborted')

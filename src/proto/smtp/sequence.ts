@@ -1,81 +1,161 @@
-/** In what order commands may come. RFC 5321 §4.1.4. */
+/** In what order commands may come, and what is offered when. RFC 5321 §4.1.4. */
 
+import type { TlsSession } from '../../base/tls.ts'
 import type { SaslMechanism } from '../sasl/mechanism.ts'
+import { offersBinding } from '../sasl/scram.ts'
 import type { Command } from './command.ts'
 import type { MailParameters, RecipientParameters } from './envelope.ts'
-import { extensionsUsed, type OptionalExtension } from './extension.ts'
+import { extensionsUsed, OPTIONAL_EXTENSIONS, type OptionalExtension } from './extension.ts'
 import { unknownParameter } from './parameters.ts'
-import {
-  AUTHENTICATION_REQUIRED,
-  badSequence,
-  NO_VALID_RECIPIENTS,
-  notImplemented,
-  type Reply,
-  replyTo,
-  TOO_BIG,
-  UNKNOWN_MECHANISM,
-} from './reply.ts'
+import { isAscii } from './path.ts'
+import type { SmtpServerOptions } from './question.ts'
+import type { Reply } from './reply.ts'
+import * as replies from './reply.ts'
 
 /** What a server knows of its client. */
 export interface Session {
-  client: { readonly name: string; readonly protocol: 'SMTP' | 'ESMTP' } | undefined
+  client: { readonly name: string; readonly isExtended: boolean } | undefined
   user: string | undefined
-  /** Recipients taken in the open transaction; undefined while there is none. */
-  recipientCount: number | undefined
+  tls: TlsSession | undefined
+  transaction: Transaction | undefined
 }
 
-export interface SessionRules {
-  /** Whether a mail may begin without EHLO or HELO. */
-  readonly helloRequired: boolean
-  readonly requireAuthentication: boolean
-  readonly mechanisms: readonly SaslMechanism[]
-  readonly sizeBytesMax: number
-  readonly extensions: readonly OptionalExtension[]
+/** An open one. */
+export interface Transaction {
+  readonly parameters: MailParameters
+  /** Taken. */
+  recipientCount: number
+  /** Whether a part of the message has come by BDAT. */
+  isChunked: boolean
+}
+
+/** What AUTH may be used with now. */
+export function mechanismsFor(
+  { tls }: Readonly<Session>,
+  { mechanisms, plaintextAuth }: SmtpServerOptions,
+): readonly SaslMechanism[] {
+  if (tls === undefined && plaintextAuth === 'refuse') return []
+  const isBindable = offersBinding(tls?.channelBinding)
+  return mechanisms.filter((name) => name !== 'SCRAM-SHA-256-PLUS' || isBindable)
+}
+
+/** RFC 8689: a wish for TLS all the way needs TLS on the first of it. */
+export function extensionsFor(
+  { tls }: Readonly<Session>,
+  { role, extensions = [] }: SmtpServerOptions,
+): readonly OptionalExtension[] {
+  if (role === 'batch') return OPTIONAL_EXTENSIONS
+  return extensions.filter((name) => name !== 'REQUIRETLS' || tls !== undefined)
+}
+
+/** STARTTLS is not offered under TLS. RFC 3207 §4.2. */
+export function offersStartTls({ tls }: Readonly<Session>, options: SmtpServerOptions): boolean {
+  return tls === undefined && options.tls === 'offered'
 }
 
 /** Why a command cannot be taken now; undefined where it can. */
 export function objectionTo(
   command: Command,
   session: Readonly<Session>,
-  rules: SessionRules,
+  options: SmtpServerOptions,
 ): Reply | undefined {
+  const { transaction } = session
   switch (command.verb) {
-    case 'MAIL':
-      if (rules.helloRequired && session.client === undefined) {
-        return badSequence('send HELO/EHLO first')
-      }
-      if (rules.requireAuthentication && session.user === undefined) return AUTHENTICATION_REQUIRED
-      if (session.recipientCount !== undefined) return badSequence('nested MAIL command')
-      if ((command.from.parameters.sizeBytes ?? 0) > rules.sizeBytesMax) return TOO_BIG
-      return unofferedIn(command.from.parameters, rules)
-    case 'RCPT':
-      if (session.recipientCount === undefined) return badSequence('need MAIL command')
-      return unofferedIn(command.parameters ?? {}, rules)
-    case 'DATA':
-      if (session.recipientCount === undefined) return badSequence('need MAIL command')
-      // RFC 2920 §3.2 (3).
-      return session.recipientCount === 0 ? NO_VALID_RECIPIENTS : undefined
-    case 'AUTH':
-      // RFC 2554 §4.
-      if (rules.mechanisms.length === 0) return notImplemented('AUTH')
-      if (session.client?.protocol !== 'ESMTP') return badSequence('send EHLO first')
-      if (session.user !== undefined) return badSequence('already authenticated')
-      if (session.recipientCount !== undefined) return badSequence('MAIL transaction in progress')
-      return rules.mechanisms.some((offered) => offered === command.mechanism)
+    case 'EHLO':
+    case 'HELO':
+    case 'LHLO':
+      return (command.verb === 'LHLO') === (options.role === 'lmtp')
         ? undefined
-        : UNKNOWN_MECHANISM
+        : replies.notImplemented(command.verb)
+    case 'MAIL':
+      return objectionToMail(command.from, session, options)
+    case 'RCPT':
+      if (transaction === undefined) return replies.badSequence('need MAIL command')
+      if (transaction.isChunked) return replies.badSequence('message has begun')
+      if (!isAscii(command.recipient) && !transaction.parameters.smtpUtf8) {
+        return replies.ADDRESS_NOT_ASCII
+      }
+      return unofferedIn(command.parameters ?? {}, session, options)
+    case 'DATA':
+    case 'BDAT':
+      return objectionToData(command.verb, transaction)
+    case 'STARTTLS':
+      if (session.tls !== undefined) return replies.TLS_ACTIVE
+      if (options.tls !== 'offered') return replies.notImplemented('STARTTLS')
+      return session.client?.isExtended ? undefined : replies.badSequence('send EHLO first')
+    case 'AUTH':
+      return objectionToAuth(command.mechanism, session, options)
     case 'EXPN':
-      return notImplemented('EXPN')
+      return replies.notImplemented('EXPN')
     default:
       return undefined
   }
 }
 
+function objectionToMail(
+  { reversePath, parameters }: Extract<Command, { verb: 'MAIL' }>['from'],
+  session: Readonly<Session>,
+  options: SmtpServerOptions,
+): Reply | undefined {
+  if (options.role !== 'batch' && session.client === undefined) {
+    return replies.badSequence('send HELO/EHLO first')
+  }
+  if (options.requireAuthentication && session.user === undefined) {
+    const needsTls =
+      mechanismsFor(session, options).length === 0 && offersStartTls(session, options)
+    return needsTls ? replies.TLS_REQUIRED : replies.AUTHENTICATION_REQUIRED
+  }
+  if (session.transaction !== undefined) return replies.badSequence('nested MAIL command')
+  if ((parameters.sizeBytes ?? 0) > options.sizeBytesMax) return replies.TOO_BIG
+  if (!isAscii(reversePath) && !parameters.smtpUtf8) {
+    return { ...replies.ADDRESS_NOT_ASCII, code: 550 }
+  }
+  if (isTooLate(parameters.hold, options)) return replies.RELEASE_TOO_LATE
+  return unofferedIn(parameters, session, options)
+}
+
+function objectionToData(
+  verb: 'DATA' | 'BDAT',
+  transaction: Transaction | undefined,
+): Reply | undefined {
+  if (transaction === undefined) return replies.badSequence('need MAIL command')
+  // RFC 2920 §3.2 (3).
+  if (transaction.recipientCount === 0) return replies.NO_VALID_RECIPIENTS
+  if (verb === 'BDAT') return undefined
+  // RFC 3030 §2 and, since DATA cannot carry what is binary, RFC 3030 §3.
+  if (transaction.isChunked) return replies.badSequence('DATA after BDAT')
+  return transaction.parameters.body === 'BINARYMIME'
+    ? replies.badSequence('BINARYMIME needs BDAT')
+    : undefined
+}
+
+/** RFC 2554 §4. */
+function objectionToAuth(
+  mechanism: string,
+  session: Readonly<Session>,
+  options: SmtpServerOptions,
+): Reply | undefined {
+  const offered = mechanismsFor(session, options)
+  if (options.mechanisms.length === 0) return replies.notImplemented('AUTH')
+  if (offered.length === 0) return replies.ENCRYPTION_REQUIRED
+  if (!session.client?.isExtended) return replies.badSequence('send EHLO first')
+  if (session.user !== undefined) return replies.badSequence('already authenticated')
+  if (session.transaction !== undefined) return replies.badSequence('MAIL transaction in progress')
+  return offered.some((name) => name === mechanism) ? undefined : replies.UNKNOWN_MECHANISM
+}
+
 /** RFC 5321 §4.1.1.11. */
 function unofferedIn(
   parameters: MailParameters & RecipientParameters,
-  { extensions }: SessionRules,
+  session: Readonly<Session>,
+  options: SmtpServerOptions,
 ): Reply | undefined {
-  const surplus = extensionsUsed(parameters).find(([extension]) => !extensions.includes(extension))
-  return surplus && replyTo(unknownParameter(surplus[1]))
+  const offered = extensionsFor(session, options)
+  const surplus = extensionsUsed(parameters).find(([extension]) => !offered.includes(extension))
+  return surplus && replies.replyTo(unknownParameter(surplus[1]))
+}
+
+function isTooLate(hold: MailParameters['hold'], { releaseMax }: SmtpServerOptions): boolean {
+  if (hold === undefined || releaseMax === undefined) return false
+  return 'forSec' in hold ? hold.forSec > releaseMax.afterSec : hold.until > releaseMax.until
 }

@@ -2,7 +2,13 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { fromLatin1, toLatin1 } from '../../base/bytes.ts'
 import { addMs, monoMs } from '../../base/time.ts'
-import { AUTH_FAILURES_MAX, ERRORS_MAX, PENDING_BYTES_MAX, SERVER_TIMEOUT_MS } from './limits.ts'
+import {
+  AUTH_FAILURES_MAX,
+  DATA_BYTES_PER_SEC_MIN,
+  ERRORS_MAX,
+  PENDING_BYTES_MAX,
+  SERVER_TIMEOUT_MS,
+} from './limits.ts'
 import {
   type SmtpAnswer,
   type SmtpQuestion,
@@ -56,6 +62,7 @@ class Talk {
   sent = ''
   sendCount = 0
   closed = false
+  readonly flow: string[] = []
   body = ''
   readonly #policy: Policy
 
@@ -95,7 +102,9 @@ class Talk {
       this.sent += toLatin1(effect.bytes)
       this.sendCount++
     } else if (effect.type === 'close') this.closed = true
-    else {
+    else if (effect.type === 'secure' || effect.type === 'pause' || effect.type === 'resume') {
+      this.flow.push(effect.type)
+    } else {
       this.heard.push(effect)
       if (effect.type === 'body') this.body += toLatin1(effect.bytes)
       if (!QUESTIONS.includes(effect.type)) return undefined
@@ -137,6 +146,8 @@ describe('session', () => {
         '250-SIZE 10000',
         '250-ENHANCEDSTATUSCODES',
         '250-8BITMIME',
+        '250-CHUNKING',
+        '250-LIMITS RCPTMAX=100',
         '250 HELP\r\n',
       ].join('\r\n'),
     )
@@ -432,8 +443,15 @@ describe('limits', () => {
     expect(talk.server.deadline).toBe(addMs(T0, SERVER_TIMEOUT_MS))
     const data = inData()
     data.now = addMs(T0, 1000)
-    data.say('te')
+    data.say('te'.repeat(50))
     expect(data.server.deadline).toBe(addMs(T0, SERVER_TIMEOUT_MS + 1000))
+  })
+
+  test('message data that drips ends the session all the same', () => {
+    const data = inData()
+    data.now = addMs(T0, SERVER_TIMEOUT_MS - 1)
+    data.say('t')
+    expect(data.server.deadline).toBe(addMs(T0, SERVER_TIMEOUT_MS + 1000 / DATA_BYTES_PER_SEC_MIN))
   })
 
   test('nobody is blamed for silence while a question is open', () => {

@@ -1,118 +1,87 @@
 /**
- * One SMTP session, server side: transfer, submission and batch SMTP. RFC 5321 §3, RFC 2442.
+ * One SMTP session, server side: transfer, submission, LMTP and batch SMTP. RFC 5321 §3, RFC 2442.
  *
  * The peer sends commands and message data; whatever needs judgement goes out as a question, and
  * the session goes on with the verdict.
  */
 
-import { fromBase64, fromLatin1, toBase64 } from '../../base/bytes.ts'
+import { fromLatin1 } from '../../base/bytes.ts'
 import type { Result } from '../../base/fault.ts'
-import type { Machine, StreamEffect, StreamEvent } from '../../base/machine.ts'
+import type {
+  FlowEffect,
+  Machine,
+  SecuredEvent,
+  SecureEffect,
+  StreamEffect,
+  StreamEvent,
+} from '../../base/machine.ts'
 import { addMs, type MonoMs } from '../../base/time.ts'
-import { SaslExchange, type SaslStep } from '../sasl/exchange.ts'
+import type { TlsSession } from '../../base/tls.ts'
 import type { SaslMechanism } from '../sasl/mechanism.ts'
+import { Authentication, type AuthenticationStep } from './authentication.ts'
+import { ChunkReader } from './chunk.ts'
 import { type Command, commandSyntax, parseCommand, verbOf } from './command.ts'
 import { DataReader } from './data.ts'
 import type { Mailbox, MailFrom, RecipientParameters } from './envelope.ts'
-import { OPTIONAL_EXTENSIONS, type OptionalExtension, offeredExtensions } from './extension.ts'
+import { offeredExtensions } from './extension.ts'
 import type { SmtpFaultCode } from './fault.ts'
 import {
   AUTH_FAILURES_MAX,
   BODY_BYTES_MAX,
+  DATA_BYTES_PER_SEC_MIN,
   ERRORS_MAX,
   PENDING_BYTES_MAX,
   SERVER_TIMEOUT_MS,
 } from './limits.ts'
 import { LineReader } from './line-reader.ts'
+import type {
+  OpenQuestion,
+  SmtpAnswer,
+  SmtpProtocol,
+  SmtpQuestion,
+  SmtpServerOptions,
+  Verdict,
+} from './question.ts'
 import type { Reply } from './reply.ts'
 import * as replies from './reply.ts'
 import { formatReply } from './reply-codec.ts'
-import { objectionTo, type Session, type SessionRules } from './sequence.ts'
+import {
+  extensionsFor,
+  mechanismsFor,
+  objectionTo,
+  offersStartTls,
+  type Session,
+} from './sequence.ts'
 
-export interface SmtpServerOptions {
-  readonly hostname: string
-  /**
-   * `batch` reads the client's half of a dialogue that has arrived complete: no greeting, no
-   * timeouts, EHLO may be missing, and after `ended` the rest is worked off until `close`.
-   */
-  readonly role: 'transfer' | 'submission' | 'batch'
-  readonly sizeBytesMax: number
-  readonly recipientsMax: number
-  /** None: AUTH is not offered. */
-  readonly mechanisms: readonly SaslMechanism[]
-  readonly requireAuthentication: boolean
-  /** Beyond those that every server of ours has. Default: none; a batch may use all. */
-  readonly extensions?: readonly OptionalExtension[]
-}
+export type { SmtpAnswer, SmtpProtocol, SmtpQuestion, SmtpServerOptions, Verdict }
 
-/** As in the `with` clause of a trace field. RFC 5321 §4.4. */
-export type SmtpProtocol = 'SMTP' | 'ESMTP' | 'ESMTPA'
-
-/**
- * The first five are questions: each is answered by one `verdict`, and no further command is read
- * until then.
- *
- * After a `mail` that was not refused comes exactly one of `end-of-data` and `reset`.
- */
-export type SmtpQuestion =
-  | {
-      readonly type: 'authenticate'
-      readonly mechanism: SaslMechanism
-      readonly user: string
-      readonly password: string
-    }
-  | {
-      readonly type: 'mail'
-      readonly from: MailFrom
-      /** As the client called itself; empty in a batch without EHLO. */
-      readonly helo: string
-      readonly user: string | undefined
-      readonly protocol: SmtpProtocol
-    }
-  | {
-      readonly type: 'recipient'
-      readonly recipient: Mailbox
-      readonly parameters: RecipientParameters
-    }
-  | { readonly type: 'data' }
-  /** The message is complete; answer `ok` once it is durable. */
-  | { readonly type: 'end-of-data'; readonly sizeBytes: number }
-  /** The next bytes of the message, without transparency dots; its lines end in CRLF. */
-  | { readonly type: 'body'; readonly bytes: Uint8Array }
-  /** The transaction is abandoned. */
-  | { readonly type: 'reset' }
-  /** For the log: what this machine refused without asking. `command` holds no secrets. */
-  | { readonly type: 'refused'; readonly command: string; readonly reply: Reply }
-
-export interface SmtpAnswer {
-  readonly type: 'verdict'
-  readonly verdict: Verdict
-}
-
-export type Verdict =
-  | { readonly ok: true; readonly queueId?: string }
-  | { readonly ok: false; readonly reply: Reply }
-
-type Effect = StreamEffect | SmtpQuestion
+type Event = StreamEvent | SecuredEvent | SmtpAnswer
+type Effect = StreamEffect | FlowEffect | SecureEffect | SmtpQuestion
 
 type State =
   | { readonly name: 'commands' }
-  | { readonly name: 'authenticating'; readonly exchange: SaslExchange }
-  | { readonly name: 'data'; readonly reader: DataReader }
+  | { readonly name: 'authenticating' }
+  /** The handshake is under way; whatever plaintext came after its command is thrown away. */
+  | { readonly name: 'securing' }
+  | { readonly name: 'data'; readonly reader: DataReader; readonly since: MonoMs }
+  | { readonly name: 'chunk'; readonly chunk: Chunk; readonly since: MonoMs }
   | { readonly name: 'asked'; readonly question: OpenQuestion }
   | { readonly name: 'closed' }
 
-type OpenQuestion = Extract<
-  SmtpQuestion,
-  { type: 'authenticate' | 'mail' | 'recipient' | 'data' | 'end-of-data' }
->
+/** The argument of BDAT, while its octets come. */
+interface Chunk {
+  readonly sizeBytes: number
+  readonly isLast: boolean
+  /** Why its octets are thrown away. */
+  readonly objection: Reply | undefined
+  leftBytes: number
+}
 
 const COMMANDS: State = { name: 'commands' }
 const CLOSED: State = { name: 'closed' }
 
-export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
+export class SmtpServer implements Machine<Event, Effect> {
   readonly #options: SmtpServerOptions
-  readonly #rules: SessionRules
   readonly #input = new LineReader()
   #inputEnded = false
   #state: State = COMMANDS
@@ -122,43 +91,50 @@ export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
   #unsent = ''
   /** One of them must not wait for the rest of the group. */
   #urgent = false
-  readonly #session: Session = { client: undefined, user: undefined, recipientCount: undefined }
+  readonly #session: Session = {
+    client: undefined,
+    user: undefined,
+    tls: undefined,
+    transaction: undefined,
+  }
+  #authentication: Authentication | undefined
+  /** All chunks of the open transaction; the first waits for the answer to `data`. */
+  #chunks: ChunkReader | undefined
+  #firstChunk: Chunk | undefined
+  /** How often the end of the message is answered: over LMTP for each recipient. */
+  #finalReplies = 1
   #errorCount = 0
   #authenticationFailures = 0
 
   constructor(options: SmtpServerOptions) {
     this.#options = options
-    const isBatch = options.role === 'batch'
-    this.#rules = {
-      ...options,
-      helloRequired: !isBatch,
-      extensions: isBatch ? OPTIONAL_EXTENSIONS : (options.extensions ?? []),
-    }
   }
 
   get deadline(): MonoMs | undefined {
     return this.#deadline
   }
 
-  handle(event: StreamEvent | SmtpAnswer, now: MonoMs): readonly Effect[] {
+  handle(event: Event, now: MonoMs): readonly Effect[] {
     if (this.#state.name === 'closed') return []
     switch (event.type) {
       case 'connected':
         if (this.#options.role === 'batch') break
-        this.#say(replies.serviceReady(this.#options.hostname))
-        this.#expectMore(now)
+        if (this.#options.tls === 'first') this.#secure(now)
+        else this.#greet(now)
+        break
+      case 'secured':
+        if (this.#state.name === 'securing') this.#onSecured(event.session, now)
         break
       case 'bytes':
-        this.#onBytes(event.bytes, now)
+        if (this.#state.name !== 'securing') this.#onBytes(event.bytes, now)
         break
       case 'verdict':
-        if (this.#state.name !== 'asked') break
-        this.#onVerdict(this.#state.question, event.verdict)
-        this.#goOn(now)
+      case 'scram-keys':
+        this.#onAnswer(event, now)
         break
       case 'tick':
         if (this.#deadline === undefined || now < this.#deadline) break
-        this.#dismiss('(silence)', replies.idleTooLong(this.#options.hostname))
+        this.#onSilence()
         break
       case 'ended':
         this.#inputEnded = true
@@ -180,9 +156,37 @@ export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
     return effects
   }
 
+  #greet(now: MonoMs): void {
+    this.#say(replies.serviceReady(this.#options.hostname))
+    this.#expectMore(now)
+  }
+
+  #secure(now: MonoMs): void {
+    this.#flush()
+    this.#state = { name: 'securing' }
+    this.#effects.push({ type: 'secure' })
+    this.#input.skip(this.#input.length)
+    this.#deadline = addMs(now, SERVER_TIMEOUT_MS)
+  }
+
+  /** Nothing that was said in the clear is known any more. RFC 3207 §4.2. */
+  #onSecured(tls: TlsSession, now: MonoMs): void {
+    this.#state = COMMANDS
+    this.#session.tls = tls
+    this.#session.client = undefined
+    this.#session.user = undefined
+    if (this.#options.tls === 'first') this.#greet(now)
+    else this.#expectMore(now)
+  }
+
+  #onSilence(): void {
+    if (this.#state.name === 'securing') this.#close()
+    else this.#dismiss('(silence)', replies.idleTooLong(this.#options.hostname))
+  }
+
   #onBytes(bytes: Uint8Array, now: MonoMs): void {
     // Message data need not pass through the line reader.
-    const used = this.#input.length === 0 ? this.#readData(bytes, now) : 0
+    const used = this.#input.length === 0 ? this.#readMessage(bytes, now) : 0
     if (used < bytes.length) this.#input.append(used === 0 ? bytes : bytes.subarray(used))
     this.#readOn(now)
     // A batch was bounded where it was received.
@@ -192,51 +196,83 @@ export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
     }
   }
 
-  #goOn(now: MonoMs): void {
-    this.#expectMore(now)
-    this.#readOn(now)
-  }
-
   #readOn(now: MonoMs): void {
     while (this.#input.length > 0) {
       const state = this.#state
-      if (state.name === 'asked' || state.name === 'closed') return
-      if (state.name === 'data') {
-        this.#input.skip(this.#readData(this.#input.view, now))
+      if (state.name === 'data' || state.name === 'chunk') {
+        this.#input.skip(this.#readMessage(this.#input.view, now))
         continue
       }
+      if (state.name !== 'commands' && state.name !== 'authenticating') return
       const line = this.#input.next()
       if (line === undefined) return
-      if (state.name === 'commands') this.#onLine(line)
-      else this.#onAuthenticationLine(state.exchange, line)
       this.#expectMore(now)
+      if (state.name === 'commands') this.#onLine(line, now)
+      else if (this.#authentication !== undefined) {
+        this.#onAuthenticationStep(this.#authentication.line(line))
+      }
     }
   }
 
   /** How many bytes of `bytes` were message data. */
-  #readData(bytes: Uint8Array, now: MonoMs): number {
+  #readMessage(bytes: Uint8Array, now: MonoMs): number {
     let used = 0
-    while (this.#state.name === 'data' && used < bytes.length) {
-      const { reader } = this.#state
-      const read = reader.read(bytes.subarray(used, used + BODY_BYTES_MAX))
-      used += read.consumed
-      if (read.body.length > 0) this.#effects.push({ type: 'body', bytes: read.body })
-      // The rest of the data is read and thrown away; what was taken can go at once.
-      if (reader.problem !== undefined) this.#abandon()
-      if (read.ended) this.#onEndOfData(reader)
-      this.#expectMore(now)
+    while (used < bytes.length) {
+      const state = this.#state
+      const piece = bytes.subarray(used, used + BODY_BYTES_MAX)
+      if (state.name === 'data') used += this.#readData(state, piece, now)
+      else if (state.name === 'chunk') used += this.#readChunk(state, piece, now)
+      else break
     }
     return used
   }
 
-  #onLine(line: Result<string, SmtpFaultCode>): void {
+  #readData(
+    { reader, since }: Extract<State, { name: 'data' }>,
+    bytes: Uint8Array,
+    now: MonoMs,
+  ): number {
+    const read = reader.read(bytes)
+    if (read.body.length > 0) this.#effects.push({ type: 'body', bytes: read.body })
+    // The rest of the data is read and thrown away; what was taken can go at once.
+    if (reader.problem !== undefined) this.#abandon()
+    this.#expectData(since, reader.sizeBytes, now)
+    if (read.ended) {
+      this.#onEndOfMessage(reader)
+      this.#expectMore(now)
+    }
+    return read.consumed
+  }
+
+  #readChunk(
+    { chunk, since }: Extract<State, { name: 'chunk' }>,
+    bytes: Uint8Array,
+    now: MonoMs,
+  ): number {
+    const piece = bytes.subarray(0, chunk.leftBytes)
+    chunk.leftBytes -= piece.length
+    if (chunk.objection === undefined && this.#chunks !== undefined) {
+      const body = this.#chunks.read(piece)
+      if (body.length > 0) this.#effects.push({ type: 'body', bytes: body })
+      if (this.#chunks.problem !== undefined) this.#abandon()
+    }
+    this.#expectData(since, chunk.sizeBytes - chunk.leftBytes, now)
+    if (chunk.leftBytes === 0) this.#onEndOfChunk(chunk, now)
+    return piece.length
+  }
+
+  #onLine(line: Result<string, SmtpFaultCode>, now: MonoMs): void {
     const parsed = line.ok ? parseCommand(line.value) : line
-    if (parsed.ok) this.#onCommand(parsed.value)
+    if (parsed.ok) this.#onCommand(parsed.value, now)
     else this.#refuse(line.ok ? safeToLog(line.value) : '(line)', replies.replyTo(parsed.fault))
   }
 
-  #onCommand(command: Command): void {
-    const objection = objectionTo(command, this.#session, this.#rules)
+  #onCommand(command: Command, now: MonoMs): void {
+    const objection = objectionTo(command, this.#session, this.#options)
+    if (command.verb === 'BDAT') {
+      this.#onBdat(command, objection, now)
+      return
+    }
     if (objection !== undefined) {
       this.#refuse(command.verb, objection)
       return
@@ -244,6 +280,7 @@ export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
     switch (command.verb) {
       case 'EHLO':
       case 'HELO':
+      case 'LHLO':
         this.#onHello(command.verb, command.domain)
         break
       case 'MAIL':
@@ -259,8 +296,17 @@ export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
         this.#abandon()
         this.#sayInGroup(replies.OK)
         break
+      case 'STARTTLS':
+        this.#abandon()
+        this.#say(replies.READY_FOR_TLS)
+        this.#secure(now)
+        break
       case 'AUTH':
-        this.#onAuth(new SaslExchange(command.mechanism as SaslMechanism), command.initialResponse)
+        this.#authentication = new Authentication(
+          command.mechanism as SaslMechanism,
+          this.#session.tls?.channelBinding,
+        )
+        this.#onAuthenticationStep(this.#authentication.begin(command.initialResponse))
         break
       case 'QUIT':
         this.#say(replies.CLOSING)
@@ -280,23 +326,39 @@ export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
   }
 
   /** Clears everything but who the client is. RFC 5321 §4.1.4. */
-  #onHello(verb: 'EHLO' | 'HELO', name: string): void {
-    const { hostname, sizeBytesMax, mechanisms } = this.#options
+  #onHello(verb: 'EHLO' | 'HELO' | 'LHLO', name: string): void {
     this.#abandon()
-    this.#session.client = { name, protocol: verb === 'EHLO' ? 'ESMTP' : 'SMTP' }
-    const extensions = verb === 'EHLO' ? offeredExtensions(sizeBytesMax, mechanisms) : []
-    this.#say(replies.hello(hostname, extensions))
+    const isExtended = verb !== 'HELO'
+    this.#session.client = { name, isExtended }
+    const { hostname, sizeBytesMax, recipientsMax, releaseMax } = this.#options
+    const extensions = offeredExtensions({
+      sizeBytesMax,
+      recipientsMax,
+      releaseMax,
+      startTls: offersStartTls(this.#session, this.#options),
+      mechanisms: mechanismsFor(this.#session, this.#options),
+      extensions: extensionsFor(this.#session, this.#options),
+    })
+    this.#say(replies.hello(hostname, isExtended ? extensions : []))
   }
 
   #onMail(from: MailFrom): void {
-    const { client, user } = this.#session
-    const protocol = user === undefined ? (client?.protocol ?? 'ESMTP') : 'ESMTPA'
-    this.#ask({ type: 'mail', from, helo: client?.name ?? '', user, protocol })
+    const { client, user, tls } = this.#session
+    const protocol = this.#protocolFor(from)
+    this.#ask({ type: 'mail', from, helo: client?.name ?? '', user, protocol, tls })
+  }
+
+  #protocolFor({ parameters }: MailFrom): SmtpProtocol {
+    const { client, user, tls } = this.#session
+    const marks = `${tls === undefined ? '' : 'S'}${user === undefined ? '' : 'A'}` as const
+    const isPlain = client?.isExtended === false && marks === ''
+    if (this.#options.role === 'lmtp') return `${parameters.smtpUtf8 ? 'UTF8LMTP' : 'LMTP'}${marks}`
+    return isPlain ? 'SMTP' : `${parameters.smtpUtf8 ? 'UTF8SMTP' : 'ESMTP'}${marks}`
   }
 
   #onRcpt({ localPart, domain }: Mailbox, parameters: RecipientParameters): void {
     // Those taken stay, and it is no mistake of the client. RFC 5321 §4.5.3.1.10.
-    if ((this.#session.recipientCount ?? 0) >= this.#options.recipientsMax) {
+    if ((this.#session.transaction?.recipientCount ?? 0) >= this.#options.recipientsMax) {
       this.#sayInGroup(replies.TOO_MANY_RECIPIENTS)
       return
     }
@@ -304,82 +366,156 @@ export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
     this.#ask({ type: 'recipient', recipient, parameters })
   }
 
-  #onEndOfData(reader: DataReader): void {
-    this.#state = COMMANDS
-    if (reader.problem !== undefined) {
-      this.#refuse('(data)', reader.problem === 'too-big' ? replies.TOO_BIG : replies.BARE_LINE_END)
+  /** Its octets follow whether or not they are wanted. RFC 3030 §2. */
+  #onBdat(
+    { sizeBytes, isLast }: Extract<Command, { verb: 'BDAT' }>,
+    objection: Reply | undefined,
+    now: MonoMs,
+  ): void {
+    const chunk: Chunk = { sizeBytes, isLast, objection, leftBytes: sizeBytes }
+    const { transaction } = this.#session
+    if (objection !== undefined || transaction === undefined || this.#chunks !== undefined) {
+      this.#startChunk(chunk, now)
       return
     }
-    this.#session.recipientCount = undefined
-    this.#ask({ type: 'end-of-data', sizeBytes: reader.sizeBytes })
+    transaction.isChunked = true
+    this.#firstChunk = chunk
+    // The client does not wait, so that its octets would pile up here until the answer.
+    if (this.#options.role !== 'batch') this.#effects.push({ type: 'pause' })
+    this.#ask({ type: 'data' })
   }
 
-  #onAuth(exchange: SaslExchange, initialResponse: string | undefined): void {
-    if (initialResponse === undefined) this.#onSaslStep(exchange, exchange.step(undefined))
-    else this.#onSaslResponse(exchange, initialResponse === '=' ? '' : initialResponse)
+  #startChunk(chunk: Chunk, now: MonoMs): void {
+    this.#state = { name: 'chunk', chunk, since: now }
+    if (chunk.leftBytes === 0) this.#onEndOfChunk(chunk, now)
   }
 
-  #onAuthenticationLine(exchange: SaslExchange, line: Result<string, SmtpFaultCode>): void {
+  #onEndOfChunk({ objection, sizeBytes, isLast }: Chunk, now: MonoMs): void {
     this.#state = COMMANDS
-    if (!line.ok) this.#refuse('AUTH', replies.replyTo(line.fault))
-    else if (line.value === '*') this.#refuse('AUTH', replies.AUTHENTICATION_CANCELLED)
-    else this.#onSaslResponse(exchange, line.value)
+    this.#expectMore(now)
+    const chunks = this.#chunks
+    if (isLast) chunks?.end()
+    if (objection !== undefined || chunks === undefined) {
+      this.#refuse('BDAT', objection ?? replies.badSequence('need MAIL command'))
+    } else if (chunks.problem !== undefined || isLast) this.#onEndOfMessage(chunks)
+    else this.#say(replies.chunkTaken(sizeBytes))
   }
 
-  #onSaslResponse(exchange: SaslExchange, base64: string): void {
-    const response = fromBase64(base64)
-    if (response === undefined) this.#refuse('AUTH', replies.BAD_BASE64)
-    else this.#onSaslStep(exchange, exchange.step(response))
+  #onEndOfMessage({ problem, sizeBytes }: DataReader | ChunkReader): void {
+    this.#state = COMMANDS
+    if (problem !== undefined) {
+      this.#abandon()
+      const reply = problem === 'too-big' ? replies.TOO_BIG : replies.BARE_LINE_END
+      for (let i = 1; i < this.#finalReplies; i++) this.#say(reply)
+      this.#refuse('(data)', reply)
+      return
+    }
+    this.#ask({ type: 'end-of-data', sizeBytes })
   }
 
-  #onSaslStep(exchange: SaslExchange, step: SaslStep): void {
-    const { mechanism } = exchange
+  #onAuthenticationStep(step: AuthenticationStep): void {
+    this.#state = COMMANDS
     switch (step.type) {
-      case 'challenge':
-        this.#state = { name: 'authenticating', exchange }
-        this.#say(replies.challenge(toBase64(step.bytes)))
+      case 'say':
+        this.#state = { name: 'authenticating' }
+        this.#say(step.reply)
         break
-      case 'credentials':
-        this.#ask({ type: 'authenticate', mechanism, ...step.credentials })
+      case 'ask':
+        this.#ask(step.question)
         break
-      case 'refused':
-        this.#refuse('AUTH', replies.AUTHENTICATION_FAILED)
+      case 'refuse':
+        this.#authentication = undefined
+        this.#refuse('AUTH', step.reply)
+        break
+      case 'done':
+        this.#authentication = undefined
+        this.#session.user = step.user
+        this.#say(replies.AUTHENTICATED)
         break
     }
   }
 
-  #onVerdict(question: OpenQuestion, verdict: Verdict): void {
+  #onAnswer(answer: SmtpAnswer, now: MonoMs): void {
+    if (this.#state.name !== 'asked') return
+    const { question } = this.#state
+    if ((question.type === 'scram-keys') !== (answer.type === 'scram-keys')) return
     this.#state = COMMANDS
+    this.#expectMore(now)
+    if (answer.type === 'verdict') this.#onVerdict(question, answer.verdict, now)
+    else if (this.#authentication !== undefined) {
+      this.#onAuthenticationStep(this.#authentication.keys(answer.keys, answer.nonce))
+    }
+    this.#readOn(now)
+  }
+
+  #onVerdict(question: OpenQuestion, verdict: Verdict, now: MonoMs): void {
+    const session = this.#session
     switch (question.type) {
+      case 'scram-keys':
+        break
       case 'authenticate':
         this.#onAuthenticated(question.user, verdict)
         break
-      case 'mail':
+      case 'mail': {
         this.#sayInGroup(verdict.ok ? replies.SENDER_OK : verdict.reply)
-        if (verdict.ok) this.#session.recipientCount = 0
+        const { parameters } = question.from
+        if (verdict.ok) session.transaction = { parameters, recipientCount: 0, isChunked: false }
         break
+      }
       case 'recipient':
         this.#sayInGroup(verdict.ok ? replies.RECIPIENT_OK : verdict.reply)
-        if (verdict.ok) this.#session.recipientCount = (this.#session.recipientCount ?? 0) + 1
+        if (verdict.ok && session.transaction !== undefined) session.transaction.recipientCount++
         break
       case 'data':
-        this.#say(verdict.ok ? replies.START_DATA : verdict.reply)
-        if (verdict.ok) {
-          this.#state = { name: 'data', reader: new DataReader(this.#options.sizeBytesMax) }
-        }
+        this.#onReadyForData(verdict, now)
         break
       case 'end-of-data':
-        this.#say(verdict.ok ? replies.queued(verdict.queueId) : verdict.reply)
-        if (verdict.ok) this.#errorCount = 0
+        this.#onAccepted(verdict)
         break
     }
     if (!verdict.ok) this.#countError()
   }
 
+  #onReadyForData(verdict: Verdict, now: MonoMs): void {
+    const { sizeBytesMax, bareLineEnds, role } = this.#options
+    const chunk = this.#firstChunk
+    this.#firstChunk = undefined
+    const { recipientCount = 1 } = this.#session.transaction ?? {}
+    this.#finalReplies = role === 'lmtp' ? recipientCount : 1
+    if (chunk === undefined) {
+      this.#say(verdict.ok ? replies.START_DATA : verdict.reply)
+      if (!verdict.ok) return
+      const reader = new DataReader(sizeBytesMax, bareLineEnds)
+      this.#state = { name: 'data', reader, since: now }
+      return
+    }
+    if (role !== 'batch') this.#effects.push({ type: 'resume' })
+    if (!verdict.ok) {
+      this.#abandon()
+      this.#startChunk({ ...chunk, objection: verdict.reply }, now)
+      return
+    }
+    const isBinary = this.#session.transaction?.parameters.body === 'BINARYMIME'
+    this.#chunks = new ChunkReader(sizeBytesMax, isBinary)
+    this.#startChunk(chunk, now)
+  }
+
+  #onAccepted(verdict: Verdict): void {
+    this.#session.transaction = undefined
+    this.#chunks = undefined
+    const reply = verdict.ok ? replies.queued(verdict.queueId) : verdict.reply
+    for (let i = 0; i < this.#finalReplies; i++) this.#say(reply)
+    if (verdict.ok) this.#errorCount = 0
+  }
+
   #onAuthenticated(user: string, verdict: Verdict): void {
-    this.#say(verdict.ok ? replies.AUTHENTICATED : verdict.reply)
-    if (verdict.ok) this.#session.user = user
-    else if (++this.#authenticationFailures >= AUTH_FAILURES_MAX) this.#sendAway()
+    if (verdict.ok && this.#authentication !== undefined) {
+      this.#onAuthenticationStep(this.#authentication.accept(user))
+      return
+    }
+    this.#authentication = undefined
+    if (!verdict.ok) this.#say(verdict.reply)
+    if (++this.#authenticationFailures >= AUTH_FAILURES_MAX) this.#sendAway()
   }
 
   #ask(question: OpenQuestion): void {
@@ -419,10 +555,13 @@ export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
     this.#close()
   }
 
+  /** Not once the message was handed over complete: that is settled by its verdict. */
   #abandon(): void {
-    const asked = this.#state.name === 'asked' && this.#state.question.type === 'mail'
-    if (asked || this.#session.recipientCount !== undefined) this.#effects.push({ type: 'reset' })
-    this.#session.recipientCount = undefined
+    const question = this.#state.name === 'asked' ? this.#state.question.type : undefined
+    const isOpen = this.#session.transaction !== undefined && question !== 'end-of-data'
+    if (isOpen || question === 'mail') this.#effects.push({ type: 'reset' })
+    this.#session.transaction = undefined
+    if (this.#state.name !== 'chunk') this.#chunks = undefined
   }
 
   #flush(): void {
@@ -444,6 +583,15 @@ export class SmtpServer implements Machine<StreamEvent | SmtpAnswer, Effect> {
   #expectMore(now: MonoMs): void {
     if (this.#options.role === 'batch' || this.#state.name === 'closed') return
     this.#deadline = addMs(now, SERVER_TIMEOUT_MS)
+  }
+
+  /** Whoever sends message data may not pause for long, nor drip it. */
+  #expectData(since: MonoMs, sizeBytes: number, now: MonoMs): void {
+    if (this.#options.role === 'batch') return
+    const timeMs = SERVER_TIMEOUT_MS + (sizeBytes / DATA_BYTES_PER_SEC_MIN) * 1000
+    const end = addMs(since, Math.floor(timeMs))
+    const idle = addMs(now, SERVER_TIMEOUT_MS)
+    this.#deadline = end < idle ? end : idle
   }
 }
 

@@ -1,0 +1,59 @@
+/**
+ * Message data as it comes in by BDAT: counted, without transparency dots. RFC 3030 §2.
+ *
+ * What is not BINARYMIME may travel on by DATA, so a CR or LF alone is as unacceptable here as there.
+ */
+
+import type { DataProblem } from './data.ts'
+
+const CR = 0x0d
+const LF = 0x0a
+
+/** All chunks of one message. */
+export class ChunkReader {
+  readonly #sizeBytesMax: number
+  readonly #isBinary: boolean
+  #sizeBytes = 0
+  #afterCr = false
+  #problem: DataProblem | undefined
+
+  constructor(sizeBytesMax: number, isBinary: boolean) {
+    this.#sizeBytesMax = sizeBytesMax
+    this.#isBinary = isBinary
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes
+  }
+
+  /** The first thing that makes the message unacceptable; nothing more of it is worth keeping. */
+  get problem(): DataProblem | undefined {
+    return this.#problem
+  }
+
+  /** The next bytes of the message, the caller's own; none once there is a problem. */
+  read(bytes: Uint8Array): Uint8Array {
+    if (this.#problem === undefined && !this.#isBinary) this.#look(bytes)
+    if (this.#problem === undefined && this.#sizeBytes + bytes.length > this.#sizeBytesMax) {
+      this.#problem = 'too-big'
+    }
+    if (this.#problem !== undefined) return new Uint8Array(0)
+    this.#sizeBytes += bytes.length
+    return bytes.slice()
+  }
+
+  /** The last chunk is over. */
+  end(): void {
+    if (this.#afterCr) this.#problem ??= 'bare-cr'
+  }
+
+  #look(bytes: Uint8Array): void {
+    for (const byte of bytes) {
+      if (this.#afterCr !== (byte === LF)) {
+        this.#problem = this.#afterCr ? 'bare-cr' : 'bare-lf'
+        return
+      }
+      this.#afterCr = byte === CR
+    }
+  }
+}
