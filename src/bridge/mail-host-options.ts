@@ -50,6 +50,12 @@ export interface MailHostOptions {
   readonly contactPlan?: ContactPlanOptions
   readonly transport: readonly TransportRule[]
   readonly aliases: readonly Alias[]
+  /** Mail to other servers, by SMTP and LMTP. Default: TLS where it is offered, and no delay. */
+  readonly outgoing?: {
+    readonly tls: 'never' | 'offered' | 'required'
+    /** To add to the patience with servers that are far away. */
+    readonly oneWayDelayMs: number
+  }
   readonly limits: { readonly messageBytesMax: number; readonly storeBytesMax: number }
   /** How much one user or peer may send. Default: as much as they like. */
   readonly senderLimits?: LimitsOptions

@@ -29,8 +29,11 @@ import { Pop3Service } from '../mail/pop3-service.ts'
 import { MailQueue, type QueueTargets } from '../mail/queue.ts'
 import { Routes } from '../mail/route.ts'
 import { SmtpService, type SmtpServiceContext } from '../mail/smtp-service.ts'
+import { DISCARD, errorTarget } from '../mail/transport/fixed-targets.ts'
+import { SmtpTransport } from '../mail/transport/smtp-transport.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk } from '../ports/disk.ts'
+import type { Dns } from '../ports/dns.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { Network, SocketAddress } from '../ports/network.ts'
@@ -64,6 +67,7 @@ export interface MailHostPorts {
   readonly store: Store
   readonly entropy: Entropy
   readonly events: EventSink
+  readonly dns: Dns
   readonly passwords: Passwords
   /** Where the host has a faster one. */
   readonly crc32c?: Crc32c
@@ -104,6 +108,7 @@ export class MailHost {
   readonly #ports: MailHostPorts
   readonly #queue: MailQueue
   readonly #node: BundleNode
+  readonly #servers: SmtpTransport
   readonly #access: NodeAccess
   readonly #logins: LoginAttempts
   readonly #accounts: Accounts
@@ -148,6 +153,15 @@ export class MailHost {
         },
       },
       { ...ports, layers: this.#layers() },
+    )
+    const outgoing = options.outgoing ?? { tls: 'offered', oneWayDelayMs: 0 }
+    this.#servers = new SmtpTransport(
+      {
+        hostname: options.host,
+        tls: outgoing.tls,
+        roundTripMs: () => 2 * outgoing.oneWayDelayMs,
+      },
+      ports,
     )
     const transport = this.#transport()
     this.#queue = this.#newQueue({ routes, aliases, local }, transport)
@@ -225,6 +239,8 @@ export class MailHost {
     this.#access.stop()
     this.#logins.stop()
     for (const service of this.#services) await service.stop()
+    // What it cut off is tried again at the next start.
+    this.#servers.stop()
     await this.#queue.stop()
     await this.#node.stop()
     this.#ports.events({ type: 'stopped' })
@@ -299,8 +315,19 @@ export class MailHost {
   }
 
   #targetOf(hop: RemoteHop, transport: BpTransport): DeliveryTarget {
-    assert(hop.transport === 'bp', `transport ${hop.transport} is not among those of this host`)
-    return transport.target(endpointOf(hop.nextHop))
+    switch (hop.transport) {
+      case 'bp':
+        return transport.target(endpointOf(hop.nextHop))
+      case 'smtp':
+      case 'lmtp':
+        return this.#servers.target(hop)
+      case 'discard':
+        return DISCARD
+      case 'error':
+        return errorTarget(hop.code, hop.text)
+      case 'pipe':
+        return errorTarget('4.3.5', 'this host starts no programs for mail')
+    }
   }
 
   #newQueue(

@@ -6,6 +6,7 @@ import { type NodeConfig, parseNodeConfig } from '../config/node-config.ts'
 import { hostClock } from '../host/clock.ts'
 import { hostCrc32c } from '../host/crc32c.ts'
 import { hostDisk } from '../host/disk.ts'
+import { hostDns } from '../host/dns.ts'
 import { hostEntropy } from '../host/entropy.ts'
 import { logSink } from '../host/log.ts'
 import { hostNetwork } from '../host/network.ts'
@@ -48,6 +49,7 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
         disk: hostDisk,
         store,
         entropy: hostEntropy,
+        dns: hostDns({ clock: hostClock }),
         events,
         passwords: hostPasswords(),
         tls,

@@ -16,6 +16,7 @@ import {
   contactContradictions,
   contactsShape,
 } from './contacts.ts'
+import { completeOutgoing, type OutgoingText, outgoingText } from './mail-outgoing.ts'
 import {
   completeRouting,
   patienceFor,
@@ -53,6 +54,7 @@ export interface HostText<Plan> extends BundleText<Plan>, ContactsText, RoutingT
   readonly submissions?: Required<MailHostOptions>['submissions']
   readonly lmtp?: Required<MailHostOptions>['lmtp']
   readonly pop3?: Required<MailHostOptions>['pop3']
+  readonly outgoing: OutgoingText
   readonly limits: { readonly messageSizeMax: number; readonly storeSizeMax: number }
 }
 
@@ -76,6 +78,7 @@ export function hostShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<HostText<
     ...bundleShape(plan),
     ...contactsShape,
     ...routingShape,
+    outgoing: outgoingText,
     limits: mapping<HostText<Plan>['limits']>({
       messageSizeMax: size.default(MESSAGE_SIZE_DEFAULT),
       storeSizeMax: size.default(STORE_SIZE_DEFAULT),
@@ -135,6 +138,7 @@ export function completeHost<Plan extends PlanText>(
     ...completeBundles(text, delayOf),
     ...completeContacts(text),
     ...completeRouting(text),
+    outgoing: completeOutgoing(text.outgoing),
     limits: {
       messageBytesMax: text.limits.messageSizeMax,
       storeBytesMax: text.limits.storeSizeMax,

@@ -68,6 +68,7 @@ test('a complete file becomes typed values', () => {
         { domain: 'mail-2.a.com', route: 'bp:ipn:3.2525' },
         { domain: 'a.com', route: 'local' },
       ],
+      outgoing: { tls: 'offered', oneWayDelayMs: 0 },
       limits: { messageBytesMax: 1_572_864, storeBytesMax: 4_294_967_296 },
       aliases: [],
       retry: { giveUpAfterMs: 172_800_000, routes: [] },
@@ -92,6 +93,7 @@ test('what is left out or off has its default, and no key that is undefined', ()
     echo: true,
     transport: [],
     aliases: [],
+    outgoing: { tls: 'offered', oneWayDelayMs: 0 },
     limits: { messageBytesMax: 52_428_800, storeBytesMax: 4_294_967_296 },
     retry: { giveUpAfterMs: 432_000_000, routes: [] },
   })
@@ -117,7 +119,7 @@ transport:
   expect(problemsOf(text)).toEqual([
     'node.yaml:1:1: directory is missing: a path such as ../var/mail-1 would be right',
     'node.yaml:1:7: host is "not a domain": a domain such as mail-1.a.com would be right',
-    'node.yaml:2:1: unknown key "nodes": one of host, node, mailService, domains, users, smtp, submission, submissions, lmtp, pop3, dtnName, udp, tcp, stcp, mtcp, plans, statusReports, echo, contacts, ranges, transport, aliases, retry, limits, directory, tls would be right',
+    'node.yaml:2:1: unknown key "nodes": one of host, node, mailService, domains, users, smtp, submission, submissions, lmtp, pop3, dtnName, udp, tcp, stcp, mtcp, plans, statusReports, echo, contacts, ranges, transport, aliases, retry, outgoing, limits, directory, tls would be right',
     'node.yaml:3:7: node is "2": a node such as ipn:2 would be right',
     'node.yaml:4:1: key "node" appears again: each key once would be right',
     'node.yaml:6:11: users[0].name is "../user": a name such as user, of letters, digits and ._+- after the first would be right',

@@ -6,9 +6,11 @@ import { type MonoMs, wallMs } from '../base/time.ts'
 import { MailHost } from '../bridge/mail-host.ts'
 import { certificateNamesOf } from '../bridge/mail-host-options.ts'
 import type { Scenario, ScenarioHost } from '../config/scenario.ts'
+import type { Dns } from '../ports/dns.ts'
 import type { HostEvent } from '../ports/events.ts'
 import { labIdentity, labTrust } from './certificate.ts'
 import { type DiskImage, LabDisk } from './disk.ts'
+import { type LabName, labDns } from './dns.ts'
 import { labEntropy } from './entropy.ts'
 import type { LabFaultCode } from './fault.ts'
 import type { LabHost } from './host.ts'
@@ -42,6 +44,8 @@ const WORKING_DIRECTORY = '/root'
 export class Lab {
   readonly world: World
   readonly network: LabNetwork
+  /** What every host learns of names: those of the hosts from the start, and what is added. */
+  readonly names: Map<string, LabName>
   readonly #hosts: ReadonlyMap<string, LabMachine>
 
   constructor(scenario: Scenario, options: LabOptions) {
@@ -51,12 +55,16 @@ export class Lab {
     for (const { between, oneWayDelayMs, loss, rateBytesPerSec } of scenario.links) {
       this.network.addLink(between, { oneWayDelayMs, lossShare: loss, rateBytesPerSec })
     }
+    this.names = new Map(scenario.hosts.map(({ host, address }) => [host, { a: [address] }]))
     this.#hosts = new Map(
       scenario.hosts.map((host) => {
         const machine = this.network.addHost(host.host, host.network, host.address)
         const tell = (event: HostEvent): void =>
           options.onEvent({ at: this.world.now(), host: host.host, event })
-        return [host.host, new LabMachine(host, machine, labEntropy(random), tell)]
+        return [
+          host.host,
+          new LabMachine(host, machine, labEntropy(random), tell, labDns(this.names)),
+        ]
       }),
     )
   }
@@ -102,6 +110,7 @@ export class LabMachine {
   readonly options: ScenarioHost
   readonly machine: LabHost
   readonly #tell: (event: HostEvent) => void
+  readonly #dns: Dns
   readonly #processes = new Set<LabProcess>()
   #processCount = 0
   readonly #entropy: ReturnType<typeof labEntropy>
@@ -114,7 +123,10 @@ export class LabMachine {
     machine: LabHost,
     entropy: ReturnType<typeof labEntropy>,
     tell: (event: HostEvent) => void,
+    dns: Dns,
   ) {
+    this.#dns = dns
+
     this.options = options
     this.machine = machine
     this.#entropy = entropy
@@ -193,6 +205,7 @@ export class LabMachine {
       disk: this.#disk,
       store: this.#store,
       entropy: this.#entropy,
+      dns: this.#dns,
       events,
       passwords: labPasswords,
       control: CONTROL,

@@ -1,0 +1,119 @@
+import { Resolver } from 'node:dns/promises'
+import { Fault } from '../base/fault.ts'
+import { addMs, type MonoMs } from '../base/time.ts'
+import type { Clock } from '../ports/clock.ts'
+import { type Dns, type DnsAnswer, dnsFault, type MxRecord } from '../ports/dns.ts'
+import { errnoOf } from './errno.ts'
+
+export interface HostDnsOptions {
+  /** `127.0.0.1:53`, asked in turn; default: those of the system. */
+  readonly servers?: readonly string[]
+  readonly clock: Clock
+  /** Default: ANSWERS_KEPT_MAX. */
+  readonly answersMax?: number
+  /** Of one question to one server; default: two seconds. */
+  readonly timeoutMs?: number
+}
+
+/** Some hundred bytes each. */
+const ANSWERS_KEPT_MAX = 10_000
+
+/** Two tries, the second with twice the time: an answer or none after at most six seconds a server. */
+const TIMEOUT_MS = 2000
+const TRIES = 2
+
+/** Node tells no time to live of MX and TXT records; most names allow for this. */
+const TTL_UNTOLD_SEC = 300
+const TTL_MAX_SEC = 86_400
+
+/** What is not there may soon be, and a server that fails should not be asked for each mail. */
+const NOT_FOUND_KEPT_SEC = 60
+const FAILURE_KEPT_SEC = 5
+
+interface Kept {
+  readonly until: MonoMs
+  readonly answer: Promise<DnsAnswer<unknown>>
+}
+
+/** A bounded cache, of what is not there as well, before the resolver of Node. */
+export function hostDns(options: HostDnsOptions): Dns {
+  const { clock, servers, answersMax = ANSWERS_KEPT_MAX, timeoutMs = TIMEOUT_MS } = options
+  const resolver = new Resolver({ timeout: timeoutMs, tries: TRIES })
+  if (servers !== undefined) resolver.setServers(servers)
+  // In the order of their making, so that the oldest goes first.
+  const kept = new Map<string, Kept>()
+  const ask = <Record>(
+    type: string,
+    name: string,
+    query: () => Promise<DnsAnswer<Record>>,
+  ): Promise<DnsAnswer<Record>> => {
+    const key = `${type} ${name.toLowerCase()}`
+    const known = kept.get(key)
+    if (known !== undefined && known.until > clock.now()) {
+      return known.answer as Promise<DnsAnswer<Record>>
+    }
+    const answer = query().catch((error: unknown) => {
+      throw faultOf(error, type, name)
+    })
+    const keep = (seconds: number): void => {
+      kept.delete(key)
+      kept.set(key, { until: addMs(clock.now(), seconds * 1000), answer })
+      for (const oldest of kept.keys()) {
+        if (kept.size <= answersMax) break
+        kept.delete(oldest)
+      }
+    }
+    // Whoever asks meanwhile waits for the same answer.
+    keep(TTL_MAX_SEC)
+    answer.then(
+      ({ ttlSec }) => keep(ttlSec),
+      (fault: unknown) =>
+        keep(fault instanceof Fault && fault.temporary ? FAILURE_KEPT_SEC : NOT_FOUND_KEPT_SEC),
+    )
+    return answer
+  }
+  return {
+    resolveMx: (name) =>
+      ask<MxRecord>('MX', name, async () => ({
+        records: (await resolver.resolveMx(name)).map(({ priority, exchange }) => ({
+          preference: priority,
+          exchange: exchange.replace(/\.$/, ''),
+        })),
+        ttlSec: TTL_UNTOLD_SEC,
+      })),
+    resolveA: (name) =>
+      ask('A', name, async () => addresses(await resolver.resolve4(name, { ttl: true }))),
+    resolveAaaa: (name) =>
+      ask('AAAA', name, async () => addresses(await resolver.resolve6(name, { ttl: true }))),
+    resolveTxt: (name) =>
+      ask('TXT', name, async () => ({
+        records: (await resolver.resolveTxt(name)).map((strings) => strings.join('')),
+        ttlSec: TTL_UNTOLD_SEC,
+      })),
+  }
+}
+
+function addresses(
+  records: readonly { readonly address: string; readonly ttl: number }[],
+): DnsAnswer<string> {
+  return {
+    records: records.map(({ address }) => address),
+    ttlSec: Math.min(TTL_MAX_SEC, ...records.map(({ ttl }) => ttl)),
+  }
+}
+
+function faultOf(error: unknown, type: string, name: string): Fault {
+  const code = errnoOf(error)
+  const question = `${type} of ${name}`
+  switch (code) {
+    case 'ENOTFOUND':
+    case 'ENODATA':
+    // No resolver is asked for what cannot be a name.
+    case 'EBADNAME':
+      return dnsFault('dns/not-found', `${question}: not found`)
+    case 'ETIMEOUT':
+      return dnsFault('dns/timed-out', `${question}: no resolver answered in time`)
+    default:
+      return dnsFault('dns/failed', `${question}: ${code}`)
+  }
+}
