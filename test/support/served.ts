@@ -202,6 +202,13 @@ async function freePorts(): Promise<Ports> {
   return { smtp: smtp.port, submission: submission.port, pop3: pop3.port, udp }
 }
 
+/** A TCP port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const { port, close } = await tcpPort()
+  close()
+  return port
+}
+
 async function tcpPort(): Promise<{ readonly port: number; readonly close: () => void }> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')

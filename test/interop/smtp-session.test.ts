@@ -1,0 +1,335 @@
+/**
+ * A mail host as a process, seen by programs that are not ours: the phases of a session over each
+ * port, and what attackers say.
+ */
+
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { needs } from '../support/programs.ts'
+import { freePort, ServedPair } from '../support/served.ts'
+
+const run = promisify(execFile)
+
+let pair: ServedPair
+let smtp = 0
+let submission = 0
+let submissions = 0
+let lmtp = 0
+
+beforeAll(async () => {
+  submissions = await freePort()
+  lmtp = await freePort()
+  pair = await ServedPair.make((text) =>
+    text.includes('\nhost: mail-1.')
+      ? text + MORE.replace('S', `${submissions}`).replace('L', `${lmtp}`)
+      : text,
+  )
+  ;({ smtp, submission } = pair.hosts[0].ports)
+  await pair.hosts[0].start()
+})
+
+afterAll(async () => {
+  await pair.dispose()
+})
+
+const MORE = 'submissions: {listen: "127.0.0.1:S"}\nlmtp: {listen: "127.0.0.1:L"}\n'
+const NEAR = 'user@mail-1.a.com'
+
+/** One after the other, each after the reply to the one before; what the server said. */
+async function typed(port: number, ...lines: readonly string[]): Promise<readonly string[]> {
+  const peer = await Peer.to(port)
+  const said = [await peer.reply()]
+  for (const line of lines) said.push(await peer.say(`${line}\r\n`))
+  peer.socket.destroy()
+  return said
+}
+
+/** What the mails of the first host say they came by, since this was asked last. */
+function protocols(): readonly string[] {
+  const mails = pair.hosts[0].mails()
+  const fresh = mails.filter((mail) => !seen.has(mail))
+  for (const mail of fresh) seen.add(mail)
+  return fresh.map((mail) => /\) with\s+(\w+)\s+id\s/.exec(mail)?.[1] ?? mail)
+}
+
+const seen = new Set<string>()
+
+/** A client that types bytes and reads replies. */
+class Peer {
+  readonly socket: Socket
+  #heard = ''
+  #wake = (): void => {}
+  #isOver = false
+
+  private constructor(socket: Socket) {
+    this.socket = socket
+    socket.setEncoding('latin1')
+    socket.on('data', (text) => {
+      this.#heard += text
+      this.#wake()
+    })
+    socket.on('close', () => {
+      this.#isOver = true
+      this.#wake()
+    })
+    socket.on('error', () => {})
+  }
+
+  static async to(port: number, isSecure = false): Promise<Peer> {
+    const host = '127.0.0.1'
+    const socket = isSecure
+      ? connectTls({ host, port, rejectUnauthorized: false })
+      : connect(port, host)
+    const peer = new Peer(socket)
+    await once(socket, isSecure ? 'secureConnect' : 'connect')
+    return peer
+  }
+
+  /** The same connection, under TLS from now on. */
+  async secure(): Promise<Peer> {
+    this.socket.removeAllListeners('data')
+    const socket = connectTls({ socket: this.socket, rejectUnauthorized: false })
+    const peer = new Peer(socket)
+    await once(socket, 'secureConnect')
+    return peer
+  }
+
+  /** The next one, all its lines; what there is when the server closes. */
+  async reply(): Promise<string> {
+    for (;;) {
+      const match = /^(?:\d\d\d-.*\r\n)*\d\d\d (?:.*)\r\n/.exec(this.#heard)
+      if (match !== null || this.#isOver) {
+        const reply = match?.[0] ?? this.#heard
+        this.#heard = this.#heard.slice(reply.length)
+        return reply.trimEnd()
+      }
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+  }
+
+  say(text: string): Promise<string> {
+    this.socket.write(text, 'latin1')
+    return this.reply()
+  }
+
+  /** All that comes until the server closes. */
+  async rest(): Promise<string> {
+    if (!this.#isOver) await once(this.socket, 'close')
+    return this.#heard
+  }
+}
+
+describe('the seven phases of a session', () => {
+  test('each command has the reply that Postfix gives', async () => {
+    const plain = await Peer.to(smtp)
+    expect(await plain.reply()).toBe('220 mail-1.a.com ESMTP Lightlag')
+    const hello = await plain.say('EHLO mail-2.a.com\r\n')
+    expect(hello).toMatch(
+      /^250-mail-1\.a\.com\r\n250-PIPELINING\r\n250-SIZE \d+\r\n250-STARTTLS\r\n/,
+    )
+    expect(hello).toMatch(/\r\n250 DSN$/)
+    expect(await plain.say('STARTTLS\r\n')).toBe('220 2.0.0 Ready to start TLS')
+    const peer = await plain.secure()
+    expect(await peer.say('EHLO mail-2.a.com\r\n')).not.toContain('STARTTLS')
+    expect(await peer.say('MAIL FROM:<user1@mail-2.a.com>\r\n')).toBe('250 2.1.0 Ok')
+    expect(await peer.say(`RCPT TO:<${NEAR}>\r\n`)).toBe('250 2.1.5 Ok')
+    expect(await peer.say('DATA\r\n')).toBe('354 End data with <CR><LF>.<CR><LF>')
+    expect(await peer.say('Subject: Test Email\r\n\r\nHello\r\n.\r\n')).toMatch(
+      /^250 2\.0\.0 Ok: queued as \S+$/,
+    )
+    expect(await peer.say('QUIT\r\n')).toBe('221 2.0.0 Bye')
+    expect(protocols()).toContain('ESMTPS')
+  })
+
+  test.skipIf(needs('openssl')).each(['-tls1_2', '-tls1_3'])(
+    'openssl s_client shows them with %s',
+    async (version) => {
+      const promise = run('openssl', [
+        ...['s_client', '-quiet', '-crlf', '-starttls', 'smtp', version],
+        ...['-CAfile', join(pair.directory, 'mail-1/tls/authority.pem')],
+        ...['-verify_return_error', '-verify_hostname', 'mail-1.a.com'],
+        ...['-connect', `127.0.0.1:${smtp}`],
+      ])
+      const { stdin } = promise.child
+      stdin?.end(
+        `EHLO mail-2.a.com\nMAIL FROM:<a@b.com>\nRCPT TO:<${NEAR}>\nDATA\nSubject: x\n\nx\n.\nQUIT\n`,
+      )
+      const { stdout } = await promise
+      expect(stdout).toMatch(/250 2\.0\.0 Ok: queued as \S+\r?\n221 2\.0\.0 Bye/)
+    },
+  )
+})
+
+describe('other clients', () => {
+  const CREDENTIALS = ['--auth-user', 'user', '--auth-password', '123456']
+
+  test.skipIf(needs('swaks')).each([
+    ['STARTTLS and PLAIN', () => [`${submission}`, '-tls', '--auth', 'PLAIN']],
+    ['STARTTLS and LOGIN', () => [`${submission}`, '-tls', '--auth', 'LOGIN']],
+    ['TLS from the start', () => [`${submissions}`, '-tlsc', '--auth', 'PLAIN']],
+  ] as const)('swaks submits by %s', async (_, of) => {
+    const [port, ...how] = of()
+    const { stdout } = await run('swaks', [
+      ...['--server', `127.0.0.1:${port}`, ...how, ...CREDENTIALS],
+      ...['--from', NEAR, '--to', NEAR],
+    ])
+    expect(stdout).toMatch(/250 2\.0\.0 Ok: queued as/)
+    expect(protocols()).toContain('ESMTPSA')
+  })
+
+  test.skipIf(needs('swaks'))('swaks delivers over LMTP', async () => {
+    const { stdout } = await run('swaks', [
+      ...['--server', `127.0.0.1:${lmtp}`, '--protocol', 'LMTP'],
+      ...['--from', 'a@b.com', '--to', NEAR],
+    ])
+    expect(stdout).toMatch(/250 2\.0\.0 Ok: queued as/)
+  })
+
+  test.skipIf(needs('curl')).each([
+    ['smtp', () => submission, ['--ssl-reqd']],
+    ['smtps', () => submissions, []],
+  ] as const)('curl submits by %s', async (scheme, of, how) => {
+    await run('curl', [
+      ...['-sS', '--cacert', join(pair.directory, 'mail-1/tls/authority.pem'), ...how],
+      ...['--resolve', `mail-1.a.com:${of()}:127.0.0.1`, '-u', 'user:123456'],
+      ...[`${scheme}://mail-1.a.com:${of()}`, '--mail-from', NEAR, '--mail-rcpt', NEAR],
+      ...['-T', 'examples/hello.eml'],
+    ])
+    expect(protocols()).toContain('ESMTPSA')
+  })
+})
+
+describe('attacks', () => {
+  test('what is typed ahead of a handshake is never carried out', async () => {
+    const plain = await Peer.to(smtp)
+    await plain.reply()
+    await plain.say('EHLO eve\r\n')
+    const injected = `MAIL FROM:<eve@x.org>\r\nRCPT TO:<${NEAR}>\r\n`
+    expect(await plain.say(`STARTTLS\r\n${injected}`)).toBe('220 2.0.0 Ready to start TLS')
+    const peer = await plain.secure()
+    expect(await peer.say('DATA\r\n')).toBe('503 5.5.1 Error: need MAIL command')
+    expect(await peer.say('MAIL FROM:<a@b.com>\r\n')).toBe('503 5.5.1 Error: send HELO/EHLO first')
+    peer.socket.destroy()
+  })
+
+  test.each([
+    'someone%elsewhere.org@mail-1.a.com',
+    'elsewhere.org!someone@mail-1.a.com',
+    '"someone@elsewhere.org"@mail-1.a.com',
+    '"someone%elsewhere.org"@mail-1.a.com',
+    '@mail-1.a.com:someone@elsewhere.org',
+    '@elsewhere.org,@mail-1.a.com:someone@elsewhere.org',
+    'someone@elsewhere.org',
+    'someone@[192.0.2.1]',
+    'someone@[IPv6:2001:db8::1]',
+    'someone@[IPv6:::ffff:192.0.2.1]',
+    'user@mail-2.a.com',
+    'user@mail-1.a.com@elsewhere.org',
+    'someone@elsewhere.org.',
+    'user@mail-1.a.com.elsewhere.org',
+  ])('nobody relays to <%s> by any name', async (recipient) => {
+    for (const from of ['<eve@x.org>', `<${NEAR}>`, '<>']) {
+      const said = await typed(smtp, 'EHLO eve', `MAIL FROM:${from}`, `RCPT TO:<${recipient}>`)
+      expect(said.at(-1)).toMatch(/^(501|550|554) 5\.1\.[123]|^554 5\.7\.1/)
+    }
+  })
+
+  const SMUGGLED = `MAIL FROM:<eve@x.org>\r\nRCPT TO:<${NEAR}>\r\nDATA\r\nSubject: smuggled\r\n\r\n`
+
+  test.each(['\n.\n', '\n.\r\n', '\r\n.\n', '\r.\r', '\r\n.\r', '\r.\r\n', '\n.\r', '\r\n\0.\r\n'])(
+    'after %j nothing is a command',
+    async (end) => {
+      const peer = await Peer.to(smtp)
+      await peer.reply()
+      for (const line of ['EHLO eve', 'MAIL FROM:<eve@x.org>', `RCPT TO:<${NEAR}>`, 'DATA']) {
+        await peer.say(`${line}\r\n`)
+      }
+      const before = pair.hosts[0].mails().length
+      const reply = await peer.say(`Subject: x\r\n\r\nx${end}${SMUGGLED}\r\n.\r\n`)
+      const isWhole = end.includes('\0')
+      expect(reply).toMatch(isWhole ? /^250 / : /^550 5\.6\.11 /)
+      expect(await peer.say('NOOP\r\n')).toBe('250 2.0.0 Ok')
+      expect(pair.hosts[0].mails().length).toBe(before + (isWhole ? 1 : 0))
+      peer.socket.destroy()
+    },
+  )
+
+  test('a line, a path, a name and a message that are too long are refused, and the session goes on', async () => {
+    const long = 'a'.repeat(20_000)
+    const said = await typed(
+      smtp,
+      `NOOP ${long}`,
+      `EHLO ${'a'.repeat(300)}`,
+      'EHLO eve',
+      `MAIL FROM:<${'a'.repeat(400)}@x.org>`,
+      'MAIL FROM:<eve@x.org> SIZE=99999999999999999999',
+      'MAIL FROM:<eve@x.org>',
+      `RCPT TO:<a@${'b.'.repeat(200)}org>`,
+      `BDAT ${'9'.repeat(40)} LAST`,
+      'NOOP',
+    )
+    expect(said.map((reply) => reply.slice(0, 3))).toEqual([
+      '220',
+      '500',
+      '501',
+      '250',
+      '501',
+      '552',
+      '250',
+      '501',
+      '501',
+      '250',
+    ])
+  })
+
+  test('a NUL in a command is refused and nothing of it carried out', async () => {
+    const said = await typed(
+      smtp,
+      'EHLO eve',
+      'MAIL FROM:<eve\0@x.org>',
+      'NO\0OP',
+      'RSET\0',
+      'NOOP',
+    )
+    expect(said.map((reply) => reply.slice(0, 3))).toEqual([
+      ...['220', '250', '501', '500', '500', '250'],
+    ])
+  })
+
+  test('pipelined garbage ends in 421', async () => {
+    const peer = await Peer.to(smtp)
+    peer.socket.write('\x16\x03\x01\x02\0\x01garbage\r\n'.repeat(10_000), 'latin1')
+    const rest = await peer.rest()
+    expect(rest).toMatch(/421 4\.7\.0 mail-1\.a\.com Error: too many errors\r\n$/)
+    expect(rest.match(/^500 /gm)).toHaveLength(20)
+  })
+
+  test('passwords are tried three times and not more', async () => {
+    const wrong = 'AUTH PLAIN AHVzZXIAd3Jvbmc='
+    const peer = await Peer.to(submissions, true)
+    await peer.reply()
+    await peer.say('EHLO eve\r\n')
+    for (let i = 0; i < 2; i++) expect(await peer.say(`${wrong}\r\n`)).toMatch(/^535 5\.7\.8/)
+    peer.socket.write(`${wrong}\r\n`)
+    expect(await peer.rest()).toMatch(/^535 .*\r\n421 4\.7\.0 /)
+  }, 20_000)
+
+  test('of many connections from one place most are refused, and others still have theirs', async () => {
+    const [, host] = pair.hosts
+    await host.start()
+    const peers = await Promise.all(Array.from({ length: 120 }, () => Peer.to(host.ports.smtp)))
+    const said = await Promise.all(peers.map((peer) => peer.reply()))
+    expect(said.filter((reply) => reply.startsWith('220 '))).toHaveLength(50)
+    expect(said.filter((reply) => reply.startsWith('421 4.7.0 '))).toHaveLength(70)
+    const [first] = await typed(host.ports.submission)
+    expect(first).toMatch(/^220 /)
+    for (const peer of peers) peer.socket.destroy()
+  })
+})
