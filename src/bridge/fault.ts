@@ -4,5 +4,6 @@ export type BridgeFaultCode =
   | 'bridge/too-many-open'
   | 'bridge/lifetime-ended'
   | 'bridge/withdrawn'
+  | 'bridge/bad-request'
   | 'bridge/bundle-lost'
   | 'bridge/far-side-refused'

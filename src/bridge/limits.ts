@@ -42,3 +42,6 @@ export const LOCAL_ATTEMPTS_MAX = 20
 
 /** Connections to one destination at a time, as in Postfix (`default_destination_concurrency_limit`). */
 export const CONNECTIONS_PER_DESTINATION_MAX = 20
+
+/** Mails of the queue that are told of in one answer. */
+export const QUEUE_PAGE = 100

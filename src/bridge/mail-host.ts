@@ -56,6 +56,7 @@ import {
   QUEUED_MESSAGES_MAX,
   RECIPIENTS_MAX,
 } from './limits.ts'
+import { MailControl } from './mail-control.ts'
 import type { ContactPlanOptions, MailHostOptions } from './mail-host-options.ts'
 
 export interface MailHostPorts {
@@ -178,9 +179,10 @@ export class MailHost {
     gateway.register()
     if (options.echo) registerEcho(this.#node, ports.clock)
     const { node } = options
+    const control = new MailControl(options, { ...ports, queue: this.#queue })
     this.#access = new NodeAccess(
       { node, endpoints: [], onlyDeclared: false },
-      { ...ports, node: this.#node },
+      { ...ports, node: this.#node, call: (name, body) => control.call(name, body) },
     )
     this.#logins = new LoginAttempts(ports.clock)
     const context = {

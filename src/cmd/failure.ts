@@ -12,9 +12,10 @@ export type ExitStatus = (typeof EXIT)[keyof typeof EXIT]
 /** Ends a command: its message goes to standard error as it is, then the program exits with `status`. */
 export class Failure extends Error {
   override readonly name: string = 'Failure'
-  readonly status: ExitStatus
+  readonly status: number
 
-  constructor(status: ExitStatus, message: string) {
+  /** `status` is one of `EXIT`, or of those that programs expect of a command of old. */
+  constructor(status: number, message: string) {
     super(message)
     this.status = status
   }

@@ -8,6 +8,7 @@ import { EXIT, Failure, reasonOf } from './failure.ts'
 import { type NodeStatusArguments, nodeStatus } from './ion/node-status.ts'
 import { type RcRunArguments, rcRun } from './ion/rc-run.ts'
 import { runTool } from './ion/tool.ts'
+import { addMailCommands } from './mail-commands.ts'
 import { rcCheck, rcReference, rcWrite } from './rc.ts'
 import { type ServeArguments, serve } from './serve.ts'
 import { addUserCommands } from './user-commands.ts'
@@ -135,6 +136,7 @@ ${EXIT_STATUSES}`,
 
 addCertificateCommands(program, EXIT_STATUSES)
 addUserCommands(program, EXIT_STATUSES, configOf)
+addMailCommands(program, EXIT_STATUSES)
 
 for (const name of ADMIN_PROGRAMS) {
   program

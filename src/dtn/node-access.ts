@@ -24,6 +24,8 @@ export interface NodeAccessPorts {
   readonly clock: Clock
   /** Begins a run of an admin program; default: there is none. */
   readonly administer?: () => AdminSession
+  /** What the host does besides bundles; default: nothing. */
+  readonly call?: (name: string, body: Uint8Array) => Promise<Uint8Array>
 }
 
 export class NodeAccess implements ControlledNode {
@@ -87,10 +89,18 @@ export class NodeAccess implements ControlledNode {
   administer(): AdminSession {
     const { administer } = this.#ports
     if (administer !== undefined) return administer()
-    const code: ControlFaultCode = 'control/unavailable'
-    const message = 'this node takes no commands of admin programs'
-    throw new Fault(code, message, { temporary: false })
+    throw unavailable('this node takes no commands of admin programs')
   }
+
+  async call(name: string, body: Uint8Array): Promise<Uint8Array> {
+    const { call } = this.#ports
+    if (call === undefined) throw unavailable('this node has no mail')
+    return call(name, body)
+  }
+}
+
+function unavailable(message: string): Fault<ControlFaultCode> {
+  return new Fault('control/unavailable', message, { temporary: false })
 }
 
 function summaryOf(

@@ -9,6 +9,7 @@ import { FrameReader } from './frame.ts'
 import { UNANSWERED_BYTES_MAX, UNANSWERED_MAX } from './limits.ts'
 import {
   type AnsweredRequest,
+  bodyBytesOf,
   CONTROL_PROTOCOL,
   type ControlReply,
   type ControlRequest,
@@ -101,7 +102,7 @@ export class ControlClient
     if (this.#state !== 'open') return []
     const effects: StreamEffect[] = []
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      const bytes = next.type === 'send-adu' ? next.adu.payload.length : 0
+      const bytes = bodyBytesOf(next)
       const isFull =
         this.#unanswered.size >= UNANSWERED_MAX ||
         (this.#unanswered.size > 0 && this.#unansweredBytes + bytes > UNANSWERED_BYTES_MAX)

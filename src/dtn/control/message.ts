@@ -59,6 +59,8 @@ export type AnsweredRequest =
   | { readonly type: 'bundles'; readonly id: number; readonly after: number | undefined }
   /** Answered with JSON: an AdminAnswer. */
   | { readonly type: 'admin'; readonly id: number; readonly line: AdminLine }
+  /** Of what the host does besides bundles, by a name of its own; answered with what that says. */
+  | { readonly type: 'call'; readonly id: number; readonly name: string; readonly body: Uint8Array }
 
 export type ControlRequest =
   | AnsweredRequest
@@ -93,6 +95,8 @@ export function encodeRequest(request: ControlRequest): Uint8Array {
     }
     case 'admin':
       return frame({ type: request.type, id: request.id, ...request.line })
+    case 'call':
+      return frame({ type: request.type, id: request.id, name: request.name }, request.body)
     default:
       return frame({ ...request })
   }
@@ -130,6 +134,8 @@ function requestOf(header: Header, body: Uint8Array): ControlRequest {
           text: text(header, 'text'),
         },
       }
+    case 'call':
+      return { type, id: count(header, 'id'), name: text(header, 'name'), body }
     default:
       throw bad('an unknown request')
   }
@@ -147,6 +153,12 @@ function sendAduOf(header: Header, payload: Uint8Array): SendAdu {
     ...(header['reportTo'] !== undefined && { reportTo: endpoint(header, 'reportTo') }),
     reports: reports.map((kind) => oneOf(STATUS_KINDS, kind)),
   }
+}
+
+/** What a request holds in memory besides its line. */
+export function bodyBytesOf(request: AnsweredRequest): number {
+  if (request.type === 'send-adu') return request.adu.payload.length
+  return request.type === 'call' ? request.body.length : 0
 }
 
 export function encodeReply(reply: ControlReply): Uint8Array {

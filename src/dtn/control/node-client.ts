@@ -33,6 +33,8 @@ export interface NodeClient {
   bundles(after: number | undefined): Promise<readonly BundleSummary[]>
   /** Lines of one client are one run of an admin program: its reference time is theirs. */
   admin(line: AdminLine): Promise<AdminAnswer>
+  /** Rejects with `control/unavailable` where the host does nothing of this name. */
+  call(name: string, body: Uint8Array): Promise<Uint8Array>
   close(): void
 }
 
@@ -102,6 +104,10 @@ class SocketClient implements NodeClient {
 
   async admin(line: AdminLine): Promise<AdminAnswer> {
     return parse<AdminAnswer>(await this.#ask((id) => ({ type: 'admin', id, line })))
+  }
+
+  call(name: string, body: Uint8Array): Promise<Uint8Array> {
+    return this.#ask((id) => ({ type: 'call', id, name, body }))
   }
 
   close(): void {

@@ -11,6 +11,7 @@ import type { ReceivedAdu } from '../node.ts'
 import { bad, FrameReader } from './frame.ts'
 import { UNANSWERED_BYTES_MAX, UNANSWERED_MAX } from './limits.ts'
 import {
+  bodyBytesOf,
   CONTROL_PROTOCOL,
   type ControlReply,
   type ControlRequest,
@@ -105,7 +106,7 @@ export class ControlServer
       return this.#untaken.delete(request.delivery) ? undefined : bad('an unknown delivery')
     }
     if (this.#unanswered.has(request.id)) return bad('an id that is in use')
-    const bytes = request.type === 'send-adu' ? request.adu.payload.length : 0
+    const bytes = bodyBytesOf(request)
     const isFull =
       this.#unanswered.size >= UNANSWERED_MAX ||
       (this.#unanswered.size > 0 && this.#unansweredBytes + bytes > UNANSWERED_BYTES_MAX)

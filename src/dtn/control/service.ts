@@ -36,6 +36,8 @@ export interface ControlledNode {
   bundles(after: number | undefined): readonly BundleSummary[]
   /** Begins a run of an admin program. Throws a Fault where the node takes no commands. */
   administer(): AdminSession
+  /** What the host does besides bundles. */
+  call(name: string, body: Uint8Array): Promise<Uint8Array>
 }
 
 /** One run of an admin program. */
@@ -145,6 +147,8 @@ class Session {
       case 'admin':
         this.#admin ??= this.#node.administer()
         return fromUtf8(JSON.stringify(await this.#admin.perform(request.line)))
+      case 'call':
+        return this.#node.call(request.name, request.body)
     }
   }
 

@@ -1,0 +1,230 @@
+/** What programs on this machine may ask of a host's mail: `mailq`, `lightlag queue`, `sendmail`. */
+
+import { fromUtf8, toUtf8 } from '../base/bytes.ts'
+import { asFault, Fault } from '../base/fault.ts'
+import { HOPS_MAX } from '../mail/limits.ts'
+import { MessageIntake } from '../mail/message-intake.ts'
+import type { MailQueue, QueuedView } from '../mail/queue.ts'
+import { newQueueId } from '../mail/queue-id.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Entropy } from '../ports/entropy.ts'
+import type { EventSink } from '../ports/events.ts'
+import type { Mailbox } from '../proto/smtp/envelope.ts'
+import { formatMailbox, formatPath, parseMailbox } from '../proto/smtp/path.ts'
+import type { BridgeFaultCode } from './fault.ts'
+import { QUEUE_PAGE } from './limits.ts'
+import { matches, type QueueAction, type QueueEntry, type QueueSelection } from './mail-requests.ts'
+
+export interface MailControlPorts {
+  readonly queue: MailQueue
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly events: EventSink
+}
+
+export class MailControl {
+  readonly #host: string
+  readonly #ports: MailControlPorts
+  /** One action after the other: two on one mail would stand in each other's way. */
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor({ host }: { readonly host: string }, ports: MailControlPorts) {
+    this.#host = host
+    this.#ports = ports
+  }
+
+  /** Rejects with a Fault. */
+  async call(name: string, body: Uint8Array): Promise<Uint8Array> {
+    switch (name) {
+      case 'queue-list':
+        return json(this.#list(read<{ readonly after: string }>(body).after))
+      case 'queue-message':
+        return this.#message(read<{ readonly queueId: string }>(body).queueId)
+      case 'queue-act': {
+        const { action, selection } = read<{
+          readonly action: QueueAction
+          readonly selection: QueueSelection
+        }>(body)
+        const done = this.#turn.then(() => this.#act(action, selection))
+        this.#turn = done.catch(asFault)
+        return json(await done)
+      }
+      case 'submit': {
+        const end = body.indexOf(0x0a)
+        const envelope = read<{ readonly from: string; readonly to: readonly string[] }>(
+          body.subarray(0, Math.max(end, 0)),
+        )
+        return json({ queueId: await this.#submit(envelope, body.subarray(end + 1)) })
+      }
+      default:
+        throw refused(`this host does nothing called ${name}`)
+    }
+  }
+
+  /** A page; the next begins after its last, until a page is empty. */
+  #list(after: string): readonly QueueEntry[] {
+    const entries: QueueEntry[] = []
+    for (const queueId of this.#page(after)) {
+      const view = this.#ports.queue.look(queueId)
+      if (view !== undefined) entries.push(entryOf(view))
+    }
+    return entries
+  }
+
+  #page(after: string): readonly string[] {
+    const page: string[] = []
+    for (const queueId of this.#ports.queue.queueIds(after)) {
+      page.push(queueId)
+      if (page.length >= QUEUE_PAGE) break
+    }
+    return page
+  }
+
+  #message(queueId: string): Uint8Array {
+    const { queue } = this.#ports
+    const view = queue.look(queueId)
+    if (view === undefined) throw refused(`no mail ${queueId} in the queue`)
+    const bytes = new Uint8Array(view.envelope.sizeBytes)
+    let at = 0
+    for (const chunk of queue.message(view.envelope)) {
+      bytes.set(chunk, at)
+      at += chunk.length
+    }
+    return bytes
+  }
+
+  async #act(
+    action: QueueAction,
+    selection: QueueSelection,
+  ): Promise<{ readonly matched: number; readonly done: number }> {
+    const now = this.#ports.clock.wall()
+    let [matched, done] = [0, 0]
+    const act = async (queueId: string): Promise<void> => {
+      const view = this.#ports.queue.look(queueId)
+      if (view === undefined || !matches(entryOf(view), selection, now)) return
+      matched++
+      if (await this.#actOn(action, queueId)) done++
+    }
+    if (selection.queueIds !== undefined) {
+      for (const queueId of selection.queueIds) await act(queueId)
+      return { matched, done }
+    }
+    let page = this.#page('')
+    while (page.length > 0) {
+      for (const queueId of page) await act(queueId)
+      // Whoever else has something to do comes in between.
+      await this.#pause()
+      page = this.#page(page.at(-1) ?? '')
+    }
+    return { matched, done }
+  }
+
+  #pause(): Promise<void> {
+    const { clock } = this.#ports
+    return new Promise((resume) => {
+      clock.at(clock.now(), resume)
+    })
+  }
+
+  async #actOn(action: QueueAction, queueId: string): Promise<boolean> {
+    const { queue } = this.#ports
+    switch (action) {
+      case 'hold':
+        return queue.hold(queueId)
+      case 'release':
+        return queue.release(queueId)
+      case 'requeue':
+        return queue.requeue(queueId)
+      case 'delete':
+        return queue.end(queueId, 'deleted')
+      case 'bounce':
+        return queue.end(queueId, 'returned')
+      default:
+        throw refused('none of the things that can be done with a queue')
+    }
+  }
+
+  async #submit(
+    { from, to }: { readonly from: string; readonly to: readonly string[] },
+    message: Uint8Array,
+  ): Promise<string> {
+    const { queue, clock, entropy, events } = this.#ports
+    const reversePath = from === '' ? undefined : this.#mailbox(from)
+    const recipients = to.map((name) => this.#mailbox(name))
+    if (recipients.length === 0) throw refused('a mail needs a recipient')
+    const queueId = newQueueId(clock, entropy)
+    const [first, second] = recipients
+    const recipient = first === undefined || second !== undefined ? undefined : formatMailbox(first)
+    const trace = { by: this.#host, protocol: 'LOCAL', id: queueId, date: clock.wall() }
+    const intake = new MessageIntake(
+      { ...trace, helo: undefined, peer: undefined, recipient },
+      'submission',
+    )
+    const delivery = await queue.start({ queueId, from: { reversePath, parameters: {} } })
+    try {
+      for (const recipient of recipients) await delivery.addRecipient(recipient)
+      await delivery.write(intake.push(message))
+      await delivery.write(intake.end())
+      if (intake.hops >= HOPS_MAX) throw refused('the message is going round in circles')
+      for (const outcome of await delivery.commit()) {
+        if (outcome.type === 'refused') throw outcome.fault
+      }
+    } catch (error) {
+      await delivery.abort()
+      throw asFault(error)
+    }
+    events({
+      type: 'mail-accepted',
+      queueId,
+      via: 'pickup',
+      from: formatPath(reversePath),
+      recipients: recipients.map(formatMailbox),
+      sizeBytes: message.length,
+    })
+    return queueId
+  }
+
+  /** `user` is one of this host's. */
+  #mailbox(name: string): Mailbox {
+    const mailbox = parseMailbox(name.includes('@') ? name : `${name}@${this.#host}`)
+    if (mailbox === undefined) throw refused(`<${name}> is no address`)
+    return mailbox
+  }
+}
+
+function entryOf({ envelope, statuses, state, routes }: QueuedView): QueueEntry {
+  const { queueId, sizeBytes, acceptedAt, from, recipients } = envelope
+  return {
+    queueId,
+    state,
+    sizeBytes,
+    acceptedAt,
+    sender: from.reversePath === undefined ? '' : formatMailbox(from.reversePath),
+    recipients: recipients.flatMap((recipient, index) => {
+      const status = statuses.get(index)
+      if (status?.type === 'settled' || recipient.isExpanded) return []
+      const tried =
+        status?.type === 'deferred' ? { reason: status.reason, retryAt: status.retryAt } : {}
+      return [{ address: formatMailbox(recipient), route: routes[index] ?? '', ...tried }]
+    }),
+  }
+}
+
+function json(value: unknown): Uint8Array {
+  return fromUtf8(JSON.stringify(value))
+}
+
+/** What a program of the same version writes. */
+function read<Value extends object>(body: Uint8Array): Value {
+  try {
+    const value: unknown = JSON.parse(toUtf8(body))
+    if (typeof value === 'object' && value !== null) return value as Value
+  } catch {
+    // Told below.
+  }
+  throw refused('a request that is no JSON object')
+}
+
+function refused(message: string): Fault<BridgeFaultCode> {
+  return new Fault('bridge/bad-request', message, { temporary: false })
+}

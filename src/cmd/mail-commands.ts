@@ -1,0 +1,136 @@
+/** The commands for a running host's mail, and their options. */
+
+import { type Command, InvalidArgumentError } from 'commander'
+import { parseDuration } from '../base/quantity.ts'
+import type { QueueAction } from '../bridge/mail-requests.ts'
+import { EXIT, Failure } from './failure.ts'
+import {
+  actOnQueue,
+  type HostOption,
+  type MailArguments,
+  mail,
+  printQueue,
+  sendmail,
+  showQueued,
+} from './mail-queue.ts'
+
+const NODE = 'number or control socket of the host (default: the only one here)'
+
+const ACTIONS: Readonly<Record<QueueAction, string>> = {
+  hold: 'keep mails in the queue until they are released',
+  release: 'let go what is held, by you or by its sender',
+  requeue: 'try now what waits for its next attempt',
+  delete: 'take mails out of the queue, without a word to their senders',
+  bounce: 'return mails to their senders',
+}
+
+interface Selecting extends HostOption {
+  readonly address?: string
+  readonly domain?: string
+  readonly olderThan?: number
+  readonly all?: boolean
+}
+
+/** `exitStatuses` ends every help text. */
+export function addMailCommands(program: Command, exitStatuses: string): void {
+  const queue = program
+    .command('queue')
+    .description("look at a running host's mail and decide on it")
+  addListing(queue.command('list'), 'lightlag queue list --json', exitStatuses)
+  addListing(program.command('mailq'), 'lightlag mailq', exitStatuses)
+  queue
+    .command('show')
+    .argument('<id>', 'queue id, as in the list')
+    .description('print a mail as it is in the queue')
+    .option('--node <node>', NODE)
+    .addHelpText('after', `\nExamples:\n  lightlag queue show 1PRT2M4T0XKQ7A5B\n${exitStatuses}`)
+    .action((id: string, options: HostOption) => showQueued(id, options))
+  for (const [action, purpose] of Object.entries(ACTIONS) as [QueueAction, string][]) {
+    addAction(queue.command(action), action, purpose, exitStatuses)
+  }
+  program
+    .command('sendmail')
+    .description('hand in a mail from standard input (as of old: -t -i -oi -f -F -bp -q)')
+    .argument('[words...]')
+    .option('--node <node>', NODE)
+    .allowUnknownOption()
+    .addHelpText(
+      'after',
+      `
+Examples:
+  lightlag sendmail -t -i < letter.eml
+  lightlag sendmail -f user@mail-1.a.com ann@mail-2.a.com < letter.eml
+
+Exit status: 0 accepted, 64 not understood, 65 refused, 75 not now: no host runs here, or it has no room.`,
+    )
+    .action((words: readonly string[], options: HostOption) => sendmail(words, options))
+  program
+    .command('mail')
+    .description('write a mail: its text comes from standard input')
+    .argument('<address...>')
+    .option('-s, --subject <text>', 'its subject')
+    .option('-r, --from <address>', 'who it is from (default: you)')
+    .option('--node <node>', NODE)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  echo Hello | lightlag mail -s Greetings user@mail-2.a.com
+
+Exit status: 0 accepted, 65 refused, 75 not now: no host runs here, or it has no room.`,
+    )
+    .action((to: readonly string[], options: MailArguments) => mail(to, options))
+}
+
+function addListing(command: Command, example: string, exitStatuses: string): void {
+  command
+    .description('list what waits, as Postfix does: * is under way, ! is held')
+    .option('--json', 'one JSON object for each mail, on a line')
+    .option('--node <node>', NODE)
+    .addHelpText('after', `\nExamples:\n  ${example}\n${exitStatuses}`)
+    .action((options: HostOption & { readonly json?: boolean }) => printQueue(options))
+}
+
+function addAction(
+  command: Command,
+  action: QueueAction,
+  purpose: string,
+  exitStatuses: string,
+): void {
+  command
+    .description(purpose)
+    .argument('[id...]', 'queue ids, as in the list')
+    .option('--address <address>', 'those from or for this address')
+    .option('--domain <domain>', 'those for this domain')
+    .option('--older-than <duration>', 'those that came so long ago: 2h, 5d', duration)
+    .option('--all', 'all of them')
+    .option('--node <node>', NODE)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  lightlag queue ${action} 1PRT2M4T0XKQ7A5B
+  lightlag queue ${action} --domain mail-2.a.com --older-than 2d
+${exitStatuses}`,
+    )
+    .action((ids: readonly string[], options: Selecting) => {
+      const { address, domain, olderThan, all } = options
+      const selection = {
+        ...(ids.length > 0 && { queueIds: ids }),
+        ...(address !== undefined && { address }),
+        ...(domain !== undefined && { domain }),
+        ...(olderThan !== undefined && { olderThanMs: olderThan }),
+      }
+      if (Object.keys(selection).length === 0 && !all) {
+        const message = `queue ${action}: which mails? Queue ids, --address, --domain, --older-than or --all`
+        throw new Failure(EXIT.usage, message)
+      }
+      return actOnQueue(action, selection, options)
+    })
+}
+
+function duration(text: string): number {
+  const ms = parseDuration(text)
+  if (ms === undefined) throw new InvalidArgumentError('A duration is 30min, 2h or 5d.')
+  return ms
+}

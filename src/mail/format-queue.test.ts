@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest'
+import { formatQueue } from './format-queue.ts'
+
+test('the queue looks as with Postfix', () => {
+  const mail = {
+    queueId: '4XkQ1ABCDE',
+    state: 'hold',
+    sizeBytes: 1500,
+    acceptedAt: 1_795_420_800_000,
+    sender: '',
+    recipients: [
+      { address: 'a@b.com', reason: 'no answer' },
+      { address: 'c@b.com', reason: 'no answer' },
+    ],
+  } as const
+  expect(formatQueue([], 0)).toBe('Mail queue is empty\n')
+  expect(formatQueue([mail], 0).split('\n')).toEqual([
+    '-Queue ID-  --Size-- ----Arrival Time---- -Sender/Recipient-------',
+    '4XkQ1ABCDE!     1500 Mon Nov 23 08:00:00  MAILER-DAEMON',
+    `${' '.repeat(66)}(no answer)`,
+    `${' '.repeat(41)}a@b.com`,
+    `${' '.repeat(41)}c@b.com`,
+    '',
+    '-- 2 Kbytes in 1 Request.',
+    '',
+  ])
+})

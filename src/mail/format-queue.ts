@@ -1,0 +1,50 @@
+/** The queue as Postfix's mailq prints it. */
+
+import { toCivil } from '../base/calendar.ts'
+import { addMs, wallMs } from '../base/time.ts'
+
+export interface ListedMail {
+  readonly queueId: string
+  readonly state: 'active' | 'deferred' | 'hold'
+  readonly sizeBytes: number
+  readonly acceptedAt: number
+  readonly sender: string
+  readonly recipients: readonly { readonly address: string; readonly reason?: string }[]
+}
+
+const MARKS = { active: '*', deferred: ' ', hold: '!' } as const
+const HEAD = '-Queue ID-  --Size-- ----Arrival Time---- -Sender/Recipient-------'
+const INDENT = ' '.repeat(41)
+
+/** `offsetMs` is what local time is ahead of UTC. */
+export function formatQueue(mails: readonly ListedMail[], offsetMs: number): string {
+  if (mails.length === 0) return 'Mail queue is empty\n'
+  const blocks = mails.map((mail) => {
+    const sender = mail.sender === '' ? 'MAILER-DAEMON' : mail.sender
+    const id = `${mail.queueId}${MARKS[mail.state]}`.padEnd(11)
+    const size = String(mail.sizeBytes).padStart(8)
+    const lines = [`${id} ${size} ${arrival(mail.acceptedAt + offsetMs)}  ${sender}`]
+    let reason: string | undefined
+    for (const recipient of mail.recipients) {
+      if (recipient.reason !== undefined && recipient.reason !== reason) {
+        lines.push(`${' '.repeat(Math.max(0, 75 - recipient.reason.length))}(${recipient.reason})`)
+      }
+      reason = recipient.reason
+      lines.push(`${INDENT}${recipient.address}`)
+    }
+    return `${lines.join('\n')}\n`
+  })
+  const bytes = mails.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  const count = mails.length === 1 ? '1 Request' : `${mails.length} Requests`
+  return `${HEAD}\n${blocks.join('\n')}\n-- ${Math.ceil(bytes / 1024)} Kbytes in ${count}.\n`
+}
+
+const DAYS = 'Sun Mon Tue Wed Thu Fri Sat'.split(' ')
+const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ')
+
+/** `Mon Nov 23 08:00:00`. */
+function arrival(ms: number): string {
+  const { weekday, month, day, hour, minute, second } = toCivil(addMs(wallMs(0), ms))
+  const time = [hour, minute, second].map((part) => String(part).padStart(2, '0')).join(':')
+  return `${DAYS[weekday]} ${MONTHS[month - 1]} ${String(day).padStart(2)} ${time}`
+}

@@ -1,0 +1,72 @@
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ServedPair } from '../support/served.ts'
+
+let pair: ServedPair
+
+beforeAll(async () => {
+  pair = await ServedPair.make()
+  await pair.hosts[0].start()
+}, 30_000)
+
+afterAll(() => pair.dispose())
+
+interface Ran {
+  readonly status: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+function lightlag(args: readonly string[], input = ''): Ran {
+  const socket = join(pair.directory, 'mail-1', 'control.sock')
+  const words = ['dist/cmd/lightlag.js', ...args, '--node', socket]
+  return spawnSync(process.execPath, words, { input, encoding: 'utf8' })
+}
+
+function queued(): readonly { queueId: string; state: string; recipients: unknown[] }[] {
+  const { stdout } = lightlag(['mailq', '--json'])
+  return stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]))
+}
+
+test('mails are handed in, listed, shown, held, released and deleted', () => {
+  expect(lightlag(['mailq']).stdout).toBe('Mail queue is empty\n')
+  const letter = 'To: User <user@mail-2.a.com>\nBcc: other@mail-2.a.com\nSubject: hi\n\nHello\n'
+  expect(lightlag(['sendmail', '-t', '-oi', '-f', 'user@mail-1.a.com'], letter).status).toBe(0)
+  expect(lightlag(['mail', '-s', 'Grüße', 'user@mail-2.a.com'], 'Hello\n').status).toBe(0)
+  const [first, second, ...others] = queued()
+  expect(others).toEqual([])
+  expect(first?.recipients).toMatchObject([
+    { address: 'user@mail-2.a.com', route: 'bp:ipn:3.2525' },
+    { address: 'other@mail-2.a.com' },
+  ])
+  const shown = lightlag(['queue', 'show', first?.queueId ?? '']).stdout
+  expect(shown).toMatch(/^Received: by mail-1\.a\.com/)
+  expect(shown).toContain('Subject: hi\r\n\r\nHello\r\n')
+  expect(shown).not.toContain('Bcc')
+  expect(lightlag(['queue', 'show', second?.queueId ?? '']).stdout).toContain('=?utf-8?B?')
+  expect(lightlag(['queue', 'hold', first?.queueId ?? '']).stdout).toBe('hold: 1 of 1 mails\n')
+  expect(lightlag(['mailq']).stdout).toContain(`${first?.queueId}!`)
+  expect(lightlag(['queue', 'release', '--domain', 'mail-2.a.com']).stdout).toContain('2 of 2')
+  const none = lightlag(['queue', 'delete'])
+  expect([none.status, none.stderr]).toEqual([2, expect.stringContaining('which mails?')])
+  expect(lightlag(['queue', 'delete', '--older-than', '1h']).stdout).toContain('0 of 0')
+  expect(lightlag(['queue', 'delete', '--all']).stdout).toBe('delete: 2 of 2 mails\n')
+  for (let i = 0; i < 50 && queued().length > 0; i++);
+  expect(queued()).toEqual([])
+  const gone = lightlag(['queue', 'hold', first?.queueId ?? ''])
+  expect([gone.status, gone.stderr]).toEqual([1, '1 of them are not in the queue\n'])
+}, 60_000)
+
+test('sendmail ends as sysexits.h says', () => {
+  expect(lightlag(['sendmail', '-t'], 'Subject: x\n\n').status).toBe(64)
+  expect(lightlag(['sendmail', '-Z', 'x']).status).toBe(64)
+  const refused = lightlag(['sendmail', 'ann@nowhere.org'], 'Subject: x\n\n')
+  expect([refused.status, refused.stderr]).toEqual([65, 'no route to nowhere.org\n'])
+  const words = ['dist/cmd/lightlag.js', 'sendmail', 'x', '--node', '/nowhere.sock']
+  const absent = spawnSync(process.execPath, words, { input: 'x\n', encoding: 'utf8' })
+  expect([absent.status, absent.stderr]).toEqual([
+    75,
+    expect.stringContaining('no mail host to ask'),
+  ])
+}, 30_000)
