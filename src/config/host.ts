@@ -18,6 +18,12 @@ import {
 } from './contacts.ts'
 import { completeOutgoing, type OutgoingText, outgoingText } from './mail-outgoing.ts'
 import {
+  completePolicy,
+  type PolicyText,
+  policyContradictions,
+  policyShape,
+} from './mail-policy.ts'
+import {
   completeRouting,
   patienceFor,
   type RoutingText,
@@ -41,7 +47,7 @@ import { SMTP_SERVICES, smtpShape } from './smtp.ts'
 import type { Path } from './yaml.ts'
 
 /** A host's keys as they are written, each value read. */
-export interface HostText<Plan> extends BundleText<Plan>, ContactsText, RoutingText {
+export interface HostText<Plan> extends BundleText<Plan>, ContactsText, RoutingText, PolicyText {
   readonly host: string
   readonly node: bigint
   readonly mailService: bigint
@@ -83,6 +89,7 @@ export function hostShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<HostText<
       messageSizeMax: size.default(MESSAGE_SIZE_DEFAULT),
       storeSizeMax: size.default(STORE_SIZE_DEFAULT),
     }).prefault({}),
+    ...policyShape,
   }
 }
 
@@ -139,6 +146,7 @@ export function completeHost<Plan extends PlanText>(
     ...completeContacts(text),
     ...completeRouting(text),
     outgoing: completeOutgoing(text.outgoing),
+    ...completePolicy(text),
     limits: {
       messageBytesMax: text.limits.messageSizeMax,
       storeBytesMax: text.limits.storeSizeMax,
@@ -163,6 +171,7 @@ export function hostContradictions<Plan extends PlanText>(
     ...bundleContradictions(host, at),
     ...contactContradictions(host, at),
     ...routingContradictions(host, at),
+    ...policyContradictions(host, at),
     ...patienceContradictions(host, at, delayOf),
     ...sizeContradictions(host, at),
   ]
