@@ -107,3 +107,18 @@ test('users are added, changed, listed and deleted by commands that say what is 
   expect(user('del ann').status).toBe(0)
   expect(user('del ann')).toMatchObject({ status: 1, errors: 'there is no user ann\n' })
 })
+
+test('a host whose file of users cannot be read does not start, and says where it is wrong', async () => {
+  const {
+    served: {
+      hosts: [mail1],
+    },
+    file,
+    user,
+  } = await withoutUsers()
+  expect(user('add ann', 'secret\n').status).toBe(0)
+  writeFileSync(file, '# nobody else\nann 123456\n')
+  await expect(mail1.start()).rejects.toThrow(
+    /^lightlag serve ended: lightlag serve: \S+users:2:5: ann has no argon2id hash here: "lightlag user passwd ann" would be right\n$/,
+  )
+})
