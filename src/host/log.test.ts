@@ -56,8 +56,10 @@ describe('a log line', () => {
         recipient: 'user@mail-2.a.com',
         route: 'bp',
         detail: 'ipn:3.2525',
+        relay: 'bp:ipn:3.2525',
+        delayMs: 2345,
       },
-      'bp[123]: 4XkQ: to=<user@mail-2.a.com>, relay=bp, status=sent (ipn:3.2525)',
+      'bp[123]: 4XkQ: to=<user@mail-2.a.com>, relay=bp:ipn:3.2525, delay=2.35, delays=2.35/0/0/0, dsn=2.0.0, status=sent (ipn:3.2525)',
     ],
     [
       {
@@ -67,7 +69,7 @@ describe('a log line', () => {
         reason: 'the disk is full',
         retryInMs: 300_000,
       },
-      'qmgr[123]: 4XkQ: to=<user@mail-2.a.com>, status=deferred (the disk is full), retry in 5min',
+      'qmgr[123]: 4XkQ: to=<user@mail-2.a.com>, relay=none, delay=0, delays=0/0/0/0, dsn=4.0.0, status=deferred (the disk is full), retry in 5min',
     ],
     [{ type: 'mail-removed', queueId: '4XkQ' }, 'qmgr[123]: 4XkQ: removed'],
     [

@@ -94,7 +94,7 @@ function describe(event: HostEvent): Line {
     case 'mail-delivered':
       return {
         program: event.route,
-        text: `${event.queueId}: to=<${event.recipient}>, relay=${event.route}, status=sent (${event.detail})`,
+        text: `${event.queueId}: ${describeProgress(event, event.route)}, status=sent (${event.detail})`,
       }
     case 'bundle-created':
     case 'bundle-sent':
@@ -157,14 +157,26 @@ function describeQueued(event: QueuedEvent): string {
     case 'mail-accepted':
       return `from=${event.from}, size=${event.sizeBytes}, nrcpt=${event.recipients.length} (queue active), via=${event.via}`
     case 'mail-deferred':
-      return `to=<${event.recipient}>, status=deferred (${event.reason}), retry in ${formatDuration(event.retryInMs)}`
+      return `${describeProgress(event, 'none')}, status=deferred (${event.reason}), retry in ${formatDuration(event.retryInMs)}`
     case 'mail-failed':
-      return `to=<${event.recipient}>, status=bounced (${event.reason})`
+      return `${describeProgress(event, 'none')}, status=bounced (${event.reason})`
     case 'mail-removed':
       return 'removed'
     default:
       return unreachable(event)
   }
+}
+
+const DSN = { 'mail-delivered': '2.0.0', 'mail-deferred': '4.0.0', 'mail-failed': '5.0.0' }
+
+/** As Postfix writes it, for the programs that read its log; of the delay only the whole is known. */
+function describeProgress(
+  event: Extract<HostEvent, { type: keyof typeof DSN }>,
+  nowhere: string,
+): string {
+  const { recipient, relay = nowhere, delayMs = 0, dsn = DSN[event.type] } = event
+  const delay = String(Number((delayMs / 1000).toPrecision(3)))
+  return `to=<${recipient}>, relay=${relay}, delay=${delay}, delays=${delay}/0/0/0, dsn=${dsn}`
 }
 
 type BundleEvent = Extract<HostEvent, { type: `bundle-${string}` }>

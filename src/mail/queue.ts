@@ -595,7 +595,15 @@ export class MailQueue implements DeliveryTarget {
     for (const index of job.waiting) {
       const reason = job.reasons?.get(index) ?? 'not recorded yet'
       const recipient = recipientName(envelope, index)
-      this.#ports.events({ type: 'mail-deferred', queueId, recipient, reason, retryInMs })
+      this.#ports.events({
+        type: 'mail-deferred',
+        queueId,
+        recipient,
+        reason,
+        retryInMs,
+        relay: nameOf(job.hop),
+        delayMs: Math.max(0, this.#ports.clock.wall() - envelope.acceptedAt),
+      })
       const before = this.#spool.status(queueId, index)
       if (before?.type === 'placing') continue
       const wasWarned = before?.type === 'deferred' && before.isWarned === true

@@ -15,9 +15,15 @@ import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { formatMailbox, formatPath } from '../proto/smtp/path.ts'
 import type { Outcomes } from './attempt.ts'
 import type { Outcome } from './delivery.ts'
-import { formatReport, type Report, type ReportAction, type ReportedRecipient } from './dsn.ts'
+import {
+  formatReport,
+  type Report,
+  type ReportAction,
+  type ReportedRecipient,
+  statusCode,
+} from './dsn.ts'
 import { REPORT_HEADER_BYTES_MAX, REPORT_MESSAGE_BYTES_MAX } from './limits.ts'
-import type { NextHop } from './next-hop.ts'
+import { formatNextHop, type NextHop } from './next-hop.ts'
 import { newQueueId } from './queue-id.ts'
 import type { Spool } from './spool.ts'
 import { type Envelope, type EnvelopeRecipient, statusChange } from './spool-record.ts'
@@ -185,16 +191,35 @@ export class Settlements {
   }
 
   #tellEnds(envelope: Envelope, ended: Outcomes, hop: NextHop | undefined): void {
-    const { queueId } = envelope
+    const { queueId, acceptedAt } = envelope
+    const delayMs = Math.max(0, this.#ports.clock.wall() - acceptedAt)
+    const relay = hop === undefined ? 'none' : formatNextHop(hop)
     for (const [index, outcome] of ended) {
       const recipient = recipientName(envelope, index)
       if (outcome.type === 'delivered') {
         const route = hop?.transport ?? 'local'
         const { detail } = outcome
-        this.#ports.events({ type: 'mail-delivered', queueId, recipient, route, detail })
+        this.#ports.events({
+          type: 'mail-delivered',
+          queueId,
+          recipient,
+          route,
+          detail,
+          relay,
+          delayMs,
+        })
       } else {
         const reason = outcome.fault.message
-        this.#ports.events({ type: 'mail-failed', queueId, recipient, reason })
+        const dsn = statusCode(outcome.fault, 'failed')
+        this.#ports.events({
+          type: 'mail-failed',
+          queueId,
+          recipient,
+          reason,
+          relay,
+          delayMs,
+          dsn,
+        })
       }
     }
   }

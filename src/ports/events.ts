@@ -7,6 +7,16 @@ import type { WallMs } from '../base/time.ts'
 
 export type MailService = 'smtp' | 'submission' | 'submissions' | 'lmtp' | 'pop3'
 
+/** How far a mail has come for a recipient, in Postfix's terms. */
+export interface DeliveryProgress {
+  /** Where it went or should go; absent where it went nowhere. */
+  readonly relay?: string
+  /** Since it was accepted. */
+  readonly delayMs?: number
+  /** The enhanced status code. RFC 3463. */
+  readonly dsn?: string
+}
+
 export type HostEvent =
   | { readonly type: 'listening'; readonly service: string; readonly address: string }
   /** Everything is up: the listeners listen and the queue is worked off. */
@@ -53,26 +63,26 @@ export type HostEvent =
       readonly recipients: readonly string[]
       readonly sizeBytes: number
     }
-  | {
+  | ({
       readonly type: 'mail-delivered'
       readonly queueId: string
       readonly recipient: string
       readonly route: 'local' | 'bp' | 'smtp' | 'lmtp' | 'pipe' | 'discard' | 'error'
       readonly detail: string
-    }
-  | {
+    } & DeliveryProgress)
+  | ({
       readonly type: 'mail-deferred'
       readonly queueId: string
       readonly recipient: string
       readonly reason: string
       readonly retryInMs: number
-    }
-  | {
+    } & DeliveryProgress)
+  | ({
       readonly type: 'mail-failed'
       readonly queueId: string
       readonly recipient: string
       readonly reason: string
-    }
+    } & DeliveryProgress)
   /** Every recipient is settled; the message has left the queue. */
   | { readonly type: 'mail-removed'; readonly queueId: string }
   | {
