@@ -240,6 +240,7 @@ export class MailHost {
     // First, lest a program that is cut off seem to have left what it was given.
     this.#access.stop()
     this.#logins.stop()
+    this.#faults.stop()
     for (const service of this.#services) await service.stop()
     // What it cut off is tried again at the next start.
     this.#servers.stop()

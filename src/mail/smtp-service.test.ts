@@ -656,4 +656,16 @@ describe('the policies of the SMTP service', () => {
     await pass(stage, 1000)
     expect(stream.heard).toMatch(/250 2\.1\.0 Ok\r\n$/)
   })
+
+  it('a fault that delays for long holds up nobody who stops', async () => {
+    let faults: InjectedFaults | undefined
+    const { service, connect, say } = await bench('smtp', {}, {}, ({ clock }) => {
+      faults = new InjectedFaults(clock, () => {})
+      faults.replace([{ at: 'MAIL', delayMs: 86_400_000 }])
+      return [faults]
+    })
+    expect(await say(connect(), 'EHLO c', 'MAIL FROM:<ann@b.com>')).not.toContain('2.1.0')
+    faults?.stop()
+    await service.stop()
+  })
 })

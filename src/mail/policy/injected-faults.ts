@@ -44,6 +44,8 @@ export class InjectedFaults implements Policy {
   readonly name: string = 'injected faults'
   readonly #clock: Clock
   readonly #events: EventSink
+  /** One for each session that waits. */
+  readonly #endDelays = new Set<() => void>()
   #rules: readonly Rule[] = []
 
   constructor(clock: Clock, events: EventSink) {
@@ -106,9 +108,21 @@ export class InjectedFaults implements Policy {
     return { type: reply.code >= 500 ? 'reject' : 'defer', reply }
   }
 
+  /** Nobody waits any more. */
+  stop(): void {
+    this.replace([])
+    for (const end of [...this.#endDelays]) end()
+  }
+
   #pass(durationMs: number): Promise<void> {
     return new Promise((resolve) => {
-      this.#clock.at(addMs(this.#clock.now(), durationMs), resolve)
+      const end = (): void => {
+        cancel()
+        this.#endDelays.delete(end)
+        resolve()
+      }
+      const cancel = this.#clock.at(addMs(this.#clock.now(), durationMs), end)
+      this.#endDelays.add(end)
     })
   }
 
