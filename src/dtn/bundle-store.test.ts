@@ -175,6 +175,41 @@ test('one that finds the disk full is refused for now, and keeps no other from i
   expect([store.count, store.usedBytes]).toEqual([1, 100])
 })
 
+test('a removal that failed is made up for as soon as a bundle finds no room', async () => {
+  const port = new LabStore()
+  let failures = 1
+  const store = opened({
+    get: (table, key) => port.get(table, key),
+    range: (table, range) => port.range(table, range),
+    keys: (table, range) => port.keys(table, range),
+    close: () => port.close(),
+    commit: (changes) =>
+      changes.length === 3 && failures-- > 0
+        ? Promise.reject(new Fault('store/full', 'full', { temporary: true }))
+        : port.commit(changes),
+  })
+  const all = [await add(store, 100), await add(store, 100), await add(store, 100)]
+  store.remove(all.map(({ key }) => key))
+  await store.settled()
+  await expect(add(store, 100)).rejects.toMatchObject({ code: 'dtn/store-full' })
+  await store.settled()
+  await add(store, 100)
+  expect(store.count).toBe(1)
+})
+
+test('any number of removals that fail is kept for later', async () => {
+  const port = new LabStore({ capacityBytes: 0 })
+  const store = opened({
+    get: (table, key) => port.get(table, key),
+    range: (table, range) => port.range(table, range),
+    keys: (table, range) => port.keys(table, range),
+    close: () => port.close(),
+    commit: () => Promise.reject(new Fault('store/full', 'full', { temporary: true })),
+  })
+  store.remove(Array.from({ length: 300_000 }, (_, key) => key))
+  await store.settled()
+})
+
 test('what is long ago is read from the disk', async () => {
   const port = new LabStore()
   const limits = { storeBytesMax: Number.MAX_SAFE_INTEGER, storeCountMax: 10 }

@@ -125,6 +125,8 @@ export class BundleStore {
   ): void {
     const fault = this.#objection(record)
     if (fault !== undefined) {
+      // What could not be removed before may be what is in the way.
+      if (this.#removals.length > 0) this.#commitSoon()
       done(fault)
       return
     }
@@ -164,7 +166,7 @@ export class BundleStore {
 
   /**
    * Removes them soon; `settled` tells when. A removal that the store refuses is tried again with the
-   * next: until then a restart brings the bundle back.
+   * next, and when a bundle finds no room: until then a restart brings the bundle back.
    */
   remove(keys: readonly number[]): void {
     for (const key of keys) {
@@ -231,7 +233,8 @@ export class BundleStore {
       return
     }
     this.#trouble(`cannot remove bundles: ${fault.message}`)
-    this.#removals.unshift(...removals)
+    // What came meanwhile comes behind: of one key the later change is the one that counts.
+    this.#removals = [...removals, ...this.#removals]
   }
 
   #write(additions: readonly Addition[], removals: readonly StoreChange[]): Promise<void> {

@@ -121,6 +121,8 @@ export const STREAM_BYTES_MAX = 268_435_456
 
 /** Sessions of one layer that others have opened. Beyond it the one silent longest gives way. */
 export const SESSIONS_MAX = 64
+/** Of these from one address: beyond it the one of them that has been silent longest gives way. */
+export const SESSIONS_PER_ADDRESS_MAX = 16
 /** Who has said something since then keeps his place: twice the keepalive interval of most. */
 export const SESSION_SILENCE_MS = 60_000
 

@@ -107,7 +107,7 @@ export function statusOf(parts: NodeParts): NodeStatus {
       bundles: store.count,
       bytes: store.usedBytes,
       bundlesMax: limits.storeCountMax,
-      bytesMax: limits.storeBytesMax,
+      bytesMax: Math.floor(limits.storeBytesMax),
     },
     bundles: { ...agent.census, stranded: agent.strandedCount },
     layers: parts.protocols.map((protocol) => ({ protocol, ...counters.layer(protocol) })),

@@ -20,6 +20,7 @@ import {
   RECEIVING_BYTES_MAX,
   SESSION_SILENCE_MS,
   SESSIONS_MAX,
+  SESSIONS_PER_ADDRESS_MAX,
   STOPPING_MS,
   STREAM_BUNDLES_MAX,
 } from './limits.ts'
@@ -45,9 +46,14 @@ function build() {
     events: (event: HostEvent) => void events.push(event),
   }
   const listen = { host: there.address, port: 4556 }
-  const connect = async (): Promise<ByteStream> => {
+  const others = Array.from({ length: SESSIONS_MAX }, (_, i) =>
+    lab.addHost(`other-${i}`, 'near', `172.21.1.${i + 1}`),
+  )
+  /** From one host, or from another of its link. */
+  const connect = async (other?: number): Promise<ByteStream> => {
     let stream: ByteStream | undefined
-    here.network.connect(listen, 10_000).then(
+    const from = other === undefined ? here : others[other]
+    from?.network.connect(listen, 10_000).then(
       (opened) => {
         stream = opened
       },
@@ -116,7 +122,7 @@ test('beyond the sessions that it serves one more is closed, until one has been 
   const world = build()
   const { layer, sessions } = stubbed(world)
   await layer.start(() => {})
-  for (let i = 0; i < SESSIONS_MAX; i++) await world.connect()
+  for (let i = 0; i < SESSIONS_MAX; i++) await world.connect(i)
   await world.connect()
   await world.runFor(100)
   expect(sessions).toHaveLength(SESSIONS_MAX)
@@ -128,6 +134,23 @@ test('beyond the sessions that it serves one more is closed, until one has been 
   await world.runFor(100)
   expect(sessions).toHaveLength(SESSIONS_MAX + 1)
   expect(sessions[0]?.heard).toContain('ended')
+})
+
+test('of one address the session that has been silent longest gives way to one too many', async () => {
+  const world = build()
+  const { layer, sessions } = stubbed(world)
+  await layer.start(() => {})
+  for (let i = 0; i < SESSIONS_PER_ADDRESS_MAX; i++) await world.connect()
+  await world.connect(0)
+  await world.runFor(100)
+  expect(world.events).toEqual([])
+  await world.connect()
+  await world.runFor(100)
+  expect(world.events).toMatchObject([
+    { type: 'bundle-refused', reason: 'stub: too many sessions from its address' },
+  ])
+  expect(sessions.map(({ heard }) => heard.includes('ended')).indexOf(true)).toBe(0)
+  expect(sessions).toHaveLength(SESSIONS_PER_ADDRESS_MAX + 2)
 })
 
 test('at the bound of waiting bundles it refuses for now', async () => {

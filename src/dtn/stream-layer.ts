@@ -23,6 +23,7 @@ import {
   RECEIVING_BYTES_MAX,
   SESSION_SILENCE_MS,
   SESSIONS_MAX,
+  SESSIONS_PER_ADDRESS_MAX,
   STOPPING_MS,
   STREAM_BUNDLES_MAX,
   STREAM_BYTES_MAX,
@@ -155,7 +156,7 @@ export class StreamLayer implements StreamConvergenceLayer {
   }
 
   #onStream(stream: ByteStream): void {
-    if (this.#receive === undefined || !this.#hasRoom()) {
+    if (this.#receive === undefined || !this.#hasRoom(stream.remote.host)) {
       this.#refused(
         formatAddress(stream.remote),
         temporary('dtn/too-many-sessions', 'too many sessions'),
@@ -168,11 +169,24 @@ export class StreamLayer implements StreamConvergenceLayer {
     })
   }
 
-  /** Makes room where it must: whoever has been silent longest may be gone without a word. */
-  #hasRoom(): boolean {
+  /**
+   * Makes room where it must: whoever has been silent longest may be gone without a word, and no
+   * address takes the places of others.
+   */
+  #hasRoom(host: string): boolean {
     const passive = [...this.#sessions].filter(({ role }) => role === 'passive')
+    const own = passive.filter((session) => session.host === host)
+    if (own.length >= SESSIONS_PER_ADDRESS_MAX) {
+      const silent = longestSilent(own)
+      this.#refused(
+        silent.from,
+        temporary('dtn/too-many-sessions', 'too many sessions from its address'),
+      )
+      silent.abort()
+      return true
+    }
     if (passive.length < SESSIONS_MAX) return true
-    const silent = passive.reduce((a, b) => (b.lastHeardAt < a.lastHeardAt ? b : a))
+    const silent = longestSilent(passive)
     if (addMs(silent.lastHeardAt, SESSION_SILENCE_MS) > this.#ports.clock.now()) return false
     silent.abort()
     return true
@@ -231,6 +245,10 @@ export class StreamLayer implements StreamConvergenceLayer {
   #told(from: string, reason: string): void {
     this.#ports.events({ type: 'bundle-refused', from, reason: `${this.protocol}: ${reason}` })
   }
+}
+
+function longestSilent(sessions: readonly StreamSession[]): StreamSession {
+  return sessions.reduce((a, b) => (b.lastHeardAt < a.lastHeardAt ? b : a))
 }
 
 function badDuct(duct: string): Fault<DtnFaultCode> {

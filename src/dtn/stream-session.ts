@@ -45,6 +45,8 @@ export class StreamSession {
   readonly role: SessionRole
   /** Of the peer, for the log. */
   readonly from: string
+  /** Of the peer. */
+  readonly host: string
   readonly #options: StreamSessionOptions
   readonly #feed: (order: SessionOrder) => void
   readonly #done: Window<(fault: Fault | undefined) => void> = new Window()
@@ -63,6 +65,7 @@ export class StreamSession {
     const { machine, stream, clock } = options
     this.role = options.role
     this.from = formatAddress(stream.remote)
+    this.host = stream.remote.host
     this.#options = options
     this.#lastHeardAt = clock.now()
     this.#feed = runSession<SessionOrder, SessionReport>(

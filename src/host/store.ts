@@ -118,11 +118,12 @@ class LmdbStore implements Store {
     this.#writing = undefined
   }
 
+  /** Never rejects: each commit has its own answer. */
   async #writeTogether(commits: readonly Commit[]): Promise<void> {
-    const accepted = this.#admit(commits)
-    if (accepted.length === 0) return
+    let accepted = commits
     try {
-      await this.#writeTransaction(accepted)
+      accepted = this.#admit(commits)
+      if (accepted.length > 0) await this.#writeTransaction(accepted)
     } catch (error) {
       const failure = await writeFault(error, this.#place.directory)
       for (const commit of accepted) commit.reject(failure)
@@ -342,8 +343,12 @@ const EIO = 5
 const FREE_BYTES_MIN = 1_048_576
 
 function isDiskFull(directory: string): boolean {
-  const { bavail, bsize } = statfsSync(directory)
-  return bavail * bsize < FREE_BYTES_MIN
+  try {
+    const { bavail, bsize } = statfsSync(directory)
+    return bavail * bsize < FREE_BYTES_MIN
+  } catch {
+    return false
+  }
 }
 
 /** lmdb-js rejects with "Commit failed" and keeps the reason in a promise of its own. */

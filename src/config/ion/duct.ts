@@ -4,7 +4,7 @@
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { udp: 4556, tcp: 4556, stcp: 4456 }
 
 /** Those of them that our node speaks. */
-const SPOKEN = ['udp', 'tcp', 'stcp'] as const
+const SPOKEN = ['udp', 'tcp', 'stcp', 'mtcp'] as const
 
 export function isSpoken(protocol: string): protocol is (typeof SPOKEN)[number] {
   return (SPOKEN as readonly string[]).includes(protocol)
