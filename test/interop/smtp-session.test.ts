@@ -45,7 +45,8 @@ async function typed(port: number, ...lines: readonly string[]): Promise<readonl
   const peer = await Peer.to(port)
   const said = [await peer.reply()]
   for (const line of lines) said.push(await peer.say(`${line}\r\n`))
-  peer.socket.destroy()
+  // With a reset, lest the server go on listening for a while and run out of sessions for one peer.
+  peer.socket.resetAndDestroy()
   return said
 }
 
