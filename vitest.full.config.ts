@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-// What takes minutes: real processes killed again and again, long searches. One file after the other,
+// What takes minutes: real processes killed again and again, or many of them. One file after the other,
 // so that they do not take the processor from each other.
 export default defineConfig({
   test: {
