@@ -631,7 +631,7 @@ export class MailQueue implements DeliveryTarget {
     const mailbox = recipients[index]
     const { deliverBy } = from.parameters
     const { warnAfterMs = Number.POSITIVE_INFINITY } = this.#options
-    // RFC 2852 §4.2: one that is late although nobody wants it back is told of.
+    // RFC 2852: one that is late although nobody wants it back is told of.
     const byMs = deliverBy?.mode === 'notify' ? deliverBy.seconds * 1000 : warnAfterMs
     const isDue = this.#ports.clock.wall() - acceptedAt >= Math.min(byMs, warnAfterMs)
     if (mailbox === undefined || !isDue || !mayWarn(mailbox)) return undefined

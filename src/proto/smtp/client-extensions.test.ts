@@ -187,7 +187,7 @@ test('what a report shall say goes on to a server with DSN, and to no other (RFC
   )
 })
 
-describe('LMTP (RFC 2033 §4)', () => {
+describe('LMTP (RFC 2033)', () => {
   const LMTP: SmtpClientOptions = { ...OPTIONS, protocol: 'LMTP' }
 
   /** The message is sent; of three recipients the second was refused. */

@@ -16,7 +16,7 @@ export class ClientTransaction {
   readonly #mail: OutgoingMail
   #senderRefusal: Reply | undefined
   readonly #recipientReplies: Reply[] = []
-  /** Of the message: one for all, or by LMTP one for each that it was wanted for. RFC 2033 §4.2. */
+  /** Of the message: one for all, or by LMTP one for each that it was wanted for. RFC 2033. */
   #finalReply: Reply | undefined
   readonly #finalReplies = new Map<number, Reply>()
 

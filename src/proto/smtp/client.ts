@@ -346,7 +346,7 @@ export class SmtpClient implements Machine<Event, Effect> {
       this.#settle(transaction)
     } else if (transaction.isWanted) this.#wantBody()
     else if (this.#options.protocol === 'LMTP') {
-      // Nobody is left to answer for the end of it. RFC 2033 §4.2.
+      // Nobody is left to answer for the end of it. RFC 2033.
       this.#fail('smtp/bad-reply', 'DATA accepted for nobody', reply)
     } else {
       this.#send('.\r\n')
@@ -436,7 +436,7 @@ export class SmtpClient implements Machine<Event, Effect> {
     this.#close()
   }
 
-  /** What some recipients have been told stands, also where the others hear nothing. RFC 2033 §4.2. */
+  /** What some recipients have been told stands, also where the others hear nothing. RFC 2033. */
   #keepAnswers(instead: Reply): void {
     const transaction = this.#transaction
     if (!transaction?.isPartlyFinished) return
