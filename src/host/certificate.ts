@@ -23,7 +23,7 @@ export function namesOf(certificate: Uint8Array): CertificateNames {
     if (tag === NAME_TAGS.dns) dns.push(text.toLowerCase())
     else if (tag === NAME_TAGS.ip) ip.push(...addressIn(content))
     else if (tag === NAME_TAGS.other) nodeIds.push(...bundleEidIn(content))
-    // The form of a NODE-ID before RFC 9174 gave it one of its own, and still HDTN's.
+    // The form of a NODE-ID in the drafts of RFC 9174, for certificates that are that old.
     else if (tag === NAME_TAGS.uri && /^(?:ipn|dtn):/.test(text)) nodeIds.push(text)
   }
   return { dns, ip, nodeIds }

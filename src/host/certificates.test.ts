@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -63,6 +63,21 @@ describe('certificates (RFC 5280, RFC 9174 §4.4.2)', () => {
       expect(String(text)).toContain('1.3.6.1.5.5.7.3.35')
       const asn1 = execFileSync('openssl', ['asn1parse', '-in', leaf])
       expect(String(asn1)).toContain('X509v3 Subject Alternative Name')
+    } finally {
+      rmSync(directory, { recursive: true })
+    }
+  })
+
+  test.skipIf(needs('openssl'))('a NODE-ID that OpenSSL has encoded is read', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'lightlag-'))
+    try {
+      const [key, leaf] = [join(directory, 'key.pem'), join(directory, 'leaf.pem')]
+      const make = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=a']
+      const name = 'subjectAltName=DNS:a.com,otherName:1.3.6.1.5.5.7.8.11;IA5:ipn:10.0'
+      const files = ['-keyout', key, '-out', leaf, '-addext', name]
+      execFileSync('openssl', [...make, ...files], { stdio: 'ignore' })
+      const { raw: foreign } = new X509Certificate(readFileSync(leaf))
+      expect(namesOf(foreign)).toEqual({ dns: ['a.com'], ip: [], nodeIds: ['ipn:10.0'] })
     } finally {
       rmSync(directory, { recursive: true })
     }

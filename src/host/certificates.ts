@@ -112,14 +112,14 @@ function signed(key: KeyObject, contents: Contents): string {
   return pem('CERTIFICATE', der(DER.sequence, toBeSigned, ECDSA_WITH_SHA256, signature))
 }
 
-/** Positive, unpredictable, and of at most 20 octets. RFC 5280 §4.1.2.2. */
+/** Positive, unpredictable, and of at most 20 octets. RFC 5280. */
 function serialNumber(): Uint8Array {
   const octets = randomBytes(16)
   octets[0] = 0x40 | ((octets[0] ?? 0) & 0x3f)
   return octets
 }
 
-/** Two digits of the year until 2049, four from then on. RFC 5280 §4.1.2.5. */
+/** Two digits of the year until 2049, four from then on. RFC 5280. */
 function time(ms: number): Uint8Array {
   const digits = new Date(ms).toISOString().replace(/[-T:]|\.\d+/g, '')
   return Number(digits.slice(0, 4)) < 2050
@@ -159,7 +159,7 @@ function extension(oid: string, value: Uint8Array, critical?: 'critical'): Uint8
   return critical ? der(DER.sequence, head, TRUE, wrapped) : der(DER.sequence, head, wrapped)
 }
 
-/** The SHA-1 of the key's bits. RFC 5280 §4.2.1.2. */
+/** The SHA-1 of the key's bits. RFC 5280. */
 function subjectKeyIdentifier(publicKey: Uint8Array): Uint8Array {
   const bits = readDer(readDer(publicKey)?.[0]?.content ?? publicKey)?.[1]?.content.subarray(1)
   const identifier = createHash('sha1')

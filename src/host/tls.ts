@@ -174,7 +174,7 @@ function startClient(plain: Socket, options: TlsOptions & { readonly role: 'clie
   return connect({
     socket: plain,
     secureContext: contextFor(options),
-    // Literal addresses are not permitted in it. RFC 6066 §3.
+    // Literal addresses are not permitted in it. RFC 6066.
     servername: parseIpAddress(serverName) === undefined ? serverName : '',
     ...(alpn && { ALPNProtocols: [...alpn] }),
     // Judged by certificateFault, once for host and lab.

@@ -43,7 +43,7 @@ export function describeBytes(bytes: Uint8Array): string {
   return more.length === 0 ? shown : `${shown} … ${more.length} more`
 }
 
-/** The type of the record that `bytes` begin with, RFC 8446 §5.1; undefined where that is none. */
+/** The type of the record that `bytes` begin with, RFC 8446; undefined where that is none. */
 function describeTls(bytes: Uint8Array): string | undefined {
   const [type, major, minor] = bytes
   if (major !== 3 || minor !== 3) return undefined

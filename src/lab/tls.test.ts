@@ -30,7 +30,7 @@ function conversation(content: Uint8Array): { hello: Uint8Array; rest: Uint8Arra
   return { hello, rest: concat(finished, near.seal(content), near.closeNotify()) }
 }
 
-test('a handshake takes one round trip, in flights of the size that OpenSSL sends (RFC 8446 §2)', () => {
+test('a handshake takes one round trip, in flights of the size that OpenSSL sends (RFC 8446)', () => {
   const [near, far] = [client(), server()]
   const hello = sent(near.start())
   const flight = sent(far.receive(hello))
@@ -40,7 +40,7 @@ test('a handshake takes one round trip, in flights of the size that OpenSSL send
   expect(far.receive(sent(answer)).map(({ type }) => type)).toEqual(['secured'])
 })
 
-test('content costs 22 octets a record of 16 KiB (RFC 8446 §5.2), and is marked', () => {
+test('content costs 22 octets a record of 16 KiB (RFC 8446), and is marked', () => {
   const near = client()
   expect(near.seal(new Uint8Array(100)).length).toBe(122)
   expect(near.seal(new Uint8Array(16_385)).length).toBe(16_385 + 44)

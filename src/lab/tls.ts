@@ -1,7 +1,7 @@
 /**
- * TLS 1.3 as a network sees it: the flights of the handshake (RFC 8446 §2), each of the size that it
+ * TLS 1.3 as a network sees it: the flights of the handshake (RFC 8446), each of the size that it
  * has with one certificate of an elliptic curve, and records with what they add to the content
- * (RFC 8446 §5.2). Nothing is encrypted: the content of a record is there to be read, and marked.
+ * (likewise). Nothing is encrypted: the content of a record is there to be read, and marked.
  */
 
 import { ByteQueue } from '../base/byte-queue.ts'
@@ -35,7 +35,7 @@ export interface LabTlsOptions {
   readonly now: () => WallMs
 }
 
-/** RFC 8446 §5.1, §6. */
+/** Types of records. RFC 8446. */
 const TYPES = { alert: 21, handshake: 22, content: 23 } as const
 const HEAD_BYTES = 5
 const CONTENT_BYTES_MAX = 16_384
