@@ -44,6 +44,7 @@ test('every key that a file may have is in docs/configuration.md, and no other',
     'limits',
     'retry',
     'tls',
+    'dns',
     'statusReports',
   ]) {
     known.delete(part)

@@ -49,7 +49,7 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
         disk: hostDisk,
         store,
         entropy: hostEntropy,
-        dns: hostDns({ clock: hostClock }),
+        dns: hostDns({ clock: hostClock, ...config.dns }),
         events,
         passwords: hostPasswords(),
         tls,

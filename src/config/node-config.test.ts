@@ -119,7 +119,7 @@ transport:
   expect(problemsOf(text)).toEqual([
     'node.yaml:1:1: directory is missing: a path such as ../var/mail-1 would be right',
     'node.yaml:1:7: host is "not a domain": a domain such as mail-1.a.com would be right',
-    'node.yaml:2:1: unknown key "nodes": one of host, node, mailService, domains, users, smtp, submission, submissions, lmtp, pop3, dtnName, udp, tcp, stcp, mtcp, plans, statusReports, echo, contacts, ranges, transport, aliases, retry, outgoing, limits, senderLimits, faults, directory, tls would be right',
+    'node.yaml:2:1: unknown key "nodes": one of host, node, mailService, domains, users, smtp, submission, submissions, lmtp, pop3, dtnName, udp, tcp, stcp, mtcp, plans, statusReports, echo, contacts, ranges, transport, aliases, retry, outgoing, limits, senderLimits, faults, directory, tls, dns would be right',
     'node.yaml:3:7: node is "2": a node such as ipn:2 would be right',
     'node.yaml:4:1: key "node" appears again: each key once would be right',
     'node.yaml:6:11: users[0].name is "../user": a name such as user, of letters, digits and ._+- after the first would be right',
@@ -131,6 +131,17 @@ transport:
     'node.yaml:14:3: key "bad domain": a domain such as mail-2.a.com, .a.com, user@a.com or * would be right',
     'node.yaml:15:17: transport.mail-2.a.com is "smtp:x:0": local, discard, or a route such as bp:ipn:3.2525, smtp:[host]:port, lmtp:host:port would be right',
   ])
+})
+
+test('resolvers are listed, with or without a port, or there are none', () => {
+  const servers = (text: string) => {
+    const parsed = parseNodeConfig(`${COMPLETE}dns: {servers: ${text}}\n`, 'node.yaml')
+    return parsed.ok ? parsed.value.dns?.servers : parsed.fault.message
+  }
+  expect(servers('[127.0.0.1, "[::1]:5353"]')).toEqual(['127.0.0.1', '[::1]:5353'])
+  expect(servers('none')).toEqual([])
+  expect(servers('[example.com]')).toContain('an IP address such as 127.0.0.1, with or without')
+  expect(servers('system')).toContain('or none to ask nobody would be right')
 })
 
 test('the code of the fault is that of its first problem', () => {

@@ -1,12 +1,14 @@
 /** The file of one node: `lightlag serve --config FILE`. */
 
+import { z } from 'zod'
 import type { Result } from '../base/fault.ts'
+import { parseIpAddress, parseSocketAddress } from '../base/ip-address.ts'
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
 import { type PlanText as CommonPlanText, planShape } from './bundles.ts'
 import type { ConfigFaultCode } from './fault.ts'
 import { completeHost, type HostText, hostContradictions, hostShape } from './host.ts'
 import { parseWith } from './problems.ts'
-import { duration, mapping, word } from './schema.ts'
+import { duration, listOf, mapping, type Shape, word } from './schema.ts'
 import { type TlsText, tlsContradictions, tlsShape } from './tls.ts'
 
 export interface NodeConfig extends MailHostOptions {
@@ -16,6 +18,12 @@ export interface NodeConfig extends MailHostOptions {
   readonly usersFile?: string
   /** Default: certificates of the host's own authority. */
   readonly tls?: TlsText
+  readonly dns?: DnsText
+}
+
+export interface DnsText {
+  /** `127.0.0.1:53`; none at all: nothing is ever asked. Default: those of the system. */
+  readonly servers?: readonly string[]
 }
 
 /** On failure the fault's message lists every problem, one line each. `fileName` is for these lines. */
@@ -35,6 +43,7 @@ export function parseNodeConfig(
       directory: parsed.value.directory,
       ...(typeof parsed.value.users === 'string' && { usersFile: parsed.value.users }),
       ...(parsed.value.tls && { tls: parsed.value.tls }),
+      ...(parsed.value.dns && { dns: parsed.value.dns }),
     },
   }
 }
@@ -43,10 +52,26 @@ interface PlanText extends CommonPlanText {
   readonly oneWayDelay: number
 }
 
-type NodeText = HostText<PlanText> & Pick<NodeConfig, 'directory' | 'tls'>
+type NodeText = HostText<PlanText> & Pick<NodeConfig, 'directory' | 'tls' | 'dns'>
+
+const resolver = word(
+  'an IP address such as 127.0.0.1, with or without a port: [::1]:53',
+  (text) =>
+    parseIpAddress(text) === undefined && parseSocketAddress(text) === undefined ? undefined : text,
+)
+
+const dnsShape: Shape<DnsText> = {
+  servers: z
+    .preprocess(
+      (value) => (value === 'none' ? [] : value),
+      listOf(resolver, 'a list of resolvers such as [127.0.0.1], or none to ask nobody'),
+    )
+    .optional(),
+}
 
 const nodeSchema = mapping<NodeText>({
   ...hostShape(mapping<PlanText>({ ...planShape, oneWayDelay: duration })),
   directory: word('a path such as ../var/mail-1', (text) => text || undefined),
   tls: mapping<TlsText>(tlsShape).optional(),
+  dns: mapping<DnsText>(dnsShape).optional(),
 })

@@ -4,19 +4,22 @@ import { addMs, type MonoMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import { type Dns, type DnsAnswer, dnsFault, type MxRecord } from '../ports/dns.ts'
 import { errnoOf } from './errno.ts'
+import { type GuardLimits, ResolverGuard } from './resolver-guard.ts'
 
 export interface HostDnsOptions {
-  /** `127.0.0.1:53`, asked in turn; default: those of the system. */
+  /** `127.0.0.1:53`, asked in turn; none at all: nothing is ever asked. Default: those of the system. */
   readonly servers?: readonly string[]
   readonly clock: Clock
   /** Default: ANSWERS_KEPT_MAX. */
   readonly answersMax?: number
   /** Of one question to one server; default: two seconds. */
   readonly timeoutMs?: number
+  readonly guard?: GuardLimits
 }
 
-/** Some hundred bytes each. */
+/** Some hundred bytes each; what is larger comes of a name whose owner means no good, and is not kept. */
 const ANSWERS_KEPT_MAX = 10_000
+const KEPT_BYTES_MAX = 4096
 
 /** Two tries, the second with twice the time: an answer or none after at most six seconds a server. */
 const TIMEOUT_MS = 2000
@@ -30,6 +33,11 @@ const TTL_MAX_SEC = 86_400
 const NOT_FOUND_KEPT_SEC = 60
 const FAILURE_KEPT_SEC = 5
 
+const NO_RESOLVER = 'this host asks no resolver (dns.servers: none)'
+
+/** With dots between its labels. No resolver is asked for what cannot be a name. */
+const NAME_LENGTH_MAX = 253
+
 interface Kept {
   readonly until: MonoMs
   readonly answer: Promise<DnsAnswer<unknown>>
@@ -40,6 +48,7 @@ export function hostDns(options: HostDnsOptions): Dns {
   const { clock, servers, answersMax = ANSWERS_KEPT_MAX, timeoutMs = TIMEOUT_MS } = options
   const resolver = new Resolver({ timeout: timeoutMs, tries: TRIES })
   if (servers !== undefined) resolver.setServers(servers)
+  const guard = new ResolverGuard(clock, options.guard)
   // In the order of their making, so that the oldest goes first.
   const kept = new Map<string, Kept>()
   const ask = <Record>(
@@ -47,13 +56,15 @@ export function hostDns(options: HostDnsOptions): Dns {
     name: string,
     query: () => Promise<DnsAnswer<Record>>,
   ): Promise<DnsAnswer<Record>> => {
+    if (servers?.length === 0) return Promise.reject(dnsFault('dns/failed', NO_RESOLVER))
+    if (name.length > NAME_LENGTH_MAX) return Promise.reject(notFound(type, name))
     const key = `${type} ${name.toLowerCase()}`
     const known = kept.get(key)
     if (known !== undefined && known.until > clock.now()) {
       return known.answer as Promise<DnsAnswer<Record>>
     }
-    const answer = query().catch((error: unknown) => {
-      throw faultOf(error, type, name)
+    const answer = guard.ask(query, isTimeOut).catch((error: unknown) => {
+      throw error instanceof Fault ? error : faultOf(error, type, name)
     })
     const keep = (seconds: number): void => {
       kept.delete(key)
@@ -66,7 +77,7 @@ export function hostDns(options: HostDnsOptions): Dns {
     // Whoever asks meanwhile waits for the same answer.
     keep(TTL_MAX_SEC)
     answer.then(
-      ({ ttlSec }) => keep(ttlSec),
+      ({ records, ttlSec }) => keep(JSON.stringify(records).length > KEPT_BYTES_MAX ? 0 : ttlSec),
       (fault: unknown) =>
         keep(fault instanceof Fault && fault.temporary ? FAILURE_KEPT_SEC : NOT_FOUND_KEPT_SEC),
     )
@@ -90,6 +101,11 @@ export function hostDns(options: HostDnsOptions): Dns {
         records: (await resolver.resolveTxt(name)).map((strings) => strings.join('')),
         ttlSec: TTL_UNTOLD_SEC,
       })),
+    resolvePtr: (name) =>
+      ask('PTR', name, async () => ({
+        records: (await resolver.resolvePtr(name)).map((target) => target.replace(/\.$/, '')),
+        ttlSec: TTL_UNTOLD_SEC,
+      })),
   }
 }
 
@@ -102,6 +118,14 @@ function addresses(
   }
 }
 
+function isTimeOut(error: unknown): boolean {
+  return errnoOf(error) === 'ETIMEOUT'
+}
+
+function notFound(type: string, name: string): Fault {
+  return dnsFault('dns/not-found', `${type} of ${name}: not found`)
+}
+
 function faultOf(error: unknown, type: string, name: string): Fault {
   const code = errnoOf(error)
   const question = `${type} of ${name}`
@@ -110,7 +134,7 @@ function faultOf(error: unknown, type: string, name: string): Fault {
     case 'ENODATA':
     // No resolver is asked for what cannot be a name.
     case 'EBADNAME':
-      return dnsFault('dns/not-found', `${question}: not found`)
+      return notFound(type, name)
     case 'ETIMEOUT':
       return dnsFault('dns/timed-out', `${question}: no resolver answered in time`)
     default:

@@ -6,6 +6,7 @@ export interface LabName {
   readonly a?: readonly string[]
   readonly aaaa?: readonly string[]
   readonly txt?: readonly string[]
+  readonly ptr?: readonly string[]
   readonly fault?: 'dns/failed' | 'dns/timed-out'
 }
 
@@ -29,5 +30,6 @@ export function labDns(names: ReadonlyMap<string, LabName>): Dns {
     resolveA: (name) => answer(name, 'A', ({ a }) => a),
     resolveAaaa: (name) => answer(name, 'AAAA', ({ aaaa }) => aaaa),
     resolveTxt: (name) => answer(name, 'TXT', ({ txt }) => txt),
+    resolvePtr: (name) => answer(name, 'PTR', ({ ptr }) => ptr),
   }
 }

@@ -16,6 +16,8 @@ export interface Dns {
   resolveAaaa(name: string): Promise<DnsAnswer<string>>
   /** Each record with its strings joined. */
   resolveTxt(name: string): Promise<DnsAnswer<string>>
+  /** The names of an address, asked for as `1.2.0.192.in-addr.arpa`; each without its last dot. */
+  resolvePtr(name: string): Promise<DnsAnswer<string>>
 }
 
 export interface DnsAnswer<Record> {
