@@ -14,7 +14,7 @@ import { stcpConvergenceLayer } from '../dtn/stcp.ts'
 import { type TcpclTlsOptions, tcpclConvergenceLayer } from '../dtn/tcpcl.ts'
 import { udpConvergenceLayer } from '../dtn/udp.ts'
 import { type Account, Accounts } from '../mail/accounts.ts'
-import { Aliases } from '../mail/aliases.ts'
+import { type Alias, Aliases } from '../mail/aliases.ts'
 import type { DeliveryTarget } from '../mail/delivery.ts'
 import { HELD_MESSAGES_BYTES_MAX } from '../mail/limits.ts'
 import { LocalTarget } from '../mail/local-target.ts'
@@ -57,7 +57,7 @@ import {
   RECIPIENTS_MAX,
 } from './limits.ts'
 import { MailControl } from './mail-control.ts'
-import type { ContactPlanOptions, MailHostOptions } from './mail-host-options.ts'
+import type { ContactPlanOptions, MailHostOptions, TransportRule } from './mail-host-options.ts'
 
 export interface MailHostPorts {
   /** The directory in which every user has one, with a `Maildir` in it. */
@@ -114,6 +114,8 @@ export class MailHost {
   readonly #logins: LoginAttempts
   readonly #accounts: Accounts
   readonly #faults: InjectedFaults
+  readonly #routes: Routes
+  readonly #aliases: Aliases
   /** In the order in which they start. */
   readonly #services: readonly Service[]
   #started: Promise<void> = Promise.resolve()
@@ -126,6 +128,7 @@ export class MailHost {
     const routes = new Routes(options.domains, options.transport.map(ruleOf))
     const accounts = new Accounts(routes.localDomains, ports.passwords)
     this.#accounts = accounts
+    this.#routes = routes
     this.#faults = new InjectedFaults(ports.clock, ports.events)
     // One for each name that ever had an account, for deliveries to it may be under way.
     const maildirs = new Map<string, Maildir>()
@@ -137,6 +140,7 @@ export class MailHost {
       return maildir
     }
     const aliases = new Aliases(options.aliases, (one) => accounts.find(one) !== undefined)
+    this.#aliases = aliases
     const local = new LocalTarget(accounts, maildirOf, aliases)
     this.#node = new BundleNode(
       {
@@ -231,6 +235,16 @@ export class MailHost {
   /** Those of whom the options say nothing, such as a file's; at any time. */
   setAccounts(accounts: readonly Account[]): void {
     this.#accounts.replace(accounts)
+  }
+
+  /** A transport map in place of the one before, at any time: mail that waits goes by it too. */
+  setTransport(rules: readonly TransportRule[]): void {
+    this.#routes.replace(rules.map(ruleOf))
+  }
+
+  /** Aliases in place of those before, at any time; what was accepted stays as it is. */
+  setAliases(aliases: readonly Alias[]): void {
+    this.#aliases.replace(aliases)
   }
 
   /** Ends what is being answered, begins nothing more. What waits goes on at the next start. */
@@ -398,7 +412,7 @@ function datedPlan(plan: ContactPlanOptions, startedAt: WallMs): ContactPlan {
   return { contacts: contacts.map(dated), ranges: ranges.map(dated) }
 }
 
-function ruleOf({ domain, route }: MailHostOptions['transport'][number]): {
+function ruleOf({ domain, route }: TransportRule): {
   readonly domain: string
   readonly nextHop: NonNullable<ReturnType<typeof parseNextHop>>
 } {

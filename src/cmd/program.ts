@@ -30,7 +30,6 @@ const program = new Command('lightlag')
   .description('Email that keeps working when the round trip takes minutes.')
   .version(version())
   .exitOverride()
-  .showSuggestionAfterError(false)
 
 program
   .command('demo')

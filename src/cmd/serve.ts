@@ -1,5 +1,5 @@
 import { dirname, join, resolve } from 'node:path'
-import { asFault } from '../base/fault.ts'
+import { asFault, Fault } from '../base/fault.ts'
 import { MailHost } from '../bridge/mail-host.ts'
 import { certificateNamesOf } from '../bridge/mail-host-options.ts'
 import { type NodeConfig, parseNodeConfig } from '../config/node-config.ts'
@@ -17,9 +17,8 @@ import type { EventSink } from '../ports/events.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
 import { makeFolder, readText } from './files.ts'
 import { announceNode, controlSocketOf } from './ion/registry.ts'
+import { keepFiles } from './kept-files.ts'
 import { leaveSoon, onHangup, signalled } from './signal.ts'
-import { keepUsers } from './user-keeper.ts'
-import { usersFileOf } from './users-file.ts'
 
 export interface ServeArguments {
   readonly config: string
@@ -55,9 +54,9 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
         tls,
         control: { host: control, port: 0 },
       })
-      const forgetUsers = takeUsers(host, config, configFile, events)
+      const forgetFiles = keepFiles(host, config, configFile, events)
       stop = () => {
-        forgetUsers()
+        forgetFiles()
         return host.stop()
       }
       await Promise.race([host.start(), stopped])
@@ -66,7 +65,7 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
       stop = () => {
         release()
         withdraw()
-        forgetUsers()
+        forgetFiles()
         return host.stop()
       }
       await stopped
@@ -77,6 +76,9 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
     }
   } catch (error) {
     if (error instanceof Failure) throw error
+    if (error instanceof Fault && error.code.startsWith('config/')) {
+      throw new Failure(EXIT.usage, error.message)
+    }
     const isOfSystem = (error as NodeJS.ErrnoException).syscall !== undefined
     const reason = isOfSystem ? reasonOf(error) : asFault(error).message
     throw new Failure(EXIT.failed, `lightlag serve: ${reason}`)
@@ -119,20 +121,6 @@ function reloadTls(tls: TlsKeeper, events: EventSink): () => void {
     clearInterval(timer)
     forget()
   }
-}
-
-/** Those of the file of users, from now on; or those of the configuration, which should not be there. */
-function takeUsers(
-  host: MailHost,
-  config: NodeConfig,
-  configFile: string,
-  events: EventSink,
-): () => void {
-  const file = usersFileOf(config, configFile)
-  if (file !== undefined) return keepUsers(file, (accounts) => host.setAccounts(accounts), events)
-  const reason = `${configFile} has the passwords of its users in it: "lightlag user add", which keeps hashes in a file of their own, would be right`
-  events({ type: 'trouble', where: 'users', reason })
-  return () => {}
 }
 
 const RELOAD_MS = 3_600_000

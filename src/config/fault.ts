@@ -1,4 +1,5 @@
 export type ConfigFaultCode =
+  | 'config/unreadable'
   | 'config/not-yaml'
   | 'config/duplicate-key'
   | 'config/unknown-key'

@@ -1,6 +1,6 @@
 /** What a node's file and a scenario both say of a host. */
 
-import { z } from 'zod'
+import type { z } from 'zod'
 import { formatDuration } from '../base/quantity.ts'
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
 import {
@@ -37,6 +37,7 @@ import {
   listOf,
   mapping,
   oneOf,
+  orFile,
   orOff,
   type Shape,
   size,
@@ -78,7 +79,7 @@ export function hostShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<HostText<
       /^[1-9]\d{0,8}$/.test(text) ? BigInt(text) : undefined,
     ).default(MAIL_SERVICE_DEFAULT),
     domains: listOf(domain, 'a list of domains such as [mail-1.a.com]').optional(),
-    users: plainUsersOrFile.optional(),
+    users: orFile(plainUsers, 'a file of users such as mail-1.users').optional(),
     ...smtpShape,
     pop3: orOff(clientService),
     ...bundleShape(plan),
@@ -107,18 +108,6 @@ export const plainUsers: z.ZodType<readonly UserText[], unknown> = listOf(
   mapping<UserText>(userShape),
   'a list of users',
 )
-
-const usersFile = word('a file of users such as mail-1.users', (text) => text || undefined)
-
-const plainUsersOrFile: z.ZodType<readonly UserText[] | string, unknown> = z
-  .unknown()
-  .transform((value, context): readonly UserText[] | string => {
-    const parsed = (typeof value === 'string' ? usersFile : plainUsers).safeParse(value)
-    if (parsed.success) return parsed.data
-    // Only those that say what would be right are ever made here.
-    for (const issue of parsed.error.issues) context.issues.push(issue as z.core.$ZodRawIssue)
-    return z.NEVER
-  })
 
 const clientService = mapping<Required<MailHostOptions>['pop3']>({
   listen: socketAddress,

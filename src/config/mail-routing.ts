@@ -7,14 +7,28 @@ import { parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { parseMailbox } from '../proto/smtp/path.ts'
 import type { Contradiction } from './problems.ts'
-import { domain, duration, listOf, mapping, pairsOf, patience, type Shape, word } from './schema.ts'
+import {
+  domain,
+  duration,
+  listOf,
+  mapping,
+  orFile,
+  pairsOf,
+  patience,
+  type Shape,
+  word,
+} from './schema.ts'
 import type { Path } from './yaml.ts'
 
 type RetryText = MailHostOptions['retry']
 
+type TransportText = readonly (readonly [pattern: string, route: string])[]
+type AliasesText = readonly (readonly [address: string, members: readonly Mailbox[]])[]
+
 export interface RoutingText {
-  readonly transport: readonly (readonly [pattern: string, route: string])[]
-  readonly aliases: readonly (readonly [address: string, members: readonly Mailbox[]])[]
+  /** Or the file that has it, in the notation of Postfix; from the folder of the file that names it. */
+  readonly transport: TransportText | string
+  readonly aliases: AliasesText | string
   readonly retry: {
     readonly giveUpAfter: number
     readonly warnAfter?: number
@@ -27,7 +41,7 @@ const GIVE_UP_DEFAULT_MS = 5 * 86_400_000
 
 const ROUTES = 'local, discard, or a route such as bp:ipn:3.2525, smtp:[host]:port, lmtp:host:port'
 
-const route = word(ROUTES, (text) =>
+export const route: z.ZodType<string, unknown> = word(ROUTES, (text) =>
   OTHER_ROUTE.test(text) || parseBpRoute(text) !== undefined ? text : undefined,
 )
 
@@ -39,26 +53,40 @@ const OTHER_ROUTE = new RegExp(
   `^(?:local:?|discard:?|error(?::[ -~]*)?|pipe: */[ -~]*|smtp:?|smtp:(?:${HOST}|${LITERAL})?(?::${PORT})?|lmtp:unix:/[!-~]+|lmtp:(?:inet:)?(?:${HOST}|${LITERAL}):${PORT})$`,
 )
 
-const pattern = word('a domain such as mail-2.a.com, .a.com, user@a.com or *', (text) => {
-  const lower = text.toLowerCase()
-  if (lower === '*' || parseMailbox(lower) !== undefined) return lower
-  return domain.safeParse(lower.replace(/^\./, '')).success ? lower : undefined
-}) as z.ZodType<string, string>
+export const pattern: z.ZodType<string, string> = word(
+  'a domain such as mail-2.a.com, .a.com, user@a.com or *',
+  (text) => {
+    const lower = text.toLowerCase()
+    if (lower === '*' || parseMailbox(lower) !== undefined) return lower
+    return domain.safeParse(lower.replace(/^\./, '')).success ? lower : undefined
+  },
+) as z.ZodType<string, string>
 
-const aliasAddress = word(
+export const aliasAddress: z.ZodType<string, string> = word(
   'an address such as info@a.com, or @a.com for all others',
   (text) => parseMailbox(text.startsWith('@') ? `all${text}` : text) && text.toLowerCase(),
 ) as z.ZodType<string, string>
 
-const member = word('an address such as user@a.com', parseMailbox)
+export const member: z.ZodType<Mailbox, unknown> = word(
+  'an address such as user@a.com',
+  parseMailbox,
+)
+
+export const transportText: z.ZodType<TransportText, unknown> = pairsOf(
+  pattern,
+  route,
+  'a mapping such as mail-2.a.com: bp:ipn:3.2525',
+)
+
+export const aliasesText: z.ZodType<AliasesText, unknown> = pairsOf(
+  aliasAddress,
+  listOf(member, 'a list of addresses such as [user@a.com]'),
+  'a mapping such as info@a.com: [user@a.com]',
+)
 
 export const routingShape: Shape<RoutingText> = {
-  transport: pairsOf(pattern, route, 'a mapping such as mail-2.a.com: bp:ipn:3.2525').default([]),
-  aliases: pairsOf(
-    aliasAddress,
-    listOf(member, 'a list of addresses such as [user@a.com]'),
-    'a mapping such as info@a.com: [user@a.com]',
-  ).default([]),
+  transport: orFile(transportText, 'a mapping, or a file such as transport').default([]),
+  aliases: orFile(aliasesText, 'a mapping, or a file such as aliases').default([]),
   retry: mapping<RoutingText['retry']>({
     giveUpAfter: duration.default(GIVE_UP_DEFAULT_MS),
     warnAfter: patience.optional(),
@@ -77,8 +105,8 @@ export function completeRouting(text: RoutingText): {
 } {
   const { giveUpAfter, warnAfter, routes } = text.retry
   return {
-    transport: text.transport.map(([domain, route]) => ({ domain, route })),
-    aliases: text.aliases.map(([address, members]) => ({ address, members })),
+    transport: writtenOut(text.transport).map(([domain, route]) => ({ domain, route })),
+    aliases: writtenOut(text.aliases).map(([address, members]) => ({ address, members })),
     retry: {
       giveUpAfterMs: giveUpAfter,
       ...(warnAfter !== undefined && { warnAfterMs: warnAfter }),
@@ -102,25 +130,41 @@ interface Host extends RoutingText {
 
 export function routingContradictions(host: Host, at: Path): readonly Contradiction[] {
   const domains = host.domains ?? [host.host]
-  return host.transport.flatMap(([name, route]): readonly Contradiction[] => {
-    const path = [...at, 'transport', name]
-    if (/^local:?$/.test(route)) {
-      if (domains.includes(name) || name.includes('@')) return []
-      const message = `${name} is local, but not among the domains: ${domains.join(', ')} would be right`
-      return [{ path, message }]
-    }
-    if (domains.includes(name)) {
-      const message = `${name} goes to ${route}, but is among this host's own domains: local would be right`
-      return [{ path, message }]
-    }
-    const node = parseBpRoute(route)
-    if (node === undefined) return []
-    if (node === host.node || !host.plans.some(({ to }) => to === node)) {
-      const message = `${name} goes to ${route}, but there is no plan to ipn:${node}: a plan to it would be right`
-      return [{ path, message }]
-    }
-    return []
+  const neighbours = host.plans.map(({ to }) => to)
+  return writtenOut(host.transport).flatMap(([name, route]) => {
+    const message = ruleProblem(name, route, { node: host.node, domains, neighbours })
+    return message === undefined ? [] : [{ path: [...at, 'transport', name], message }]
   })
+}
+
+export interface RoutingHost {
+  readonly node: bigint
+  readonly domains: readonly string[]
+  /** Those that a plan leads to. */
+  readonly neighbours: readonly bigint[]
+}
+
+/** Why a host cannot have this rule of a transport map, and what would be right. */
+export function ruleProblem(
+  name: string,
+  route: string,
+  { node, domains, neighbours }: RoutingHost,
+): string | undefined {
+  if (/^local:?$/.test(route)) {
+    if (domains.includes(name) || name.includes('@')) return undefined
+    return `${name} is local, but not among the domains: ${domains.join(', ')} would be right`
+  }
+  if (domains.includes(name)) {
+    return `${name} goes to ${route}, but is among this host's own domains: local would be right`
+  }
+  const next = parseBpRoute(route)
+  if (next === undefined || (next !== node && neighbours.includes(next))) return undefined
+  return `${name} goes to ${route}, but there is no plan to ipn:${next}: a plan to it would be right`
+}
+
+/** None where they are in a file of their own. */
+function writtenOut<Pair>(pairs: readonly Pair[] | string): readonly Pair[] {
+  return typeof pairs === 'string' ? [] : pairs
 }
 
 /** The node in `bp:ipn:3.2525`. */

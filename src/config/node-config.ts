@@ -16,6 +16,10 @@ export interface NodeConfig extends MailHostOptions {
   readonly directory: string
   /** Default: `users` in `directory`, unless there is a list of `users`. */
   readonly usersFile?: string
+  /** A transport map in the notation of Postfix, in place of `transport`. */
+  readonly transportFile?: string
+  /** The same for `aliases`. */
+  readonly aliasesFile?: string
   /** Default: certificates of the host's own authority. */
   readonly tls?: TlsText
   readonly dns?: DnsText
@@ -36,12 +40,15 @@ export function parseNodeConfig(
     ...tlsContradictions(node.tls ?? {}, ['tls']),
   ])
   if (!parsed.ok) return parsed
+  const { users, transport, aliases } = parsed.value
   return {
     ok: true,
     value: {
       ...completeHost(parsed.value, (plan) => plan.oneWayDelay),
       directory: parsed.value.directory,
-      ...(typeof parsed.value.users === 'string' && { usersFile: parsed.value.users }),
+      ...(typeof users === 'string' && { usersFile: users }),
+      ...(typeof transport === 'string' && { transportFile: transport }),
+      ...(typeof aliases === 'string' && { aliasesFile: aliases }),
       ...(parsed.value.tls && { tls: parsed.value.tls }),
       ...(parsed.value.dns && { dns: parsed.value.dns }),
     },

@@ -18,6 +18,7 @@ import {
   plainUsers,
   type UserText,
 } from './host.ts'
+import { aliasesText, transportText } from './mail-routing.ts'
 import { type Contradiction, parseWith, repeated } from './problems.ts'
 import { count, duration, ipAddress, listOf, mapping, orOff, rate, share, word } from './schema.ts'
 import { SMTP_SERVICES } from './smtp.ts'
@@ -80,7 +81,7 @@ interface ScenarioPlanText extends PlanText {
   readonly oneWayDelay?: number
 }
 
-type ScenarioHostText = Omit<HostText<ScenarioPlanText>, 'users'> & {
+type ScenarioHostText = HostText<ScenarioPlanText> & {
   readonly users: readonly UserText[]
   readonly address: string
   readonly network: string
@@ -117,6 +118,8 @@ const scenarioSchema = mapping<ScenarioText>({
     mapping<ScenarioHostText>({
       ...hostShape(mapping<ScenarioPlanText>({ ...planShape, oneWayDelay: duration.optional() })),
       users: plainUsers,
+      transport: transportText.default([]),
+      aliases: aliasesText.default([]),
       address: ipAddress,
       network: networkName,
     }),

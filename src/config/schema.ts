@@ -63,6 +63,21 @@ export const yesOrNo: z.ZodType<boolean, unknown> = oneOf(['yes', 'no']).transfo
   (text) => text === 'yes',
 )
 
+/** What `schema` takes, or the name of a file that has it: a word, which `schema` must not take. */
+export function orFile<T>(
+  schema: z.ZodType<T, unknown>,
+  expected: string,
+): z.ZodType<T | string, unknown> {
+  const file = word(expected, (text) => text || undefined)
+  return z.unknown().transform((value, context): T | string => {
+    const parsed = (typeof value === 'string' ? file : schema).safeParse(value)
+    if (parsed.success) return parsed.data
+    // Only those that say what would be right are ever made here.
+    for (const issue of parsed.error.issues) context.issues.push(issue as z.core.$ZodRawIssue)
+    return z.NEVER
+  })
+}
+
 /** `off`, or no word at all, where it is not wanted. */
 export function orOff<T>(schema: z.ZodType<T, unknown>): z.ZodType<T | undefined, unknown> {
   return z

@@ -72,6 +72,8 @@ function describe(event: HostEvent): Line {
     case 'started':
     case 'stopped':
       return { program: 'master', text: event.type }
+    case 'reread':
+      return { program: 'master', text: `${event.file} has changed, and holds as it is now` }
     case 'trouble':
       return { program: 'master', text: `warning: ${event.where}: ${event.reason}` }
     case 'session-opened':

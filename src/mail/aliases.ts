@@ -12,13 +12,18 @@ export interface Alias {
 }
 
 export class Aliases {
-  readonly #members: ReadonlyMap<string, readonly Mailbox[]>
+  #members: ReadonlyMap<string, readonly Mailbox[]>
   readonly #hasMailbox: (mailbox: Mailbox) => boolean
 
   /** `hasMailbox` keeps those with one of their own from the catch-all. */
   constructor(aliases: readonly Alias[], hasMailbox: (mailbox: Mailbox) => boolean) {
-    this.#members = new Map(aliases.map(({ address, members }) => [address.toLowerCase(), members]))
+    this.#members = tableOf(aliases)
     this.#hasMailbox = hasMailbox
+  }
+
+  /** Others, from now on; what was expanded before stays as it is. */
+  replace(aliases: readonly Alias[]): void {
+    this.#members = tableOf(aliases)
   }
 
   has(mailbox: Mailbox): boolean {
@@ -52,8 +57,14 @@ export class Aliases {
   #membersOf(mailbox: Mailbox): readonly Mailbox[] | undefined {
     const own = this.#members.get(keyOf(mailbox)) ?? this.#members.get(withoutExtension(mailbox))
     if (own !== undefined) return own
-    return this.#hasMailbox(mailbox) ? undefined : this.#members.get(`@${mailbox.domain}`)
+    return this.#hasMailbox(mailbox)
+      ? undefined
+      : this.#members.get(`@${mailbox.domain.toLowerCase()}`)
   }
+}
+
+function tableOf(aliases: readonly Alias[]): ReadonlyMap<string, readonly Mailbox[]> {
+  return new Map(aliases.map(({ address, members }) => [address.toLowerCase(), members]))
 }
 
 /** `user` of `user+tag`. */

@@ -22,6 +22,8 @@ export type HostEvent =
   /** Everything is up: the listeners listen and the queue is worked off. */
   | { readonly type: 'started' }
   | { readonly type: 'stopped' }
+  /** A file of the configuration was changed, and holds as it is now. */
+  | { readonly type: 'reread'; readonly file: string }
   | {
       readonly type: 'session-opened'
       readonly service: MailService

@@ -28,9 +28,14 @@ test('a mistyped option is named, not the one that is missing for it', () => {
     expect({ command, status, errors }).toEqual({
       command,
       status: 2,
-      errors: "error: unknown option '--confg'\n",
+      errors: expect.stringMatching(/^error: unknown option '--confg'\n/),
     })
   }
+})
+
+test('what is mistyped is told with what it may have been', () => {
+  expect(run('serve', '--confg', 'x.yaml').errors).toContain('(Did you mean --config?)')
+  expect(run('queue', 'relase', '--all').errors).toContain('(Did you mean release?)')
 })
 
 test('a missing option is named where all others are understood', () => {

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ServedPair } from '../support/served.ts'
@@ -56,6 +57,49 @@ test('mails are handed in, listed, shown, held, released and deleted', () => {
   expect(queued()).toEqual([])
   const gone = lightlag(['queue', 'hold', first?.queueId ?? ''])
   expect([gone.status, gone.stderr]).toEqual([1, '1 of them are not in the queue\n'])
+}, 60_000)
+
+test('a transport map and aliases are read again when they change, or told and left as they were', async () => {
+  const served = await ServedPair.make((text) =>
+    text.replace(/^transport:\n.*$/m, 'transport: transport\naliases: virtual'),
+  )
+  try {
+    const [host] = served.hosts
+    const [transport, virtual] = ['transport', 'virtual'].map((name) =>
+      join(served.directory, name),
+    )
+    const submits = (name: string): string => {
+      const socket = join(served.directory, 'mail-1', 'control.sock')
+      const words = ['dist/cmd/lightlag.js', 'sendmail', name, '--node', socket]
+      return spawnSync(process.execPath, words, { input: 'x\n', encoding: 'utf8' }).stderr
+    }
+    await expect(host.start()).rejects.toThrow(/cannot read .*\/transport: no such file/)
+    writeFileSync(transport as string, 'mail-2.a.com bp:ipn:3.2525\n')
+    writeFileSync(virtual as string, 'info@mail-1.a.com ann\n')
+    await expect(host.start()).rejects.toThrow(/virtual:1:19: "ann": an address/)
+    writeFileSync(virtual as string, '# none\n')
+    await host.start()
+    expect(submits('x@b.com')).toBe('no route to b.com\n')
+    expect(submits('info@mail-1.a.com')).toBe('no user info@mail-1.a.com here\n')
+
+    const changed = host.until((line) => line.includes('transport has changed, and holds'))
+    writeFileSync(transport as string, 'b.com discard:\n')
+    await changed
+    expect([submits('x@b.com'), submits('user@mail-2.a.com')]).toEqual([
+      '',
+      'no route to mail-2.a.com\n',
+    ])
+    const told = host.until((line) => /transport:1:7: "discord": .*; what was before/.test(line))
+    writeFileSync(transport as string, 'b.com discord\n')
+    await told
+    const others = host.until((line) => line.includes('virtual has changed, and holds'))
+    writeFileSync(virtual as string, 'info@mail-1.a.com user@mail-1.a.com, x@b.com\n')
+    await others
+    expect([submits('x@b.com'), submits('info@mail-1.a.com')]).toEqual(['', ''])
+    expect(await host.stop()).toBe(0)
+  } finally {
+    await served.dispose()
+  }
 }, 60_000)
 
 test('sendmail ends as sysexits.h says', () => {

@@ -23,7 +23,7 @@ async function withoutUsers(): Promise<{
   readonly file: string
   readonly user: (words: string, input?: string) => Ran
 }> {
-  const served = await ServedPair.make((text) => text.replace(/^users:\n(?: .*\n)+/m, ''))
+  const served = await ServedPair.make((text) => text.replace(/^users: .*$/m, ''))
   pair = served
   const config = join(served.directory, 'mail-1.yaml')
   return {
@@ -58,7 +58,7 @@ test('who is added while a host runs can log in, and who is deleted cannot', asy
   await expect.poll(logsIn, { timeout: 20_000 }).toBe(true)
   expect(mail1.mails()).toHaveLength(1)
 
-  const told = mail1.until((line) => /mode 600 would be right; those before go on/.test(line))
+  const told = mail1.until((line) => /mode 600 would be right; what was before goes on/.test(line))
   chmodSync(file, 0o644)
   await told
   expect(await logsIn()).toBe(true)

@@ -24,7 +24,9 @@ export interface Ports {
   readonly udp: number
 }
 
-/** The two hosts of etc/, on free ports and in a directory of their own. */
+const USERS = 'users: [{name: user, password: 123456}]'
+
+/** The two hosts of etc/, on free ports and in a directory of their own, with `user` at each. */
 export class ServedPair {
   readonly directory: string = mkdtempSync(join(tmpdir(), 'lightlag-'))
   readonly hosts: readonly [ServedHost, ServedHost]
@@ -47,6 +49,7 @@ export class ServedPair {
       const text = sample
         .replace(/127\.0\.0\.1:(\d+)/g, (_, port) => `127.0.0.1:${portOf.get(Number(port))}`)
         .replace(/^directory: .*$/m, `directory: ${name}`)
+        .replace(/^users: .*$/m, USERS)
       writeFileSync(join(this.directory, `${name}.yaml`), change(text))
       return new ServedHost(this.directory, name, own)
     }

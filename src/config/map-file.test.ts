@@ -1,0 +1,110 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { formatMailbox } from '../proto/smtp/path.ts'
+import { parseAliasMap, parseTransportMap } from './map-file.ts'
+
+const HOST = { node: 2n, domains: ['mail-1.a.com'], neighbours: [3n] }
+
+function transport(text: string): unknown {
+  const parsed = parseTransportMap(text, 'transport', HOST)
+  return parsed.ok ? parsed.value.map(({ domain, route }) => [domain, route]) : parsed.fault.message
+}
+
+function aliases(text: string): unknown {
+  const parsed = parseAliasMap(text, 'virtual')
+  return parsed.ok
+    ? parsed.value.map(({ address, members }) => [address, ...members.map(formatMailbox)])
+    : parsed.fault.message
+}
+
+describe('a transport map', () => {
+  it('is read as Postfix has it: comments, blank lines, and lines that go on', () => {
+    const text = [
+      '# the far side',
+      'mail-2.a.com  bp:ipn:3.129',
+      '',
+      'Bot@b.org\tdiscard:',
+      '.example.org',
+      '# in between',
+      '  smtp:[127.0.0.1]:2525\r',
+      '*  error:5.1.2 not from here,',
+      '   nor anywhere',
+    ].join('\n')
+    expect(transport(text)).toEqual([
+      ['mail-2.a.com', 'bp:ipn:3.129'],
+      ['bot@b.org', 'discard:'],
+      ['.example.org', 'smtp:[127.0.0.1]:2525'],
+      ['*', 'error:5.1.2 not from here, nor anywhere'],
+    ])
+    expect(transport('')).toEqual([])
+  })
+
+  it('tells each mistake at its place', () => {
+    const text = [
+      'a_b!  smtp:',
+      'b.com',
+      'c.com uucp:x',
+      'c.com smtp:',
+      'd.com bp:ipn:9.129',
+      'mail-1.a.com smtp:',
+      'e.com local',
+    ].join('\n')
+    expect(transport(text)).toBe(
+      [
+        'transport:1:1: "a_b!": a domain such as mail-2.a.com, .a.com, user@a.com or * would be right',
+        'transport:2:6: nothing behind b.com: what it stands for would be right',
+        'transport:3:7: "uucp:x": local, discard, or a route such as bp:ipn:3.2525, smtp:[host]:port, lmtp:host:port would be right',
+        'transport:4:1: c.com is in line 3 already: once would be right',
+        'transport:5:7: d.com goes to bp:ipn:9.129, but there is no plan to ipn:9: a plan to it would be right',
+        "transport:6:14: mail-1.a.com goes to smtp:, but is among this host's own domains: local would be right",
+        'transport:7:7: e.com is local, but not among the domains: mail-1.a.com would be right',
+      ].join('\n'),
+    )
+  })
+})
+
+describe('a map of aliases', () => {
+  it('is read as Postfix has it', () => {
+    const text = 'Info@a.com user@a.com,ann@b.com\n  bob@c.com\n@a.com user@a.com\n'
+    expect(aliases(text)).toEqual([
+      ['info@a.com', 'user@a.com', 'ann@b.com', 'bob@c.com'],
+      ['@a.com', 'user@a.com'],
+    ])
+  })
+
+  it('tells each mistake at its place', () => {
+    expect(aliases('info user@a.com\ni@a.com user@a.com, ann,\n  bob\n')).toBe(
+      [
+        'virtual:1:1: "info": an address such as info@a.com, or @a.com for all others would be right',
+        'virtual:2:21: "ann": an address such as user@a.com would be right',
+      ].join('\n'),
+    )
+  })
+})
+
+it('property: whatever is in a map, it is read or refused with a place', () => {
+  const word = fc.constantFrom(
+    'a.com',
+    'u@a.com',
+    '@a.com',
+    '*',
+    'smtp:',
+    ' ',
+    '\t',
+    '\n',
+    '#',
+    ',',
+  )
+  const text = fc.oneof(
+    fc.string(),
+    fc.array(word).map((words) => words.join(' ')),
+  )
+  fc.assert(
+    fc.property(text, (text) => {
+      for (const read of [transport, aliases]) {
+        const result = read(text)
+        if (typeof result === 'string') expect(result).toMatch(/^\w+:\d+:\d+: .* would be right/s)
+      }
+    }),
+  )
+})
