@@ -111,6 +111,11 @@ interface Job {
   reasons: ReadonlyMap<number, string> | undefined
 }
 
+export interface QueuedDelivery extends Delivery {
+  /** Puts `bytes` above the whole message, once, before `commit`. Throws a Fault without room. */
+  prepend(bytes: Uint8Array): void
+}
+
 export class MailQueue implements DeliveryTarget {
   readonly #options: QueueOptions
   readonly #ports: QueuePorts
@@ -188,7 +193,7 @@ export class MailQueue implements DeliveryTarget {
   async start(
     mail: MailStart,
     alongside: () => readonly StoreChange[] = () => [],
-  ): Promise<Delivery> {
+  ): Promise<QueuedDelivery> {
     this.#requireOpen()
     const draft = this.#spool.draft(mail.queueId)
     const recipients: EnvelopeRecipient[] = []
@@ -205,6 +210,7 @@ export class MailQueue implements DeliveryTarget {
         }
       },
       write: (bytes) => draft.write(bytes),
+      prepend: (bytes) => draft.prepend(bytes),
       commit: () => this.#accept(mail, draft, recipients, alongside),
       abort: () => draft.abort(),
     }

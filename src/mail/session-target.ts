@@ -1,7 +1,7 @@
 import type { Mailbox, RecipientParameters } from '../proto/smtp/envelope.ts'
 import type { Delivery, MailStart } from './delivery.ts'
 import type { LocalTarget } from './local-target.ts'
-import type { MailQueue } from './queue.ts'
+import type { MailQueue, QueuedDelivery } from './queue.ts'
 import type { Routes } from './route.ts'
 
 export interface Addressee {
@@ -9,11 +9,10 @@ export interface Addressee {
   readonly parameters: RecipientParameters
 }
 
-export interface SessionDelivery {
-  /** `direct`: its outcomes are final. `queued`: they say that the queue has the mail. */
-  readonly kind: 'direct' | 'queued'
-  readonly delivery: Delivery
-}
+/** `direct`: its outcomes are final. `queued`: they say that the queue has the mail. */
+export type SessionDelivery =
+  | { readonly kind: 'direct'; readonly delivery: Delivery }
+  | { readonly kind: 'queued'; readonly delivery: QueuedDelivery }
 
 /** Delivered at once, there is nobody to report it or to wait for its time. */
 function needsQueue({ from }: MailStart, { parameters }: Addressee): boolean {
@@ -45,15 +44,27 @@ export class SessionTarget {
       !needsQueue(mail, only) &&
       !this.#local.isAlias(only.recipient) &&
       this.#routes.of(only.recipient)?.transport === 'local'
-    const delivery = await (direct ? this.#local.start(mail) : this.#queue.start(mail))
-    try {
-      for (const { recipient, parameters } of recipients) {
-        await delivery.addRecipient(recipient, parameters)
-      }
-    } catch (error) {
-      await delivery.abort()
-      throw error
+    if (!direct) return this.startQueued(mail, recipients)
+    const delivery = await this.#local.start(mail)
+    await addAll(delivery, recipients)
+    return { kind: 'direct', delivery }
+  }
+
+  /** Into the queue, whoever it is for. */
+  async startQueued(mail: MailStart, recipients: readonly Addressee[]): Promise<SessionDelivery> {
+    const delivery = await this.#queue.start(mail)
+    await addAll(delivery, recipients)
+    return { kind: 'queued', delivery }
+  }
+}
+
+async function addAll(delivery: Delivery, recipients: readonly Addressee[]): Promise<void> {
+  try {
+    for (const { recipient, parameters } of recipients) {
+      await delivery.addRecipient(recipient, parameters)
     }
-    return { kind: direct ? 'direct' : 'queued', delivery }
+  } catch (error) {
+    await delivery.abort()
+    throw error
   }
 }

@@ -30,7 +30,7 @@ import type { LoginAttempts } from './login-attempts.ts'
 import { MessageIntake } from './message-intake.ts'
 import { type HoldBudget, MessageHold } from './policy/message-hold.ts'
 import type { PolicyMail } from './policy/policy.ts'
-import type { ChainAnswer, PolicyChain } from './policy/policy-chain.ts'
+import type { ChainAnswer, MessageReaders, PolicyChain } from './policy/policy-chain.ts'
 import { SessionPolicies } from './policy/session-policies.ts'
 import type { MailQueue } from './queue.ts'
 import { newQueueId } from './queue-id.ts'
@@ -69,7 +69,8 @@ interface Transaction {
   writing:
     | {
         readonly intake: MessageIntake
-        readonly target: SessionDelivery
+        target: SessionDelivery
+        readonly readers: MessageReaders
         /** Undefined where no policy reads the message. */
         readonly hold: MessageHold | undefined
       }
@@ -277,10 +278,10 @@ export class SmtpSession {
     )
     try {
       const target = await this.#target.start({ queueId, from: mail.from }, recipients)
-      const hold = chain.readsMessage
-        ? new MessageHold(HELD_MESSAGE_BYTES_MAX, holdBudget)
-        : undefined
-      transaction.writing = { intake, target, hold }
+      const readers = chain.readers(session, policyMail(transaction))
+      const hold =
+        readers.size === 0 ? undefined : new MessageHold(HELD_MESSAGE_BYTES_MAX, holdBudget)
+      transaction.writing = { intake, target, readers, hold }
       await this.#take(transaction, headerText(said.headers))
       return ACCEPTED
     } catch (error) {
@@ -297,9 +298,26 @@ export class SmtpSession {
   }
 
   /** Writes it, now or when the policies have seen the message. */
-  #take(transaction: Transaction, bytes: Uint8Array): Promise<void> {
+  async #take(transaction: Transaction, bytes: Uint8Array): Promise<void> {
     transaction.bytesTaken += bytes.length
-    return this.#write(transaction, transaction.writing?.hold?.push(bytes) ?? bytes)
+    const { hold, readers } = transaction.writing ?? {}
+    for (const reader of readers?.values() ?? []) reader.push(bytes)
+    const passed = hold?.push(bytes) ?? bytes
+    if (hold?.isOverflown) await this.#intoQueue(transaction)
+    await this.#write(transaction, passed)
+  }
+
+  /** There, unlike in a mailbox, what the policies add can stand above what has been written. */
+  async #intoQueue(transaction: Transaction): Promise<void> {
+    const { queueId, mail, recipients, writing } = transaction
+    if (writing === undefined || writing.target.kind === 'queued') return
+    if (transaction.fault !== undefined) return
+    try {
+      await writing.target.delivery.abort()
+      writing.target = await this.#target.startQueued({ queueId, from: mail.from }, recipients)
+    } catch (error) {
+      transaction.fault = asFault(error)
+    }
   }
 
   async #write(transaction: Transaction, bytes: Uint8Array): Promise<void> {
@@ -340,15 +358,28 @@ export class SmtpSession {
 
   /** Lets the message pass where they take it. */
   async #policiesOnMessage(transaction: Transaction): Promise<ChainAnswer> {
-    const hold = transaction.writing?.hold
-    const message = { sizeBytes: transaction.bytesTaken, bytes: hold?.message }
+    const { hold, readers = new Map() } = transaction.writing ?? {}
+    const message = { sizeBytes: transaction.bytesTaken }
     const { chain, session } = this.#policies
-    const said = await chain.endOfData(session, policyMail(transaction), message)
+    const said = await chain.endOfData(session, policyMail(transaction), message, readers)
     if (said.ok && hold !== undefined) {
-      if (message.bytes !== undefined) await this.#write(transaction, headerText(said.headers))
+      await this.#addHeaders(transaction, headerText(said.headers))
       await this.#write(transaction, hold.release())
     }
     return said
+  }
+
+  /** Above the message, whether any of it has been written or not. */
+  async #addHeaders(transaction: Transaction, bytes: Uint8Array): Promise<void> {
+    const { hold, target } = transaction.writing ?? {}
+    if (!hold?.isOverflown || target?.kind !== 'queued') return this.#write(transaction, bytes)
+    if (bytes.length === 0 || transaction.fault !== undefined) return
+    try {
+      target.delivery.prepend(bytes)
+      transaction.sizeBytes += bytes.length
+    } catch (error) {
+      transaction.fault = asFault(error)
+    }
   }
 
   async #reset(): Promise<void> {

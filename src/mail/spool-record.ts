@@ -19,6 +19,8 @@ export interface Envelope {
   readonly acceptedAt: WallMs
   readonly sizeBytes: number
   readonly chunkCount: number
+  /** Header fields that stand above the first chunk; one character per byte. */
+  readonly head?: string
   readonly recipients: readonly EnvelopeRecipient[]
 }
 

@@ -71,6 +71,23 @@ describe('Spool', () => {
     expect(equalBytes(concat(...chunks), body)).toBe(true)
   })
 
+  it('what is put above a mail at its end stands there, counts, and survives', async () => {
+    const store = new LabStore()
+    const spool = new Spool(store, LIMITS)
+    const draft = spool.draft('ID')
+    await draft.write(fromUtf8('Hello'))
+    draft.prepend(fromUtf8('X: \u00e4\r\n'))
+    const envelope = await draft.commit(HEAD, [])
+    expect([envelope.sizeBytes, spool.bytes]).toEqual([12, 12])
+    const again = new Spool(store, LIMITS)
+    const [mail] = [...(await again.open())]
+    expect(mail?.envelope).toEqual(envelope)
+    expect(toUtf8(concat(...again.chunks(envelope)))).toBe('X: \u00e4\r\nHello')
+    expect(toUtf8(again.beginning(envelope))).toBe('X: \u00e4\r\nHello')
+    const full = again.draft('full')
+    expect(() => full.prepend(new Uint8Array(1_000_000))).toThrow('full')
+  })
+
   it('the envelope is read back as it was', async () => {
     const store = new LabStore()
     const spool = new Spool(store, LIMITS)

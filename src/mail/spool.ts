@@ -5,7 +5,7 @@
  */
 
 import { ByteQueue } from '../base/byte-queue.ts'
-import { NO_BYTES } from '../base/bytes.ts'
+import { concat, fromLatin1, NO_BYTES, toLatin1 } from '../base/bytes.ts'
 import { asFault, type Fault } from '../base/fault.ts'
 import { type Store, type StoreChange, type StoreRange, withPrefix } from '../ports/store.ts'
 import { type MailFaultCode, mailFault } from './fault.ts'
@@ -153,6 +153,7 @@ export class Spool {
 
   /** The message; each chunk is read when it is asked for. Throws `mail/spool-damaged`. */
   *chunks(envelope: Envelope): Iterable<Uint8Array> {
+    if (envelope.head !== undefined) yield fromLatin1(envelope.head)
     for (let index = 0; index < envelope.chunkCount; index++) {
       const chunk = this.#store.get(SPOOL_TABLE, chunkKey(envelope.queueId, index))
       if (chunk === undefined) {
@@ -163,9 +164,10 @@ export class Spool {
     }
   }
 
-  /** The first chunk of the message, as far as it is there. */
+  /** The first chunk of the message and what stands above it, as far as it is there. */
   beginning(envelope: Envelope): Uint8Array {
-    return this.#store.get(SPOOL_TABLE, chunkKey(envelope.queueId, 0)) ?? NO_BYTES
+    const first = this.#store.get(SPOOL_TABLE, chunkKey(envelope.queueId, 0)) ?? NO_BYTES
+    return envelope.head === undefined ? first : concat(fromLatin1(envelope.head), first)
   }
 
   /** Resolves once they are durable. */
@@ -207,6 +209,7 @@ export class SpoolDraft {
   readonly #unwritten = new ByteQueue()
   #sizeBytes = 0
   #chunkCount = 0
+  #head: Uint8Array = NO_BYTES
   #isOver = false
 
   constructor(store: Store, queueId: string, room: Room) {
@@ -225,6 +228,16 @@ export class SpoolDraft {
     }
   }
 
+  /**
+   * Puts header fields above all that has been and will be written, once: what is known of a message
+   * only when all of it has been seen. Copies the bytes. Throws a Fault where there is no room.
+   */
+  prepend(bytes: Uint8Array): void {
+    this.#room.grow(bytes.length)
+    this.#sizeBytes += bytes.length
+    this.#head = bytes.slice()
+  }
+
   /** `alongside` becomes durable in the same step. Rejects with a Fault; then only `abort` is left. */
   async commit(
     head: Pick<Envelope, 'from' | 'acceptedAt' | 'recipients'>,
@@ -237,6 +250,7 @@ export class SpoolDraft {
       acceptedAt: head.acceptedAt,
       sizeBytes: this.#sizeBytes,
       chunkCount: this.#chunkCount,
+      ...(this.#head.length > 0 && { head: toLatin1(this.#head) }),
       recipients: head.recipients,
     }
     await this.#store.commit([...last, envelopeChange(envelope), ...alongside])

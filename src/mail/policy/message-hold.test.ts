@@ -8,7 +8,7 @@ describe('MessageHold', () => {
     const budget = new HoldBudget(100)
     const hold = new MessageHold(10, budget)
     expect(hold.push(fromUtf8('hello'))).toHaveLength(0)
-    expect(toUtf8(hold.message ?? fromUtf8('none'))).toBe('hello')
+    expect(hold.isOverflown).toBe(false)
     expect(budget.bytesLeft).toBe(95)
     expect(toUtf8(hold.release())).toBe('hello')
     expect(budget.bytesLeft).toBe(100)
@@ -23,7 +23,7 @@ describe('MessageHold', () => {
       const hold = new MessageHold(own, budget)
       expect(toUtf8(hold.push(fromUtf8('hello')))).toBe('hello')
       expect(toUtf8(hold.push(fromUtf8('you')))).toBe('you')
-      expect(hold.message).toBeUndefined()
+      expect(hold.isOverflown).toBe(true)
       expect(budget.bytesLeft).toBe(all)
     }
   })

@@ -16,7 +16,6 @@ export class MessageHold {
   readonly #bytesMax: number
   #held: Uint8Array[] = []
   #heldBytes = 0
-  /** It grew too large, and is passed on as it comes. */
   #isOverflown = false
 
   constructor(bytesMax: number, budget: HoldBudget) {
@@ -35,9 +34,9 @@ export class MessageHold {
     return this.release()
   }
 
-  /** The whole message; undefined where it grew too large. */
-  get message(): Uint8Array | undefined {
-    return this.#isOverflown ? undefined : concat(...this.#held)
+  /** It grew too large, and is passed on as it comes. */
+  get isOverflown(): boolean {
+    return this.#isOverflown
   }
 
   /** What is held, to be written or forgotten; it counts no more. */

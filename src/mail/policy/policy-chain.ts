@@ -2,23 +2,30 @@ import { asFault } from '../../base/fault.ts'
 import type { EventSink } from '../../ports/events.ts'
 import type { Mailbox } from '../../proto/smtp/envelope.ts'
 import { LOCAL_ERROR, type Reply } from '../../proto/smtp/reply.ts'
-import type { Policy, PolicyAnswer, PolicyMail, PolicyMessage, PolicySession } from './policy.ts'
+import type {
+  MessageReader,
+  Policy,
+  PolicyAnswer,
+  PolicyMail,
+  PolicyMessage,
+  PolicySession,
+} from './policy.ts'
 
 /** What all of them together say: the first refusal, or every header that they want added. */
 export type ChainAnswer =
   | { readonly ok: true; readonly headers: readonly string[] }
   | { readonly ok: false; readonly reply: Reply; readonly by: string }
 
+export type MessageReaders = ReadonlyMap<Policy, MessageReader>
+
 /** Several policies as one: asked in order, until one refuses. */
 export class PolicyChain {
   readonly #policies: readonly Policy[]
   readonly #events: EventSink
-  readonly readsMessage: boolean
 
   constructor(policies: readonly Policy[], events: EventSink) {
     this.#policies = policies
     this.#events = events
-    this.readsMessage = policies.some((policy) => policy.readsMessage)
   }
 
   authenticated(session: PolicySession): Promise<ChainAnswer> {
@@ -45,12 +52,27 @@ export class PolicyChain {
     return this.#ask((policy) => policy.data?.(session, mail))
   }
 
-  endOfData(
+  /** Those who see the message that comes now; they are asked by `endOfData`. */
+  readers(session: PolicySession, mail: PolicyMail): MessageReaders {
+    const readers = new Map<Policy, MessageReader>()
+    for (const policy of this.#policies) {
+      const reader = policy.reader?.(session, mail)
+      if (reader !== undefined) readers.set(policy, reader)
+    }
+    return readers
+  }
+
+  /** What costs little is asked first: who has read the message looks up names before it answers. */
+  async endOfData(
     session: PolicySession,
     mail: PolicyMail,
     message: PolicyMessage,
+    readers: MessageReaders,
   ): Promise<ChainAnswer> {
-    return this.#ask((policy) => policy.endOfData?.(session, mail, message))
+    const said = await this.#ask((policy) => policy.endOfData?.(session, mail, message))
+    if (!said.ok) return said
+    const read = await this.#ask((policy) => readers.get(policy)?.end())
+    return read.ok ? { ok: true, headers: [...said.headers, ...read.headers] } : read
   }
 
   ended(session: PolicySession): void {

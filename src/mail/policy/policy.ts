@@ -9,8 +9,6 @@ import type { Reply } from '../../proto/smtp/reply.ts'
 export interface Policy {
   /** For the log: `limits`. */
   readonly name: string
-  /** Whether `endOfData` wants to see the message, which is then held back for it. */
-  readonly readsMessage?: boolean
   /** Somebody has logged in. */
   authenticated?(session: PolicySession): Promise<PolicyAnswer>
   /**
@@ -28,6 +26,8 @@ export interface Policy {
     mail: PolicyMail,
     message: PolicyMessage,
   ): Promise<PolicyAnswer>
+  /** Before the first byte of a message, all of whose recipients are known: whoever wants to see it. */
+  reader?(session: PolicySession, mail: PolicyMail): MessageReader | undefined
   /** The session is over; nothing more is asked of it. */
   ended?(session: PolicySession): void
 }
@@ -52,15 +52,22 @@ export interface PolicyMail {
 }
 
 export interface PolicyMessage {
+  /** As it is delivered, our `Received` on top. */
   readonly sizeBytes: number
-  /** As it is delivered, our `Received` on top; undefined where it was too large to be held back. */
-  readonly bytes: Uint8Array | undefined
+}
+
+/** Sees one message as it is delivered, our `Received` on top; what it keeps of it has a bound. */
+export interface MessageReader {
+  /** The next bytes, borrowed. Never throws. */
+  push(bytes: Uint8Array): void
+  /** That was all of it, and nobody has refused it so far. */
+  end(): Promise<PolicyAnswer>
 }
 
 export type PolicyAnswer =
   | {
       readonly type: 'accept'
-      /** Whole header fields without their last CRLF, to stand above the message; of `data` and `endOfData`. */
+      /** Whole header fields without their last CRLF, to stand above the message; of `data`, `endOfData` and `reader`. */
       readonly headers?: readonly string[]
     }
   /** For good: 5yz. */
