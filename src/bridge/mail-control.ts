@@ -4,6 +4,11 @@ import { fromUtf8, toUtf8 } from '../base/bytes.ts'
 import { asFault, Fault } from '../base/fault.ts'
 import { HOPS_MAX } from '../mail/limits.ts'
 import { MessageIntake } from '../mail/message-intake.ts'
+import {
+  INJECTED_AT,
+  type InjectedFault,
+  type InjectedFaults,
+} from '../mail/policy/injected-faults.ts'
 import type { MailQueue, QueuedView } from '../mail/queue.ts'
 import { newQueueId } from '../mail/queue-id.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -17,6 +22,7 @@ import { matches, type QueueAction, type QueueEntry, type QueueSelection } from 
 
 export interface MailControlPorts {
   readonly queue: MailQueue
+  readonly faults: InjectedFaults
   readonly clock: Clock
   readonly entropy: Entropy
   readonly events: EventSink
@@ -56,9 +62,41 @@ export class MailControl {
         )
         return json({ queueId: await this.#submit(envelope, body.subarray(end + 1)) })
       }
+      case 'fault-list':
+        return json(this.#ports.faults.all)
+      case 'fault-add':
+        return json({ id: this.#addFault(read<InjectedFault>(body)) })
+      case 'fault-remove': {
+        const { id } = read<{ readonly id?: number }>(body)
+        return json({ removed: this.#removeFaults(id) })
+      }
       default:
         throw refused(`this host does nothing called ${name}`)
     }
+  }
+
+  #addFault(fault: InjectedFault): number {
+    if (!INJECTED_AT.includes(fault.at)) {
+      throw refused(`a fault at ${fault.at}: ${INJECTED_AT.join(' or ')} would be right`)
+    }
+    if (fault.reply === undefined && fault.delayMs === undefined) {
+      throw refused('a fault without reply and delayMs: one of them would be right')
+    }
+    try {
+      return this.#ports.faults.add(fault)
+    } catch (error) {
+      if (error instanceof RangeError) throw refused(error.message)
+      throw error
+    }
+  }
+
+  /** Without a number: all of them. */
+  #removeFaults(id: number | undefined): number {
+    const { faults } = this.#ports
+    if (id !== undefined) return faults.remove(id) ? 1 : 0
+    const count = faults.all.length
+    faults.replace([])
+    return count
   }
 
   /** A page; the next begins after its last, until a page is empty. */

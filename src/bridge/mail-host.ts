@@ -183,7 +183,11 @@ export class MailHost {
     gateway.register()
     if (options.echo) registerEcho(this.#node, ports.clock)
     const { node } = options
-    const control = new MailControl(options, { ...ports, queue: this.#queue })
+    const control = new MailControl(options, {
+      ...ports,
+      queue: this.#queue,
+      faults: this.#faults,
+    })
     this.#access = new NodeAccess(
       { node, endpoints: [], onlyDeclared: false },
       { ...ports, node: this.#node, call: (name, body) => control.call(name, body) },

@@ -1,15 +1,15 @@
 /** `mailq`, `lightlag queue …`, `sendmail` and `mail`: what they say to a running host. */
 
 import { userInfo } from 'node:os'
-import { concat, fromUtf8, toLatin1, toUtf8 } from '../base/bytes.ts'
+import { concat, fromUtf8, toLatin1 } from '../base/bytes.ts'
 import { asFault } from '../base/fault.ts'
-import type { QueueAction, QueueEntry, QueueSelection } from '../bridge/mail-requests.ts'
-import type { NodeClient } from '../dtn/control/node-client.ts'
+import type { MailClient, SubmittedEnvelope } from '../bridge/mail-client.ts'
+import type { QueueAction, QueueSelection } from '../bridge/mail-requests.ts'
 import { formatQueue } from '../mail/format-queue.ts'
 import { parseSendmail, takeRecipients } from '../mail/sendmail.ts'
+import { connectHost } from './control.ts'
 import { EXIT, Failure } from './failure.ts'
 import { readBytes } from './files.ts'
-import { attach } from './ion/attach.ts'
 
 /** Of sysexits.h: what programs that call sendmail look for. */
 const EX_USAGE = 64
@@ -22,13 +22,7 @@ export interface HostOption {
 
 export async function printQueue(options: HostOption & { readonly json?: boolean }): Promise<void> {
   await withHost(options, EXIT.failed, async (host) => {
-    const entries: QueueEntry[] = []
-    for (let after = ''; ; ) {
-      const page = await ask<readonly QueueEntry[]>(host, 'queue-list', { after })
-      if (page.length === 0) break
-      entries.push(...page)
-      after = page.at(-1)?.queueId ?? ''
-    }
+    const entries = await host.queue()
     const offsetMs = -new Date().getTimezoneOffset() * 60_000
     process.stdout.write(
       options.json
@@ -40,8 +34,7 @@ export async function printQueue(options: HostOption & { readonly json?: boolean
 
 export async function showQueued(queueId: string, options: HostOption): Promise<void> {
   await withHost(options, EXIT.failed, async (host) => {
-    const message = await host.call('queue-message', fromUtf8(JSON.stringify({ queueId })))
-    process.stdout.write(message)
+    process.stdout.write(await host.message(queueId))
   })
 }
 
@@ -51,10 +44,7 @@ export async function actOnQueue(
   options: HostOption,
 ): Promise<void> {
   await withHost(options, EXIT.failed, async (host) => {
-    const counts = await ask<{ matched: number; done: number }>(host, 'queue-act', {
-      action,
-      selection,
-    })
+    const counts = await host.act(action, selection)
     process.stdout.write(`${action}: ${counts.done} of ${counts.matched} mails\n`)
     const wanted = selection.queueIds?.length ?? 0
     if (counts.matched < wanted) {
@@ -100,23 +90,22 @@ export async function mail(to: readonly string[], options: MailArguments): Promi
 }
 
 async function submit(
-  envelope: { readonly from: string; readonly to: readonly string[] },
+  envelope: SubmittedEnvelope,
   message: Uint8Array,
   options: HostOption,
 ): Promise<void> {
-  const request = concat(fromUtf8(`${JSON.stringify(envelope)}\n`), message)
-  await withHost(options, EX_TEMPFAIL, (host) => host.call('submit', request))
+  await withHost(options, EX_TEMPFAIL, (host) => host.submit(envelope, message))
 }
 
 /** A Failure with `absent` where there is no host, or it cannot now. */
-async function withHost(
+export async function withHost(
   options: HostOption,
   absent: number,
-  work: (host: NodeClient) => Promise<unknown>,
+  work: (host: MailClient) => Promise<unknown>,
 ): Promise<void> {
-  let host: NodeClient
+  let host: MailClient
   try {
-    host = await attach(options.node, undefined)
+    host = await connectHost(options.node)
   } catch (error) {
     if (!(error instanceof Failure)) throw error
     throw exit(absent, error.message.replace("Can't attach to BP", 'no mail host to ask'))
@@ -131,10 +120,6 @@ async function withHost(
   } finally {
     host.close()
   }
-}
-
-async function ask<Answer>(host: NodeClient, name: string, request: unknown): Promise<Answer> {
-  return JSON.parse(toUtf8(await host.call(name, fromUtf8(JSON.stringify(request))))) as Answer
 }
 
 function exit(status: number, message: string): Failure {

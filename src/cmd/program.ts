@@ -5,6 +5,7 @@ import { TOOLS } from '../dtn/tools/tools.ts'
 import { addCertificateCommands } from './certificate-commands.ts'
 import { type DemoArguments, demo } from './demo.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
+import { addFaultCommands } from './fault-commands.ts'
 import { type NodeStatusArguments, nodeStatus } from './ion/node-status.ts'
 import { type RcRunArguments, rcRun } from './ion/rc-run.ts'
 import { runTool } from './ion/tool.ts'
@@ -136,6 +137,7 @@ ${EXIT_STATUSES}`,
 addCertificateCommands(program, EXIT_STATUSES)
 addUserCommands(program, EXIT_STATUSES, configOf)
 addMailCommands(program, EXIT_STATUSES)
+addFaultCommands(program, EXIT_STATUSES)
 
 for (const name of ADMIN_PROGRAMS) {
   program

@@ -30,7 +30,7 @@ interface FaultText {
   readonly at: InjectedFault['at']
   readonly sender?: string
   readonly recipient?: string
-  readonly times?: { readonly from: number; readonly until: number }
+  readonly times?: { readonly from: number; readonly until?: number }
   readonly reply?: NonNullable<InjectedFault['reply']>
   readonly delay?: number
 }
@@ -67,8 +67,8 @@ const faultShape: Shape<FaultText> = {
     if (from === '') return undefined
     const first = Number(from)
     if (to === undefined) return { from: first, until: first }
-    const until = to === '' ? Number.POSITIVE_INFINITY : Number(to)
-    return until < first ? undefined : { from: first, until }
+    if (to === '') return { from: first }
+    return Number(to) < first ? undefined : { from: first, until: Number(to) }
   }).optional(),
   reply: word('a reply such as 451 4.3.0 Try again', parseReply).optional(),
   delay: duration.optional(),
@@ -115,11 +115,30 @@ function completeSender({ mails, recipients, bytes, sessions }: SenderText): Sen
 }
 
 function completeFaults(texts: readonly FaultText[]): readonly InjectedFault[] {
-  return texts.map(({ times, delay, ...fault }) => ({
-    ...fault,
-    ...times,
-    ...(delay !== undefined && { delayMs: delay }),
-  }))
+  return texts.map(completeFault)
+}
+
+function completeFault({ times, delay, ...fault }: FaultText): InjectedFault {
+  return { ...fault, ...times, ...(delay !== undefined && { delayMs: delay }) }
+}
+
+/** One fault, by the words of its keys; the problem is what was read and what would be right. */
+export function parseFault(
+  words: Readonly<Record<string, string>>,
+):
+  | { readonly ok: true; readonly value: InjectedFault }
+  | { readonly ok: false; readonly problem: string } {
+  const parsed = mapping<FaultText>(faultShape).safeParse(words)
+  if (!parsed.success) {
+    const [{ path, message } = { path: [], message: 'something else' }] = parsed.error.issues
+    const key = String(path[0])
+    const read = words[key] === undefined ? 'is missing' : `is ${JSON.stringify(words[key])}`
+    return { ok: false, problem: `${key} ${read}: ${message} would be right` }
+  }
+  const problem = faultProblem(parsed.data)?.message
+  return problem === undefined
+    ? { ok: true, value: completeFault(parsed.data) }
+    : { ok: false, problem }
 }
 
 const FAULTS_MAX = 100
@@ -131,19 +150,24 @@ export function policyContradictions(
 ): readonly Contradiction[] {
   const at = [...host, 'faults']
   const wrong = texts.flatMap((fault, index): readonly Contradiction[] => {
-    const path = [...at, index]
-    if (fault.reply === undefined && fault.delay === undefined) {
-      return [{ path, message: 'a fault without reply and delay: one of them would be right' }]
-    }
-    if (fault.recipient !== undefined && (fault.at === 'EHLO' || fault.at === 'MAIL')) {
-      const message = `recipient at ${fault.at}, where none is known: at: RCPT would be right`
-      return [{ path: [...path, 'recipient'], message }]
-    }
-    return []
+    const problem = faultProblem(fault)
+    if (problem === undefined) return []
+    return [{ path: [...at, index, ...problem.path], message: problem.message }]
   })
   if (texts.length <= FAULTS_MAX) return wrong
   return [
     ...wrong,
     { path: at, message: `${texts.length} faults: at most ${FAULTS_MAX} would be right` },
   ]
+}
+
+function faultProblem(fault: FaultText): Contradiction | undefined {
+  if (fault.reply === undefined && fault.delay === undefined) {
+    return { path: [], message: 'a fault without reply and delay: one of them would be right' }
+  }
+  if (fault.recipient !== undefined && (fault.at === 'EHLO' || fault.at === 'MAIL')) {
+    const message = `recipient at ${fault.at}, where none is known: at: RCPT would be right`
+    return { path: ['recipient'], message }
+  }
+  return undefined
 }

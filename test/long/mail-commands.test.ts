@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { connectHost } from '../../src/cmd/control.ts'
+import { mailOf } from '../support/lab.ts'
 import { ServedPair } from '../support/served.ts'
 
 let pair: ServedPair
@@ -22,7 +24,8 @@ interface Ran {
 function lightlag(args: readonly string[], input = ''): Ran {
   const socket = join(pair.directory, 'mail-1', 'control.sock')
   const words = ['dist/cmd/lightlag.js', ...args, '--node', socket]
-  return spawnSync(process.execPath, words, { input, encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(process.execPath, words, { input, encoding: 'utf8' })
+  return { status, stdout, stderr }
 }
 
 function queued(): readonly { queueId: string; state: string; recipients: unknown[] }[] {
@@ -99,6 +102,53 @@ test('a transport map and aliases are read again when they change, or told and l
     expect(await host.stop()).toBe(0)
   } finally {
     await served.dispose()
+  }
+}, 60_000)
+
+test('faults are added, listed, made and removed while a host runs, by commands and by a program', async () => {
+  const [host] = pair.hosts
+  expect(lightlag(['fault', 'list'])).toEqual({ status: 0, stdout: '', stderr: '' })
+  const words = ['--at', 'RCPT', '--recipient', '*@mail-2.a.com', '--times', '2-']
+  const added = lightlag(['fault', 'add', ...words, '--reply', '451 4.3.0 Not now'])
+  expect(added.stderr).toBe('')
+  const id = added.stdout.trim()
+  const submits = (): Promise<boolean> => host.submit(mailOf('hello'), 'mail-2.a.com')
+  expect([await submits(), await submits(), await submits()]).toEqual([true, false, false])
+  expect(lightlag(['fault', 'list']).stdout).toBe(
+    `${id}: at RCPT, recipient *@mail-2.a.com, times 2-, reply 451 4.3.0 Not now; has fitted 3 times\n`,
+  )
+  const client = await connectHost(join(pair.directory, 'mail-1', 'control.sock'))
+  try {
+    const late = await client.addFault({ at: 'MAIL', delayMs: 1 })
+    expect((await client.faults()).map(({ id }) => id)).toEqual([Number(id), late])
+    expect(await client.removeFaults(late)).toBe(1)
+    await expect(client.addFault({ at: 'MAIL' })).rejects.toThrow('one of them would be right')
+  } finally {
+    client.close()
+  }
+  expect(lightlag(['fault', 'remove', id, id])).toMatchObject({
+    status: 1,
+    stderr: `there is no fault ${id}\n`,
+  })
+  expect(await submits()).toBe(true)
+  expect(lightlag(['fault', 'remove', '--all']).status).toBe(0)
+  for (const [args, problem] of [
+    [
+      ['add', '--delay', '1s'],
+      'fault add: at is missing: EHLO or MAIL or RCPT or DATA or end-of-data would be right',
+    ],
+    [
+      ['add', '--at', 'RCPT'],
+      'fault add: a fault without reply and delay: one of them would be right',
+    ],
+    [
+      ['add', '--at', 'RCPT', '--reply', '250 ok'],
+      'fault add: reply is "250 ok": a reply such as 451 4.3.0 Try again would be right',
+    ],
+    [['remove'], 'fault remove: which? Numbers as in the list, or --all'],
+    [['remove', 'x'], 'fault remove: x: a number as in the list would be right'],
+  ] as const) {
+    expect(lightlag(['fault', ...args])).toEqual({ status: 2, stdout: '', stderr: `${problem}\n` })
   }
 }, 60_000)
 

@@ -33,7 +33,16 @@ export interface InjectedFault {
   readonly delayMs?: number
 }
 
+/** One that is in force, for whoever looks at them. */
+export interface InjectedFaultView extends InjectedFault {
+  /** Its number, by which it is removed. */
+  readonly id: number
+  /** How often it has fitted. */
+  readonly count: number
+}
+
 interface Rule {
+  readonly id: number
   readonly fault: InjectedFault
   readonly sender: RegExp
   readonly recipient: RegExp
@@ -47,27 +56,56 @@ export class InjectedFaults implements Policy {
   /** One for each session that waits. */
   readonly #endDelays = new Set<() => void>()
   #rules: readonly Rule[] = []
+  #lastId = 0
 
   constructor(clock: Clock, events: EventSink) {
     this.#clock = clock
     this.#events = events
   }
 
+  get all(): readonly InjectedFaultView[] {
+    return this.#rules.map(({ id, fault, count }) => ({ id, ...fault, count }))
+  }
+
   /** From now on these, counted anew; none turns it off. Throws a RangeError for more than the bound. */
   replace(faults: readonly InjectedFault[]): void {
-    if (faults.length > INJECTED_FAULTS_MAX) {
-      throw new RangeError(`${faults.length} faults: at most ${INJECTED_FAULTS_MAX} would be right`)
+    this.#set(faults.map((fault) => this.#ruleOf(fault)))
+  }
+
+  /** One more; its number. Throws a RangeError beyond the bound. */
+  add(fault: InjectedFault): number {
+    const rule = this.#ruleOf(fault)
+    this.#set([...this.#rules, rule])
+    return rule.id
+  }
+
+  /** False where there is none of this number. */
+  remove(id: number): boolean {
+    const left = this.#rules.filter((rule) => rule.id !== id)
+    if (left.length === this.#rules.length) return false
+    this.#set(left)
+    return true
+  }
+
+  #set(rules: readonly Rule[]): void {
+    if (rules.length > INJECTED_FAULTS_MAX) {
+      throw new RangeError(`${rules.length} faults: at most ${INJECTED_FAULTS_MAX} would be right`)
     }
     const wasOn = this.#rules.length > 0
-    this.#rules = faults.map((fault) => ({
+    this.#rules = rules
+    if (rules.length > 0)
+      this.#tell(`ON, ${rules.length} in all: mail is refused and delayed on purpose`)
+    else if (wasOn) this.#tell('off')
+  }
+
+  #ruleOf(fault: InjectedFault): Rule {
+    return {
+      id: ++this.#lastId,
       fault,
       sender: pattern(fault.sender ?? '*'),
       recipient: pattern(fault.recipient ?? '*'),
       count: 0,
-    }))
-    if (faults.length > 0)
-      this.#tell(`ON, ${faults.length} in all: mail is refused and delayed on purpose`)
-    else if (wasOn) this.#tell('off')
+    }
   }
 
   helo(session: PolicySession): Promise<PolicyAnswer> {

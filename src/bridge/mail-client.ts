@@ -1,0 +1,77 @@
+/** What a program may ask of a running mail host, over its control socket. */
+
+import { concat, fromUtf8, toUtf8 } from '../base/bytes.ts'
+import type { NodeClient } from '../dtn/control/node-client.ts'
+import type { InjectedFault, InjectedFaultView } from '../mail/policy/injected-faults.ts'
+import type { QueueAction, QueueEntry, QueueSelection } from './mail-requests.ts'
+
+export interface SubmittedEnvelope {
+  /** An address, or a user of the host; empty for the null reverse-path. */
+  readonly from: string
+  readonly to: readonly string[]
+}
+
+/** Everything rejects with the Fault that the host answers, or `control/ended` once it has gone. */
+export class MailClient {
+  readonly #node: Pick<NodeClient, 'call' | 'close'>
+
+  constructor(node: Pick<NodeClient, 'call' | 'close'>) {
+    this.#node = node
+  }
+
+  /** All that waits, in the order in which it came. */
+  async queue(): Promise<readonly QueueEntry[]> {
+    const entries: QueueEntry[] = []
+    for (let after = ''; ; ) {
+      const page = await this.#ask<readonly QueueEntry[]>('queue-list', { after })
+      if (page.length === 0) return entries
+      entries.push(...page)
+      after = page.at(-1)?.queueId ?? ''
+    }
+  }
+
+  /** A mail as it is in the queue. */
+  message(queueId: string): Promise<Uint8Array> {
+    return this.#node.call('queue-message', fromUtf8(JSON.stringify({ queueId })))
+  }
+
+  /** `matched` are those that the selection names, `done` those with which it could be done now. */
+  act(
+    action: QueueAction,
+    selection: QueueSelection,
+  ): Promise<{ readonly matched: number; readonly done: number }> {
+    return this.#ask('queue-act', { action, selection })
+  }
+
+  /** Resolves with the mail's queue id once it is durable; lines of `message` end with CRLF. */
+  async submit(envelope: SubmittedEnvelope, message: Uint8Array): Promise<string> {
+    const request = concat(fromUtf8(`${JSON.stringify(envelope)}\n`), message)
+    const answer = await this.#node.call('submit', request)
+    return (JSON.parse(toUtf8(answer)) as { readonly queueId: string }).queueId
+  }
+
+  /** Faults on purpose that are in force. */
+  faults(): Promise<readonly InjectedFaultView[]> {
+    return this.#ask('fault-list', {})
+  }
+
+  /** Resolves with its number. It holds until it is removed, or the host stops. */
+  async addFault(fault: InjectedFault): Promise<number> {
+    return (await this.#ask<{ readonly id: number }>('fault-add', fault)).id
+  }
+
+  /** The one with this number, or all; resolves with how many there were. */
+  async removeFaults(id?: number): Promise<number> {
+    const request = id === undefined ? {} : { id }
+    return (await this.#ask<{ readonly removed: number }>('fault-remove', request)).removed
+  }
+
+  close(): void {
+    this.#node.close()
+  }
+
+  async #ask<Answer>(name: string, request: unknown): Promise<Answer> {
+    const answer = await this.#node.call(name, fromUtf8(JSON.stringify(request)))
+    return JSON.parse(toUtf8(answer)) as Answer
+  }
+}
