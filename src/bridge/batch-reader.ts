@@ -95,6 +95,7 @@ class Reading {
         return YES
       case 'authenticate':
       case 'scram-keys':
+      case 'look-up':
         return { ok: false, reply: NOT_ONE_MAIL }
       case 'refused':
         this.#refused ??= question.reply

@@ -138,6 +138,7 @@ export class BpTransport {
     const destination = formatEndpointId(job.destination)
     const settled = new Map<string, Outcome>()
     try {
+      requireNoTls(job.mail)
       const record = this.#outbox.read(job.mail.queueId, destination)
       for (const taken of record?.taken ?? []) {
         settled.set(taken, deliveredTo(destination))
@@ -253,6 +254,13 @@ export class BpTransport {
       this.#time({ type: 'forwarded', transaction })
     })
   }
+}
+
+/** A bundle's way is not known, nor whether TLS is on all of it. RFC 8689 §4.2.1; reports go on, §5. */
+function requireNoTls({ from }: MailStart): void {
+  if (!from.parameters.requireTls || from.reversePath === undefined) return
+  const message = 'REQUIRETLS support required, and bundles have none'
+  throw new Fault<BridgeFaultCode>('bridge/no-tls', message, { temporary: false })
 }
 
 const LATER: Outcome = {

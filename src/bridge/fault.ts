@@ -6,4 +6,5 @@ export type BridgeFaultCode =
   | 'bridge/withdrawn'
   | 'bridge/bad-request'
   | 'bridge/bundle-lost'
+  | 'bridge/no-tls'
   | 'bridge/far-side-refused'

@@ -9,9 +9,9 @@ import type { TcpclConvergenceLayerOptions, TcpclTlsOptions } from '../dtn/tcpcl
 import type { Alias } from '../mail/aliases.ts'
 import type { InjectedFault } from '../mail/policy/injected-faults.ts'
 import type { LimitsOptions } from '../mail/policy/limits-policy.ts'
+import type { SmtpPortOptions } from '../mail/smtp-service.ts'
 import type { SocketAddress } from '../ports/network.ts'
 import { formatEndpointId, ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
-import type { BareLineEnds } from '../proto/smtp/data.ts'
 
 export interface MailHostOptions {
   /** Its fully qualified name, as in its greeting: `mail-1.a.com`. */
@@ -23,11 +23,11 @@ export interface MailHostOptions {
   readonly domains: readonly string[]
   /** With plain passwords, as a scenario has them. Default: those of `MailHost.setAccounts`. */
   readonly users?: readonly { readonly name: string; readonly password: string }[]
-  readonly smtp?: SmtpOptions
-  readonly submission?: MailServiceOptions & Pick<SmtpOptions, 'bareLineEnds'>
+  readonly smtp?: SmtpPortOptions
+  readonly submission?: MailServiceOptions & SmtpPortOptions
   /** Submission under TLS from the first octet. */
-  readonly submissions?: SmtpOptions
-  readonly lmtp?: SmtpOptions
+  readonly submissions?: SmtpPortOptions
+  readonly lmtp?: SmtpPortOptions
   readonly pop3?: MailServiceOptions
   /** `moon` of `dtn://moon/`, where the node has a name of that scheme as well. */
   readonly dtnName?: string
@@ -68,12 +68,6 @@ export interface MailHostOptions {
     /** In place of `giveUpAfterMs`, by next hop: `bp:ipn:3.2525`. */
     readonly routes: readonly { readonly route: string; readonly giveUpAfterMs: number }[]
   }
-}
-
-export interface SmtpOptions {
-  readonly listen: SocketAddress
-  /** What becomes of a CR or LF alone in a message. Default: it is refused. */
-  readonly bareLineEnds?: BareLineEnds
 }
 
 export interface MailServiceOptions {

@@ -44,11 +44,16 @@ import {
   socketAddress,
   word,
 } from './schema.ts'
-import { SMTP_SERVICES, smtpShape } from './smtp.ts'
+import { completeSmtp, SMTP_SERVICES, type SmtpText, smtpShape } from './smtp.ts'
 import type { Path } from './yaml.ts'
 
 /** A host's keys as they are written, each value read. */
-export interface HostText<Plan> extends BundleText<Plan>, ContactsText, RoutingText, PolicyText {
+export interface HostText<Plan>
+  extends BundleText<Plan>,
+    ContactsText,
+    RoutingText,
+    PolicyText,
+    SmtpText {
   readonly host: string
   readonly node: bigint
   readonly mailService: bigint
@@ -56,10 +61,6 @@ export interface HostText<Plan> extends BundleText<Plan>, ContactsText, RoutingT
   readonly domains?: readonly string[]
   /** With their passwords, or the file that has them; from the folder of the file that names it. */
   readonly users?: readonly UserText[] | string
-  readonly smtp?: Required<MailHostOptions>['smtp']
-  readonly submission?: Required<MailHostOptions>['submission']
-  readonly submissions?: Required<MailHostOptions>['submissions']
-  readonly lmtp?: Required<MailHostOptions>['lmtp']
   readonly pop3?: Required<MailHostOptions>['pop3']
   readonly outgoing: OutgoingText
   readonly limits: { readonly messageSizeMax: number; readonly storeSizeMax: number }
@@ -119,18 +120,14 @@ export function completeHost<Plan extends PlanText>(
   text: HostText<Plan>,
   delayOf: (plan: Plan) => number,
 ): MailHostOptions {
-  const { smtp, submission, submissions, lmtp, pop3 } = text
   return {
     host: text.host,
     node: text.node,
     mailService: text.mailService,
     domains: text.domains ?? [text.host],
     ...(typeof text.users === 'object' && { users: text.users }),
-    ...(smtp && { smtp }),
-    ...(submission && { submission }),
-    ...(submissions && { submissions }),
-    ...(lmtp && { lmtp }),
-    ...(pop3 && { pop3 }),
+    ...completeSmtp(text),
+    ...(text.pop3 && { pop3: text.pop3 }),
     ...completeBundles(text, delayOf),
     ...completeContacts(text),
     ...completeRouting(text),

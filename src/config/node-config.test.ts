@@ -41,6 +41,13 @@ function problemsWith(from: string, to: string): readonly string[] {
   return problemsOf(COMPLETE.replace(from, to))
 }
 
+const SMTP_DEFAULTS = {
+  bareLineEnds: 'refuse',
+  vrfy: 'noncommittal',
+  expn: 'refuse',
+  oneWayDelayMs: 0,
+}
+
 test('a complete file becomes typed values', () => {
   expect(parseNodeConfig(COMPLETE, 'node.yaml')).toEqual({
     ok: true,
@@ -54,10 +61,10 @@ test('a complete file becomes typed values', () => {
         { name: 'user', password: '0123' },
         { name: 'ada', password: 'correct horse' },
       ],
-      smtp: { listen: { host: '127.0.0.1', port: 2125 }, bareLineEnds: 'refuse' },
+      smtp: { listen: { host: '127.0.0.1', port: 2125 }, ...SMTP_DEFAULTS },
       submission: {
         listen: { host: '::1', port: 2587 },
-        bareLineEnds: 'refuse',
+        ...SMTP_DEFAULTS,
         plaintextAuth: 'allow',
       },
       pop3: { listen: { host: '127.0.0.1', port: 0 }, plaintextAuth: 'refuse' },
@@ -126,7 +133,7 @@ transport:
     'node.yaml:7:15: users[0].password is unfit: a password of 1 to 255 characters, none of them a control would be right',
     'node.yaml:8:5: users[1] is "user": a mapping with the keys name, password would be right',
     'node.yaml:10:11: smtp.listen is "localhost:25": an IP address and a port such as 127.0.0.1:2525 or [::1]:2525 would be right',
-    'node.yaml:11:3: unknown key "plaintextAuth": one of listen, bareLineEnds would be right',
+    'node.yaml:11:3: unknown key "plaintextAuth": one of listen, bareLineEnds, vrfy, expn, oneWayDelay, sessionsMax, sessionsPerPeerMax would be right',
     'node.yaml:12:9: limits is "5MiB": a mapping with the keys messageSizeMax, storeSizeMax would be right',
     'node.yaml:14:3: key "bad domain": a domain such as mail-2.a.com, .a.com, user@a.com or * would be right',
     'node.yaml:15:17: transport.mail-2.a.com is "smtp:x:0": local, discard, or a route such as bp:ipn:3.2525, smtp:[host]:port, lmtp:host:port would be right',

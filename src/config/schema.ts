@@ -148,6 +148,12 @@ export const ipnNode: z.ZodType<bigint, unknown> = word('a node such as ipn:2', 
   return node > 0n && node <= NODE_MAX ? node : undefined
 })
 
+export function countFromOne(max: number): z.ZodType<number, unknown> {
+  return word(`a whole number from 1 to ${max}`, (text) =>
+    /^[1-9]\d{0,14}$/.test(text) && Number(text) <= max ? Number(text) : undefined,
+  )
+}
+
 export function count(max: number): z.ZodType<number, unknown> {
   return word(`a whole number from 0 to ${max}`, (text) =>
     /^\d{1,15}$/.test(text) && Number(text) <= max ? Number(text) : undefined,

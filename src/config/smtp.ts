@@ -1,25 +1,72 @@
 /** What a file says of the services that speak SMTP. */
 
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
-import { mapping, oneOf, orOff, type Shape, socketAddress } from './schema.ts'
+import {
+  countFromOne,
+  duration,
+  mapping,
+  oneOf,
+  orOff,
+  type Shape,
+  socketAddress,
+} from './schema.ts'
 
 export const SMTP_SERVICES = ['smtp', 'submission', 'submissions', 'lmtp'] as const
 
-type SmtpText = Pick<Required<MailHostOptions>, (typeof SMTP_SERVICES)[number]>
-
-const common = {
-  listen: socketAddress,
-  bareLineEnds: oneOf(['refuse', 'repair']).default('refuse'),
+/** As it is written, each value read. */
+export interface SmtpText {
+  readonly smtp?: PortText
+  readonly submission?: PortText & Pick<Submission, 'plaintextAuth'>
+  readonly submissions?: PortText
+  readonly lmtp?: PortText
 }
 
-export const smtpShape: Shape<Partial<SmtpText>> = {
-  smtp: orOff(mapping<SmtpText['smtp']>(common)),
+type Submission = Required<MailHostOptions>['submission']
+type PortOptions = Required<MailHostOptions>['smtp']
+
+interface PortText extends Omit<PortOptions, 'oneWayDelayMs'> {
+  readonly oneWayDelay: number
+}
+
+/** More than one process can have open. */
+const SESSIONS_CONFIGURED_MAX = 100_000
+
+const common: Shape<PortText> = {
+  listen: socketAddress,
+  bareLineEnds: oneOf(['refuse', 'repair']).default('refuse'),
+  vrfy: oneOf(['noncommittal', 'answer', 'refuse']).default('noncommittal'),
+  expn: oneOf(['refuse', 'answer']).default('refuse'),
+  oneWayDelay: duration.default(0),
+  sessionsMax: countFromOne(SESSIONS_CONFIGURED_MAX).optional(),
+  sessionsPerPeerMax: countFromOne(SESSIONS_CONFIGURED_MAX).optional(),
+}
+
+export const smtpShape: Shape<SmtpText> = {
+  smtp: orOff(mapping<PortText>(common)),
   submission: orOff(
-    mapping<SmtpText['submission']>({
+    mapping<Required<SmtpText>['submission']>({
       ...common,
       plaintextAuth: oneOf(['allow', 'refuse']).default('refuse'),
     }),
   ),
-  submissions: orOff(mapping<SmtpText['submissions']>(common)),
-  lmtp: orOff(mapping<SmtpText['lmtp']>(common)),
+  submissions: orOff(mapping<PortText>(common)),
+  lmtp: orOff(mapping<PortText>(common)),
+}
+
+export function completeSmtp(
+  text: SmtpText,
+): Pick<MailHostOptions, (typeof SMTP_SERVICES)[number]> {
+  const { smtp, submission, submissions, lmtp } = text
+  return {
+    ...(smtp && { smtp: portOf(smtp) }),
+    ...(submission && {
+      submission: { ...portOf(submission), plaintextAuth: submission.plaintextAuth },
+    }),
+    ...(submissions && { submissions: portOf(submissions) }),
+    ...(lmtp && { lmtp: portOf(lmtp) }),
+  }
+}
+
+function portOf({ oneWayDelay, ...options }: PortText): PortOptions {
+  return { ...options, oneWayDelayMs: oneWayDelay }
 }

@@ -181,6 +181,7 @@ const STATUS_DETAILS: Readonly<Record<string, string>> = {
   'mail/too-late': '4.7',
   'mail/alias-loop': '4.6',
   'bridge/lifetime-ended': '4.7',
+  'bridge/no-tls': '7.30',
   'network/refused': '4.1',
   'network/unreachable': '4.1',
   'network/timed-out': '4.1',
@@ -190,7 +191,9 @@ const STATUS_DETAILS: Readonly<Record<string, string>> = {
 function headerOf(head: Uint8Array): string {
   const text = toUtf8(head)
   const end = text.search(/\r?\n\r?\n/)
-  return `${end < 0 ? text : text.slice(0, end)}\r\n`
+  const header = end < 0 ? text : text.slice(0, end)
+  // Of a mail that is BINARYMIME it may hold a CR or LF alone, and the report is none.
+  return `${header.replace(/\r\n?|\n/g, '\r\n')}\r\n`
 }
 
 function oneLine(text: string): string {

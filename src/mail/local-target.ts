@@ -51,6 +51,11 @@ export class LocalTarget implements DeliveryTarget {
     return this.#accounts.find(recipient) !== undefined || this.#aliases.has(recipient)
   }
 
+  /** Whom it stands for; itself where it is no alias. Throws `mail/alias-loop`. */
+  expand(recipient: Mailbox): readonly Mailbox[] {
+    return this.#aliases.expand(recipient)
+  }
+
   isAlias(recipient: Mailbox): boolean {
     return this.#aliases.has(recipient)
   }

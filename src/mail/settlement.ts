@@ -158,7 +158,9 @@ export class Settlements {
     const draft = this.#spool.draft(queueId, 'report')
     try {
       for (const piece of pieces) await draft.write(piece)
-      const from = { reversePath: undefined, parameters: {} }
+      // What it tells is as secret as the mail. RFC 8689 §5.
+      const { requireTls } = envelope.from.parameters
+      const from = { reversePath: undefined, parameters: requireTls ? { requireTls } : {} }
       return await draft.commit({ from, acceptedAt: clock.wall(), recipients: [to] }, changes)
     } catch (error) {
       await draft.abort()
@@ -168,8 +170,12 @@ export class Settlements {
 
   /** RFC 3461 §4.3 and §6.2. */
   #returned(envelope: Envelope, recipients: readonly ReportedRecipient[]): Report['returned'] {
+    const { ret, requireTls, body } = envelope.from.parameters
     const isWhole =
-      envelope.from.parameters.ret === 'FULL' &&
+      ret === 'FULL' &&
+      // RFC 8689 §5; and the report goes by DATA, which carries nothing binary.
+      requireTls === undefined &&
+      body !== 'BINARYMIME' &&
       envelope.sizeBytes <= REPORT_MESSAGE_BYTES_MAX &&
       recipients.some(({ action }) => action === 'failed')
     return isWhole

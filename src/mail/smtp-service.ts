@@ -6,21 +6,28 @@ import { StreamFlow } from '../drive/stream-flow.ts'
 import type { ByteStream, Network, SocketAddress } from '../ports/network.ts'
 import type { TlsIdentity, TlsOptions } from '../ports/tls.ts'
 import type { SaslMechanism } from '../proto/sasl/mechanism.ts'
-import type { BareLineEnds } from '../proto/smtp/data.ts'
 import type { OptionalExtension } from '../proto/smtp/extension.ts'
 import { shuttingDown, tooManySessions } from '../proto/smtp/reply.ts'
 import { encodeReply } from '../proto/smtp/reply-codec.ts'
-import { type SmtpAnswer, type SmtpQuestion, SmtpServer } from '../proto/smtp/server.ts'
+import {
+  type SmtpAnswer,
+  type SmtpQuestion,
+  SmtpServer,
+  type SmtpServerOptions,
+} from '../proto/smtp/server.ts'
 import { SessionPort, type SessionPortOptions } from './session-port.ts'
 import { SmtpSession, type SmtpSessionContext } from './smtp-session.ts'
 
-export interface SmtpServiceOptions extends SessionPortOptions {
+/** How a port takes mail, beyond what all of them have in common. */
+export type SmtpPortOptions = SessionPortOptions &
+  Pick<SmtpServerOptions, 'bareLineEnds' | 'vrfy' | 'expn' | 'oneWayDelayMs'>
+
+export interface SmtpServiceOptions extends SmtpPortOptions {
   readonly sizeBytesMax: number
   /** At least 100. RFC 5321 §4.5.3.1.8. */
   readonly recipientsMax: number
   /** Whether a password may cross the network unencrypted. */
   readonly plaintextAuth: 'allow' | 'refuse'
-  readonly bareLineEnds?: BareLineEnds
 }
 
 export interface SmtpServiceContext extends Omit<SmtpSessionContext, 'secret'> {
@@ -84,18 +91,14 @@ export class SmtpService {
 
   #machine(): SmtpServer {
     const { service, hostname, tls, clock } = this.#context
-    const { sizeBytesMax, recipientsMax, plaintextAuth, bareLineEnds } = this.#options
     const isSubmission = service === 'submission' || service === 'submissions'
     return new SmtpServer({
+      ...this.#options,
       hostname,
       role: isSubmission ? 'submission' : service === 'lmtp' ? 'lmtp' : 'transfer',
-      sizeBytesMax,
-      recipientsMax,
       mechanisms: isSubmission ? this.#mechanisms() : [],
-      plaintextAuth,
       requireAuthentication: isSubmission,
       ...(tls && { tls: service === 'submissions' ? 'first' : 'offered' }),
-      ...(bareLineEnds && { bareLineEnds }),
       extensions: EXTENSIONS,
       releaseMax: {
         afterSec: RELEASE_AFTER_MAX_SEC,
@@ -116,10 +119,12 @@ const SCRAM: readonly SaslMechanism[] = ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256']
 
 /** What the queue and those behind it honour. */
 const EXTENSIONS: readonly OptionalExtension[] = [
+  'BINARYMIME',
   'SMTPUTF8',
   'DELIVERBY',
   'FUTURERELEASE',
   'MT-PRIORITY',
+  'REQUIRETLS',
   'DSN',
 ]
 

@@ -23,6 +23,7 @@ import {
 } from '../proto/smtp/reply.ts'
 import type { SmtpAnswer, SmtpQuestion, Verdict } from '../proto/smtp/server.ts'
 import { type Accounts, onlyFirst } from './accounts.ts'
+import { lookUpAddress } from './address-lookup.ts'
 import type { Outcome } from './delivery.ts'
 import { HELD_MESSAGE_BYTES_MAX, HOPS_MAX, UNWRITTEN_BYTES_MAX } from './limits.ts'
 import type { LocalTarget } from './local-target.ts'
@@ -135,6 +136,11 @@ export class SmtpSession {
         answer(this.#scramKeys(question.user))
         return
       }
+      if (question.type === 'look-up') {
+        const { verb, argument } = question
+        answer({ type: 'looked-up', reply: lookUpAddress(verb, argument, this.#context) })
+        return
+      }
       const verdict = await this.#carryOut(question)
       if (verdict !== undefined) answer({ type: 'verdict', verdict })
     })
@@ -151,7 +157,7 @@ export class SmtpSession {
   }
 
   async #carryOut(
-    question: Exclude<SmtpQuestion, { readonly type: 'refused' | 'scram-keys' }>,
+    question: Exclude<SmtpQuestion, { readonly type: 'refused' | 'scram-keys' | 'look-up' }>,
   ): Promise<Verdict | undefined> {
     switch (question.type) {
       case 'authenticate':

@@ -110,6 +110,23 @@ export class TestLab {
     return mails.map(({ message }) => toLatin1(message))
   }
 
+  /** The files of the mailbox of `user`, as text of one character per byte. */
+  async mailbox(host: LabMachine): Promise<readonly string[]> {
+    const folder = '/home/user/Maildir/new'
+    return this.lab.perform(
+      (async () => {
+        if ((await host.disk.stat(folder)) === undefined) return []
+        const files: string[] = []
+        for (const name of await host.disk.list(folder)) {
+          const reader = await host.disk.open(`${folder}/${name}`)
+          files.push(toLatin1(await reader.read(0, reader.sizeBytes)))
+          await reader.close()
+        }
+        return files
+      })(),
+    )
+  }
+
   runFor(durationMs: number): Promise<void> {
     return this.lab.world.run(monoMs(this.lab.world.now() + durationMs))
   }

@@ -92,7 +92,10 @@ export class SmtpTransport {
 
   async #deliver(hop: ServerHop, errand: Errand): Promise<readonly Outcome[]> {
     const { body, mail } = errand
-    const policy = mail.from.parameters.requireTls ? 'required' : this.#options.tls
+    const { reversePath, parameters } = mail.from
+    // A report would be lost. RFC 8689 §5.
+    const needsTls = parameters.requireTls && reversePath !== undefined
+    const policy = needsTls ? 'required' : this.#options.tls
     const key = `${formatNextHop(hop)} ${policy}`
     this.#bodies.add(body)
     try {

@@ -73,6 +73,21 @@ test('a batch is the half of a dialogue that the client says (RFC 2442)', () => 
   )
 })
 
+test('what is binary goes by BDAT and stays as it is (RFC 3030 §3)', () => {
+  const sender: MailFrom = { reversePath: undefined, parameters: { body: 'BINARYMIME' } }
+  const message = '.\r\n\0\n.\n\r.\r no end'
+  const batch = writeBatch('a.com', sender, [{ recipient: USER }], fromLatin1(message))
+  expect(toLatin1(batch)).toContain(`BDAT ${message.length} LAST\r\n.\r\n`)
+  expect(readBatch([batch])).toEqual({
+    mails: [sender],
+    recipients: [USER],
+    body: message,
+    complete: 1,
+    closed: true,
+    refused: 0,
+  })
+})
+
 const mailbox = fc.record({
   localPart: fc.string({ unit: 'grapheme-ascii', maxLength: 20 }),
   domain: fc.constantFrom('a.com', 'b.example', '[127.0.0.1]'),

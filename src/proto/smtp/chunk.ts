@@ -4,10 +4,44 @@
  * What is not BINARYMIME may travel on by DATA, so a CR or LF alone is as unacceptable here as there.
  */
 
-import type { DataProblem } from './data.ts'
+import { NO_BYTES } from '../../base/bytes.ts'
+import type { DataProblem, DataRead } from './data.ts'
+import type { Reply } from './reply.ts'
 
 const CR = 0x0d
 const LF = 0x0a
+
+/** The argument of one BDAT, while its octets come. */
+export class Chunk {
+  readonly sizeBytes: number
+  readonly isLast: boolean
+  /** Why its octets are thrown away. */
+  objection: Reply | undefined
+  #readBytes = 0
+
+  constructor(sizeBytes: number, isLast: boolean, objection: Reply | undefined) {
+    this.sizeBytes = sizeBytes
+    this.isLast = isLast
+    this.objection = objection
+  }
+
+  /** Of its octets, so far. */
+  get readBytes(): number {
+    return this.#readBytes
+  }
+
+  get isOver(): boolean {
+    return this.#readBytes === this.sizeBytes
+  }
+
+  /** As much of `bytes` as is its own; `message` takes what is not thrown away. */
+  read(bytes: Uint8Array, message: ChunkReader | undefined): DataRead {
+    const own = bytes.subarray(0, this.sizeBytes - this.#readBytes)
+    this.#readBytes += own.length
+    const body = this.objection === undefined ? (message?.read(own) ?? NO_BYTES) : NO_BYTES
+    return { body, consumed: own.length, ended: this.isOver }
+  }
+}
 
 /** All chunks of one message. */
 export class ChunkReader {
@@ -37,7 +71,7 @@ export class ChunkReader {
     if (this.#problem === undefined && this.#sizeBytes + bytes.length > this.#sizeBytesMax) {
       this.#problem = 'too-big'
     }
-    if (this.#problem !== undefined) return new Uint8Array(0)
+    if (this.#problem !== undefined) return NO_BYTES
     this.#sizeBytes += bytes.length
     return bytes.slice()
   }

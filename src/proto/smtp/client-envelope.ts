@@ -40,7 +40,10 @@ export function objectionToSending(
   if (body === 'BINARYMIME') return BINARY_NOT_POSSIBLE
   const needsUtf8 = smtpUtf8 || [from.reversePath, ...recipients].some(isInternational)
   if (needsUtf8 && !optional.includes('SMTPUTF8')) return UTF8_NOT_POSSIBLE
-  if (requireTls && !(isVerified && optional.includes('REQUIRETLS'))) return REQUIRETLS_NOT_POSSIBLE
+  // A report would be lost. RFC 8689 §5.
+  const isReport = from.reversePath === undefined
+  const hasTls = isVerified && optional.includes('REQUIRETLS')
+  if (requireTls && !hasTls && !isReport) return REQUIRETLS_NOT_POSSIBLE
   return undefined
 }
 
@@ -59,7 +62,7 @@ export function offeredMail(mail: OutgoingMail, offered: Extensions): MailFrom {
   if (has('DSN') && ret !== undefined) sent.ret = ret
   if (has('DSN') && envelopeId !== undefined) sent.envelopeId = envelopeId
   if (has('MT-PRIORITY') && priority !== undefined) sent.priority = priority
-  if (requireTls) sent.requireTls = requireTls
+  if (has('REQUIRETLS') && requireTls) sent.requireTls = requireTls
   return { reversePath, parameters: sent }
 }
 

@@ -77,6 +77,7 @@ export function offeredExtensions(offer: {
   readonly mechanisms: readonly SaslMechanism[]
   readonly extensions: readonly OptionalExtension[]
   readonly releaseMax: ReleaseMax | undefined
+  readonly expands: boolean
 }): readonly string[] {
   const { releaseMax } = offer
   const details: Partial<Record<OptionalExtension, string>> =
@@ -95,6 +96,8 @@ export function offeredExtensions(offer: {
     `LIMITS RCPTMAX=${offer.recipientsMax}`,
     // Not among the commands that every server has. RFC 5321 §4.5.1.
     'HELP',
+    // RFC 5321 §3.5.2.
+    ...(offer.expands ? ['EXPN'] : []),
     ...offer.extensions.map((extension) => extension + (details[extension] ?? '')),
   ]
 }

@@ -54,8 +54,20 @@ export const ERRORS_MAX = 20
 /** Guesses in one session; how long they take is for whoever answers them to say. */
 export const AUTH_FAILURES_MAX = 3
 
+/**
+ * Commands in one session, since the last accepted mail, that bring none any further (NOOP, RSET,
+ * VRFY, HELP, one more EHLO); each beyond it counts as a refusal. As `smtpd_junk_command_limit`.
+ */
+export const IDLE_COMMANDS_MAX = 100
+
 /** RFC 5321 §4.5.3.2.7. */
 export const SERVER_TIMEOUT_MS = 300_000
+
+/** A handshake is no work of people, and costs more than a command to keep open. */
+export const HANDSHAKE_TIMEOUT_MS = 60_000
+
+/** The most that a handshake takes: TLS 1.2, or a ClientHello that has to be repeated. */
+export const HANDSHAKE_ROUND_TRIPS = 3
 
 /**
  * Message data slower than this for longer than `SERVER_TIMEOUT_MS` ends the session: a byte every

@@ -31,7 +31,16 @@ export interface SmtpServerOptions {
   readonly extensions?: readonly OptionalExtension[]
   /** How far off a release may be, where FUTURERELEASE is offered. */
   readonly releaseMax?: ReleaseMax
+  /** How VRFY is answered. Default: `252`, which tells nothing. RFC 5321 §7.3. */
+  readonly vrfy?: LookUpPolicy | 'noncommittal'
+  /** How EXPN is answered. Default: it is refused. */
+  readonly expn?: LookUpPolicy
+  /** Of the link to the clients: twice that is added to every time limit. Default: 0. */
+  readonly oneWayDelayMs?: number
 }
+
+/** `answer`: what the address is or stands for is told to whoever asks. */
+export type LookUpPolicy = 'answer' | 'refuse'
 
 /** As in the `with` clause of a trace field: `S` for TLS, `A` for who is known. RFC 5321 §4.4. */
 export type SmtpProtocol =
@@ -39,8 +48,8 @@ export type SmtpProtocol =
   | `${'ESMTP' | 'LMTP' | 'UTF8SMTP' | 'UTF8LMTP'}${'' | 'S'}${'' | 'A'}`
 
 /**
- * The first six are questions: each is answered once, `scram-keys` by `scram-keys` and all others by
- * a `verdict`, and no further command is read until then.
+ * The first seven are questions: each is answered once, `scram-keys` by `scram-keys`, `look-up` by
+ * `looked-up` and all others by a `verdict`, and no further command is read until then.
  *
  * After a `mail` that was not refused comes exactly one of `end-of-data` and `reset`.
  */
@@ -53,6 +62,8 @@ export type SmtpQuestion =
       readonly password: string | { readonly isProven: boolean }
     }
   | { readonly type: 'scram-keys'; readonly user: string }
+  /** As the client wrote it: a user name, or an address with or without brackets. */
+  | { readonly type: 'look-up'; readonly verb: 'VRFY' | 'EXPN'; readonly argument: string }
   | {
       readonly type: 'mail'
       readonly from: MailFrom
@@ -87,6 +98,7 @@ export type SmtpAnswer =
       /** Ours, unpredictable. RFC 5802 §5.1. */
       readonly nonce: string
     }
+  | { readonly type: 'looked-up'; readonly reply: Reply }
 
 export type Verdict =
   | { readonly ok: true; readonly queueId?: string }
@@ -95,5 +107,7 @@ export type Verdict =
 /** What is waited for. */
 export type OpenQuestion = Extract<
   SmtpQuestion,
-  { type: 'authenticate' | 'scram-keys' | 'mail' | 'recipient' | 'data' | 'end-of-data' }
+  {
+    type: 'authenticate' | 'scram-keys' | 'look-up' | 'mail' | 'recipient' | 'data' | 'end-of-data'
+  }
 >

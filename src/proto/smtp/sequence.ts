@@ -85,8 +85,9 @@ export function objectionTo(
       return session.client?.isExtended ? undefined : replies.badSequence('send EHLO first')
     case 'AUTH':
       return objectionToAuth(command.mechanism, session, options)
+    case 'VRFY':
     case 'EXPN':
-      return replies.notImplemented('EXPN')
+      return objectionToLookUp(command.verb, session, options)
     default:
       return undefined
   }
@@ -126,6 +127,19 @@ function objectionToData(
   if (transaction.isChunked) return replies.badSequence('DATA after BDAT')
   return transaction.parameters.body === 'BINARYMIME'
     ? replies.badSequence('BINARYMIME needs BDAT')
+    : undefined
+}
+
+/** RFC 5321 §7.3. Where users have to say who they are, nobody else learns who the others are. */
+function objectionToLookUp(
+  verb: 'VRFY' | 'EXPN',
+  { user }: Readonly<Session>,
+  { vrfy, expn = 'refuse', requireAuthentication }: SmtpServerOptions,
+): Reply | undefined {
+  const policy = verb === 'VRFY' ? vrfy : expn
+  if (policy === 'refuse') return replies.notImplemented(verb)
+  return policy === 'answer' && requireAuthentication && user === undefined
+    ? replies.AUTHENTICATION_REQUIRED
     : undefined
 }
 

@@ -6,7 +6,12 @@ import { fromBase64, fromLatin1, fromUtf8, toBase64, toLatin1, toUtf8 } from '..
 import { hmacSha256, sha256 } from '../../base/sha256.ts'
 import { addMs, monoMs } from '../../base/time.ts'
 import type { TlsSession } from '../../base/tls.ts'
-import { SERVER_TIMEOUT_MS } from './limits.ts'
+import {
+  HANDSHAKE_ROUND_TRIPS,
+  HANDSHAKE_TIMEOUT_MS,
+  IDLE_COMMANDS_MAX,
+  SERVER_TIMEOUT_MS,
+} from './limits.ts'
 import { type SmtpQuestion, SmtpServer, type SmtpServerOptions } from './server.ts'
 
 const T0 = monoMs(1000)
@@ -64,6 +69,12 @@ class Talk {
           this.heard.push(question)
           if (question.type === 'scram-keys') {
             inbox.push({ type: 'scram-keys', keys: KEYS, nonce: 'server' })
+          } else if (question.type === 'look-up') {
+            const isKnown = question.argument === 'list'
+            const reply = isKnown
+              ? { code: 250, enhanced: '2.1.5', lines: ['<a@b.com>', '<c@d.com>'] }
+              : { code: 550, enhanced: '5.1.1', lines: ['No'] }
+            inbox.push({ type: 'looked-up', reply })
           } else if (!['reset', 'refused'].includes(question.type)) {
             inbox.push({ type: 'verdict', verdict: verdictOn(question) })
           }
@@ -141,7 +152,7 @@ describe('STARTTLS (RFC 3207)', () => {
   test('TLS that comes first is greeted over', () => {
     const talk = new Talk({ ...OPTIONS, tls: 'first' })
     expect(talk.sent).toBe('')
-    expect(talk.server.deadline).toBe(addMs(T0, SERVER_TIMEOUT_MS))
+    expect(talk.server.deadline).toBe(addMs(T0, HANDSHAKE_TIMEOUT_MS))
     expect(talk.hear({ type: 'secured', session: TLS })).toBe('220 mail-1.a.com ESMTP Lightlag\r\n')
     talk.lines('EHLO a.com', ENVELOPE[0])
     expect(talk.heard[0]).toMatchObject({ type: 'mail', protocol: 'ESMTPS', tls: TLS })
@@ -149,7 +160,7 @@ describe('STARTTLS (RFC 3207)', () => {
 
   test('a handshake that never ends is given up', () => {
     const talk = new Talk({ ...OPTIONS, tls: 'first' })
-    const effects = talk.server.handle({ type: 'tick' }, addMs(T0, SERVER_TIMEOUT_MS))
+    const effects = talk.server.handle({ type: 'tick' }, addMs(T0, HANDSHAKE_TIMEOUT_MS))
     expect(effects).toEqual([{ type: 'close' }])
   })
 
@@ -208,6 +219,64 @@ describe('BDAT (RFC 3030 §2)', () => {
     const talk = new Talk(OPTIONS)
     talk.lines('EHLO a.com', 'MAIL FROM:<a@a.com> BODY=BINARYMIME', ENVELOPE[1])
     expect(talk.lines('DATA')).toBe('503 5.5.1 Error: BINARYMIME needs BDAT\r\n')
+  })
+})
+
+describe('VRFY and EXPN (RFC 5321 §7.3)', () => {
+  test('by default VRFY tells nothing, and EXPN is refused', () => {
+    const talk = new Talk(OPTIONS)
+    expect(talk.lines('VRFY list', 'EXPN list')).toMatch(/^252 2\.0\.0 .*\r\n502 5\.5\.1 .*\r\n$/)
+    expect(talk.lines('EHLO a.com')).not.toContain('EXPN')
+  })
+
+  test('VRFY may be refused', () => {
+    expect(new Talk({ ...OPTIONS, vrfy: 'refuse' }).lines('VRFY list')).toMatch(/^502 5\.5\.1 /)
+  })
+
+  test('both may be answered, and EXPN is then listed (RFC 5321 §3.5.2)', () => {
+    const talk = new Talk({ ...OPTIONS, vrfy: 'answer', expn: 'answer' })
+    expect(talk.lines('EHLO a.com')).toContain('250-EXPN\r\n')
+    const list = '250-2.1.5 <a@b.com>\r\n250 2.1.5 <c@d.com>\r\n'
+    expect(talk.lines('EXPN list', 'VRFY list', 'VRFY nobody')).toBe(
+      `${list}${list}550 5.1.1 No\r\n`,
+    )
+    expect(talk.heard.map(({ type }) => type)).toEqual(['look-up', 'look-up', 'look-up'])
+  })
+
+  test('where users log in nobody else learns who there is', () => {
+    const talk = new Talk({ ...SUBMISSION, vrfy: 'answer', expn: 'answer' })
+    expect(talk.lines('VRFY list', 'EXPN list')).toMatch(/^530 5\.7\.0 .*\r\n530 5\.7\.0 .*\r\n$/)
+  })
+
+  test('who guesses is sent away as for other mistakes', () => {
+    const talk = new Talk({ ...OPTIONS, vrfy: 'answer' })
+    const said = talk.lines(...Array.from({ length: 30 }, () => 'VRFY nobody'))
+    expect(said.match(/^550 /gm)).toHaveLength(20)
+    expect(said).toMatch(/421 4\.7\.0 .*\r\n$/)
+  })
+})
+
+test('commands that bring no mail count as mistakes beyond their bound', () => {
+  const talk = new Talk(OPTIONS)
+  const said = talk.lines('EHLO a.com', ...Array.from({ length: 200 }, () => 'NOOP'))
+  expect(said.match(/^250 2\.0\.0 Ok/gm)).toHaveLength(IDLE_COMMANDS_MAX + 20 - 1)
+  expect(said).toMatch(/421 4\.7\.0 mail-1\.a\.com Error: too many errors\r\n$/)
+})
+
+describe('a client that is far away', () => {
+  const oneWayDelayMs = 600_000
+  const far = { ...OPTIONS, oneWayDelayMs }
+
+  test('has its round trips on top of every time limit (RFC 5321 §4.5.3.2.7)', () => {
+    const talk = new Talk(far)
+    expect(talk.server.deadline).toBe(addMs(T0, SERVER_TIMEOUT_MS + 2 * oneWayDelayMs))
+    talk.lines('EHLO a.com', 'STARTTLS')
+    const handshakeMs = HANDSHAKE_TIMEOUT_MS + HANDSHAKE_ROUND_TRIPS * 2 * oneWayDelayMs
+    expect(talk.server.deadline).toBe(addMs(T0, handshakeMs))
+    talk.hear({ type: 'secured', session: TLS })
+    expect(talk.server.deadline).toBe(addMs(T0, SERVER_TIMEOUT_MS + 2 * oneWayDelayMs))
+    talk.lines('EHLO a.com', ...ENVELOPE, 'DATA', 'x'.repeat(98))
+    expect(talk.server.deadline).toBe(addMs(T0, SERVER_TIMEOUT_MS + 2 * oneWayDelayMs))
   })
 })
 

@@ -5,7 +5,6 @@
  * the session goes on with the verdict.
  */
 
-import { fromLatin1 } from '../../base/bytes.ts'
 import type { Result } from '../../base/fault.ts'
 import type {
   FlowEffect,
@@ -15,25 +14,20 @@ import type {
   StreamEffect,
   StreamEvent,
 } from '../../base/machine.ts'
-import { addMs, type MonoMs } from '../../base/time.ts'
+import type { MonoMs } from '../../base/time.ts'
 import type { TlsSession } from '../../base/tls.ts'
 import type { SaslMechanism } from '../sasl/mechanism.ts'
 import { Authentication, type AuthenticationStep } from './authentication.ts'
-import { ChunkReader } from './chunk.ts'
+import { Chunk, ChunkReader } from './chunk.ts'
 import { type Command, commandSyntax, parseCommand, verbOf } from './command.ts'
 import { DataReader } from './data.ts'
 import type { Mailbox, MailFrom, RecipientParameters } from './envelope.ts'
 import { offeredExtensions } from './extension.ts'
 import type { SmtpFaultCode } from './fault.ts'
-import {
-  AUTH_FAILURES_MAX,
-  BODY_BYTES_MAX,
-  DATA_BYTES_PER_SEC_MIN,
-  ERRORS_MAX,
-  PENDING_BYTES_MAX,
-  SERVER_TIMEOUT_MS,
-} from './limits.ts'
+import { BODY_BYTES_MAX, PENDING_BYTES_MAX } from './limits.ts'
 import { LineReader } from './line-reader.ts'
+import { Mistakes } from './mistakes.ts'
+import { Patience } from './patience.ts'
 import type {
   OpenQuestion,
   SmtpAnswer,
@@ -44,7 +38,7 @@ import type {
 } from './question.ts'
 import type { Reply } from './reply.ts'
 import * as replies from './reply.ts'
-import { formatReply } from './reply-codec.ts'
+import { ReplyGroup } from './reply-group.ts'
 import {
   extensionsFor,
   mechanismsFor,
@@ -68,15 +62,6 @@ type State =
   | { readonly name: 'asked'; readonly question: OpenQuestion }
   | { readonly name: 'closed' }
 
-/** The argument of BDAT, while its octets come. */
-interface Chunk {
-  readonly sizeBytes: number
-  readonly isLast: boolean
-  /** Why its octets are thrown away. */
-  readonly objection: Reply | undefined
-  leftBytes: number
-}
-
 const COMMANDS: State = { name: 'commands' }
 const CLOSED: State = { name: 'closed' }
 
@@ -87,10 +72,9 @@ export class SmtpServer implements Machine<Event, Effect> {
   #state: State = COMMANDS
   #deadline: MonoMs | undefined
   #effects: Effect[] = []
-  /** Replies that have not left: those to a group of commands leave together. RFC 2920 §3.2. */
-  #unsent = ''
-  /** One of them must not wait for the rest of the group. */
-  #urgent = false
+  readonly #replies = new ReplyGroup()
+  /** Undefined where nobody is waited for: a batch has arrived complete. */
+  readonly #patience: Patience | undefined
   readonly #session: Session = {
     client: undefined,
     user: undefined,
@@ -103,11 +87,11 @@ export class SmtpServer implements Machine<Event, Effect> {
   #firstChunk: Chunk | undefined
   /** How often the end of the message is answered: over LMTP for each recipient. */
   #finalReplies = 1
-  #errorCount = 0
-  #authenticationFailures = 0
+  readonly #mistakes = new Mistakes()
 
   constructor(options: SmtpServerOptions) {
     this.#options = options
+    if (options.role !== 'batch') this.#patience = new Patience(options.oneWayDelayMs ?? 0)
   }
 
   get deadline(): MonoMs | undefined {
@@ -130,6 +114,7 @@ export class SmtpServer implements Machine<Event, Effect> {
         break
       case 'verdict':
       case 'scram-keys':
+      case 'looked-up':
         this.#onAnswer(event, now)
         break
       case 'tick':
@@ -166,7 +151,7 @@ export class SmtpServer implements Machine<Event, Effect> {
     this.#state = { name: 'securing' }
     this.#effects.push({ type: 'secure' })
     this.#input.skip(this.#input.length)
-    this.#deadline = addMs(now, SERVER_TIMEOUT_MS)
+    this.#deadline = this.#patience?.forHandshake(now)
   }
 
   /** Nothing that was said in the clear is known any more. RFC 3207 §4.2. */
@@ -236,7 +221,7 @@ export class SmtpServer implements Machine<Event, Effect> {
     if (read.body.length > 0) this.#effects.push({ type: 'body', bytes: read.body })
     // The rest of the data is read and thrown away; what was taken can go at once.
     if (reader.problem !== undefined) this.#abandon()
-    this.#expectData(since, reader.sizeBytes, now)
+    this.#deadline = this.#patience?.forData(since, reader.sizeBytes, now)
     if (read.ended) {
       this.#onEndOfMessage(reader)
       this.#expectMore(now)
@@ -249,16 +234,12 @@ export class SmtpServer implements Machine<Event, Effect> {
     bytes: Uint8Array,
     now: MonoMs,
   ): number {
-    const piece = bytes.subarray(0, chunk.leftBytes)
-    chunk.leftBytes -= piece.length
-    if (chunk.objection === undefined && this.#chunks !== undefined) {
-      const body = this.#chunks.read(piece)
-      if (body.length > 0) this.#effects.push({ type: 'body', bytes: body })
-      if (this.#chunks.problem !== undefined) this.#abandon()
-    }
-    this.#expectData(since, chunk.sizeBytes - chunk.leftBytes, now)
-    if (chunk.leftBytes === 0) this.#onEndOfChunk(chunk, now)
-    return piece.length
+    const read = chunk.read(bytes, this.#chunks)
+    if (read.body.length > 0) this.#effects.push({ type: 'body', bytes: read.body })
+    if (this.#chunks?.problem !== undefined) this.#abandon()
+    this.#deadline = this.#patience?.forData(since, chunk.readBytes, now)
+    if (read.ended) this.#onEndOfChunk(chunk, now)
+    return read.consumed
   }
 
   #onLine(line: Result<string, SmtpFaultCode>, now: MonoMs): void {
@@ -313,16 +294,17 @@ export class SmtpServer implements Machine<Event, Effect> {
         this.#close()
         break
       case 'VRFY':
-        this.#say(replies.CANNOT_VERIFY)
+      case 'EXPN':
+        this.#onLookUp(command.verb, command.argument)
         break
       case 'HELP':
         this.#say(replies.help(commandSyntax()))
         break
-      case 'EXPN':
       case 'NOOP':
         this.#say(replies.OK)
         break
     }
+    if (isIdle(command) && this.#mistakes.idleCommand()) this.#sendAway()
   }
 
   /** Clears everything but who the client is. RFC 5321 §4.1.4. */
@@ -338,8 +320,15 @@ export class SmtpServer implements Machine<Event, Effect> {
       startTls: offersStartTls(this.#session, this.#options),
       mechanisms: mechanismsFor(this.#session, this.#options),
       extensions: extensionsFor(this.#session, this.#options),
+      expands: this.#options.expn === 'answer',
     })
     this.#say(replies.hello(hostname, isExtended ? extensions : []))
+  }
+
+  #onLookUp(verb: 'VRFY' | 'EXPN', argument: string): void {
+    if (verb === 'EXPN' || this.#options.vrfy === 'answer') {
+      this.#ask({ type: 'look-up', verb, argument })
+    } else this.#say(replies.CANNOT_VERIFY)
   }
 
   #onMail(from: MailFrom): void {
@@ -372,7 +361,7 @@ export class SmtpServer implements Machine<Event, Effect> {
     objection: Reply | undefined,
     now: MonoMs,
   ): void {
-    const chunk: Chunk = { sizeBytes, isLast, objection, leftBytes: sizeBytes }
+    const chunk = new Chunk(sizeBytes, isLast, objection)
     const { transaction } = this.#session
     if (objection !== undefined || transaction === undefined || this.#chunks !== undefined) {
       this.#startChunk(chunk, now)
@@ -387,7 +376,7 @@ export class SmtpServer implements Machine<Event, Effect> {
 
   #startChunk(chunk: Chunk, now: MonoMs): void {
     this.#state = { name: 'chunk', chunk, since: now }
-    if (chunk.leftBytes === 0) this.#onEndOfChunk(chunk, now)
+    if (chunk.isOver) this.#onEndOfChunk(chunk, now)
   }
 
   #onEndOfChunk({ objection, sizeBytes, isLast }: Chunk, now: MonoMs): void {
@@ -438,20 +427,28 @@ export class SmtpServer implements Machine<Event, Effect> {
   #onAnswer(answer: SmtpAnswer, now: MonoMs): void {
     if (this.#state.name !== 'asked') return
     const { question } = this.#state
-    if ((question.type === 'scram-keys') !== (answer.type === 'scram-keys')) return
+    if (answer.type !== answerTo(question)) return
     this.#state = COMMANDS
     this.#expectMore(now)
     if (answer.type === 'verdict') this.#onVerdict(question, answer.verdict, now)
+    else if (answer.type === 'looked-up') this.#onLookedUp(answer.reply)
     else if (this.#authentication !== undefined) {
       this.#onAuthenticationStep(this.#authentication.keys(answer.keys, answer.nonce))
     }
     this.#readOn(now)
   }
 
+  /** Who asks for many that there are not is guessing. */
+  #onLookedUp(reply: Reply): void {
+    this.#say(reply)
+    if (reply.code >= 500) this.#countError()
+  }
+
   #onVerdict(question: OpenQuestion, verdict: Verdict, now: MonoMs): void {
     const session = this.#session
     switch (question.type) {
       case 'scram-keys':
+      case 'look-up':
         break
       case 'authenticate':
         this.#onAuthenticated(question.user, verdict)
@@ -492,7 +489,8 @@ export class SmtpServer implements Machine<Event, Effect> {
     if (role !== 'batch') this.#effects.push({ type: 'resume' })
     if (!verdict.ok) {
       this.#abandon()
-      this.#startChunk({ ...chunk, objection: verdict.reply }, now)
+      chunk.objection = verdict.reply
+      this.#startChunk(chunk, now)
       return
     }
     const isBinary = this.#session.transaction?.parameters.body === 'BINARYMIME'
@@ -505,7 +503,7 @@ export class SmtpServer implements Machine<Event, Effect> {
     this.#chunks = undefined
     const reply = verdict.ok ? replies.queued(verdict.queueId) : verdict.reply
     for (let i = 0; i < this.#finalReplies; i++) this.#say(reply)
-    if (verdict.ok) this.#errorCount = 0
+    if (verdict.ok) this.#mistakes.forgive()
   }
 
   #onAuthenticated(user: string, verdict: Verdict): void {
@@ -515,23 +513,21 @@ export class SmtpServer implements Machine<Event, Effect> {
     }
     this.#authentication = undefined
     if (!verdict.ok) this.#say(verdict.reply)
-    if (++this.#authenticationFailures >= AUTH_FAILURES_MAX) this.#sendAway()
+    if (this.#mistakes.authenticationFailure()) this.#sendAway()
   }
 
   #ask(question: OpenQuestion): void {
-    if (this.#urgent) this.#flush()
+    if (this.#replies.isUrgent) this.#flush()
     this.#state = { name: 'asked', question }
     this.#effects.push(question)
   }
 
-  /** A reply to MAIL, RCPT or RSET, which may wait for those to the rest of the group. */
   #sayInGroup(reply: Reply): void {
-    this.#unsent += formatReply(reply)
+    this.#replies.add(reply)
   }
 
   #say(reply: Reply): void {
-    this.#sayInGroup(reply)
-    this.#urgent = true
+    this.#replies.addUrgent(reply)
   }
 
   #refuse(command: string, reply: Reply): void {
@@ -541,8 +537,7 @@ export class SmtpServer implements Machine<Event, Effect> {
   }
 
   #countError(): void {
-    this.#errorCount++
-    if (this.#errorCount >= ERRORS_MAX) this.#sendAway()
+    if (this.#mistakes.refusal()) this.#sendAway()
   }
 
   #sendAway(): void {
@@ -565,10 +560,8 @@ export class SmtpServer implements Machine<Event, Effect> {
   }
 
   #flush(): void {
-    if (this.#unsent === '') return
-    this.#effects.push({ type: 'send', bytes: fromLatin1(this.#unsent) })
-    this.#unsent = ''
-    this.#urgent = false
+    const bytes = this.#replies.take()
+    if (bytes !== undefined) this.#effects.push({ type: 'send', bytes })
   }
 
   #close(): void {
@@ -581,18 +574,20 @@ export class SmtpServer implements Machine<Event, Effect> {
   }
 
   #expectMore(now: MonoMs): void {
-    if (this.#options.role === 'batch' || this.#state.name === 'closed') return
-    this.#deadline = addMs(now, SERVER_TIMEOUT_MS)
+    if (this.#state.name !== 'closed') this.#deadline = this.#patience?.forCommand(now)
   }
+}
 
-  /** Whoever sends message data may not pause for long, nor drip it. */
-  #expectData(since: MonoMs, sizeBytes: number, now: MonoMs): void {
-    if (this.#options.role === 'batch') return
-    const timeMs = SERVER_TIMEOUT_MS + (sizeBytes / DATA_BYTES_PER_SEC_MIN) * 1000
-    const end = addMs(since, Math.floor(timeMs))
-    const idle = addMs(now, SERVER_TIMEOUT_MS)
-    this.#deadline = end < idle ? end : idle
-  }
+/** Whether it brings no mail any further. The first EHLO does, and is far from the bound. */
+function isIdle({ verb }: Command): boolean {
+  return IDLE_VERBS.some((idle) => idle === verb)
+}
+
+const IDLE_VERBS = ['NOOP', 'RSET', 'HELP', 'VRFY', 'EXPN', 'EHLO', 'HELO', 'LHLO'] as const
+
+function answerTo({ type }: OpenQuestion): SmtpAnswer['type'] {
+  if (type === 'scram-keys') return 'scram-keys'
+  return type === 'look-up' ? 'looked-up' : 'verdict'
 }
 
 /** A line for the log: without what might be a password that came in the wrong place. */

@@ -1,0 +1,29 @@
+/** What a server bears of one client before it sends it away. */
+
+import { AUTH_FAILURES_MAX, ERRORS_MAX, IDLE_COMMANDS_MAX } from './limits.ts'
+
+export class Mistakes {
+  #errors = 0
+  #idleCommands = 0
+  #authenticationFailures = 0
+
+  /** Each of these tells whether that was one too many. */
+  refusal(): boolean {
+    return ++this.#errors >= ERRORS_MAX
+  }
+
+  /** Of a command that brings no mail any further. */
+  idleCommand(): boolean {
+    return ++this.#idleCommands > IDLE_COMMANDS_MAX && this.refusal()
+  }
+
+  authenticationFailure(): boolean {
+    return ++this.#authenticationFailures >= AUTH_FAILURES_MAX
+  }
+
+  /** A mail was accepted: but for guessed passwords all is forgotten. */
+  forgive(): void {
+    this.#errors = 0
+    this.#idleCommands = 0
+  }
+}

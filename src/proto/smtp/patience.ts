@@ -1,0 +1,38 @@
+/** How long a server waits for its client, by what it waits for. RFC 5321 §4.5.3.2.7. */
+
+import { addMs, type MonoMs } from '../../base/time.ts'
+import {
+  DATA_BYTES_PER_SEC_MIN,
+  HANDSHAKE_ROUND_TRIPS,
+  HANDSHAKE_TIMEOUT_MS,
+  SERVER_TIMEOUT_MS,
+} from './limits.ts'
+
+export class Patience {
+  readonly #roundTripMs: number
+
+  /** What a client does after a reply is seen here two delays after the reply has left. */
+  constructor(oneWayDelayMs: number) {
+    this.#roundTripMs = 2 * oneWayDelayMs
+  }
+
+  /** When the next command, or the next line of AUTH, must be here. */
+  forCommand(now: MonoMs): MonoMs {
+    return addMs(now, SERVER_TIMEOUT_MS + this.#roundTripMs)
+  }
+
+  forHandshake(now: MonoMs): MonoMs {
+    return addMs(now, HANDSHAKE_TIMEOUT_MS + HANDSHAKE_ROUND_TRIPS * this.#roundTripMs)
+  }
+
+  /**
+   * When more of the message must be here, of which so many bytes have come `since`: whoever sends
+   * it may not pause for long, nor drip it.
+   */
+  forData(since: MonoMs, sizeBytes: number, now: MonoMs): MonoMs {
+    const timeMs = (sizeBytes / DATA_BYTES_PER_SEC_MIN) * 1000
+    const end = addMs(this.forCommand(since), Math.floor(timeMs))
+    const idle = this.forCommand(now)
+    return end < idle ? end : idle
+  }
+}
