@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { fromLatin1, toHex } from './bytes.ts'
-import { hmacSha256, sha256 } from './sha256.ts'
+import { hmacSha256, pbkdf2Sha256, sha256 } from './sha256.ts'
 
 test.each([
   ['', 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'],
@@ -21,6 +21,15 @@ test('HMAC with a short key and with one longer than a block (RFC 4231)', () => 
   const text = fromLatin1('Test Using Larger Than Block-Size Key - Hash Key First')
   expect(toHex(hmacSha256(new Uint8Array(131).fill(0xaa), text))).toBe(
     '60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54',
+  )
+})
+
+test('PBKDF2, as RFC 7914 §11 has it', () => {
+  expect(toHex(pbkdf2Sha256(fromLatin1('passwd'), fromLatin1('salt'), 1))).toBe(
+    '55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc',
+  )
+  expect(toHex(pbkdf2Sha256(fromLatin1('Password'), fromLatin1('NaCl'), 80_000))).toBe(
+    '4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56',
   )
 })
 

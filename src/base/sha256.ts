@@ -1,8 +1,11 @@
-/** SHA-256 and HMAC over it, for cores that have no library. FIPS 180-4, RFC 2104. */
+/** SHA-256, HMAC and PBKDF2 over it, for cores that have no library. FIPS 180-4, RFC 2104. */
 
 import { concat } from './bytes.ts'
 
 const BLOCK_BYTES = 64
+/** What the key of an HMAC is mixed with. RFC 2104. */
+const INNER = 0x36
+const OUTER = 0x5c
 
 export function sha256(message: Uint8Array): Uint8Array {
   const padded = pad(message)
@@ -10,27 +13,64 @@ export function sha256(message: Uint8Array): Uint8Array {
   const state = Int32Array.from(INITIAL)
   const schedule = new Int32Array(64)
   for (let at = 0; at < padded.length; at += BLOCK_BYTES) compress(state, schedule, view, at)
-  const digest = new DataView(new ArrayBuffer(32))
-  for (let i = 0; i < 8; i++) digest.setInt32(4 * i, state[i] as number)
-  return new Uint8Array(digest.buffer)
+  return digestOf(state)
+}
+
+/**
+ * PBKDF2 with HMAC-SHA-256, of one block: 32 octets. RFC 5802 §2.2 calls it Hi(). The two blocks of
+ * the key are hashed once and not for each iteration.
+ */
+export function pbkdf2Sha256(
+  password: Uint8Array,
+  salt: Uint8Array,
+  iterations: number,
+): Uint8Array {
+  const key = keyBlock(password)
+  const schedule = new Int32Array(64)
+  const keyed = (mask: number): Int32Array => {
+    const state = Int32Array.from(INITIAL)
+    compress(state, schedule, new DataView(key.map((byte) => byte ^ mask).buffer), 0)
+    return state
+  }
+  const inner = keyed(INNER)
+  const outer = keyed(OUTER)
+  // A digest and its padding, after the block of the key.
+  const block = new DataView(pad(new Uint8Array(32)).buffer)
+  block.setUint32(60, (BLOCK_BYTES + 32) * 8)
+  const state = new Int32Array(8)
+  const derived = new Int32Array(8)
+  const first = new DataView(hmacSha256(password, concat(salt, Uint8Array.of(0, 0, 0, 1))).buffer)
+  for (let at = 0; at < 8; at++) {
+    derived[at] = first.getInt32(4 * at)
+    block.setInt32(4 * at, first.getInt32(4 * at))
+  }
+  for (let i = 1; i < iterations; i++) {
+    for (const start of [inner, outer]) {
+      state.set(start)
+      compress(state, schedule, block, 0)
+      for (let at = 0; at < 8; at++) block.setInt32(4 * at, state[at] as number)
+    }
+    for (let at = 0; at < 8; at++) derived[at] = (derived[at] as number) ^ (state[at] as number)
+  }
+  return digestOf(derived)
 }
 
 export function hmacSha256(key: Uint8Array, message: Uint8Array): Uint8Array {
-  const short = key.length > BLOCK_BYTES ? sha256(key) : key
+  const block = keyBlock(key)
+  const masked = (mask: number): Uint8Array => block.map((byte) => byte ^ mask)
+  return sha256(concat(masked(OUTER), sha256(concat(masked(INNER), message))))
+}
+
+function keyBlock(key: Uint8Array): Uint8Array<ArrayBuffer> {
   const block = new Uint8Array(BLOCK_BYTES)
-  block.set(short)
-  const inner = sha256(
-    concat(
-      block.map((byte) => byte ^ 0x36),
-      message,
-    ),
-  )
-  return sha256(
-    concat(
-      block.map((byte) => byte ^ 0x5c),
-      inner,
-    ),
-  )
+  block.set(key.length > BLOCK_BYTES ? sha256(key) : key)
+  return block
+}
+
+function digestOf(state: Int32Array): Uint8Array {
+  const digest = new DataView(new ArrayBuffer(32))
+  for (let i = 0; i < 8; i++) digest.setInt32(4 * i, state[i] as number)
+  return new Uint8Array(digest.buffer)
 }
 
 function pad(message: Uint8Array): Uint8Array<ArrayBuffer> {
@@ -56,7 +96,14 @@ function compress(state: Int32Array, schedule: Int32Array, view: DataView, at: n
     const t1 = (h + s1 + ((e & f) ^ (~e & g)) + (ROUNDS[i] as number) + (schedule[i] as number)) | 0
     const s0 = turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)
     const t2 = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0
-    ;[h, g, f, e, d, c, b, a] = [g, f, e, (d + t1) | 0, c, b, a, (t1 + t2) | 0]
+    h = g
+    g = f
+    f = e
+    e = (d + t1) | 0
+    d = c
+    c = b
+    b = a
+    a = (t1 + t2) | 0
   }
   for (const [i, word] of [a, b, c, d, e, f, g, h].entries()) {
     state[i] = ((state[i] as number) + word) | 0

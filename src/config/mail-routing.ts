@@ -5,6 +5,7 @@ import type { MailHostOptions } from '../bridge/mail-host-options.ts'
 import type { Alias } from '../mail/aliases.ts'
 import { parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
+import { parseNextHop } from '../proto/smtp/next-hop.ts'
 import { parseMailbox } from '../proto/smtp/path.ts'
 import type { Contradiction } from './problems.ts'
 import {
@@ -41,17 +42,12 @@ const GIVE_UP_DEFAULT_MS = 5 * 86_400_000
 
 const ROUTES = 'local, discard, or a route such as bp:ipn:3.2525, smtp:[host]:port, lmtp:host:port'
 
-export const route: z.ZodType<string, unknown> = word(ROUTES, (text) =>
-  OTHER_ROUTE.test(text) || parseBpRoute(text) !== undefined ? text : undefined,
-)
-
-const HOST = '[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?'
-const LITERAL = `\\[(?:${HOST}|[0-9A-Fa-f:.]+)\\]`
-const PORT = '(?:[1-9]\\d{0,3}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d{2}|655[0-2]\\d|6553[0-5])'
-/** What mail/next-hop.ts reads, but for `bp`; a test compares them. */
-const OTHER_ROUTE = new RegExp(
-  `^(?:local:?|discard:?|error(?::[ -~]*)?|pipe: */[ -~]*|smtp:?|smtp:(?:${HOST}|${LITERAL})?(?::${PORT})?|lmtp:unix:/[!-~]+|lmtp:(?:inet:)?(?:${HOST}|${LITERAL}):${PORT})$`,
-)
+/** As the operator wrote it, once it is understood. */
+export const route: z.ZodType<string, unknown> = word(ROUTES, (text) => {
+  const hop = parseNextHop(text)
+  if (hop === undefined) return undefined
+  return hop.transport === 'bp' && parseBpRoute(text) === undefined ? undefined : text
+})
 
 export const pattern: z.ZodType<string, string> = word(
   'a domain such as mail-2.a.com, .a.com, user@a.com or *',

@@ -9,6 +9,7 @@ import {
   type SmtpClientOptions,
 } from '../../proto/smtp/client.ts'
 import type { OutgoingMail } from '../../proto/smtp/client-envelope.ts'
+import { type Extensions, NO_EXTENSIONS } from '../../proto/smtp/extension.ts'
 import type { Reply } from '../../proto/smtp/reply.ts'
 import type { Body } from './body.ts'
 import { refusalOf, transportFault } from './fault.ts'
@@ -33,6 +34,7 @@ export class ClientSession {
   #state: 'busy' | 'ready' | 'over' = 'busy'
   #waiting: Waiting | undefined
   #replies: readonly Reply[] = []
+  #offered: Extensions = NO_EXTENSIONS
   #body: Body | undefined
   #mails = 0
   /** Called once, when the connection is of no more use. */
@@ -60,6 +62,7 @@ export class ClientSession {
         switch (effect.type) {
           case 'ready':
             this.#state = 'ready'
+            this.#offered = effect.offered
             this.#done()
             return
           case 'more-body':
@@ -85,6 +88,11 @@ export class ClientSession {
 
   get isReady(): boolean {
     return this.#state === 'ready'
+  }
+
+  /** What the server can do. */
+  get offered(): Extensions {
+    return this.#offered
   }
 
   /** Of this connection, so far. */

@@ -1,5 +1,6 @@
 /** The `smtp` and `lmtp` transports: mail to other servers, over connections that serve several. */
 
+import { toBase64 } from '../../base/bytes.ts'
 import { asFault, Fault } from '../../base/fault.ts'
 import { parseIpAddress } from '../../base/ip-address.ts'
 import { addMs } from '../../base/time.ts'
@@ -7,6 +8,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { ByteStream, Network } from '../../ports/network.ts'
 import type { TlsOptions, TlsTrust } from '../../ports/tls.ts'
 import type { Credentials } from '../../proto/sasl/mechanism.ts'
+import { isTlsRequired } from '../../proto/smtp/client-envelope.ts'
 import { isPositive, type Reply } from '../../proto/smtp/reply.ts'
 import type { DeliveryTarget, Outcome } from '../delivery.ts'
 import { formatNextHop, type NextHop } from '../next-hop.ts'
@@ -56,6 +58,9 @@ interface Idle {
   readonly forget: () => void
 }
 
+/** Nobody guesses it, and base64 has no comma. RFC 5802 §5.1. */
+const NONCE_BYTES = 18
+
 type TlsPolicy = SmtpTransportOptions['tls']
 
 export class SmtpTransport {
@@ -92,16 +97,13 @@ export class SmtpTransport {
 
   async #deliver(hop: ServerHop, errand: Errand): Promise<readonly Outcome[]> {
     const { body, mail } = errand
-    const { reversePath, parameters } = mail.from
-    // A report would be lost. RFC 8689 §5.
-    const needsTls = parameters.requireTls && reversePath !== undefined
-    const policy = needsTls ? 'required' : this.#options.tls
+    const policy = isTlsRequired(mail) ? 'required' : this.#options.tls
     const key = `${formatNextHop(hop)} ${policy}`
     this.#bodies.add(body)
     try {
       const reused = this.#takeIdle(key)
       if (reused !== undefined) {
-        const outcomes = await this.#reuse(reused, key, errand)
+        const outcomes = await this.#reuse(reused, hop, key, errand)
         if (outcomes !== undefined) return outcomes
       }
       return await this.#tryServers(hop, policy, key, errand)
@@ -113,11 +115,12 @@ export class SmtpTransport {
   /** Undefined where the connection turned out to be of no more use, before any of the message was sent. */
   async #reuse(
     session: ClientSession,
+    hop: ServerHop,
     key: string,
     errand: Errand,
   ): Promise<readonly Outcome[] | undefined> {
     try {
-      return await this.#send(session, key, errand)
+      return await this.#send(session, hop, key, errand)
     } catch (error) {
       if (errand.body.hasBegun) throw error
       asFault(error)
@@ -140,7 +143,7 @@ export class SmtpTransport {
       if (tried++ === SERVERS_TRIED_MAX || this.#isStopped) break
       try {
         const session = await this.#connect(hop, server, policy)
-        const outcomes = await this.#send(session, key, errand)
+        const outcomes = await this.#send(session, hop, key, errand)
         if (body.hasBegun || !outcomes.every(isDeferral)) return outcomes
         refused = outcomes
       } catch (error) {
@@ -204,7 +207,7 @@ export class SmtpTransport {
             roundTripMs,
             protocol: hop.transport === 'lmtp' ? 'LMTP' : 'SMTP',
             ...(policy !== 'never' && { tls: policy }),
-            ...(credentials && { credentials }),
+            ...(credentials && { credentials, nonce: this.#nonce() }),
           },
           tls: policy === 'never' ? undefined : this.#tlsOptions(server, policy),
         },
@@ -233,11 +236,21 @@ export class SmtpTransport {
     }
   }
 
-  async #send(session: ClientSession, key: string, errand: Errand): Promise<readonly Outcome[]> {
+  async #send(
+    session: ClientSession,
+    hop: ServerHop,
+    key: string,
+    errand: Errand,
+  ): Promise<readonly Outcome[]> {
     const { mail, recipients, recipientParameters, body } = errand
     const replies = await session.send({ from: mail.from, recipients, recipientParameters }, body)
     this.#keep(session, key)
-    return replies.map((reply) => outcomeOf(reply, session.server))
+    const reports = reportsOf(hop, session)
+    return replies.map((reply) => outcomeOf(reply, session.server, reports))
+  }
+
+  #nonce(): string {
+    return toBase64(this.#ports.entropy.bytes(NONCE_BYTES))
   }
 
   /** For the next mail, for a while. */
@@ -301,11 +314,20 @@ export class SmtpTransport {
   }
 }
 
-function outcomeOf(reply: Reply, server: string): Outcome {
+type Reports = Extract<Outcome, { readonly type: 'delivered' }>['reports']
+
+/** Who tells the sender what becomes of the mail. RFC 3461 §5.2.1, §5.2.2. */
+function reportsOf(hop: ServerHop, { offered }: ClientSession): Reports {
+  if (offered.optional.includes('DSN')) return 'by-next-host'
+  // By LMTP it is in the mailbox.
+  return hop.transport === 'lmtp' ? undefined : 'by-nobody'
+}
+
+function outcomeOf(reply: Reply, server: string, reports: Reports): Outcome {
   if (!isPositive(reply)) return { type: 'refused', fault: refusalOf(reply, server) }
   const { code, enhanced, lines } = reply
   const words = [code, enhanced, ...lines].filter((part) => part !== undefined).join(' ')
-  return { type: 'delivered', detail: `${server} (${words})` }
+  return { type: 'delivered', detail: `${server} (${words})`, ...(reports && { reports }) }
 }
 
 function isDeferral(outcome: Outcome): boolean {

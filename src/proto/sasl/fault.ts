@@ -5,6 +5,8 @@ export type SaslFaultCode =
   | 'sasl/bad-message'
   /** The client asked to act as somebody else. */
   | 'sasl/not-authorized'
+  /** The server has not shown that it knows the password, and may be another. */
+  | 'sasl/server-not-proven'
 
 export type SaslFault = Fault<SaslFaultCode>
 

@@ -10,9 +10,11 @@ import type {
 import type { Extensions } from './extension.ts'
 import {
   BINARY_NOT_POSSIBLE,
+  DELIVERBY_NOT_POSSIBLE,
   REQUIRETLS_NOT_POSSIBLE,
   type Reply,
   TOO_BIG_FOR_SERVER,
+  TOO_LATE_FOR_SERVER,
   UTF8_NOT_POSSIBLE,
 } from './reply.ts'
 
@@ -27,43 +29,51 @@ export interface OutgoingMail {
 
 /** Why a mail cannot go to this server, as the server would have said it; undefined where it can. */
 export function objectionToSending(
-  { from, recipients }: OutgoingMail,
+  mail: OutgoingMail,
   offered: Extensions,
   isVerified: boolean,
 ): Reply | undefined {
-  const { sizeBytes, body, smtpUtf8, requireTls } = from.parameters
-  const { optional, sizeBytesMax } = offered
+  const { sizeBytes, body, deliverBy } = mail.from.parameters
+  const { optional, sizeBytesMax, chunking, deliverBySecMin } = offered
   if (sizeBytes !== undefined && sizeBytesMax !== undefined && sizeBytes > sizeBytesMax) {
     return TOO_BIG_FOR_SERVER
   }
-  // It would take CHUNKING, which we do not speak as a client.
-  if (body === 'BINARYMIME') return BINARY_NOT_POSSIBLE
-  const needsUtf8 = smtpUtf8 || [from.reversePath, ...recipients].some(isInternational)
-  if (needsUtf8 && !optional.includes('SMTPUTF8')) return UTF8_NOT_POSSIBLE
-  // A report would be lost. RFC 8689 §5.
-  const isReport = from.reversePath === undefined
-  const hasTls = isVerified && optional.includes('REQUIRETLS')
-  if (requireTls && !hasTls && !isReport) return REQUIRETLS_NOT_POSSIBLE
+  if (body === 'BINARYMIME' && !(chunking && optional.includes('BINARYMIME'))) {
+    return BINARY_NOT_POSSIBLE
+  }
+  if (needsUtf8(mail) && !optional.includes('SMTPUTF8')) return UTF8_NOT_POSSIBLE
+  if (isTlsRequired(mail) && !(isVerified && optional.includes('REQUIRETLS'))) {
+    return REQUIRETLS_NOT_POSSIBLE
+  }
+  // Nobody would send it back in time. RFC 2852.
+  if (deliverBy?.mode === 'return') {
+    if (!optional.includes('DELIVERBY')) return DELIVERBY_NOT_POSSIBLE
+    if (deliverBy.seconds < deliverBySecMin) return TOO_LATE_FOR_SERVER
+  }
   return undefined
 }
 
 /** A parameter that the server does not know would have the mail refused. */
 export function offeredMail(mail: OutgoingMail, offered: Extensions): MailFrom {
   const { reversePath, parameters } = mail.from
-  const { sizeBytes, body, ret, envelopeId, priority, requireTls } = parameters
+  const { sizeBytes, body, ret, envelopeId, priority, requireTls, deliverBy } = parameters
   const has = (extension: Extensions['optional'][number]): boolean =>
     offered.optional.includes(extension)
-  const isInternationalMail =
-    parameters.smtpUtf8 || [reversePath, ...mail.recipients].some(isInternational)
   const sent: { -readonly [Name in keyof MailParameters]: MailParameters[Name] } = {}
   if (offered.size && sizeBytes !== undefined) sent.sizeBytes = sizeBytes
-  if (offered.eightBitMime && body !== undefined) sent.body = body
-  if (isInternationalMail) sent.smtpUtf8 = true
+  if (body === 'BINARYMIME' || (offered.eightBitMime && body !== undefined)) sent.body = body
+  if (needsUtf8(mail)) sent.smtpUtf8 = true
   if (has('DSN') && ret !== undefined) sent.ret = ret
   if (has('DSN') && envelopeId !== undefined) sent.envelopeId = envelopeId
   if (has('MT-PRIORITY') && priority !== undefined) sent.priority = priority
+  if (has('DELIVERBY') && deliverBy !== undefined) sent.deliverBy = deliverBy
   if (has('REQUIRETLS') && requireTls) sent.requireTls = requireTls
   return { reversePath, parameters: sent }
+}
+
+/** A report may go unprotected rather than be lost. RFC 8689 §5. */
+export function isTlsRequired({ from }: Pick<OutgoingMail, 'from'>): boolean {
+  return from.parameters.requireTls === true && from.reversePath !== undefined
 }
 
 export function offeredRecipient(
@@ -71,6 +81,12 @@ export function offeredRecipient(
   offered: Extensions,
 ): RecipientParameters {
   return offered.optional.includes('DSN') ? (parameters ?? {}) : {}
+}
+
+function needsUtf8({ from, recipients }: OutgoingMail): boolean {
+  return (
+    from.parameters.smtpUtf8 === true || [from.reversePath, ...recipients].some(isInternational)
+  )
 }
 
 function isInternational(path: ReversePath): boolean {

@@ -2,6 +2,7 @@
 
 import type { Credentials } from '../sasl/mechanism.ts'
 import type { OutgoingMail } from './client-envelope.ts'
+import type { Extensions } from './extension.ts'
 import type { SmtpFault } from './fault.ts'
 import type { Reply } from './reply.ts'
 
@@ -10,6 +11,11 @@ export interface SmtpClientOptions {
   readonly hostname: string
   /** Given: the session fails where the server offers no AUTH that we speak. */
   readonly credentials?: Credentials
+  /**
+   * Unpredictable, of printable characters without a comma, for this session alone. Default: SCRAM
+   * is not used.
+   */
+  readonly nonce?: string
   /** Default: SMTP. LMTP answers for each recipient apart. RFC 2033. */
   readonly protocol?: 'SMTP' | 'LMTP'
   /**
@@ -19,8 +25,8 @@ export interface SmtpClientOptions {
    */
   readonly tls?: 'offered' | 'required'
   /**
-   * Added to every time of RFC 5321 §4.5.3.2, each of which is for a link without delay to speak of.
-   * Default: 0.
+   * Added to every time of RFC 5321 §4.5.3.2, each of which is for a link without delay to speak of;
+   * to that of a handshake as often as it crosses the link. Default: 0.
    */
   readonly roundTripMs?: number
 }
@@ -36,8 +42,11 @@ export type SmtpClientEvent =
   | { readonly type: 'quit' }
 
 export type SmtpClientEffect =
-  /** Answer with `mail` or `quit`. Comes first when the session is open and then after each mail. */
-  | { readonly type: 'ready' }
+  /**
+   * Answer with `mail` or `quit`. Comes first when the session is open and then after each mail.
+   * `offered`: what the server can do.
+   */
+  | { readonly type: 'ready'; readonly offered: Extensions }
   /** Answer with `body` or `body-end`. */
   | { readonly type: 'more-body' }
   /**

@@ -130,8 +130,11 @@ describe('what the server lacks', () => {
   test.each([
     [[], { smtpUtf8: true }, '5.6.7'],
     [['SIZE 100'], { sizeBytes: 101 }, '5.3.4'],
-    [['CHUNKING', 'BINARYMIME'], { body: 'BINARYMIME' }, '5.6.3'],
+    [['CHUNKING', '8BITMIME'], { body: 'BINARYMIME' }, '5.6.3'],
+    [['BINARYMIME'], { body: 'BINARYMIME' }, '5.6.3'],
     [['REQUIRETLS'], { requireTls: true }, '5.7.30'],
+    [[], { deliverBy: { seconds: 60, mode: 'return', trace: false } }, '5.3.3'],
+    [['DELIVERBY 61'], { deliverBy: { seconds: 60, mode: 'return', trace: false } }, '5.4.7'],
   ] as const)('%j for %j is refused in its stead by %s', (extensions, parameters, enhanced) => {
     const play = ready(extensions)
     expect(play.tell({ type: 'mail', ...mailOf(parameters, 'b', 'c') })).toBe('')
@@ -185,6 +188,133 @@ test('what a report shall say goes on to a server with DSN, and to no other (RFC
   expect(ready(['PIPELINING']).tell({ type: 'mail', ...mail })).toBe(
     'MAIL FROM:<a@a.com>\r\nRCPT TO:<b@b.com>\r\nDATA\r\n',
   )
+})
+
+test('what time is left goes on, and none where nobody keeps count of it (RFC 2852)', () => {
+  const notify = mailOf({ deliverBy: { seconds: -5, mode: 'notify', trace: false } })
+  expect(ready(['DELIVERBY 60']).tell({ type: 'mail', ...notify })).toContain(' BY=-5;N\r\n')
+  expect(ready([]).tell({ type: 'mail', ...notify })).toBe('MAIL FROM:<a@a.com>\r\n')
+  const back = mailOf({ deliverBy: { seconds: 60, mode: 'return', trace: true } })
+  for (const offer of ['DELIVERBY', 'DELIVERBY 60', 'DELIVERBY 60,more']) {
+    expect(ready([offer]).tell({ type: 'mail', ...back })).toContain(' BY=60;RT\r\n')
+  }
+})
+
+test('a priority goes on to whoever knows of it (RFC 6710)', () => {
+  const mail = { type: 'mail', ...mailOf({ priority: -3 }) } as const
+  expect(ready(['MT-PRIORITY']).tell(mail)).toBe('MAIL FROM:<a@a.com> MT-PRIORITY=-3\r\n')
+  expect(ready([]).tell(mail)).toBe('MAIL FROM:<a@a.com>\r\n')
+})
+
+describe('REQUIRETLS (RFC 8689 §4.2.1)', () => {
+  const REQUIRED: SmtpClientOptions = { ...OPTIONS, tls: 'required' }
+
+  function verified(...extensions: string[]): Play {
+    const play = ready(['STARTTLS'], REQUIRED)
+    play.server('220 go')
+    play.tell({ type: 'secured', session: SESSION })
+    play.server(...['b.com', ...extensions].map((line) => `250-${line}`), '250 HELP')
+    return play
+  }
+
+  test('is asked of a server that is who it says', () => {
+    const sent = verified('REQUIRETLS').tell({ type: 'mail', ...mailOf({ requireTls: true }) })
+    expect(sent).toBe('MAIL FROM:<a@a.com> REQUIRETLS\r\n')
+    const without = verified()
+    expect(without.tell({ type: 'mail', ...mailOf({ requireTls: true }) })).toBe('')
+    expect(repliesOf(without)).toEqual(['5.7.30'])
+  })
+
+  test('a report is not lost for the want of it (RFC 8689 §5)', () => {
+    const report = {
+      ...mailOf({}),
+      from: { reversePath: undefined, parameters: { requireTls: true } },
+    } as const
+    expect(ready([]).tell({ type: 'mail', ...report })).toBe('MAIL FROM:<>\r\n')
+    expect(verified('REQUIRETLS').tell({ type: 'mail', ...report })).toContain(' REQUIRETLS\r\n')
+  })
+})
+
+describe('a BINARYMIME message goes by BDAT (RFC 3030)', () => {
+  const BINARY = ['CHUNKING', 'BINARYMIME']
+  const MAIL = { type: 'mail', ...mailOf({ body: 'BINARYMIME' }) } as const
+
+  /** The envelope has been accepted. */
+  function wanting(extensions: readonly string[], options = OPTIONS): Play {
+    const play = ready(extensions, options)
+    const isPipelined = extensions.includes('PIPELINING')
+    const sender = 'MAIL FROM:<a@a.com> BODY=BINARYMIME\r\n'
+    const recipient = 'RCPT TO:<b@b.com>\r\n'
+    expect(play.tell(MAIL)).toBe(isPipelined ? sender + recipient : sender)
+    play.server('250 ok', '250 ok')
+    expect(play.types()).toEqual(['ready', 'more-body'])
+    return play
+  }
+
+  test('each chunk waits for its reply', () => {
+    const play = wanting(BINARY)
+    expect(play.tell({ type: 'body', bytes: fromLatin1('.\n\0') })).toBe('BDAT 3\r\n.\n\0')
+    play.tell({ type: 'drained' })
+    expect(play.types()).toEqual([])
+    expect(play.client.deadline).toBeDefined()
+    play.server('250 3 octets')
+    expect(play.types()).toEqual(['more-body'])
+    expect(play.tell({ type: 'body-end' })).toBe('BDAT 0 LAST\r\n')
+    play.server('250 2.0.0 done')
+    expect(repliesOf(play)).toEqual(['2.0.0'])
+    expect(play.types()).toEqual(['settled', 'ready'])
+  })
+
+  test('with PIPELINING the next one does not', () => {
+    const play = wanting(['PIPELINING', ...BINARY])
+    for (const text of ['one', 'two']) {
+      expect(play.tell({ type: 'body', bytes: fromLatin1(text) })).toBe(`BDAT 3\r\n${text}`)
+      play.tell({ type: 'drained' })
+      expect(play.types()).toEqual(['more-body'])
+    }
+    expect(play.tell({ type: 'body-end' })).toBe('BDAT 0 LAST\r\n')
+    play.server('250 one', '250 two', '250 2.0.0 done')
+    expect(play.types()).toEqual(['settled', 'ready'])
+  })
+
+  test.each([[[]], [['PIPELINING']]])(
+    'nothing follows one that is refused, and the session ends: with %j',
+    (more) => {
+      const play = wanting([...more, ...BINARY])
+      play.tell({ type: 'body', bytes: fromLatin1('one') })
+      play.tell({ type: 'drained' })
+      expect(play.server('452 4.3.1 full')).toBe('')
+      expect(repliesOf(play)).toEqual(['4.3.1'])
+      expect(play.types().slice(-3)).toEqual(['settled', 'finished', 'close'])
+    },
+  )
+
+  test('by LMTP each recipient answers for the last (RFC 2033)', () => {
+    const play = new Play({ ...OPTIONS, protocol: 'LMTP' })
+    play.server('220 b.com LMTP')
+    play.server('250-b.com', '250-PIPELINING', '250-CHUNKING', '250 BINARYMIME')
+    play.tell({ type: 'mail', ...mailOf({ body: 'BINARYMIME' }, 'b', 'c') })
+    play.server('250 ok', '250 ok', '250 ok')
+    play.tell({ type: 'body', bytes: fromLatin1('x') })
+    play.tell({ type: 'drained' })
+    play.tell({ type: 'body-end' })
+    play.server('250 ok', '250 2.1.5 b', '452 4.2.2 c')
+    expect(repliesOf(play)).toEqual(['2.1.5', '4.2.2'])
+  })
+})
+
+test('AUTH by SCRAM is believed only when the server has proven itself too (RFC 5802 §3)', () => {
+  const options = { ...OPTIONS, credentials: { user: 'u', password: 'p' }, nonce: 'abc' }
+  const play = new Play(options)
+  play.server('220 b.com')
+  const first = play.server('250-b.com', '250 AUTH PLAIN SCRAM-SHA-256')
+  expect(first).toBe(`AUTH SCRAM-SHA-256 ${btoa('n,,n=u,r=abc')}\r\n`)
+  expect(play.server(`334 ${btoa('r=abcdef,s=AAAA,i=4096')}`)).toMatch(/^[A-Za-z0-9+/=]+\r\n$/)
+  play.server('235 2.7.0 fine')
+  expect(play.heard).toMatchObject([
+    { type: 'failed', fault: { code: 'smtp/bad-reply', temporary: true } },
+    { type: 'close' },
+  ])
 })
 
 describe('LMTP (RFC 2033)', () => {

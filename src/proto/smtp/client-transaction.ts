@@ -30,8 +30,13 @@ export class ClientTransaction {
       ...(resetNeeded ? [{ type: 'reset' } as const] : []),
       { type: 'mail' },
       ...this.#mail.recipients.map((_, index) => ({ type: 'recipient', index }) as const),
-      { type: 'data' },
+      ...(this.isBinary ? [] : [{ type: 'data' } as const]),
     ]
+  }
+
+  /** It goes by BDAT, without DATA. RFC 3030 §3. */
+  get isBinary(): boolean {
+    return this.#mail.from.parameters.body === 'BINARYMIME'
   }
 
   /** The command line of a step. */

@@ -170,7 +170,10 @@ describe('a mail without PIPELINING (RFC 5321 §4.3.1)', () => {
     play.heard.length = 0
     play.server('250 2.0.0 Ok: queued')
     const reply = { code: 250, enhanced: '2.0.0', lines: ['Ok: queued'] }
-    expect(play.heard).toEqual([{ type: 'settled', replies: [reply, reply] }, { type: 'ready' }])
+    expect(play.heard).toMatchObject([
+      { type: 'settled', replies: [reply, reply] },
+      { type: 'ready' },
+    ])
   })
 
   test('a refused sender settles the mail', () => {
@@ -178,7 +181,7 @@ describe('a mail without PIPELINING (RFC 5321 §4.3.1)', () => {
     play.mail()
     expect(play.server('550 5.7.1 no')).toBe('')
     const reply = { code: 550, enhanced: '5.7.1', lines: ['no'] }
-    expect(play.heard.slice(1)).toEqual([
+    expect(play.heard.slice(1)).toMatchObject([
       { type: 'settled', replies: [reply, reply] },
       { type: 'ready' },
     ])
@@ -225,7 +228,7 @@ describe('a mail with PIPELINING (RFC 2920 §3.1)', () => {
     play.server('250 ok', '550 5.1.1 no b', '250 ok', '354 go')
     play.tell({ type: 'body-end' })
     play.server('250 done')
-    expect(play.heard.slice(-2)).toEqual([
+    expect(play.heard.slice(-2)).toMatchObject([
       {
         type: 'settled',
         replies: [
@@ -380,6 +383,12 @@ describe('patience (RFC 5321 §4.5.3.2)', () => {
     const play = new Play()
     play.tell({ type: 'ended' })
     expect(play.client.deadline).toBeUndefined()
+  })
+
+  test('a handshake crosses the link more than once', () => {
+    const play = ready(['STARTTLS'], { ...OPTIONS, tls: 'required', roundTripMs: 1_200_000 })
+    play.server('220 go ahead')
+    expect(deadlineAfter(play)).toBe(CLIENT_TIMEOUTS_MS.command + 3 * 1_200_000)
   })
 
   test('a link with a long delay is given more time', () => {

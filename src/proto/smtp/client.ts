@@ -1,7 +1,7 @@
 /** One session of SMTP or LMTP, client side: any number of mails, one after another. RFC 5321 §3, RFC 2920. */
 
 import { assert } from '../../base/assert.ts'
-import { fromUtf8, toBase64 } from '../../base/bytes.ts'
+import { fromUtf8 } from '../../base/bytes.ts'
 import { Fault } from '../../base/fault.ts'
 import type {
   Machine,
@@ -11,17 +11,14 @@ import type {
   StreamEvent,
 } from '../../base/machine.ts'
 import { addMs, type MonoMs } from '../../base/time.ts'
-import type { TlsSession } from '../../base/tls.ts'
-import { DotStuffer } from '../message/dot-stuffing.ts'
-import { clientResponses } from '../sasl/exchange.ts'
-import type { PasswordMechanism } from '../sasl/mechanism.ts'
+import { type ClientBody, chunkedBody, dataBody } from './client-body.ts'
 import { type OutgoingMail, objectionToSending } from './client-envelope.ts'
 import type { SmtpClientEffect, SmtpClientEvent, SmtpClientOptions } from './client-events.ts'
+import { ClientOpening, type OpeningMove, type OpeningStep } from './client-opening.ts'
 import { ClientTransaction, type MailStep } from './client-transaction.ts'
-import { type Command, formatCommand } from './command.ts'
-import { type Extensions, NO_EXTENSIONS, readExtensions } from './extension.ts'
+import { type Extensions, NO_EXTENSIONS } from './extension.ts'
 import type { SmtpFaultCode } from './fault.ts'
-import { CLIENT_TIMEOUTS_MS } from './limits.ts'
+import { CLIENT_TIMEOUTS_MS, HANDSHAKE_ROUND_TRIPS_MAX } from './limits.ts'
 import {
   CONNECTION_LOST,
   EIGHT_BIT_NOT_POSSIBLE,
@@ -38,17 +35,11 @@ type Effect = StreamEffect | SecureEffect | SmtpClientEffect
 type Event = StreamEvent | SecuredEvent | SmtpClientEvent
 
 /** What a reply is awaited for. */
-type Step =
-  | { readonly type: 'greeting' | 'starttls' | 'quit' }
-  | { readonly type: 'hello'; readonly verb: Hello }
-  /** With the base64 lines that are still to be said. */
-  | { readonly type: 'auth'; readonly responses: readonly string[] }
-  | MailStep
-  | EndStep
-
-type Hello = 'EHLO' | 'HELO' | 'LHLO'
+type Step = { readonly type: 'quit' } | OpeningStep | MailStep | EndStep
 
 type EndStep =
+  /** A piece of the message. RFC 3030 §2. */
+  | { readonly type: 'chunk' }
   /** `index` of the recipient, where each has a reply of its own. */
   | { readonly type: 'end-of-data'; readonly index?: number }
   /** Of data that nobody will receive. RFC 2920 §3.1. */
@@ -74,11 +65,12 @@ export class SmtpClient implements Machine<Event, Effect> {
   /** Not sent yet. */
   #planned: MailStep[] = []
   #transaction: ClientTransaction | undefined
-  #stuffer = new DotStuffer()
+  #body: ClientBody = dataBody()
   /** The server may still hold a transaction that came to nothing. */
   #resetNeeded = false
-  #extensions: Extensions = NO_EXTENSIONS
-  #tls: TlsSession | undefined
+  readonly #opening: ClientOpening
+  #offered: Extensions = NO_EXTENSIONS
+  #isVerified = false
   #deadline: MonoMs | undefined
   /** Something was sent or answered, so that waiting begins anew. */
   #moved = false
@@ -86,6 +78,7 @@ export class SmtpClient implements Machine<Event, Effect> {
 
   constructor(options: SmtpClientOptions) {
     this.#options = options
+    this.#opening = new ClientOpening(options)
   }
 
   get deadline(): MonoMs | undefined {
@@ -102,7 +95,7 @@ export class SmtpClient implements Machine<Event, Effect> {
         this.#onBytes(event.bytes)
         break
       case 'drained':
-        if (this.#phase === 'draining') this.#wantBody()
+        if (this.#phase === 'draining') this.#onDrained()
         break
       case 'mail':
         assert(this.#phase === 'ready' && event.recipients.length > 0, 'no mail before ready')
@@ -126,7 +119,8 @@ export class SmtpClient implements Machine<Event, Effect> {
         this.#end('smtp/timed-out', 'the server did not answer in time')
         break
       case 'secured':
-        this.#onSecured(event.session)
+        assert(this.#phase === 'securing', 'nothing is secured that was not asked for')
+        this.#move(this.#opening.secured(event.session))
         break
       case 'ended': {
         const why = event.fault === undefined ? '' : `: ${event.fault.message}`
@@ -143,19 +137,31 @@ export class SmtpClient implements Machine<Event, Effect> {
   #arm(now: MonoMs): void {
     const timeoutMs = this.#timeoutMs()
     if (timeoutMs === undefined) this.#deadline = undefined
-    else if (this.#moved) this.#deadline = addMs(now, timeoutMs + (this.#options.roundTripMs ?? 0))
+    else if (this.#moved) this.#deadline = addMs(now, timeoutMs)
     this.#moved = false
   }
 
   #timeoutMs(): number | undefined {
-    if (this.#phase === 'draining') return CLIENT_TIMEOUTS_MS.dataBlock
-    if (this.#phase === 'securing') return CLIENT_TIMEOUTS_MS.command
-    if (this.#phase !== 'replies') return undefined
+    const { roundTripMs = 0 } = this.#options
+    switch (this.#phase) {
+      case 'draining':
+        return CLIENT_TIMEOUTS_MS.dataBlock + roundTripMs
+      case 'securing':
+        return CLIENT_TIMEOUTS_MS.command + HANDSHAKE_ROUND_TRIPS_MAX * roundTripMs
+      case 'replies':
+        return this.#replyTimeoutMs() + roundTripMs
+      default:
+        return undefined
+    }
+  }
+
+  #replyTimeoutMs(): number {
     switch (this.#awaited[0]?.type) {
       case 'greeting':
         return CLIENT_TIMEOUTS_MS.greeting
       case 'data':
         return CLIENT_TIMEOUTS_MS.dataInitiation
+      case 'chunk':
       case 'end-of-data':
         return CLIENT_TIMEOUTS_MS.dataTermination
       default:
@@ -188,17 +194,10 @@ export class SmtpClient implements Machine<Event, Effect> {
     }
     switch (step.type) {
       case 'greeting':
-        if (isPositive(reply)) this.#hello(this.#options.protocol === 'LMTP' ? 'LHLO' : 'EHLO')
-        else this.#leave('smtp/refused', 'the server refuses the session', reply)
-        break
       case 'hello':
-        this.#onHelloReply(step.verb, reply)
-        break
       case 'starttls':
-        this.#onStartTlsReply(reply)
-        break
       case 'auth':
-        this.#onAuthReply(step.responses, reply)
+        this.#move(this.#opening.hear(step, reply))
         break
       case 'quit':
         this.#finish()
@@ -209,87 +208,40 @@ export class SmtpClient implements Machine<Event, Effect> {
     }
   }
 
-  #hello(verb: Hello): void {
-    this.#send(`${verb} ${this.#options.hostname}\r\n`)
-    this.#await({ type: 'hello', verb })
-  }
-
-  #onHelloReply(verb: Hello, reply: Reply): void {
-    if (isPositive(reply)) {
-      this.#extensions = verb === 'HELO' ? NO_EXTENSIONS : readExtensions(reply)
-      const { tls } = this.#options
-      if (tls === undefined || this.#tls !== undefined) this.#authenticate()
-      else if (this.#extensions.startTls) {
-        this.#send('STARTTLS\r\n')
-        this.#await({ type: 'starttls' })
-      } else this.#goOnUnprotected('the server offers no STARTTLS')
-    } else if (verb === 'EHLO' && !isTemporary(reply)) {
-      // RFC 5321 §3.2.
-      this.#hello('HELO')
-    } else this.#leave('smtp/refused', 'the server refuses our name', reply)
-  }
-
-  /** RFC 3207 §4. */
-  #onStartTlsReply(reply: Reply): void {
-    if (!isPositive(reply)) {
-      this.#goOnUnprotected('the server refuses STARTTLS', reply)
-      return
+  #move(move: OpeningMove): void {
+    switch (move.type) {
+      case 'say':
+        this.#send(move.line)
+        this.#await(move.step)
+        break
+      case 'secure':
+        // What came with the reply nobody vouches for. RFC 3207 §4.2.
+        this.#reader = new ReplyReader()
+        this.#phase = 'securing'
+        this.#moved = true
+        this.#effects.push({ type: 'secure' })
+        break
+      case 'open':
+        this.#offered = move.offered
+        this.#isVerified = move.isVerified
+        this.#becomeReady()
+        break
+      case 'leave':
+        this.#send('QUIT\r\n')
+        this.#fail(move.code, move.message, move.reply)
+        break
+      case 'fail':
+        this.#fail(move.code, move.message, move.reply)
     }
-    // What came with the reply nobody vouches for, nor for what was offered before. RFC 3207 §4.2.
-    this.#reader = new ReplyReader()
-    this.#extensions = NO_EXTENSIONS
-    this.#phase = 'securing'
-    this.#effects.push({ type: 'secure' })
-  }
-
-  #onSecured(session: TlsSession): void {
-    assert(this.#phase === 'securing', 'nothing is secured that was not asked for')
-    this.#tls = session
-    this.#hello(this.#options.protocol === 'LMTP' ? 'LHLO' : 'EHLO')
-  }
-
-  #goOnUnprotected(why: string, reply?: Reply): void {
-    const { tls, credentials } = this.#options
-    if (tls === 'required' || credentials !== undefined) this.#leave('smtp/no-tls', why, reply)
-    else this.#authenticate()
-  }
-
-  #authenticate(): void {
-    const { credentials } = this.#options
-    if (credentials === undefined) {
-      this.#becomeReady()
-      return
-    }
-    const mechanism = MECHANISMS.find((ours) => this.#extensions.mechanisms.includes(ours))
-    if (mechanism === undefined) {
-      this.#leave('smtp/no-authentication', 'the server offers no AUTH that we speak')
-      return
-    }
-    const responses = clientResponses(mechanism, credentials).map(toBase64)
-    // Only in PLAIN the client speaks first. RFC 2554 §4.
-    const initialResponse = mechanism === 'PLAIN' ? responses.shift() : undefined
-    this.#command({ verb: 'AUTH', mechanism, initialResponse })
-    this.#await({ type: 'auth', responses })
-  }
-
-  #onAuthReply(responses: readonly string[], reply: Reply): void {
-    const [response, ...rest] = responses
-    if (reply.code === 334 && response !== undefined) {
-      this.#send(`${response}\r\n`)
-      this.#await({ type: 'auth', responses: rest })
-    } else if (isPositive(reply)) this.#becomeReady()
-    else if (reply.code === 334) this.#fail('smtp/bad-reply', 'a challenge too many', reply)
-    else this.#leave('smtp/authentication-failed', 'the server refuses the credentials', reply)
   }
 
   #becomeReady(): void {
     this.#phase = 'ready'
-    this.#effects.push({ type: 'ready' })
+    this.#effects.push({ type: 'ready', offered: this.#offered })
   }
 
   #startMail(mail: OutgoingMail): void {
-    const isVerified = this.#options.tls === 'required' && this.#tls !== undefined
-    const objection = objectionToSending(mail, this.#extensions, isVerified)
+    const objection = objectionToSending(mail, this.#offered, this.#isVerified)
     if (objection !== undefined) {
       this.#effects.push({ type: 'settled', replies: mail.recipients.map(() => objection) })
       this.#becomeReady()
@@ -297,7 +249,7 @@ export class SmtpClient implements Machine<Event, Effect> {
     }
     const transaction = new ClientTransaction(mail)
     this.#transaction = transaction
-    this.#stuffer = new DotStuffer()
+    this.#body = transaction.isBinary ? chunkedBody() : dataBody()
     this.#planned = transaction.steps(this.#resetNeeded)
     this.#proceed(transaction)
   }
@@ -305,8 +257,8 @@ export class SmtpClient implements Machine<Event, Effect> {
   /** Sends the next command, or all that are left as one group. RFC 2920 §3.1. */
   #proceed(transaction: ClientTransaction): void {
     const { length } = this.#planned
-    const group = this.#planned.splice(0, this.#extensions.pipelining ? length : 1)
-    this.#send(group.map((step) => transaction.line(step, this.#extensions)).join(''))
+    const group = this.#planned.splice(0, this.#offered.pipelining ? length : 1)
+    this.#send(group.map((step) => transaction.line(step, this.#offered)).join(''))
     for (const step of group) this.#await(step)
   }
 
@@ -316,6 +268,9 @@ export class SmtpClient implements Machine<Event, Effect> {
       return
     }
     switch (step.type) {
+      case 'chunk':
+        this.#onChunkReply(reply)
+        return
       case 'end-of-data':
         transaction.finish(reply, step.index)
         if (this.#awaited.length > 0) return
@@ -334,9 +289,10 @@ export class SmtpClient implements Machine<Event, Effect> {
         transaction.hear(step, reply)
     }
     if (this.#awaited.length > 0) return
-    const refused =
-      transaction.isRefused || (this.#planned[0]?.type === 'data' && !transaction.isWanted)
-    if (refused) this.#settle(transaction)
+    const isEnvelopeDone = (this.#planned[0]?.type ?? 'data') === 'data'
+    if (transaction.isRefused || (isEnvelopeDone && !transaction.isWanted)) {
+      this.#settle(transaction)
+    } else if (this.#planned.length === 0) this.#wantBody()
     else this.#proceed(transaction)
   }
 
@@ -364,19 +320,31 @@ export class SmtpClient implements Machine<Event, Effect> {
       this.#effects.push({ type: 'more-body' })
       return
     }
-    if (!this.#extensions.eightBitMime && bytes.some((byte) => byte > 0x7f)) {
+    if (!this.#offered.eightBitMime && bytes.some((byte) => byte > 0x7f)) {
       this.#takeBack(EIGHT_BIT_NOT_POSSIBLE)
       return
     }
-    const stuffed = this.#stuffer.push(bytes)
-    // What was only borrowed must not be given away.
-    this.#effects.push({ type: 'send', bytes: stuffed === bytes ? bytes.slice() : stuffed })
+    for (const part of this.#body.piece(bytes)) this.#effects.push({ type: 'send', bytes: part })
+    if (this.#body.isAnswered) this.#await({ type: 'chunk' })
     this.#phase = 'draining'
     this.#moved = true
   }
 
+  /** Chunks may follow each other unanswered only where the server has PIPELINING. RFC 3030 §4.2. */
+  #onDrained(): void {
+    if (this.#awaited.length === 0 || this.#offered.pipelining) this.#wantBody()
+    else this.#phase = 'replies'
+    this.#moved = true
+  }
+
+  #onChunkReply(reply: Reply): void {
+    // What is left of the message must not be sent. RFC 3030 §2.
+    if (!isPositive(reply)) this.#takeBack(reply)
+    else if (this.#phase === 'replies' && this.#awaited.length === 0) this.#wantBody()
+  }
+
   #onBodyEnd(): void {
-    this.#effects.push({ type: 'send', bytes: this.#stuffer.end() })
+    this.#effects.push({ type: 'send', bytes: this.#body.end() })
     if (this.#options.protocol === 'LMTP') {
       for (const index of this.#transaction?.wanted ?? []) {
         this.#await({ type: 'end-of-data', index })
@@ -400,10 +368,6 @@ export class SmtpClient implements Machine<Event, Effect> {
     this.#becomeReady()
   }
 
-  #command(command: Command): void {
-    this.#send(`${formatCommand(command)}\r\n`)
-  }
-
   #send(text: string): void {
     this.#effects.push({ type: 'send', bytes: fromUtf8(text) })
   }
@@ -412,12 +376,6 @@ export class SmtpClient implements Machine<Event, Effect> {
     this.#awaited.push(step)
     this.#phase = 'replies'
     this.#moved = true
-  }
-
-  /** Says goodbye to a server that we have no more use for. */
-  #leave(code: SmtpFaultCode, message: string, reply?: Reply): void {
-    this.#send('QUIT\r\n')
-    this.#fail(code, message, reply)
   }
 
   /** The stream has ended, or nothing more is to be hoped of it. */
@@ -455,6 +413,3 @@ export class SmtpClient implements Machine<Event, Effect> {
     this.#phase = 'closed'
   }
 }
-
-/** PLAIN wherever it is offered. draft-murchison-sasl-login §1. */
-const MECHANISMS: readonly PasswordMechanism[] = ['PLAIN', 'LOGIN']

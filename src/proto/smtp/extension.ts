@@ -51,8 +51,12 @@ export interface Extensions {
   readonly sizeBytesMax: number | undefined
   /** RFC 1652. */
   readonly eightBitMime: boolean
+  /** RFC 3030. */
+  readonly chunking: boolean
   /** RFC 3207. */
   readonly startTls: boolean
+  /** The shortest time in which the server delivers on demand; 0 where it does not say. RFC 2852. */
+  readonly deliverBySecMin: number
   readonly optional: readonly OptionalExtension[]
   /** RFC 2554, in the server's order and in upper case. */
   readonly mechanisms: readonly string[]
@@ -64,7 +68,9 @@ export const NO_EXTENSIONS: Extensions = {
   size: false,
   sizeBytesMax: undefined,
   eightBitMime: false,
+  chunking: false,
   startTls: false,
+  deliverBySecMin: 0,
   optional: [],
   mechanisms: [],
 }
@@ -111,18 +117,22 @@ export interface ReleaseMax {
 export function readExtensions(reply: Reply): Extensions {
   const lines = reply.lines.slice(1).map((line) => line.toUpperCase().split(' '))
   const offers = (keyword: string): boolean => lines.some(([first]) => first === keyword)
+  const parameterOf = (keyword: string): string =>
+    lines.find(([first]) => first === keyword)?.[1] ?? ''
   return {
     pipelining: offers('PIPELINING'),
     size: offers('SIZE'),
-    sizeBytesMax: sizeOf(lines.find(([first]) => first === 'SIZE')?.[1]),
+    sizeBytesMax: sizeOf(parameterOf('SIZE')),
     eightBitMime: offers('8BITMIME'),
+    chunking: offers('CHUNKING'),
     startTls: offers('STARTTLS'),
+    deliverBySecMin: Number(/^\d{1,9}(?=,|$)/.exec(parameterOf('DELIVERBY'))?.[0] ?? 0),
     optional: OPTIONAL_EXTENSIONS.filter(offers),
     mechanisms: lines.flatMap(([first, ...rest]) => (first === 'AUTH' ? rest : [])),
   }
 }
 
 /** 0 means that there is no bound. RFC 1870 §3. */
-function sizeOf(digits: string | undefined): number | undefined {
-  return digits !== undefined && /^[1-9]\d{0,19}$/.test(digits) ? Number(digits) : undefined
+function sizeOf(digits: string): number | undefined {
+  return /^[1-9]\d{0,19}$/.test(digits) ? Number(digits) : undefined
 }

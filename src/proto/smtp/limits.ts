@@ -89,3 +89,6 @@ export const CLIENT_TIMEOUTS_MS: {
   dataBlock: 180_000,
   dataTermination: 600_000,
 }
+
+/** Of one handshake of TLS 1.2, and one more for what comes before its last part has been believed. */
+export const HANDSHAKE_ROUND_TRIPS_MAX = 3

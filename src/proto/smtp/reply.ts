@@ -139,6 +139,17 @@ export const REQUIRETLS_NOT_POSSIBLE: Reply = reply(
   '5.7.30',
   'REQUIRETLS support required, which the server does not offer',
 )
+/** RFC 2852. */
+export const DELIVERBY_NOT_POSSIBLE: Reply = reply(
+  554,
+  '5.3.3',
+  'Return after a time required (BY), but the server has no DELIVERBY',
+)
+export const TOO_LATE_FOR_SERVER: Reply = reply(
+  554,
+  '5.4.7',
+  'Too little of the time given by BY is left for the server',
+)
 /** RFC 3207 §4. */
 export const TLS_REQUIRED: Reply = reply(530, '5.7.0', 'Must issue a STARTTLS command first')
 export const TLS_ACTIVE: Reply = reply(554, '5.5.1', 'Error: TLS already active')
