@@ -56,7 +56,7 @@ const MAY_IMPORT_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   config: ['yaml', 'zod'],
   host: ['node:', 'lmdb', '@node-rs/argon2', '@node-rs/crc32'],
   cmd: ['node:', 'commander'],
-  bench: ['node:', 'commander'],
+  bench: ['node:', 'commander', 'smtp-server'],
 }
 
 const KNOW_NODE: readonly string[] = ['host', 'cmd', 'bench']
