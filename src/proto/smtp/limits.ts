@@ -56,9 +56,16 @@ export const AUTH_FAILURES_MAX = 3
 
 /**
  * Commands in one session, since the last accepted mail, that bring none any further (NOOP, RSET,
- * VRFY, HELP, one more EHLO); each beyond it counts as a refusal. As `smtpd_junk_command_limit`.
+ * VRFY, HELP, an empty BDAT, one more EHLO); each beyond it counts as a refusal. As `smtpd_junk_command_limit`.
  */
 export const IDLE_COMMANDS_MAX = 100
+
+/**
+ * Recipients beyond those that a mail may have, since the last accepted mail, that are put off without
+ * being held against the client; each beyond it counts as a refusal. As
+ * `smtpd_recipient_overshoot_limit`.
+ */
+export const RECIPIENTS_OVERSHOOT_MAX = 1000
 
 /** RFC 5321 §4.5.3.2.7. */
 export const SERVER_TIMEOUT_MS = 300_000

@@ -1,10 +1,16 @@
 /** What a server bears of one client before it sends it away. */
 
-import { AUTH_FAILURES_MAX, ERRORS_MAX, IDLE_COMMANDS_MAX } from './limits.ts'
+import {
+  AUTH_FAILURES_MAX,
+  ERRORS_MAX,
+  IDLE_COMMANDS_MAX,
+  RECIPIENTS_OVERSHOOT_MAX,
+} from './limits.ts'
 
 export class Mistakes {
   #errors = 0
   #idleCommands = 0
+  #excessRecipients = 0
   #authenticationFailures = 0
 
   /** Each of these tells whether that was one too many. */
@@ -17,6 +23,10 @@ export class Mistakes {
     return ++this.#idleCommands > IDLE_COMMANDS_MAX && this.refusal()
   }
 
+  excessRecipient(): boolean {
+    return ++this.#excessRecipients > RECIPIENTS_OVERSHOOT_MAX && this.refusal()
+  }
+
   authenticationFailure(): boolean {
     return ++this.#authenticationFailures >= AUTH_FAILURES_MAX
   }
@@ -25,5 +35,6 @@ export class Mistakes {
   forgive(): void {
     this.#errors = 0
     this.#idleCommands = 0
+    this.#excessRecipients = 0
   }
 }

@@ -86,6 +86,10 @@ export function tooMuchAtOnce(hostname: string): Reply {
   return reply(421, '4.7.0', `${hostname} Error: too much input without waiting for replies`)
 }
 
+export function notSmtp(hostname: string): Reply {
+  return reply(421, '4.7.0', `${hostname} Error: this is no SMTP`)
+}
+
 export function tooManySessions(hostname: string): Reply {
   return reply(421, '4.7.0', `${hostname} Error: too many connections`)
 }

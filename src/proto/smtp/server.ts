@@ -245,7 +245,9 @@ export class SmtpServer implements Machine<Event, Effect> {
   #onLine(line: Result<string, SmtpFaultCode>, now: MonoMs): void {
     const parsed = line.ok ? parseCommand(line.value) : line
     if (parsed.ok) this.#onCommand(parsed.value, now)
-    else this.#refuse(line.ok ? safeToLog(line.value) : '(line)', replies.replyTo(parsed.fault))
+    else if (line.ok && HTTP_REQUEST.test(line.value)) {
+      this.#dismiss('(http)', replies.notSmtp(this.#options.hostname))
+    } else this.#refuse(line.ok ? safeToLog(line.value) : '(line)', replies.replyTo(parsed.fault))
   }
 
   #onCommand(command: Command, now: MonoMs): void {
@@ -349,6 +351,7 @@ export class SmtpServer implements Machine<Event, Effect> {
     // Those taken stay, and it is no mistake of the client. RFC 5321 §4.5.3.1.10.
     if ((this.#session.transaction?.recipientCount ?? 0) >= this.#options.recipientsMax) {
       this.#sayInGroup(replies.TOO_MANY_RECIPIENTS)
+      if (this.#mistakes.excessRecipient()) this.#sendAway()
       return
     }
     const recipient = { localPart, domain: domain === '' ? this.#options.hostname : domain }
@@ -387,7 +390,10 @@ export class SmtpServer implements Machine<Event, Effect> {
     if (objection !== undefined || chunks === undefined) {
       this.#refuse('BDAT', objection ?? replies.badSequence('need MAIL command'))
     } else if (chunks.problem !== undefined || isLast) this.#onEndOfMessage(chunks)
-    else this.#say(replies.chunkTaken(sizeBytes))
+    else {
+      this.#say(replies.chunkTaken(sizeBytes))
+      if (sizeBytes === 0 && this.#mistakes.idleCommand()) this.#sendAway()
+    }
   }
 
   #onEndOfMessage({ problem, sizeBytes }: DataReader | ChunkReader): void {
@@ -584,6 +590,9 @@ function isIdle({ verb }: Command): boolean {
 }
 
 const IDLE_VERBS = ['NOOP', 'RSET', 'HELP', 'VRFY', 'EXPN', 'EHLO', 'HELO', 'LHLO'] as const
+
+/** A page that has a browser send it here has commands in its body. As `smtpd_forbidden_commands`. */
+const HTTP_REQUEST = /^(?:GET|POST|PUT|HEAD|OPTIONS|DELETE|PATCH|CONNECT|TRACE) /
 
 function answerTo({ type }: OpenQuestion): SmtpAnswer['type'] {
   if (type === 'scram-keys') return 'scram-keys'
