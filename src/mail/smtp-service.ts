@@ -5,7 +5,6 @@ import { runSession } from '../drive/session.ts'
 import { StreamFlow } from '../drive/stream-flow.ts'
 import type { ByteStream, Network, SocketAddress } from '../ports/network.ts'
 import type { TlsIdentity, TlsOptions } from '../ports/tls.ts'
-import type { SaslMechanism } from '../proto/sasl/mechanism.ts'
 import type { OptionalExtension } from '../proto/smtp/extension.ts'
 import { shuttingDown, tooManySessions } from '../proto/smtp/reply.ts'
 import { encodeReply } from '../proto/smtp/reply-codec.ts'
@@ -15,6 +14,7 @@ import {
   SmtpServer,
   type SmtpServerOptions,
 } from '../proto/smtp/server.ts'
+import { mechanismsFor } from './login.ts'
 import { SessionPort, type SessionPortOptions } from './session-port.ts'
 import { SmtpSession, type SmtpSessionContext } from './smtp-session.ts'
 
@@ -96,7 +96,7 @@ export class SmtpService {
       ...this.#options,
       hostname,
       role: isSubmission ? 'submission' : service === 'lmtp' ? 'lmtp' : 'transfer',
-      mechanisms: isSubmission ? this.#mechanisms() : [],
+      mechanisms: isSubmission ? mechanismsFor(this.#context.accounts) : [],
       requireAuthentication: isSubmission,
       ...(tls && { tls: service === 'submissions' ? 'first' : 'offered' }),
       extensions: EXTENSIONS,
@@ -106,16 +106,7 @@ export class SmtpService {
       },
     })
   }
-
-  /** SCRAM where there are keys for it: an account without could not use what it is offered. */
-  #mechanisms(): readonly SaslMechanism[] {
-    const [account] = this.#context.accounts.all
-    return account?.scram === undefined ? PASSWORDS : [...SCRAM, ...PASSWORDS]
-  }
 }
-
-const PASSWORDS: readonly SaslMechanism[] = ['PLAIN', 'LOGIN']
-const SCRAM: readonly SaslMechanism[] = ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256']
 
 /** What the queue and those behind it honour. */
 const EXTENSIONS: readonly OptionalExtension[] = [

@@ -1,14 +1,12 @@
 /** Answers the questions of one SMTP session. */
 
 import { assert } from '../base/assert.ts'
-import { fromUtf8, toBase64 } from '../base/bytes.ts'
+import { fromUtf8 } from '../base/bytes.ts'
 import { asFault, type Fault } from '../base/fault.ts'
-import { hmacSha256 } from '../base/sha256.ts'
 import type { StreamFlow } from '../drive/stream-flow.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
-import type { ScramKeys } from '../proto/sasl/scram.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { formatMailbox, formatPath } from '../proto/smtp/path.ts'
 import {
@@ -27,6 +25,7 @@ import { lookUpAddress } from './address-lookup.ts'
 import type { Outcome } from './delivery.ts'
 import { HELD_MESSAGE_BYTES_MAX, HOPS_MAX, UNWRITTEN_BYTES_MAX } from './limits.ts'
 import type { LocalTarget } from './local-target.ts'
+import { logIn, scramKeys } from './login.ts'
 import type { LoginAttempts } from './login-attempts.ts'
 import { MessageIntake } from './message-intake.ts'
 import { type HoldBudget, MessageHold } from './policy/message-hold.ts'
@@ -83,11 +82,6 @@ interface Transaction {
   sizeBytes: number
 }
 
-/** Beyond guessing; a multiple of three needs no padding. */
-const SCRAM_NONCE_BYTES = 18
-/** RFC 7677 §4. */
-const SCRAM_ITERATIONS_MIN = 4096
-
 const ACCEPTED: Verdict = { ok: true }
 
 export class SmtpSession {
@@ -133,7 +127,7 @@ export class SmtpSession {
     if (this.#unwrittenBytes > UNWRITTEN_BYTES_MAX) this.#flow.hold('unwritten')
     this.#work = this.#work.then(async () => {
       if (question.type === 'scram-keys') {
-        answer(this.#scramKeys(question.user))
+        answer({ type: 'scram-keys', ...scramKeys(this.#context, question.user) })
         return
       }
       if (question.type === 'look-up') {
@@ -180,18 +174,14 @@ export class SmtpSession {
   }
 
   async #authenticate({ user, password }: Question<'authenticate'>): Promise<Verdict> {
-    const { service, events, accounts, logins } = this.#context
+    const { service, events } = this.#context
     const session = this.#id
-    const account = await logins.attempt(this.#peer, async () => {
-      const found =
-        typeof password === 'string'
-          ? await accounts.verify(user, password)
-          : password.isProven
-            ? accounts.scramKeysOf(user)?.account
-            : undefined
-      if (!found) events({ type: 'authentication-failed', service, session, user })
-      return found
-    })
+    const account = await logIn(
+      this.#context,
+      { service, session, peer: this.#peer },
+      user,
+      password,
+    )
     if (account === 'not-now') {
       this.#tellRefused('AUTH', AUTHENTICATION_NOT_NOW)
       return { ok: false, reply: AUTHENTICATION_NOT_NOW }
@@ -201,13 +191,6 @@ export class SmtpSession {
     if (!said.ok) return this.#refuseBy('AUTH', said)
     events({ type: 'authenticated', service, session, user: account.name })
     return ACCEPTED
-  }
-
-  #scramKeys(user: string): SmtpAnswer {
-    const { accounts, entropy, secret } = this.#context
-    const nonce = toBase64(entropy.bytes(SCRAM_NONCE_BYTES))
-    const keys = accounts.scramKeysOf(user)?.keys ?? decoyKeys(user, accounts, secret)
-    return { type: 'scram-keys', keys, nonce }
   }
 
   async #mail(mail: Question<'mail'>): Promise<Verdict> {
@@ -452,21 +435,6 @@ function policyMail({ queueId, mail, recipients }: Transaction): PolicyMail {
 
 function headerText(fields: readonly string[]): Uint8Array {
   return fromUtf8(fields.map((field) => `${field}\r\n`).join(''))
-}
-
-/**
- * Keys of no password for a user that there is not: the same whenever they are asked for, so that
- * nobody learns from them who exists. RFC 5802 §9.
- */
-function decoyKeys(user: string, accounts: Accounts, secret: Uint8Array): ScramKeys {
-  const [like] = accounts.all
-  const derive = (what: string): Uint8Array => hmacSha256(secret, fromUtf8(`${what} ${user}`))
-  return {
-    salt: derive('salt').subarray(0, like?.scram?.salt.length ?? 16),
-    iterations: like?.scram?.iterations ?? SCRAM_ITERATIONS_MIN,
-    storedKey: derive('stored'),
-    serverKey: derive('server'),
-  }
 }
 
 /** What a client is told of a Fault of ours: nothing about our inside. */
