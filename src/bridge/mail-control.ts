@@ -218,6 +218,7 @@ export class MailControl {
       from: formatPath(reversePath),
       recipients: recipients.map(formatMailbox),
       sizeBytes: message.length,
+      ...(intake.messageId !== undefined && { messageId: intake.messageId }),
     })
     return queueId
   }

@@ -22,7 +22,7 @@ describe('a log line', () => {
     [{ type: 'stopped' }, 'master[123]: stopped'],
     [
       { type: 'session-opened', service: 'smtp', session: 's1', peer: '127.0.0.1:4711' },
-      'smtpd[123]: s1: connect from 127.0.0.1:4711',
+      'smtpd[123]: connect from unknown[127.0.0.1]:4711, session=s1',
     ],
     [
       { type: 'authenticated', service: 'submission', session: 's1', user: 'user' },
@@ -33,21 +33,22 @@ describe('a log line', () => {
         type: 'command-refused',
         service: 'smtp',
         session: 's1',
+        peer: '::1',
         command: 'RCPT TO:<x@y>',
         reply: '550 5.1.1 no such user',
       },
-      'smtpd[123]: s1: reject: RCPT TO:<x@y>: 550 5.1.1 no such user',
+      'smtpd[123]: NOQUEUE: reject: RCPT from unknown[::1]: 550 5.1.1 no such user; to=<x@y> session=s1',
     ],
     [
       {
-        type: 'mail-accepted',
-        queueId: '4XkQ',
-        via: 'smtp',
-        from: '<user@mail-1.a.com>',
-        recipients: ['user@mail-2.a.com'],
-        sizeBytes: 431,
+        ...{ type: 'authentication-failed', service: 'submission', session: 's1' },
+        ...{ peer: '10.0.0.1', user: 'ann' },
       },
-      'qmgr[123]: 4XkQ: from=<user@mail-1.a.com>, size=431, nrcpt=1 (queue active), via=smtp',
+      'submission/smtpd[123]: warning: unknown[10.0.0.1]: SASL authentication failed: sasl_username=ann, session=s1',
+    ],
+    [
+      { type: 'session-closed', service: 'smtp', session: 's1', peer: '[::1]:4711' },
+      'smtpd[123]: disconnect from unknown[::1]:4711, session=s1',
     ],
     [
       {
@@ -58,8 +59,9 @@ describe('a log line', () => {
         detail: 'ipn:3.2525',
         relay: 'bp:ipn:3.2525',
         delayMs: 2345,
+        delays: { receivingMs: 5, queuedMs: 1040, connectingMs: 300, sendingMs: 1000 },
       },
-      'bp[123]: 4XkQ: to=<user@mail-2.a.com>, relay=bp:ipn:3.2525, delay=2.35, delays=2.35/0/0/0, dsn=2.0.0, status=sent (ipn:3.2525)',
+      'bp[123]: 4XkQ: to=<user@mail-2.a.com>, relay=bp:ipn:3.2525, delay=2.35, delays=0.005/1.04/0.3/1, dsn=2.0.0, status=sent (ipn:3.2525)',
     ],
     [
       {
@@ -101,7 +103,52 @@ describe('a log line', () => {
       'master[123]: warning: queue: the store is full',
     ],
   ])('tells %o', (event, text) => {
-    expect(formatEvent(event, context)).toBe(`Nov 23 08:00:00 mail-1.a.com lightlag/${text}`)
+    expect(formatEvent(event, context)).toEqual([`Nov 23 08:00:00 mail-1.a.com lightlag/${text}`])
+  })
+
+  const accepted: Omit<Extract<HostEvent, { type: 'mail-accepted' }>, 'via'> = {
+    type: 'mail-accepted',
+    queueId: '4XkQ',
+    from: '<user@mail-1.a.com>',
+    recipients: ['user@mail-2.a.com'],
+    sizeBytes: 431,
+  }
+  const client = { service: 'submission', session: 's1', peer: '127.0.0.1', user: 'ann' } as const
+
+  it.each<[HostEvent, readonly string[]]>([
+    [
+      { ...accepted, via: 'submission', client, messageId: '<1@a.com>' },
+      [
+        'submission/smtpd[123]: 4XkQ: client=unknown[127.0.0.1], sasl_username=ann, session=s1',
+        'cleanup[123]: 4XkQ: message-id=<1@a.com>',
+        'qmgr[123]: 4XkQ: from=<user@mail-1.a.com>, size=431, nrcpt=1 (queue active), via=submission',
+      ],
+    ],
+    [
+      { ...accepted, via: 'pickup' },
+      [
+        'pickup[123]: 4XkQ: sender=<user@mail-1.a.com>',
+        'qmgr[123]: 4XkQ: from=<user@mail-1.a.com>, size=431, nrcpt=1 (queue active), via=pickup',
+      ],
+    ],
+    [
+      { ...accepted, via: 'report', from: '<>', reportOn: { queueId: '4XkP', kind: 'delay' } },
+      [
+        'bounce[123]: 4XkP: sender delay notification: 4XkQ',
+        'qmgr[123]: 4XkQ: from=<>, size=431, nrcpt=1 (queue active), via=report',
+      ],
+    ],
+    [
+      { ...accepted, via: 'ipn:2.2525' },
+      [
+        'bp[123]: 4XkQ: client=ipn:2.2525',
+        'qmgr[123]: 4XkQ: from=<user@mail-1.a.com>, size=431, nrcpt=1 (queue active), via=ipn:2.2525',
+      ],
+    ],
+  ])('tells of a mail what smtpd, cleanup and qmgr of Postfix do: %o', (event, texts) => {
+    expect(formatEvent(event, context)).toEqual(
+      texts.map((text) => `Nov 23 08:00:00 mail-1.a.com lightlag/${text}`),
+    )
   })
 
   it('shows what a peer wrote without letting it act on the reader', () => {
@@ -110,23 +157,25 @@ describe('a log line', () => {
       type: 'command-refused',
       service: 'smtp',
       session: 's1',
+      peer: '::1',
       command: 'X',
       reply,
     }
-    expect(formatEvent(event, context)).toContain(
+    expect(formatEvent(event, context)[0]).toContain(
       'a\\u000aNov 23 forged\\u000d\\u001b[31m\\u202egpj.exe\\u2028\\udb40\\udc41\\ud800é',
     )
-    expect(JSON.parse(formatEventAsJson(event, context))).toMatchObject({ reply })
+    expect(JSON.parse(formatEventAsJson(event, context)[0] ?? '')).toMatchObject({ reply })
   })
 
   it('property: is one printable line for any text of a peer, and JSON that reads back', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (reason) => {
         const event: HostEvent = { type: 'bundle-refused', from: 'x', reason }
-        for (const line of [formatEvent(event, context), formatEventAsJson(event, context)]) {
+        const [json = ''] = formatEventAsJson(event, context)
+        for (const line of [...formatEvent(event, context), json]) {
           expect(line).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
         }
-        expect(JSON.parse(formatEventAsJson(event, context))).toEqual({
+        expect(JSON.parse(json)).toEqual({
           time: '2026-11-23T08:00:00.250Z',
           host: 'mail-1.a.com',
           pid: 123,

@@ -3,6 +3,7 @@
 import type { Writable } from 'node:stream'
 import { unreachable } from '../base/assert.ts'
 import { formatLogTime, formatTimestamp } from '../base/calendar.ts'
+import { parseIpAddress } from '../base/ip-address.ts'
 import { formatDuration } from '../base/quantity.ts'
 import type { WallMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -33,7 +34,8 @@ export function logSink(output: Writable, options: LogOptions): EventSink {
   // Whoever reads the log may go away; the service goes on.
   output.on('error', () => {})
   const write = (event: HostEvent): void => {
-    output.write(`${format(event, { wall: clock.wall(), host, pid })}\n`)
+    const lines = format(event, { wall: clock.wall(), host, pid })
+    output.write(lines.map((line) => `${line}\n`).join(''))
   }
   return (event) => {
     if (output.writableLength > UNWRITTEN_BYTES_MAX) {
@@ -48,15 +50,21 @@ export function logSink(output: Writable, options: LogOptions): EventSink {
   }
 }
 
-/** `Nov 23 08:00:00 mail-1.a.com lightlag/qmgr[123]: 4XkQ: removed`, without a line end. */
-export function formatEvent(event: HostEvent, { wall, host, pid }: LogContext): string {
-  const { program, text } = describe(event)
-  return visible(`${formatLogTime(wall)} ${host} lightlag/${program}[${pid}]: ${text}`)
+/**
+ * `Nov 23 08:00:00 mail-1.a.com lightlag/qmgr[123]: 4XkQ: removed`, without a line end: one line or,
+ * where Postfix has several of its programs tell of an event, as many.
+ */
+export function formatEvent(event: HostEvent, { wall, host, pid }: LogContext): readonly string[] {
+  const head = `${formatLogTime(wall)} ${host} lightlag/`
+  return linesOf(event).map(({ program, text }) => visible(`${head}${program}[${pid}]: ${text}`))
 }
 
 /** One object on one line: `time`, `host`, `pid` and the fields of the event. */
-export function formatEventAsJson(event: HostEvent, { wall, host, pid }: LogContext): string {
-  return visible(JSON.stringify({ time: formatTimestamp(wall), host, pid, ...event }))
+export function formatEventAsJson(
+  event: HostEvent,
+  { wall, host, pid }: LogContext,
+): readonly string[] {
+  return [visible(JSON.stringify({ time: formatTimestamp(wall), host, pid, ...event }))]
 }
 
 interface Line {
@@ -65,7 +73,46 @@ interface Line {
   readonly text: string
 }
 
-function describe(event: HostEvent): Line {
+function linesOf(event: HostEvent): readonly Line[] {
+  return event.type === 'mail-accepted' ? accepted(event) : [describe(event)]
+}
+
+/** As smtpd, cleanup and qmgr of Postfix tell it one after the other. */
+function accepted(event: Extract<HostEvent, { type: 'mail-accepted' }>): readonly Line[] {
+  const { queueId, messageId, from, sizeBytes, recipients, via } = event
+  const queued = `from=${from}, size=${sizeBytes}, nrcpt=${recipients.length} (queue active), via=${via}`
+  return [
+    originOf(event),
+    ...(messageId === undefined
+      ? []
+      : [{ program: 'cleanup', text: `${queueId}: message-id=${messageId}` }]),
+    { program: 'qmgr', text: `${queueId}: ${queued}` },
+  ]
+}
+
+function originOf(event: Extract<HostEvent, { type: 'mail-accepted' }>): Line {
+  const { queueId, client, reportOn, via, from } = event
+  if (client !== undefined) {
+    const user = client.user === undefined ? '' : `, sasl_username=${client.user}`
+    const text = `${queueId}: client=${clientName(client.peer)}${user}, session=${client.session}`
+    return { program: PROGRAMS[client.service], text }
+  }
+  if (reportOn !== undefined) {
+    const text = `${reportOn.queueId}: sender ${reportOn.kind} notification: ${queueId}`
+    return { program: 'bounce', text }
+  }
+  if (via === 'pickup') return { program: via, text: `${queueId}: sender=${from}` }
+  return { program: 'bp', text: `${queueId}: client=${via}` }
+}
+
+/** As Postfix names one whose name it does not know. */
+function clientName(address: string): string {
+  const [, ip = address, port] = /^\[?([^\]]*?)\]?(?::(\d+))?$/.exec(address) ?? []
+  const isBare = parseIpAddress(address) !== undefined || port === undefined
+  return isBare ? `unknown[${address}]` : `unknown[${ip}]:${port}`
+}
+
+function describe(event: Exclude<HostEvent, { type: 'mail-accepted' }>): Line {
   switch (event.type) {
     case 'listening':
       return { program: 'master', text: `listening on ${event.address} for ${event.service}` }
@@ -88,7 +135,6 @@ function describe(event: HostEvent): Line {
         program: PROGRAMS.pop3,
         text: `${event.session}: user=<${event.user}>, retrieved uid=${event.uid}, size=${event.sizeBytes}`,
       }
-    case 'mail-accepted':
     case 'mail-deferred':
     case 'mail-failed':
     case 'mail-removed':
@@ -133,31 +179,37 @@ type SessionEvent = Extract<
 function describeSession(event: SessionEvent): string {
   switch (event.type) {
     case 'session-opened':
-      return `${event.session}: connect from ${event.peer}`
+      return `connect from ${clientName(event.peer)}, session=${event.session}`
     case 'session-closed':
-      return `${event.session}: disconnect`
+      return `disconnect from ${clientName(event.peer)}, session=${event.session}`
     case 'session-refused':
-      return `refused ${event.peer}: ${event.reason}`
+      return `NOQUEUE: reject: CONNECT from ${clientName(event.peer)}: 421 4.7.0 ${event.reason}`
     case 'authenticated':
       return `${event.session}: user=<${event.user}>, authenticated`
-    case 'authentication-failed':
-      return `${event.session}: user=<${event.user}>, authentication failed`
+    case 'authentication-failed': {
+      const who = `sasl_username=${event.user}, session=${event.session}`
+      return `warning: ${clientName(event.peer)}: SASL authentication failed: ${who}`
+    }
     case 'command-refused':
-      return `${event.session}: reject: ${event.command}: ${event.reply}`
+      return describeRefusal(event)
     default:
       return unreachable(event)
   }
 }
 
-type QueuedEvent = Exclude<
-  Extract<HostEvent, { type: `mail-${string}` }>,
-  { type: 'mail-delivered' | 'mail-retrieved' }
->
+/** With the address where Postfix has it. */
+function describeRefusal(event: Extract<HostEvent, { type: 'command-refused' }>): string {
+  const [, direction, path] = /^(?:MAIL|RCPT) (FROM|TO):(<.*>)$/i.exec(event.command) ?? []
+  const phase = event.command === 'end of data' ? 'END-OF-MESSAGE' : event.command.split(' ')[0]
+  const whose = direction === undefined ? '' : `${direction.toLowerCase()}=${path} `
+  const from = `${phase} from ${clientName(event.peer)}`
+  return `NOQUEUE: reject: ${from}: ${event.reply}; ${whose}session=${event.session}`
+}
+
+type QueuedEvent = Extract<HostEvent, { type: 'mail-deferred' | 'mail-failed' | 'mail-removed' }>
 
 function describeQueued(event: QueuedEvent): string {
   switch (event.type) {
-    case 'mail-accepted':
-      return `from=${event.from}, size=${event.sizeBytes}, nrcpt=${event.recipients.length} (queue active), via=${event.via}`
     case 'mail-deferred':
       return `${describeProgress(event, 'none')}, status=deferred (${event.reason}), retry in ${formatDuration(event.retryInMs)}`
     case 'mail-failed':
@@ -171,14 +223,24 @@ function describeQueued(event: QueuedEvent): string {
 
 const DSN = { 'mail-delivered': '2.0.0', 'mail-deferred': '4.0.0', 'mail-failed': '5.0.0' }
 
-/** As Postfix writes it, for the programs that read its log; of the delay only the whole is known. */
+/** As Postfix writes it, for the programs that read its log. */
 function describeProgress(
   event: Extract<HostEvent, { type: keyof typeof DSN }>,
   nowhere: string,
 ): string {
   const { recipient, relay = nowhere, delayMs = 0, dsn = DSN[event.type] } = event
-  const delay = String(Number((delayMs / 1000).toPrecision(3)))
-  return `to=<${recipient}>, relay=${relay}, delay=${delay}, delays=${delay}/0/0/0, dsn=${dsn}`
+  const {
+    receivingMs = 0,
+    queuedMs = delayMs,
+    connectingMs = 0,
+    sendingMs = 0,
+  } = event.delays ?? {}
+  const parts = [receivingMs, queuedMs, connectingMs, sendingMs].map(seconds).join('/')
+  return `to=<${recipient}>, relay=${relay}, delay=${seconds(delayMs)}, delays=${parts}, dsn=${dsn}`
+}
+
+function seconds(ms: number): string {
+  return String(Number((ms / 1000).toPrecision(3)))
 }
 
 type BundleEvent = Extract<HostEvent, { type: `bundle-${string}` }>

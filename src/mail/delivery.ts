@@ -17,6 +17,8 @@ export interface MailStart {
   readonly from: MailFrom
   /** When trying ends for good; the queue sets it for its attempts, to what its give-up says. */
   readonly expiresAt?: WallMs
+  /** To be called when the way to its next hop is open and it begins to go, for the log. */
+  readonly onReady?: () => void
 }
 
 export interface Delivery {
@@ -38,6 +40,8 @@ export type Outcome =
   | {
       readonly type: 'delivered'
       readonly detail: string
+      /** The host that took it, as the log names it; default: its next hop. */
+      readonly relay?: string
       /**
        * Of one that goes on from there: whether the next host reports what becomes of it, or nobody
        * will. Absent where it is in the mailbox. RFC 3461 §5.2.1, §5.2.2.

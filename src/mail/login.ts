@@ -48,7 +48,7 @@ export function logIn(
         : password.isProven
           ? accounts.scramKeysOf(user)?.account
           : undefined
-    if (!found) events({ type: 'authentication-failed', service, session, user })
+    if (!found) events({ type: 'authentication-failed', service, session, peer, user })
     return found
   })
 }

@@ -16,6 +16,7 @@ export class MessageIntake {
   readonly #header = new HeaderReader()
   readonly #held = new ByteQueue()
   #begun = false
+  #addedId: string | undefined
 
   constructor(trace: ReceivedTrace, kind: 'transfer' | 'submission') {
     this.#trace = trace
@@ -25,6 +26,12 @@ export class MessageIntake {
   /** How many servers the message had passed before. RFC 5321 §6.3. */
   get hops(): number {
     return this.#header.count('received')
+  }
+
+  /** Its Message-ID, its own or ours; undefined where it has none, or it is not known yet. */
+  get messageId(): string | undefined {
+    const own = this.#header.fields.find(({ name }) => name === 'message-id')?.value
+    return own ?? this.#addedId
   }
 
   /** The next bytes as they came in; returns those that go out. */
@@ -49,8 +56,10 @@ export class MessageIntake {
     if (this.#kind === 'submission' && state !== 'cut') {
       const { date, id, by } = this.#trace
       if (this.#header.count('date') === 0) added += formatField('Date', [formatMailDate(date)])
-      if (this.#header.count('message-id') === 0)
-        added += formatField('Message-ID', [`<${id}@${by}>`])
+      if (this.#header.count('message-id') === 0) {
+        this.#addedId = `<${id}@${by}>`
+        added += formatField('Message-ID', [this.#addedId])
+      }
     }
     // What is all body must not become a part of the header that now stands before it.
     if (state === 'absent') added += '\r\n'

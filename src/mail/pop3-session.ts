@@ -87,6 +87,7 @@ export class Pop3Session {
           type: 'command-refused',
           service: 'pop3',
           session: this.#id,
+          peer: this.#peer,
         })
         return undefined
     }
@@ -97,7 +98,8 @@ export class Pop3Session {
     const account = await logins.attempt(this.#peer, async () => {
       const found = await accounts.verify(user, password)
       if (!found) {
-        events({ type: 'authentication-failed', service: 'pop3', session: this.#id, user })
+        const [service, session, peer] = ['pop3', this.#id, this.#peer] as const
+        events({ type: 'authentication-failed', service, session, peer, user })
       }
       return found
     })

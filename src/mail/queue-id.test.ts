@@ -3,7 +3,7 @@ import { seededRandom } from '../base/random.ts'
 import { monoMs, wallMs } from '../base/time.ts'
 import { labEntropy } from '../lab/entropy.ts'
 import type { Clock } from '../ports/clock.ts'
-import { newQueueId } from './queue-id.ts'
+import { madeAt, newQueueId } from './queue-id.ts'
 
 function at(wall: number): Clock {
   return { now: () => monoMs(0), wall: () => wallMs(wall), at: () => () => {} }
@@ -22,5 +22,6 @@ describe('newQueueId', () => {
     const times = [0, 1, 31, 32, 1_795_420_800_000, 1_795_420_800_001, 32 ** 9 - 1]
     const inOrder = times.map((time) => newQueueId(at(time), entropy))
     expect([...inOrder].sort()).toEqual(inOrder)
+    expect(inOrder.map(madeAt)).toEqual(times)
   })
 })

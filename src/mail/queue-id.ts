@@ -1,3 +1,4 @@
+import { type WallMs, wallMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 
@@ -6,6 +7,13 @@ const DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
 const TIME_DIGITS = 9
 const RANDOM_DIGITS = 7
+
+/** When a queue id was made; 0 for what is none of ours. */
+export function madeAt(queueId: string): WallMs {
+  let ms = 0
+  for (const digit of queueId.slice(0, TIME_DIGITS)) ms = ms * 32 + DIGITS.indexOf(digit)
+  return wallMs(/^[0-9A-HJKMNP-TV-Z]{16}$/.test(queueId) ? ms : 0)
+}
 
 /**
  * 16 characters, never given twice: milliseconds since 1970 (enough until the year 3084) and 35

@@ -10,6 +10,7 @@ import {
   submit,
 } from '../../test/support/mail-stage.ts'
 import { fromUtf8 } from '../base/bytes.ts'
+import { Fault } from '../base/fault.ts'
 import type { MailParameters, RecipientParameters } from '../proto/smtp/envelope.ts'
 import { newQueueId } from './queue-id.ts'
 import { SPOOL_TABLE } from './spool-record.ts'
@@ -223,6 +224,74 @@ describe('what a sender asks for', () => {
     expect(others).toEqual([])
     expect(report).toContain(`Final-Recipient: rfc822; ${FAR}\r\nAction: delayed\r\n`)
     expect(report).not.toContain('b@mail-2.a.com')
+  })
+
+  it('a delay is told at its time, also while an attempt is under way, and not again after a restart', async () => {
+    const queue = { warnAfterMs: 10 * MINUTE_MS }
+    const stage = await opened({ remote: () => new Promise(() => {}), queue })
+    await send(stage, { [FAR]: {} })
+    await pass(stage, 10 * MINUTE_MS - 1)
+    expect(await stage.inbox('user')).toEqual([])
+    const early = await opened({
+      world: stage.world,
+      ...stage.crash(),
+      queue,
+      remote: () => new Promise(() => {}),
+    })
+    await pass(early, 1)
+    const [report, ...others] = await early.inbox('user')
+    expect(others).toEqual([])
+    expect(report).toContain('Action: delayed\r\nStatus: 4.4.7\r\n')
+    expect(report).toContain(`<${FAR}>: not delivered yet\r\n`)
+    const late = await opened({
+      world: stage.world,
+      ...early.crash(),
+      queue,
+      remote: async () => refusal('temporary'),
+    })
+    await pass(late, 30 * MINUTE_MS)
+    expect(late.sent).not.toEqual([])
+    expect(await late.inbox('user')).toHaveLength(1)
+  })
+
+  it('a mail that is to go later is not late before (RFC 4865), one with a time to be told at is (RFC 2852)', async () => {
+    const stage = await opened({
+      remote: async () => refusal('temporary'),
+      queue: { warnAfterMs: 10 * MINUTE_MS },
+    })
+    await send(stage, { [FAR]: {} }, { hold: { forSec: 1200 } })
+    await pass(stage, 29 * MINUTE_MS)
+    expect(await stage.inbox('user')).toEqual([])
+    await pass(stage, MINUTE_MS)
+    expect(await stage.inbox('user')).toHaveLength(1)
+    await send(stage, { [FAR]: {} }, { deliverBy: { seconds: 120, mode: 'notify', trace: false } })
+    await pass(stage, 2 * MINUTE_MS)
+    expect(await stage.inbox('user')).toHaveLength(2)
+  })
+
+  it('a delay that cannot be recorded is told later', async () => {
+    let isFull = false
+    const stage = await opened({
+      remote: () => new Promise(() => {}),
+      queue: { warnAfterMs: 10 * MINUTE_MS },
+      store: (store) => ({
+        get: (table, key) => store.get(table, key),
+        range: (table, range) => store.range(table, range),
+        keys: (table, range) => store.keys(table, range),
+        commit: async (changes) => {
+          if (isFull) throw new Fault('store/full', 'the store is full', { temporary: true })
+          await store.commit(changes)
+        },
+        close: () => store.close(),
+      }),
+    })
+    await send(stage, { [FAR]: {} })
+    isFull = true
+    await pass(stage, 10 * MINUTE_MS)
+    expect(await stage.inbox('user')).toEqual([])
+    isFull = false
+    await pass(stage, MINUTE_MS)
+    expect(await stage.inbox('user')).toHaveLength(1)
   })
 
   it('of an alias for several it is told that it was passed on (RFC 3461 §5.2.7.3)', async () => {

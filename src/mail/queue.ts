@@ -14,6 +14,7 @@ import type { EventSink } from '../ports/events.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
 import type { Mailbox, MailFrom, RecipientParameters } from '../proto/smtp/envelope.ts'
 import { formatMailbox } from '../proto/smtp/path.ts'
+import { Alarms } from './alarms.ts'
 import type { Aliases } from './aliases.ts'
 import {
   type Addressee,
@@ -25,12 +26,13 @@ import {
   refused,
 } from './attempt.ts'
 import type { Delivery, DeliveryTarget, MailStart, Outcome } from './delivery.ts'
-import type { ReportedRecipient } from './dsn.ts'
+import { type ReportedRecipient, statusCode } from './dsn.ts'
 import { mailFault } from './fault.ts'
 import { HANDING_OVER_MAX } from './limits.ts'
 import { type Awaited, type LocalTarget, unknownUser } from './local-target.ts'
 import type { Placement } from './maildir.ts'
 import { formatNextHop, type NextHop, type RemoteHop } from './next-hop.ts'
+import { type AttemptTimes, delaysOf } from './progress.ts'
 import {
   type QueueEffect,
   type QueueEvent,
@@ -39,7 +41,14 @@ import {
   type RetrySchedule,
 } from './queue-machine.ts'
 import type { Routes } from './route.ts'
-import { mayWarn, recipientName, Settlements, type UnsettledMail } from './settlement.ts'
+import {
+  mayWarn,
+  recipientName,
+  relayOf,
+  Settlements,
+  type UnsettledMail,
+  type Warning,
+} from './settlement.ts'
 import { Spool, type SpoolDraft, type SpooledMail, type SpoolLimits } from './spool.ts'
 import {
   decisionChange,
@@ -93,6 +102,10 @@ interface QueuedMail extends UnsettledMail {
   readonly returnAt: WallMs | undefined
   readonly priority: number
   isHeld: boolean
+  /** When its sender is told that it takes longer; undefined: never. */
+  readonly warnAt: WallMs | undefined
+  /** It has been told. */
+  isWarned: boolean
   /** What an operator has decided while attempts were under way: it holds when they end. */
   verdict: Fault | undefined
 }
@@ -108,7 +121,9 @@ interface Job {
   /** Ends that could not be recorded yet. */
   ended: Outcomes | undefined
   /** Why recipients are still waiting. */
-  reasons: ReadonlyMap<number, string> | undefined
+  reasons: ReadonlyMap<number, Fault> | undefined
+  /** Of the attempt that is under way, or was the last. */
+  times: AttemptTimes | undefined
 }
 
 export interface QueuedDelivery extends Delivery {
@@ -126,6 +141,8 @@ export class MailQueue implements DeliveryTarget {
   readonly #mails = new Map<string, QueuedMail>()
   readonly #jobs = new Map<string, Job>()
   readonly #feedMachine: (event: QueueEvent) => void
+  /** Of the mails whose senders are to be told that it takes longer. */
+  readonly #warnings: Alarms
   readonly #work = new Set<Promise<void>>()
   #justAccepted: Envelope[] = []
   #recovered: QueueJob[] = []
@@ -148,6 +165,9 @@ export class MailQueue implements DeliveryTarget {
     this.#feedMachine = runMachine<QueueEvent, QueueEffect>(this.#machine, ports.clock, (effect) =>
       this.#perform(effect),
     )
+    this.#warnings = new Alarms(ports.clock, (queueId) => {
+      if (this.#state === 'open') this.#run(this.#warn(queueId))
+    })
   }
 
   /** Finds what was accepted before and finishes the deliveries that were about to appear. */
@@ -177,6 +197,7 @@ export class MailQueue implements DeliveryTarget {
   /** Begins nothing more; what waits for an answer from afar goes on after the next `open`. */
   async stop(): Promise<void> {
     this.#state = 'stopped'
+    this.#warnings.stop()
     while (this.#work.size > 0) await Promise.all(this.#work)
   }
 
@@ -253,9 +274,14 @@ export class MailQueue implements DeliveryTarget {
   #jobsOf({ envelope, statuses, decision }: SpooledMail): readonly Job[] {
     const { queueId, acceptedAt, recipients, from } = envelope
     const { deliverBy, priority = 0 } = from.parameters
+    const releaseAt = decision === 'released' ? acceptedAt : releaseOf(envelope)
     const mail: QueuedMail = {
       ...{ queueId, acceptedAt, priority, unsettled: 0, turn: undefined, jobs: new Map() },
-      releaseAt: decision === 'released' ? acceptedAt : releaseOf(envelope),
+      releaseAt,
+      warnAt: this.#warnTime(envelope, releaseAt),
+      isWarned: [...statuses.values()].some(
+        (status) => status.type === 'deferred' && status.isWarned === true,
+      ),
       returnAt:
         deliverBy?.mode === 'return' ? addMs(acceptedAt, deliverBy.seconds * 1000) : undefined,
       isHeld: decision === 'held',
@@ -288,7 +314,8 @@ export class MailQueue implements DeliveryTarget {
       groups.set(name, group)
     }
     return [...groups].map(([name, { hop, waiting }]) => ({
-      ...{ id: `${queueId} ${name}`, mail, hop, waiting, ended: undefined, reasons: undefined },
+      ...{ id: `${queueId} ${name}`, mail, hop, waiting },
+      ...{ ended: undefined, reasons: undefined, times: undefined },
     }))
   }
 
@@ -299,6 +326,7 @@ export class MailQueue implements DeliveryTarget {
   /** Notes a job; the result is what the machine is to know of it. */
   #keep(job: Job, { statuses }: SpooledMail): QueueJob {
     const { mail } = job
+    if (!this.#mails.has(mail.queueId)) this.#watch(mail)
     this.#mails.set(mail.queueId, mail)
     mail.jobs.set(job.id, job)
     this.#jobs.set(job.id, job)
@@ -361,6 +389,7 @@ export class MailQueue implements DeliveryTarget {
     const spooled = this.#spool.mail(job.mail.queueId)
     assert(spooled !== undefined, `${job.mail.queueId} is in the spool`)
     if (this.#reroute(job, spooled)) return
+    job.times = { startedAt: this.#ports.clock.now(), readyAt: undefined }
     const mail = this.#attemptMail(job, spooled)
     if (mail.addressees.length === 0) {
       // What is left is to record how it ended.
@@ -403,9 +432,13 @@ export class MailQueue implements DeliveryTarget {
       const { parameters = {} } = mailbox
       addressees.push({ index, mailbox, parameters, placement })
     }
-    const from = passedOn(envelope, this.#ports.clock.wall())
+    const { clock } = this.#ports
+    const from = passedOn(envelope, clock.wall())
+    const onReady = (): void => {
+      if (job.times !== undefined) job.times = { ...job.times, readyAt: clock.now() }
+    }
     return {
-      start: { queueId, from, expiresAt: this.#expiryOf(job) },
+      start: { queueId, from, expiresAt: this.#expiryOf(job), onReady },
       addressees,
       chunks: this.#spool.chunks(envelope),
     }
@@ -455,7 +488,7 @@ export class MailQueue implements DeliveryTarget {
     const outcomes: Outcomes = new Map()
     for (const index of job.waiting) {
       if (job.ended?.has(index)) continue
-      const text = `${job.reasons?.get(index) ?? 'not delivered'} (${why})`
+      const text = `${this.#reasonOf(job, index) ?? 'not delivered'} (${why})`
       outcomes.set(index, refused(mailFault(code, text, { temporary: false })))
     }
     await this.#conclude(job, outcomes)
@@ -464,12 +497,12 @@ export class MailQueue implements DeliveryTarget {
   /** The attempt is over, for better or worse. */
   async #conclude(job: Job, outcomes: Outcomes): Promise<void> {
     const { verdict } = job.mail
-    const reasons = new Map<number, string>()
+    const reasons = new Map<number, Fault>()
     const ended: Outcomes = new Map(job.ended)
     for (const [index, outcome] of outcomes) {
       if (outcome.type === 'delivered' || !outcome.fault.temporary) ended.set(index, outcome)
       else if (verdict !== undefined) ended.set(index, refused(verdict))
-      else reasons.set(index, outcome.fault.message)
+      else reasons.set(index, outcome.fault)
     }
     job.reasons = reasons
     await this.#settle(job, ended)
@@ -482,7 +515,9 @@ export class MailQueue implements DeliveryTarget {
   #drop(job: Job): void {
     this.#jobs.delete(job.id)
     job.mail.jobs.delete(job.id)
-    if (job.mail.jobs.size === 0) this.#mails.delete(job.mail.queueId)
+    if (job.mail.jobs.size > 0) return
+    this.#mails.delete(job.mail.queueId)
+    this.#warnings.clear(job.mail.queueId)
   }
 
   /** Not tried until it is released. False where it is not in the queue. */
@@ -587,64 +622,109 @@ export class MailQueue implements DeliveryTarget {
   /** Whoever cannot be settled now stays in the job, and is not tried again. */
   async #settle(job: Job, ended: Outcomes): Promise<void> {
     if (ended.size === 0) return
-    const settled = await this.#settlements.settle(job.mail, ended, job.hop)
+    const settled = await this.#settlements.settle(job.mail, ended, job)
     job.ended = settled ? undefined : ended
     if (settled) job.waiting = job.waiting.filter((index) => !ended.has(index))
   }
 
   async #defer(job: Job, attempts: number, retryInMs: number): Promise<void> {
-    const { queueId } = job.mail
+    const { mail } = job
+    const { queueId } = mail
+    const { clock, events } = this.#ports
     const envelope = this.#envelope(queueId)
-    const retryAt = addMs(this.#ports.clock.wall(), retryInMs)
+    const retryAt = addMs(clock.wall(), retryInMs)
+    const progress = delaysOf(envelope, job.times, clock)
     const changes: StoreChange[] = []
-    const warned: ReportedRecipient[] = []
     for (const index of job.waiting) {
-      const reason = job.reasons?.get(index) ?? 'not recorded yet'
+      const fault = job.reasons?.get(index)
+      const reason = fault?.message ?? 'not recorded yet'
       const recipient = recipientName(envelope, index)
-      this.#ports.events({
-        type: 'mail-deferred',
-        queueId,
-        recipient,
-        reason,
-        retryInMs,
-        relay: nameOf(job.hop),
-        delayMs: Math.max(0, this.#ports.clock.wall() - envelope.acceptedAt),
+      events({
+        ...{ type: 'mail-deferred', queueId, recipient, reason, retryInMs, ...progress },
+        relay: (fault && relayOf(fault)) ?? nameOf(job.hop),
+        ...(fault && { dsn: statusCode(fault, 'delayed') }),
       })
-      const before = this.#spool.status(queueId, index)
-      if (before?.type === 'placing') continue
-      const wasWarned = before?.type === 'deferred' && before.isWarned === true
-      const warning = wasWarned ? undefined : this.#warning(job, envelope, index, reason)
-      if (warning !== undefined) warned.push(warning)
+      if (this.#spool.status(queueId, index)?.type === 'placing') continue
       const status = { type: 'deferred', attempts, retryAt, reason } as const
-      const isWarned = wasWarned || warning !== undefined
-      changes.push(statusChange(queueId, index, isWarned ? { ...status, isWarned } : status))
+      changes.push(
+        statusChange(queueId, index, mail.isWarned ? { ...status, isWarned: true } : status),
+      )
     }
     try {
-      await this.#settlements.warn(envelope, warned, changes)
+      await this.#spool.commit(changes)
     } catch (error) {
       // Without the record a restart only tries sooner.
       this.#trouble(queueId, asFault(error).message)
     }
   }
 
-  /** What the sender is told of a recipient who waits for long; undefined: nothing yet. */
-  #warning(
-    job: Job,
-    { acceptedAt, recipients, from }: Envelope,
-    index: number,
-    reason: string,
-  ): ReportedRecipient | undefined {
-    const mailbox = recipients[index]
+  /** RFC 2852: one that is late although nobody wants it back is told of. */
+  #warnTime({ acceptedAt, from }: Envelope, releaseAt: WallMs): WallMs | undefined {
     const { deliverBy } = from.parameters
-    const { warnAfterMs = Number.POSITIVE_INFINITY } = this.#options
-    // RFC 2852: one that is late although nobody wants it back is told of.
-    const byMs = deliverBy?.mode === 'notify' ? deliverBy.seconds * 1000 : warnAfterMs
-    const isDue = this.#ports.clock.wall() - acceptedAt >= Math.min(byMs, warnAfterMs)
-    if (mailbox === undefined || !isDue || !mayWarn(mailbox)) return undefined
-    const { parameters = {} } = mailbox
-    const fault = mailFault('mail/gave-up', reason, { temporary: true })
-    const retryUntil = this.#expiryOf(job)
-    return { mailbox, parameters, action: 'delayed', fault, retryUntil }
+    const { warnAfterMs } = this.#options
+    const late = warnAfterMs === undefined ? undefined : addMs(releaseAt, warnAfterMs)
+    if (deliverBy?.mode !== 'notify') return late
+    const by = addMs(acceptedAt, deliverBy.seconds * 1000)
+    return late === undefined || by < late ? by : late
+  }
+
+  #watch({ queueId, warnAt, isWarned }: QueuedMail): void {
+    if (warnAt === undefined || isWarned) return
+    const { clock } = this.#ports
+    this.#warnings.set(queueId, addMs(clock.now(), Math.max(0, warnAt - clock.wall())))
+  }
+
+  /** Tells the sender that it takes longer, of those who still wait. */
+  async #warn(queueId: string): Promise<void> {
+    const mail = this.#mails.get(queueId)
+    if (mail === undefined) return
+    try {
+      await this.#settlements.warn(mail, (envelope) => {
+        mail.isWarned = true
+        return this.#delayed(mail, envelope)
+      })
+    } catch (error) {
+      mail.isWarned = false
+      const { clock } = this.#ports
+      this.#trouble(queueId, asFault(error).message)
+      this.#warnings.set(queueId, addMs(clock.now(), this.#scheduleOf('local').firstRetryMs))
+    }
+  }
+
+  #delayed(mail: QueuedMail, { recipients: all }: Envelope): Warning {
+    const { queueId } = mail
+    const recipients: ReportedRecipient[] = []
+    const changes: StoreChange[] = []
+    for (const job of mail.jobs.values()) {
+      for (const index of job.waiting) {
+        const mailbox = all[index]
+        const status = this.#spool.status(queueId, index)
+        const isWaiting = status?.type !== 'placing' && !job.ended?.has(index)
+        if (mailbox === undefined || mailbox.isExpanded || !isWaiting) continue
+        const reason = this.#reasonOf(job, index) ?? 'not delivered yet'
+        const before = status?.type === 'deferred' ? status : undefined
+        const { attempts = 0, retryAt = this.#ports.clock.wall() } = before ?? {}
+        changes.push(
+          statusChange(queueId, index, {
+            ...{ type: 'deferred', attempts, retryAt, reason, isWarned: true },
+          }),
+        )
+        if (!mayWarn(mailbox)) continue
+        const fault =
+          job.reasons?.get(index) ?? mailFault('mail/gave-up', reason, { temporary: true })
+        const { parameters = {} } = mailbox
+        const retryUntil = this.#expiryOf(job)
+        recipients.push({ mailbox, parameters, action: 'delayed', fault, retryUntil })
+      }
+    }
+    return { recipients, changes }
+  }
+
+  /** Why a recipient is still waiting, also from before a restart. */
+  #reasonOf(job: Job, index: number): string | undefined {
+    const status = this.#spool.status(job.mail.queueId, index)
+    const before = status?.type === 'deferred' ? status.reason : undefined
+    return job.reasons?.get(index)?.message ?? before
   }
 
   #requireOpen(): void {

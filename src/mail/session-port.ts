@@ -94,7 +94,7 @@ export class SessionPort<Session> {
       endSession(fault)
       this.#forget(session, peer)
       void this.#hooks.ended(session).then(() => {
-        events({ type: 'session-closed', service, session: id })
+        events({ type: 'session-closed', service, session: id, peer: formatAddress(stream.remote) })
       })
     }
   }

@@ -5,11 +5,11 @@
  */
 
 import { assert } from '../base/assert.ts'
-import { asFault } from '../base/fault.ts'
+import { asFault, type Fault } from '../base/fault.ts'
 import type { WallMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
-import type { EventSink } from '../ports/events.ts'
+import type { EventSink, HostEvent } from '../ports/events.ts'
 import type { StoreChange } from '../ports/store.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { formatMailbox, formatPath } from '../proto/smtp/path.ts'
@@ -24,6 +24,7 @@ import {
 } from './dsn.ts'
 import { REPORT_HEADER_BYTES_MAX, REPORT_MESSAGE_BYTES_MAX } from './limits.ts'
 import { formatNextHop, type NextHop } from './next-hop.ts'
+import { type AttemptTimes, delaysOf } from './progress.ts'
 import { newQueueId } from './queue-id.ts'
 import type { Spool } from './spool.ts'
 import { type Envelope, type EnvelopeRecipient, statusChange } from './spool-record.ts'
@@ -52,6 +53,24 @@ export interface SettlementHooks {
   readonly acceptReport: (report: Envelope) => void
 }
 
+/** Where recipients have gone, or were to go, and the attempt at it. */
+export interface Way {
+  readonly hop: NextHop | undefined
+  readonly times: AttemptTimes | undefined
+}
+
+export interface Warning {
+  readonly recipients: readonly ReportedRecipient[]
+  readonly changes: readonly StoreChange[]
+}
+
+interface MadeReport {
+  readonly envelope: Envelope
+  readonly kind: ReportKind
+}
+
+type ReportKind = NonNullable<Extract<HostEvent, { type: 'mail-accepted' }>['reportOn']>['kind']
+
 export class Settlements {
   readonly #hostname: string
   readonly #spool: Spool
@@ -66,18 +85,14 @@ export class Settlements {
   }
 
   /** Resolves with false where it could not be recorded: then nothing has changed. */
-  settle(mail: UnsettledMail, ended: Outcomes, hop: NextHop | undefined): Promise<boolean> {
+  settle(mail: UnsettledMail, ended: Outcomes, way: Way): Promise<boolean> {
     const before = mail.turn ?? Promise.resolve()
-    const turn = before.then(() => this.#settleInTurn(mail, ended, hop))
+    const turn = before.then(() => this.#settleInTurn(mail, ended, way))
     mail.turn = turn
     return turn
   }
 
-  async #settleInTurn(
-    mail: UnsettledMail,
-    ended: Outcomes,
-    hop: NextHop | undefined,
-  ): Promise<boolean> {
+  async #settleInTurn(mail: UnsettledMail, ended: Outcomes, way: Way): Promise<boolean> {
     const { queueId } = mail
     const envelope = this.#spool.envelope(queueId)
     assert(envelope !== undefined, `${queueId} is in the spool`)
@@ -86,7 +101,7 @@ export class Settlements {
       left === 0
         ? [...this.#spool.removal(envelope), ...this.#hooks.forget(queueId)]
         : [...ended.keys()].map((index) => statusChange(queueId, index, { type: 'settled' }))
-    let report: Envelope | undefined
+    let report: MadeReport | undefined
     try {
       report = await this.#commit(envelope, ended, changes)
     } catch (error) {
@@ -94,12 +109,12 @@ export class Settlements {
       return false
     }
     mail.unsettled = left
-    this.#tellEnds(envelope, ended, hop)
+    this.#tellEnds(envelope, ended, way)
     if (left === 0) {
       this.#spool.removed(envelope)
       this.#ports.events({ type: 'mail-removed', queueId })
     }
-    if (report !== undefined) this.#acceptReport(report)
+    if (report !== undefined) this.#acceptReport(report, queueId)
     return true
   }
 
@@ -108,7 +123,7 @@ export class Settlements {
     envelope: Envelope,
     ended: Outcomes,
     changes: readonly StoreChange[],
-  ): Promise<Envelope | undefined> {
+  ): Promise<MadeReport | undefined> {
     const recipients = [...ended].flatMap(([index, outcome]): readonly ReportedRecipient[] => {
       const mailbox = envelope.recipients[index]
       const action = mailbox && reportedAction(mailbox, outcome)
@@ -121,23 +136,27 @@ export class Settlements {
   }
 
   /**
-   * Tells the sender that it takes longer; `changes` are what keeps it from being told again. Rejects
-   * with the store's Fault.
+   * Tells the sender that it takes longer, unless it has ended by then. `waiting` says who waits, and
+   * what keeps the sender from being told again. Rejects with the store's Fault.
    */
-  async warn(
-    envelope: Envelope,
-    recipients: readonly ReportedRecipient[],
-    changes: readonly StoreChange[],
-  ): Promise<void> {
-    const report = await this.#report(envelope, recipients, changes)
-    if (report !== undefined) this.#acceptReport(report)
+  warn(mail: UnsettledMail, waiting: (envelope: Envelope) => Warning): Promise<void> {
+    const before = mail.turn ?? Promise.resolve()
+    const turn = before.then(async () => {
+      const envelope = this.#spool.envelope(mail.queueId)
+      if (envelope === undefined) return
+      const { recipients, changes } = waiting(envelope)
+      const made = await this.#report(envelope, recipients, changes)
+      if (made !== undefined) this.#acceptReport(made, mail.queueId)
+    })
+    mail.turn = turn.catch(asFault)
+    return turn
   }
 
   async #report(
     envelope: Envelope,
     recipients: readonly ReportedRecipient[],
     changes: readonly StoreChange[],
-  ): Promise<Envelope | undefined> {
+  ): Promise<MadeReport | undefined> {
     const to = envelope.from.reversePath
     // Never a report about a report: it has a null reverse-path. RFC 5321 §4.5.5.
     if (recipients.length === 0 || to === undefined || !this.#canReport(envelope, to)) {
@@ -161,7 +180,8 @@ export class Settlements {
       // What it tells is as secret as the mail. RFC 8689 §5.
       const { requireTls } = envelope.from.parameters
       const from = { reversePath: undefined, parameters: requireTls ? { requireTls } : {} }
-      return await draft.commit({ from, acceptedAt: clock.wall(), recipients: [to] }, changes)
+      const head = { from, acceptedAt: clock.wall(), recipients: [to] }
+      return { envelope: await draft.commit(head, changes), kind: kindOf(recipients) }
     } catch (error) {
       await draft.abort()
       throw error
@@ -196,15 +216,15 @@ export class Settlements {
     }
   }
 
-  #tellEnds(envelope: Envelope, ended: Outcomes, hop: NextHop | undefined): void {
-    const { queueId, acceptedAt } = envelope
-    const delayMs = Math.max(0, this.#ports.clock.wall() - acceptedAt)
-    const relay = hop === undefined ? 'none' : formatNextHop(hop)
+  #tellEnds(envelope: Envelope, ended: Outcomes, { hop, times }: Way): void {
+    const { queueId } = envelope
+    const delays = delaysOf(envelope, times, this.#ports.clock)
+    const nextHop = hop === undefined ? 'none' : formatNextHop(hop)
     for (const [index, outcome] of ended) {
       const recipient = recipientName(envelope, index)
       if (outcome.type === 'delivered') {
         const route = hop?.transport ?? 'local'
-        const { detail } = outcome
+        const { detail, relay = nextHop } = outcome
         this.#ports.events({
           type: 'mail-delivered',
           queueId,
@@ -212,7 +232,7 @@ export class Settlements {
           route,
           detail,
           relay,
-          delayMs,
+          ...delays,
         })
       } else {
         const reason = outcome.fault.message
@@ -222,15 +242,15 @@ export class Settlements {
           queueId,
           recipient,
           reason,
-          relay,
-          delayMs,
+          relay: relayOf(outcome.fault) ?? nextHop,
+          ...delays,
           dsn,
         })
       }
     }
   }
 
-  #acceptReport(report: Envelope): void {
+  #acceptReport({ envelope: report, kind }: MadeReport, about: string): void {
     this.#ports.events({
       type: 'mail-accepted',
       queueId: report.queueId,
@@ -238,6 +258,8 @@ export class Settlements {
       from: formatPath(report.from.reversePath),
       recipients: report.recipients.map(formatMailbox),
       sizeBytes: report.sizeBytes,
+      messageId: `<${report.queueId}@${this.#hostname}>`,
+      reportOn: { queueId: about, kind },
     })
     this.#hooks.acceptReport(report)
   }
@@ -245,6 +267,16 @@ export class Settlements {
   #trouble(queueId: string, reason: string): void {
     this.#ports.events({ type: 'trouble', where: `queue ${queueId}`, reason })
   }
+}
+
+function kindOf(recipients: readonly ReportedRecipient[]): ReportKind {
+  const has = (action: ReportAction): boolean => recipients.some((one) => one.action === action)
+  return has('failed') ? 'non-delivery' : has('delayed') ? 'delay' : 'delivery status'
+}
+
+/** The host that refused it. */
+export function relayOf({ detail }: Fault): string | undefined {
+  return detail['remote'] === undefined ? undefined : String(detail['remote'])
 }
 
 /** What the sender is told of an end; undefined: nothing. RFC 3461 §5.2. */

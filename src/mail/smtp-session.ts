@@ -32,6 +32,7 @@ import { type HoldBudget, MessageHold } from './policy/message-hold.ts'
 import type { PolicyMail } from './policy/policy.ts'
 import type { ChainAnswer, MessageReaders, PolicyChain } from './policy/policy-chain.ts'
 import { SessionPolicies } from './policy/session-policies.ts'
+import { delaysOf } from './progress.ts'
 import type { MailQueue } from './queue.ts'
 import { newQueueId } from './queue-id.ts'
 import type { Routes } from './route.ts'
@@ -379,7 +380,7 @@ export class SmtpSession {
   }
 
   #tellAccepted(transaction: Transaction, outcomes: readonly Outcome[]): void {
-    const { events, service } = this.#context
+    const { events, service, clock } = this.#context
     const { queueId, mail, recipients, sizeBytes, writing } = transaction
     events({
       type: 'mail-accepted',
@@ -388,14 +389,22 @@ export class SmtpSession {
       from: formatPath(mail.from.reversePath),
       recipients: recipients.map(({ recipient }) => formatMailbox(recipient)),
       sizeBytes,
+      client: {
+        ...{ service, session: this.#id, peer: this.#peer },
+        ...(mail.user !== undefined && { user: mail.user }),
+      },
+      ...(writing?.intake.messageId !== undefined && { messageId: writing.intake.messageId }),
     })
     if (writing?.target.kind !== 'direct') return
+    const progress = delaysOf({ queueId, acceptedAt: clock.wall() }, undefined, clock)
     for (const [i, { recipient }] of recipients.entries()) {
       const outcome = outcomes[i]
       if (outcome?.type !== 'delivered') continue
       const { detail } = outcome
       const name = formatMailbox(recipient)
-      events({ type: 'mail-delivered', queueId, recipient: name, route: 'local', detail })
+      const relay = 'local'
+      const to = { recipient: name, route: relay, relay, ...progress } as const
+      events({ type: 'mail-delivered', queueId, ...to, detail })
     }
   }
 
@@ -417,6 +426,7 @@ export class SmtpSession {
       type: 'command-refused',
       service,
       session: this.#id,
+      peer: this.#peer,
       command,
       reply: why === undefined ? said : `${said} (${why})`,
     })

@@ -7,12 +7,36 @@ import type { WallMs } from '../base/time.ts'
 
 export type MailService = 'smtp' | 'submission' | 'submissions' | 'lmtp' | 'pop3'
 
+/** Where the time goes, in milliseconds. */
+export interface Delays {
+  /** Until it was accepted. */
+  readonly receivingMs: number
+  /** Waiting in the queue, between attempts too. */
+  readonly queuedMs: number
+  /** Name look-up, connection, greeting, TLS. */
+  readonly connectingMs: number
+  /** The message itself, until it was answered for. */
+  readonly sendingMs: number
+}
+
+/** Who handed a mail in. */
+export interface MailClient {
+  readonly service: MailService
+  readonly session: string
+  /** Its address. */
+  readonly peer: string
+  /** As whom it had logged in. */
+  readonly user?: string
+}
+
 /** How far a mail has come for a recipient, in Postfix's terms. */
 export interface DeliveryProgress {
   /** Where it went or should go; absent where it went nowhere. */
   readonly relay?: string
-  /** Since it was accepted. */
+  /** Since it began to come. */
   readonly delayMs?: number
+  /** The parts of that. */
+  readonly delays?: Delays
   /** The enhanced status code. RFC 3463. */
   readonly dsn?: string
 }
@@ -30,7 +54,12 @@ export type HostEvent =
       readonly session: string
       readonly peer: string
     }
-  | { readonly type: 'session-closed'; readonly service: MailService; readonly session: string }
+  | {
+      readonly type: 'session-closed'
+      readonly service: MailService
+      readonly session: string
+      readonly peer: string
+    }
   | {
       readonly type: 'session-refused'
       readonly service: MailService
@@ -47,12 +76,16 @@ export type HostEvent =
       readonly type: 'authentication-failed'
       readonly service: MailService
       readonly session: string
+      /** Its address. */
+      readonly peer: string
       readonly user: string
     }
   | {
       readonly type: 'command-refused'
       readonly service: MailService
       readonly session: string
+      /** Its address. */
+      readonly peer: string
       readonly command: string
       readonly reply: string
     }
@@ -64,6 +97,14 @@ export type HostEvent =
       readonly from: string
       readonly recipients: readonly string[]
       readonly sizeBytes: number
+      /** Absent where it did not come in a session. */
+      readonly client?: MailClient
+      readonly messageId?: string
+      /** Of one of our own: what it tells the sender of another. */
+      readonly reportOn?: {
+        readonly queueId: string
+        readonly kind: 'non-delivery' | 'delay' | 'delivery status'
+      }
     }
   | ({
       readonly type: 'mail-delivered'

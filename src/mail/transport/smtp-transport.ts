@@ -243,6 +243,7 @@ export class SmtpTransport {
     errand: Errand,
   ): Promise<readonly Outcome[]> {
     const { mail, recipients, recipientParameters, body } = errand
+    mail.onReady?.()
     const replies = await session.send({ from: mail.from, recipients, recipientParameters }, body)
     this.#keep(session, key)
     const reports = reportsOf(hop, session)
@@ -327,7 +328,7 @@ function outcomeOf(reply: Reply, server: string, reports: Reports): Outcome {
   if (!isPositive(reply)) return { type: 'refused', fault: refusalOf(reply, server) }
   const { code, enhanced, lines } = reply
   const words = [code, enhanced, ...lines].filter((part) => part !== undefined).join(' ')
-  return { type: 'delivered', detail: `${server} (${words})`, ...(reports && { reports }) }
+  return { type: 'delivered', relay: server, detail: words, ...(reports && { reports }) }
 }
 
 function isDeferral(outcome: Outcome): boolean {
