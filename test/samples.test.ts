@@ -15,9 +15,19 @@ test.each(readdirSync('scenarios').map((name) => join('scenarios', name)))('%s i
 })
 
 test('every key that a file may have is in docs/configuration.md, and no other', () => {
-  const documented = [
-    ...readFileSync('docs/configuration.md', 'utf8').matchAll(/^\| ((?:`[\w.]+`(?:, )?)+) \|/gm),
-  ].flatMap(([, keys = '']) => [...keys.matchAll(/[\w.]+/g)].map(([key]) => key))
+  const documented: string[] = []
+  let prefixes = ['']
+  for (const line of readFileSync('docs/configuration.md', 'utf8').split('\n')) {
+    // What several services have in common is told once.
+    const common = /^Each of (.*) also has:$/.exec(line)?.[1]
+    if (common !== undefined)
+      prefixes = [...common.matchAll(/`(\w+)`/g)].map(([, name]) => `${name}.`)
+    if (line.startsWith('#')) prefixes = ['']
+    const [, keys = ''] = /^\| ((?:`[\w.]+`(?:, )?)+) \|/.exec(line) ?? []
+    for (const key of keys.match(/[\w.]+/g) ?? []) {
+      documented.push(...prefixes.map((prefix) => prefix + key))
+    }
+  }
   const known = new Set<string>()
   // An unknown key is answered with those that are known.
   const ask = (text: string, parse: typeof parseNodeConfig | typeof parseScenario): void => {
