@@ -24,7 +24,7 @@ export type SearchKey =
   | { readonly type: 'body' | 'text'; readonly text: string }
   /** Larger, or smaller, than so many octets. */
   | { readonly type: 'larger' | 'smaller'; readonly sizeBytes: number }
-  /** Of the internal date, or the field Date. */
+  /** Of the internal date, or of the header field */
   | {
       readonly type: 'before' | 'on' | 'since'
       readonly of: 'internal-date' | 'sent-date'
