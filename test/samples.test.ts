@@ -55,6 +55,8 @@ test('every key that a file may have is in docs/configuration.md, and no other',
     'retry',
     'tls',
     'dns',
+    'authentication',
+    'dkim',
     'statusReports',
   ]) {
     known.delete(part)

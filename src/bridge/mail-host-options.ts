@@ -7,6 +7,7 @@ import type { StaticPlan } from '../dtn/static-plan.ts'
 import type { StatusReportOptions } from '../dtn/status-reporter.ts'
 import type { TcpclConvergenceLayerOptions, TcpclTlsOptions } from '../dtn/tcpcl.ts'
 import type { Alias } from '../mail/aliases.ts'
+import type { AuthenticationOptions } from '../mail/authentication/authentication-policy.ts'
 import type { InjectedFault } from '../mail/policy/injected-faults.ts'
 import type { LimitsOptions } from '../mail/policy/limits-policy.ts'
 import type { SmtpPortOptions } from '../mail/smtp-service.ts'
@@ -59,6 +60,8 @@ export interface MailHostOptions {
   readonly limits: { readonly messageBytesMax: number; readonly storeBytesMax: number }
   /** How much one user or peer may send. Default: as much as they like. */
   readonly senderLimits?: LimitsOptions
+  /** What is done about mail from outside that is not from whom it says. Default: it is not looked at. */
+  readonly authentication?: Omit<AuthenticationOptions, 'authority'>
   /** Faults on purpose. Default: none. */
   readonly faults?: readonly InjectedFault[]
   readonly retry: {

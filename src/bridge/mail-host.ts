@@ -15,6 +15,7 @@ import { type TcpclTlsOptions, tcpclConvergenceLayer } from '../dtn/tcpcl.ts'
 import { udpConvergenceLayer } from '../dtn/udp.ts'
 import { type Account, Accounts } from '../mail/accounts.ts'
 import { type Alias, Aliases } from '../mail/aliases.ts'
+import { SigningKeys } from '../mail/authentication/signing-keys.ts'
 import type { DeliveryTarget } from '../mail/delivery.ts'
 import { HELD_MESSAGES_BYTES_MAX } from '../mail/limits.ts'
 import { LocalTarget } from '../mail/local-target.ts'
@@ -22,13 +23,12 @@ import { LoginAttempts } from '../mail/login-attempts.ts'
 import { Maildir } from '../mail/maildir.ts'
 import { formatNextHop, parseNextHop, type RemoteHop } from '../mail/next-hop.ts'
 import { type InjectedFault, InjectedFaults } from '../mail/policy/injected-faults.ts'
-import { LimitsPolicy } from '../mail/policy/limits-policy.ts'
 import { HoldBudget } from '../mail/policy/message-hold.ts'
 import { PolicyChain } from '../mail/policy/policy-chain.ts'
 import { Pop3Service } from '../mail/pop3-service.ts'
 import { MailQueue, type QueueTargets } from '../mail/queue.ts'
 import { Routes } from '../mail/route.ts'
-import { SmtpService, type SmtpServiceContext } from '../mail/smtp-service.ts'
+import { SmtpService } from '../mail/smtp-service.ts'
 import { DISCARD, errorTarget } from '../mail/transport/fixed-targets.ts'
 import { SmtpTransport } from '../mail/transport/smtp-transport.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -36,6 +36,7 @@ import type { Disk } from '../ports/disk.ts'
 import type { Dns } from '../ports/dns.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
+import type { DatedSigningKey, MailAuthentication } from '../ports/mail-authentication.ts'
 import type { Network, SocketAddress } from '../ports/network.ts'
 import type { Passwords } from '../ports/password.ts'
 import type { Store } from '../ports/store.ts'
@@ -58,6 +59,7 @@ import {
 } from './limits.ts'
 import { MailControl } from './mail-control.ts'
 import type { ContactPlanOptions, MailHostOptions, TransportRule } from './mail-host-options.ts'
+import { mailPolicies } from './mail-policies.ts'
 
 export interface MailHostPorts {
   /** The directory in which every user has one, with a `Maildir` in it. */
@@ -70,6 +72,8 @@ export interface MailHostPorts {
   readonly events: EventSink
   readonly dns: Dns
   readonly passwords: Passwords
+  /** Default: mail is neither looked at for where it is from, nor signed. */
+  readonly authentication?: MailAuthentication
   /** Where the host has a faster one. */
   readonly crc32c?: Crc32c
   /** The host's certificate, and whose it believes. */
@@ -114,6 +118,7 @@ export class MailHost {
   readonly #logins: LoginAttempts
   readonly #accounts: Accounts
   readonly #faults: InjectedFaults
+  readonly #signingKeys = new SigningKeys()
   readonly #routes: Routes
   readonly #aliases: Aliases
   /** In the order in which they start. */
@@ -201,7 +206,17 @@ export class MailHost {
       routes,
       local,
       queue: this.#queue,
-      ...this.#policies(),
+      policies: new PolicyChain(
+        mailPolicies(options, {
+          ...ports,
+          signingKeys: this.#signingKeys,
+          faults: this.#faults,
+          isForwarded: (recipient) =>
+            aliases.expand(recipient).some((one) => routes.of(one)?.transport !== 'local'),
+        }),
+        ports.events,
+      ),
+      holdBudget: new HoldBudget(HELD_MESSAGES_BYTES_MAX),
     }
     this.#services = [
       ...this.#smtpServices(context),
@@ -251,6 +266,11 @@ export class MailHost {
     this.#aliases.replace(aliases)
   }
 
+  /** What mail from here is signed with, and what is sealed; at any time. */
+  setSigningKeys(keys: readonly DatedSigningKey[]): void {
+    this.#signingKeys.replace(keys)
+  }
+
   /** Ends what is being answered, begins nothing more. What waits goes on at the next start. */
   async stop(): Promise<void> {
     this.#isStopping = true
@@ -282,15 +302,6 @@ export class MailHost {
       await step()
     }
     this.#ports.events({ type: 'started' })
-  }
-
-  #policies(): Pick<SmtpServiceContext, 'policies' | 'holdBudget'> {
-    const { clock, events } = this.#ports
-    const limits = new LimitsPolicy(this.#options.senderLimits ?? {}, clock)
-    return {
-      policies: new PolicyChain([this.#faults, limits], events),
-      holdBudget: new HoldBudget(HELD_MESSAGES_BYTES_MAX),
-    }
   }
 
   async #takeUsers(): Promise<void> {

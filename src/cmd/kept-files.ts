@@ -7,12 +7,14 @@ import type { MailHost } from '../bridge/mail-host.ts'
 import type { ConfigFaultCode } from '../config/fault.ts'
 import { parseAliasMap, parseTransportMap } from '../config/map-file.ts'
 import type { NodeConfig } from '../config/node-config.ts'
+import { readSigningKeys } from '../host/dkim-keys.ts'
 import type { EventSink } from '../ports/events.ts'
+import { dkimDirectoryOf } from './dkim-directory.ts'
 import { reasonOf } from './failure.ts'
 import { keepFile } from './file-keeper.ts'
 import { readUsers, usersFileOf } from './users-file.ts'
 
-/** Users, transport map and aliases; throws a Fault where one cannot be read. The result ends it. */
+/** Users, transport map, aliases and keys of DKIM; throws a Fault where one cannot be read. The result ends it. */
 export function keepFiles(
   host: MailHost,
   config: NodeConfig,
@@ -35,6 +37,17 @@ export function keepFiles(
     const read = (): ReturnType<typeof parseAliasMap> => parseAliasMap(textOf(file), file)
     ends.push(keepMap(file, 'aliases', read, (aliases) => host.setAliases(aliases), events))
   }
+  const keys = dkimDirectoryOf(config, configFile)
+  ends.push(
+    keepFile(
+      {
+        ...{ file: keys, what: 'dkim' },
+        read: () => readSigningKeys(keys),
+        take: (all) => host.setSigningKeys(all),
+      },
+      events,
+    ),
+  )
   return () => {
     for (const end of ends) end()
   }

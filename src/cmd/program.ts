@@ -4,6 +4,7 @@ import { ADMIN_PROGRAMS, type AdminProgram } from '../dtn/control/message.ts'
 import { TOOLS } from '../dtn/tools/tools.ts'
 import { addCertificateCommands } from './certificate-commands.ts'
 import { type DemoArguments, demo } from './demo.ts'
+import { addDkimCommands } from './dkim-commands.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
 import { addFaultCommands } from './fault-commands.ts'
 import { type NodeStatusArguments, nodeStatus } from './ion/node-status.ts'
@@ -136,6 +137,7 @@ ${EXIT_STATUSES}`,
 
 addCertificateCommands(program, EXIT_STATUSES)
 addUserCommands(program, EXIT_STATUSES, configOf)
+addDkimCommands(program, EXIT_STATUSES, configOf)
 addMailCommands(program, EXIT_STATUSES)
 addFaultCommands(program, EXIT_STATUSES)
 

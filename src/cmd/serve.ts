@@ -9,6 +9,7 @@ import { hostDisk } from '../host/disk.ts'
 import { hostDns } from '../host/dns.ts'
 import { hostEntropy } from '../host/entropy.ts'
 import { logSink } from '../host/log.ts'
+import { hostMailAuthentication } from '../host/mail-authentication.ts'
 import { hostNetwork } from '../host/network.ts'
 import { hostPasswords } from '../host/password.ts'
 import { openLmdbStore } from '../host/store.ts'
@@ -40,6 +41,7 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
     let stop = async (): Promise<void> => {}
     try {
       const tls = keepTls(config, configFile, directory)
+      const dns = hostDns({ clock: hostClock, ...config.dns })
       const host = new MailHost(config, {
         homes: `${directory}/home`,
         clock: hostClock,
@@ -48,7 +50,8 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
         disk: hostDisk,
         store,
         entropy: hostEntropy,
-        dns: hostDns({ clock: hostClock, ...config.dns }),
+        dns,
+        authentication: hostMailAuthentication({ dns, clock: hostClock, hostname: name }),
         events,
         passwords: hostPasswords(),
         tls,

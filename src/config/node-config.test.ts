@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { parseIpPrefix } from '../base/ip-address.ts'
 import { parseNodeConfig } from './node-config.ts'
 
 const COMPLETE = `host: Mail-1.A.com
@@ -30,6 +31,12 @@ retry:
   giveUpAfter: 2d
 `
 
+/** Says what it finds, of all but this machine. */
+const AUTHENTICATION_DEFAULT = {
+  ...{ dmarc: 'none', spf: 'none' },
+  trusted: [parseIpPrefix('127.0.0.0/8'), parseIpPrefix('::1/128')],
+}
+
 function problemsOf(text: string): readonly string[] {
   const parsed = parseNodeConfig(text, 'node.yaml')
   return parsed.ok ? [] : parsed.fault.message.split('\n')
@@ -54,6 +61,7 @@ test('a complete file becomes typed values', () => {
     value: {
       host: 'mail-1.a.com',
       directory: '../var/mail-1',
+      authentication: AUTHENTICATION_DEFAULT,
       node: 2n,
       mailService: 2525n,
       domains: ['mail-1.a.com', 'a.com'],
@@ -91,6 +99,7 @@ test('what is left out or off has its default, and no key that is undefined', ()
   expect(parsed.ok && parsed.value).toStrictEqual({
     host: 'm.a.com',
     directory: 'd',
+    authentication: AUTHENTICATION_DEFAULT,
     node: 2n,
     mailService: 2525n,
     domains: ['m.a.com'],
@@ -126,7 +135,7 @@ transport:
   expect(problemsOf(text)).toEqual([
     'node.yaml:1:1: directory is missing: a path such as ../var/mail-1 would be right',
     'node.yaml:1:7: host is "not a domain": a domain such as mail-1.a.com would be right',
-    'node.yaml:2:1: unknown key "nodes": one of host, node, mailService, domains, users, smtp, submission, submissions, lmtp, pop3, dtnName, udp, tcp, stcp, mtcp, plans, statusReports, echo, contacts, ranges, transport, aliases, retry, outgoing, limits, senderLimits, faults, directory, tls, dns would be right',
+    'node.yaml:2:1: unknown key "nodes": one of host, node, mailService, domains, users, smtp, submission, submissions, lmtp, pop3, dtnName, udp, tcp, stcp, mtcp, plans, statusReports, echo, contacts, ranges, transport, aliases, retry, outgoing, limits, senderLimits, faults, directory, tls, dns, authentication, dkim would be right',
     'node.yaml:3:7: node is "2": a node such as ipn:2 would be right',
     'node.yaml:4:1: key "node" appears again: each key once would be right',
     'node.yaml:6:11: users[0].name is "../user": a name such as user, of letters, digits and ._+- after the first would be right',
@@ -149,6 +158,22 @@ test('resolvers are listed, with or without a port, or there are none', () => {
   expect(servers('none')).toEqual([])
   expect(servers('[example.com]')).toContain('an IP address such as 127.0.0.1, with or without')
   expect(servers('system')).toContain('or none to ask nobody would be right')
+})
+
+test('checks on mail from outside are chosen, or left out; and keys lie where they are said to', () => {
+  const parsed = parseNodeConfig(
+    `${COMPLETE}authentication: {dmarc: reject, spf: reject, trusted: [192.0.2.0/24]}\ndkim: {directory: keys}\n`,
+    'node.yaml',
+  )
+  expect(parsed.ok && parsed.value).toMatchObject({
+    authentication: { dmarc: 'reject', spf: 'reject', trusted: [parseIpPrefix('192.0.2.0/24')] },
+    dkim: { directory: 'keys' },
+  })
+  const off = parseNodeConfig(`${COMPLETE}authentication: {check: off}\n`, 'node.yaml')
+  expect(off.ok && 'authentication' in off.value).toBe(false)
+  expect(problemsOf(`${COMPLETE}authentication: {trusted: [192.0.2.1]}\n`)).toEqual([
+    expect.stringContaining('a network such as 192.0.2.0/24 or ::1/128 would be right'),
+  ])
 })
 
 test('the code of the fault is that of its first problem', () => {

@@ -7,6 +7,12 @@ import type { MailHostOptions } from '../bridge/mail-host-options.ts'
 import { type PlanText as CommonPlanText, planShape } from './bundles.ts'
 import type { ConfigFaultCode } from './fault.ts'
 import { completeHost, type HostText, hostContradictions, hostShape } from './host.ts'
+import {
+  completeAuthentication,
+  type DkimText,
+  type MailAuthenticationText,
+  mailAuthenticationShape,
+} from './mail-authentication.ts'
 import { parseWith } from './problems.ts'
 import { duration, listOf, mapping, type Shape, word } from './schema.ts'
 import { type TlsText, tlsContradictions, tlsShape } from './tls.ts'
@@ -23,6 +29,8 @@ export interface NodeConfig extends MailHostOptions {
   /** Default: certificates of the host's own authority. */
   readonly tls?: TlsText
   readonly dns?: DnsText
+  /** Default: `dkim` in `directory`. */
+  readonly dkim?: DkimText
 }
 
 export interface DnsText {
@@ -41,6 +49,7 @@ export function parseNodeConfig(
   ])
   if (!parsed.ok) return parsed
   const { users, transport, aliases } = parsed.value
+  const authentication = completeAuthentication(parsed.value.authentication)
   return {
     ok: true,
     value: {
@@ -51,6 +60,8 @@ export function parseNodeConfig(
       ...(typeof aliases === 'string' && { aliasesFile: aliases }),
       ...(parsed.value.tls && { tls: parsed.value.tls }),
       ...(parsed.value.dns && { dns: parsed.value.dns }),
+      ...(parsed.value.dkim && { dkim: parsed.value.dkim }),
+      ...(authentication && { authentication }),
     },
   }
 }
@@ -59,7 +70,9 @@ interface PlanText extends CommonPlanText {
   readonly oneWayDelay: number
 }
 
-type NodeText = HostText<PlanText> & Pick<NodeConfig, 'directory' | 'tls' | 'dns'>
+type NodeText = HostText<PlanText> &
+  Pick<NodeConfig, 'directory' | 'tls' | 'dns'> &
+  MailAuthenticationText
 
 const resolver = word(
   'an IP address such as 127.0.0.1, with or without a port: [::1]:53',
@@ -81,4 +94,5 @@ const nodeSchema = mapping<NodeText>({
   directory: word('a path such as ../var/mail-1', (text) => text || undefined),
   tls: mapping<TlsText>(tlsShape).optional(),
   dns: mapping<DnsText>(dnsShape).optional(),
+  ...mailAuthenticationShape,
 })

@@ -29,7 +29,7 @@ import { logIn, scramKeys } from './login.ts'
 import type { LoginAttempts } from './login-attempts.ts'
 import { MessageIntake } from './message-intake.ts'
 import { type HoldBudget, MessageHold } from './policy/message-hold.ts'
-import type { PolicyMail } from './policy/policy.ts'
+import type { MessageFilter, PolicyMail } from './policy/policy.ts'
 import type { ChainAnswer, MessageReaders, PolicyChain } from './policy/policy-chain.ts'
 import { SessionPolicies } from './policy/session-policies.ts'
 import { delaysOf } from './progress.ts'
@@ -69,6 +69,7 @@ interface Transaction {
   readonly isFirst: (recipient: Mailbox) => boolean
   writing:
     | {
+        readonly filter: MessageFilter
         readonly intake: MessageIntake
         target: SessionDelivery
         readonly readers: MessageReaders
@@ -271,7 +272,8 @@ export class SmtpSession {
       const readers = chain.readers(session, policyMail(transaction))
       const hold =
         readers.size === 0 ? undefined : new MessageHold(HELD_MESSAGE_BYTES_MAX, holdBudget)
-      transaction.writing = { intake, target, readers, hold }
+      const filter = chain.filter(session, policyMail(transaction))
+      transaction.writing = { filter, intake, target, readers, hold }
       await this.#take(transaction, headerText(said.headers))
       return ACCEPTED
     } catch (error) {
@@ -282,7 +284,9 @@ export class SmtpSession {
   async #body(bytes: Uint8Array): Promise<void> {
     const transaction = this.#required()
     const { writing } = transaction
-    if (writing !== undefined) await this.#take(transaction, writing.intake.push(bytes))
+    if (writing !== undefined) {
+      await this.#take(transaction, writing.intake.push(writing.filter.push(bytes)))
+    }
     this.#unwrittenBytes -= bytes.length
     if (this.#unwrittenBytes <= UNWRITTEN_BYTES_MAX) this.#flow.release('unwritten')
   }
@@ -325,6 +329,7 @@ export class SmtpSession {
     const transaction = this.#required()
     const { writing, queueId } = transaction
     if (writing === undefined) return { ok: false, reply: LOCAL_ERROR }
+    await this.#take(transaction, writing.intake.push(writing.filter.end()))
     await this.#take(transaction, writing.intake.end())
     const said = await this.#policiesOnMessage(transaction)
     if (!said.ok) {

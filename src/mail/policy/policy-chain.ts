@@ -1,8 +1,10 @@
+import { concat, NO_BYTES } from '../../base/bytes.ts'
 import { asFault } from '../../base/fault.ts'
 import type { EventSink } from '../../ports/events.ts'
 import type { Mailbox } from '../../proto/smtp/envelope.ts'
 import { LOCAL_ERROR, type Reply } from '../../proto/smtp/reply.ts'
 import type {
+  MessageFilter,
   MessageReader,
   Policy,
   PolicyAnswer,
@@ -50,6 +52,19 @@ export class PolicyChain {
 
   data(session: PolicySession, mail: PolicyMail): Promise<ChainAnswer> {
     return this.#ask((policy) => policy.data?.(session, mail))
+  }
+
+  /** All that it passes through, in their order. */
+  filter(session: PolicySession, mail: PolicyMail): MessageFilter {
+    const filters = this.#policies.flatMap((policy) => policy.filter?.(session, mail) ?? [])
+    return {
+      push: (bytes) => filters.reduce((passed, filter) => filter.push(passed), bytes),
+      end: () =>
+        filters.reduce<Uint8Array>(
+          (passed, filter) => concat(filter.push(passed), filter.end()),
+          NO_BYTES,
+        ),
+    }
   }
 
   /** Those who see the message that comes now; they are asked by `endOfData`. */

@@ -26,6 +26,8 @@ export interface Policy {
     mail: PolicyMail,
     message: PolicyMessage,
   ): Promise<PolicyAnswer>
+  /** Before the first byte of a message: what it passes through before we add anything to it. */
+  filter?(session: PolicySession, mail: PolicyMail): MessageFilter | undefined
   /** Before the first byte of a message, all of whose recipients are known: whoever wants to see it. */
   reader?(session: PolicySession, mail: PolicyMail): MessageReader | undefined
   /** The session is over; nothing more is asked of it. */
@@ -54,6 +56,14 @@ export interface PolicyMail {
 export interface PolicyMessage {
   /** As it is delivered, our `Received` on top. */
   readonly sizeBytes: number
+}
+
+/** Changes one message as it comes in, keeping no more of it than a bound. */
+export interface MessageFilter {
+  /** The next bytes, taken over; returns those that go on. Never throws. */
+  push(bytes: Uint8Array): Uint8Array
+  /** That was all; returns what is still to go on. */
+  end(): Uint8Array
 }
 
 /** Sees one message as it is delivered, our `Received` on top; what it keeps of it has a bound. */

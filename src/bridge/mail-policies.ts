@@ -1,0 +1,52 @@
+/** The policies of one host, in the order in which they are asked. */
+
+import {
+  type AuthenticationOptions,
+  AuthenticationPolicy,
+} from '../mail/authentication/authentication-policy.ts'
+import type { SigningKeys } from '../mail/authentication/signing-keys.ts'
+import { SigningPolicy } from '../mail/authentication/signing-policy.ts'
+import { LimitsPolicy } from '../mail/policy/limits-policy.ts'
+import type { Policy } from '../mail/policy/policy.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { MailAuthentication, SigningKey } from '../ports/mail-authentication.ts'
+import type { Mailbox } from '../proto/smtp/envelope.ts'
+import type { MailHostOptions } from './mail-host-options.ts'
+
+export interface MailPoliciesContext {
+  readonly clock: Clock
+  readonly authentication?: MailAuthentication
+  readonly signingKeys: SigningKeys
+  /** Asked first: whoever tests with them wants them to hit. */
+  readonly faults: Policy
+  /** Whether mail for somebody here goes on elsewhere. */
+  readonly isForwarded: (recipient: Mailbox) => boolean
+}
+
+export function mailPolicies(
+  options: MailHostOptions,
+  context: MailPoliciesContext,
+): readonly Policy[] {
+  const { clock, authentication, signingKeys, faults } = context
+  const limits = new LimitsPolicy(options.senderLimits ?? {}, clock)
+  if (authentication === undefined) return [faults, limits]
+  const signing = new SigningPolicy(signingKeys, { authentication, clock })
+  if (options.authentication === undefined) return [faults, limits, signing]
+  const checks = checksOn(options, options.authentication, { ...context, authentication })
+  return [faults, limits, signing, checks]
+}
+
+function checksOn(
+  { host, domains }: MailHostOptions,
+  options: Omit<AuthenticationOptions, 'authority'>,
+  context: MailPoliciesContext & { readonly authentication: MailAuthentication },
+): Policy {
+  const { clock, signingKeys, authentication, isForwarded } = context
+  // ARC knows no other algorithm.
+  const sealingKey = (): SigningKey | undefined =>
+    [host, ...domains]
+      .flatMap((domain) => signingKeys.of(domain, clock.wall()))
+      .find(({ algorithm }) => algorithm === 'rsa')
+  const ports = { authentication, clock, sealingKey, isForwarded }
+  return new AuthenticationPolicy({ authority: host, ...options }, ports)
+}

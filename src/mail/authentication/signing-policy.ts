@@ -1,0 +1,37 @@
+/** Signs the mail of those who have logged in, for the domain of its author. RFC 6376. */
+
+import type { Clock } from '../../ports/clock.ts'
+import type { MailAuthentication } from '../../ports/mail-authentication.ts'
+import type { MessageReader, Policy, PolicySession } from '../policy/policy.ts'
+import type { SigningKeys } from './signing-keys.ts'
+
+export interface SigningPorts {
+  readonly authentication: MailAuthentication
+  readonly clock: Clock
+}
+
+export class SigningPolicy implements Policy {
+  readonly name: string = 'signing'
+  readonly #keys: SigningKeys
+  readonly #ports: SigningPorts
+
+  constructor(keys: SigningKeys, ports: SigningPorts) {
+    this.#keys = keys
+    this.#ports = ports
+  }
+
+  reader({ user }: PolicySession): MessageReader | undefined {
+    if (user === undefined || this.#keys.isEmpty) return undefined
+    const { authentication, clock } = this.#ports
+    const signer = authentication.signer()
+    return {
+      push: (bytes) => signer.push(bytes),
+      end: async () => {
+        signer.end()
+        const now = clock.wall()
+        const keys = signer.author === undefined ? [] : this.#keys.of(signer.author, now)
+        return { type: 'accept', headers: await signer.sign(keys, now) }
+      },
+    }
+  }
+}
