@@ -1,15 +1,10 @@
-/** Files on the machine's disk; the one file that imports `node:fs/promises`. */
+/**
+ * Files on the machine's disk. What every mail needs goes by callbacks: a FileHandle and a promise for
+ * each step would cost more than the steps.
+ */
 
-import {
-  constants,
-  type FileHandle,
-  mkdir,
-  open,
-  readdir,
-  rename,
-  stat,
-  unlink,
-} from 'node:fs/promises'
+import * as fs from 'node:fs'
+import { type FileHandle, mkdir, open, readdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Fault } from '../base/fault.ts'
 import {
@@ -39,10 +34,11 @@ const DIRECTORY_MODE = 0o700
 
 export const hostDisk: Disk = {
   create: (path) => asFaults(async () => fileWriter(await open(path, 'wx', FILE_MODE))),
+  writeNew: (path, bytes) => called((done) => writeNew(path, bytes, done)),
   open: (path) => asFaults(() => openFile(path)),
-  rename: (from, to) => asFaults(() => rename(from, to)),
-  remove: (path) => asFaults(() => unlink(path)),
-  syncDirectory: (path) => asFaults(() => syncDirectory(path)),
+  rename: (from, to) => called((done) => fs.rename(from, to, done)),
+  remove: (path) => called((done) => fs.unlink(path, done)),
+  syncDirectory: (path) => called((done) => syncDirectory(path, done)),
   makeDirectory: (path) => asFaults(() => makeDirectory(path)),
   list: (path) => asFaults(async () => (await readdir(path)).sort()),
   stat: (path) => asFaults(() => fileStatus(path)),
@@ -100,13 +96,40 @@ async function openFile(path: string): Promise<FileReader> {
   }
 }
 
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
-  }
+type Done = (error: Error | null) => void
+
+const NEW_FILE = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL
+const DIRECTORY = fs.constants.O_RDONLY | fs.constants.O_DIRECTORY
+
+function writeNew(path: string, bytes: Uint8Array, done: Done): void {
+  // As if each write were followed by a flush, in one step with it.
+  fs.open(path, NEW_FILE | fs.constants.O_DSYNC, FILE_MODE, (error, file) => {
+    if (error) done(error)
+    else writeOn(0)
+    function writeOn(from: number): void {
+      fs.write(file, bytes, from, bytes.length - from, null, (error, count) => {
+        if (error) {
+          fs.close(file, () => fs.unlink(path, () => done(error)))
+        } else if (from + count < bytes.length) writeOn(from + count)
+        else {
+          // It is on the disk: nobody need wait for this.
+          fs.close(file, () => {})
+          done(null)
+        }
+      })
+    }
+  })
+}
+
+function syncDirectory(path: string, done: Done): void {
+  fs.open(path, DIRECTORY, (error, directory) => {
+    if (error) done(error)
+    else
+      fs.fsync(directory, (error) => {
+        fs.close(directory, () => {})
+        done(error)
+      })
+  })
 }
 
 async function makeDirectory(path: string): Promise<void> {
@@ -123,7 +146,9 @@ async function makeDirectory(path: string): Promise<void> {
   }
   // One that exists may have been made a moment ago, or before a crash, its name not yet durable.
   try {
-    await syncDirectory(parent)
+    await new Promise<void>((resolve, reject) => {
+      syncDirectory(parent, (error) => (error ? reject(error) : resolve()))
+    })
   } catch (error) {
     // Not in a directory that we may not even read: what exists there is not of our making.
     if (isNew || errnoOf(error) !== 'EACCES') throw error
@@ -142,15 +167,25 @@ async function mkdirWithParents(path: string): Promise<void> {
   }
 }
 
+/** Runs what calls back; its system errors become Faults. */
+function called(start: (done: Done) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    start((error) => (error ? reject(faultOf(error)) : resolve()))
+  })
+}
+
 /** Runs `action`; its system errors become Faults. */
 async function asFaults<T>(action: () => Promise<T>): Promise<T> {
   try {
     return await action()
   } catch (error) {
     if (error instanceof Fault) throw error
-    const errno = errnoOf(error)
-    throw diskFault(CODES[errno] ?? 'disk/failed', (error as Error).message, error)
+    throw faultOf(error as Error)
   }
+}
+
+function faultOf(error: Error): Fault<DiskFaultCode> {
+  return diskFault(CODES[errnoOf(error)] ?? 'disk/failed', error.message, error)
 }
 
 /** `cause` is the system's error, where there is one. */

@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream'
+import { setImmediate } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { fromCivil } from '../base/calendar.ts'
@@ -187,23 +188,26 @@ describe('a log line', () => {
 })
 
 describe('the log sink', () => {
-  it('writes one line per event', () => {
+  it('writes one line per event, all of one turn at once', async () => {
     const { output, written } = collector()
     const sink = logSink(output, { format: 'lines', host: 'h', pid: 1, clock })
     sink({ type: 'started' })
     sink({ type: 'stopped' })
+    expect(written()).toBe('')
+    await setImmediate()
     expect(written()).toBe(
       'Nov 23 08:00:00 h lightlag/master[1]: started\nNov 23 08:00:00 h lightlag/master[1]: stopped\n',
     )
   })
 
-  it('writes JSON lines where asked to', () => {
+  it('writes JSON lines where asked to', async () => {
     const { output, written } = collector()
     logSink(output, { format: 'json', host: 'h', pid: 1, clock })({ type: 'started' })
+    await setImmediate()
     expect(JSON.parse(written())).toMatchObject({ type: 'started', host: 'h' })
   })
 
-  it('keeps a bounded number of lines for a reader that stands still, and counts the others', () => {
+  it('keeps a bounded number of lines for a reader that stands still, and counts the others', async () => {
     const { output, written, proceed } = collector({ stopped: true })
     const sink = logSink(output, { format: 'lines', host: 'h', pid: 1, clock })
     const event: HostEvent = { type: 'bundle-refused', from: 'x', reason: 'y'.repeat(1000) }
@@ -211,6 +215,7 @@ describe('the log sink', () => {
     expect(output.writableLength).toBeLessThan(5_000_000)
     proceed()
     sink({ type: 'stopped' })
+    await setImmediate()
     expect(output.writableLength).toBe(0)
     const lines = written().trimEnd().split('\n')
     const lost = 10_000 - (lines.length - 2)

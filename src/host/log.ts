@@ -26,16 +26,31 @@ export interface LogOptions {
 /** Lines that a slow reader of the log may leave in memory; what comes after them is counted, not kept. */
 const UNWRITTEN_BYTES_MAX = 4_194_304
 
-/** A sink that writes one line per event to `output`, and tells how many it had to leave out. */
+/** Characters that are written at once, however long the turn goes on. */
+const GATHERED_MAX = 65_536
+
+/**
+ * A sink that writes one line per event to `output`, and tells how many it had to leave out. The
+ * lines of one turn leave in one write, for each costs more than all that is done for a line.
+ */
 export function logSink(output: Writable, options: LogOptions): EventSink {
   const { host, pid, clock } = options
   const format = options.format === 'json' ? formatEventAsJson : formatEvent
   let lost = 0
+  let gathered = ''
   // Whoever reads the log may go away; the service goes on.
   output.on('error', () => {})
+  const leave = (): void => {
+    if (gathered !== '') output.write(gathered)
+    gathered = ''
+  }
   const write = (event: HostEvent): void => {
+    if (gathered === '') setImmediate(leave)
     const lines = format(event, { wall: clock.wall(), host, pid })
-    output.write(lines.map((line) => `${line}\n`).join(''))
+    for (const line of lines)
+      gathered += `${line}
+`
+    if (gathered.length > GATHERED_MAX) leave()
   }
   return (event) => {
     if (output.writableLength > UNWRITTEN_BYTES_MAX) {
@@ -291,6 +306,12 @@ function describeTransaction(event: TransactionEvent): string {
  * reader of a log. Escaped as JSON escapes, so that a JSON line stays one.
  */
 function visible(line: string): string {
+  return PRINTABLE.test(line) ? line : escaped(line)
+}
+
+const PRINTABLE = /^[ -~]*$/
+
+function escaped(line: string): string {
   return line.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) =>
     Array.from(
       { length: character.length },

@@ -67,19 +67,20 @@ export class LabDisk implements Disk {
   }
 
   create(path: string): Promise<FileWriter> {
+    return this.#perform(() => this.#writer(this.#newFile(path), path))
+  }
+
+  writeNew(path: string, bytes: Uint8Array): Promise<void> {
     return this.#perform(() => {
-      const { directory, name } = this.#parent(path)
-      if (directory.names.has(name)) throw fault('disk/exists', path)
-      const file: FileNode = {
-        kind: 'file',
-        content: new Uint8Array(0),
-        sizeBytes: 0,
-        durableBytes: 0,
-        modified: this.#options.clock.wall(),
-        named: true,
+      const file = this.#newFile(path)
+      try {
+        this.#append(file, bytes, path)
+      } catch (error) {
+        const { directory, name } = this.#parent(path)
+        this.#unlink(directory, name)
+        throw error
       }
-      this.#link(directory, name, file)
-      return this.#writer(file, path)
+      file.durableBytes = file.sizeBytes
     })
   }
 
@@ -174,6 +175,21 @@ export class LabDisk implements Disk {
     }
     if (this.#crashed) await new Promise<never>(() => {})
     return action()
+  }
+
+  #newFile(path: string): FileNode {
+    const { directory, name } = this.#parent(path)
+    if (directory.names.has(name)) throw fault('disk/exists', path)
+    const file: FileNode = {
+      kind: 'file',
+      content: new Uint8Array(0),
+      sizeBytes: 0,
+      durableBytes: 0,
+      modified: this.#options.clock.wall(),
+      named: true,
+    }
+    this.#link(directory, name, file)
+    return file
   }
 
   #writer(file: FileNode, path: string): FileWriter {

@@ -5,7 +5,7 @@ import { asFault, type Fault } from '../base/fault.ts'
 import type { Mailbox, RecipientParameters } from '../proto/smtp/envelope.ts'
 import type { Delivery, MailStart, Outcome } from './delivery.ts'
 import type { LocalTarget } from './local-target.ts'
-import type { Placement } from './maildir.ts'
+import type { Placement } from './maildir-draft.ts'
 
 /** A recipient by its index in the envelope. */
 export interface Addressee {

@@ -3,6 +3,9 @@
 /** Largest piece of a body in the store, and largest body that is committed with its envelope at once. */
 export const CHUNK_BYTES_MAX = 262_144
 
+/** Envelopes kept in memory for the attempts that follow at once: some for each session. */
+export const RECENT_MAX = 1000
+
 /** Keys removed in one commit while the leftovers of a crash are cleared away. */
 export const REMOVALS_PER_COMMIT_MAX = 1000
 
@@ -11,6 +14,14 @@ export const HOPS_MAX = 100
 
 /** Attempts that read a message from the spool at the same time: each holds a chunk in memory. */
 export const HANDING_OVER_MAX = 16
+
+/**
+ * How long a next hop that did not answer is left alone: a queue full of mail for it then costs no
+ * connections, and the wait is nothing beside that for the next attempt.
+ */
+export const DEAD_MS = 5000
+/** As many as one of them may be found dead again in that time; a fault each. */
+export const DEAD_HOPS_MAX = 1000
 
 /** Header of the failed message that a report carries. */
 export const REPORT_HEADER_BYTES_MAX = 65_536

@@ -16,10 +16,11 @@ import type { Account, Accounts } from './accounts.ts'
 import { Aliases } from './aliases.ts'
 import type { Delivery, DeliveryTarget, MailStart, Outcome } from './delivery.ts'
 import { type MailFaultCode, mailFault } from './fault.ts'
-import type { Maildir, MaildirDraft, Placement } from './maildir.ts'
+import type { Maildir } from './maildir.ts'
+import type { MaildirDraft, Placement } from './maildir-draft.ts'
 
 /** What delivery needs of a mailbox. */
-export type Maildrop = Pick<Maildir, 'create' | 'place' | 'withdraw' | 'clearAbandoned'>
+export type Maildrop = Pick<Maildir, 'create' | 'place' | 'clearAbandoned'>
 
 /** A message that was written for a mailbox and has not appeared there yet. */
 export interface Awaited {
@@ -96,7 +97,6 @@ export function unknownUser(recipient: Mailbox): Fault<MailFaultCode> {
 }
 
 interface Copy {
-  readonly maildir: Maildrop
   readonly draft: MaildirDraft
   /** Why this copy will not be delivered. */
   fault: Fault | undefined
@@ -113,9 +113,8 @@ export class LocalDelivery implements Delivery {
   }
 
   async addRecipient(recipient: Mailbox): Promise<void> {
-    const maildir = this.#maildirOf(recipient)
-    const draft = await maildir.create()
-    const copy: Copy = { maildir, draft, fault: undefined }
+    const draft = await this.#maildirOf(recipient).create()
+    const copy: Copy = { draft, fault: undefined }
     this.#copies.push(copy)
     const { reversePath } = this.#mail.from
     const returnPath = reversePath === undefined ? '' : formatMailbox(reversePath)
@@ -137,7 +136,7 @@ export class LocalDelivery implements Delivery {
   }
 
   async abort(): Promise<void> {
-    for (const copy of this.#copies) await discard(copy)
+    for (const { draft } of this.#copies) await discard(draft)
   }
 }
 
@@ -148,13 +147,13 @@ async function writeTo(copy: Copy, bytes: Uint8Array): Promise<void> {
     await copy.draft.write(bytes)
   } catch (error) {
     copy.fault = asFault(error)
-    await discard(copy)
+    await discard(copy.draft)
   }
 }
 
 /** What cannot be removed now, the mailbox clears away when it has grown old. */
-async function discard(copy: Copy): Promise<void> {
-  await copy.draft.abort().catch(asFault)
+async function discard(draft: MaildirDraft): Promise<void> {
+  await draft.abort().catch(asFault)
 }
 
 async function prepareCopy(copy: Copy): Promise<Result<Placement>> {
@@ -162,20 +161,17 @@ async function prepareCopy(copy: Copy): Promise<Result<Placement>> {
   try {
     return { ok: true, value: await copy.draft.prepare() }
   } catch (error) {
-    await discard(copy)
+    await discard(copy.draft)
     return { ok: false, fault: asFault(error) }
   }
 }
 
-async function deliverCopy(copy: Copy): Promise<Outcome> {
-  const prepared = await prepareCopy(copy)
-  if (!prepared.ok) return { type: 'refused', fault: prepared.fault }
+async function deliverCopy({ draft, fault }: Copy): Promise<Outcome> {
+  if (fault !== undefined) return { type: 'refused', fault }
   try {
-    return { type: 'delivered', detail: await copy.maildir.place(prepared.value) }
+    return { type: 'delivered', detail: await draft.deliver() }
   } catch (error) {
-    // It may have moved without that being durable; the client will send it again.
-    await copy.maildir.withdraw(prepared.value).catch(asFault)
-    await discard(copy)
+    await discard(draft)
     return { type: 'refused', fault: asFault(error) }
   }
 }

@@ -8,9 +8,12 @@ import { type DiskImage, LabDisk } from '../lab/disk.ts'
 import { labEntropy } from '../lab/entropy.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk } from '../ports/disk.ts'
-import { Maildir, type Placement } from './maildir.ts'
+import { Maildir } from './maildir.ts'
+import type { Placement } from './maildir-draft.ts'
 
 const PATH = '/home/user/Maildir'
+/** Too large to be kept until it is complete. */
+const LARGE = new Uint8Array(100_000)
 const START_MS = 1_795_420_800_000
 
 interface Machine {
@@ -96,15 +99,64 @@ test('what would not fit in a file name is escaped in the host name', async () =
 
 test('nothing appears before it is placed, and an abandoned draft leaves nothing', async () => {
   const { disk, maildir } = machine()
-  const written = await maildir.create()
-  await written.write(fromLatin1('half a mess'))
-  await written.abort()
-  await written.abort()
+  for (const half of [fromLatin1('half a mess'), LARGE]) {
+    const written = await maildir.create()
+    await written.write(half)
+    await written.abort()
+    await written.abort()
+  }
   const prepared = await maildir.create()
   await prepared.prepare()
   expect(await maildir.list()).toEqual([])
   await prepared.abort()
   expect(await disk.list(`${PATH}/tmp`)).toEqual([])
+})
+
+test('a message that is delivered at once survives a power failure, however large, and is not in tmp', async () => {
+  for (const body of [fromLatin1('body\r\n'), LARGE]) {
+    const { disk, maildir } = machine()
+    const draft = await maildir.create()
+    await draft.write(body)
+    const path = await draft.deliver()
+    expect(path).toContain(`,S=${body.length}`)
+    const after = machine(disk.crash())
+    expect(await after.maildir.list()).toMatchObject([{ path }])
+    expect(await after.disk.list(`${PATH}/tmp`)).toEqual([])
+    expect((await after.disk.open(path)).sizeBytes).toBe(body.length)
+  }
+})
+
+test('property: a message that is delivered at once is there whole or not at all, whenever the power fails', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.nat(12), fc.boolean(), async (operations, isLarge) => {
+      const before = machine()
+      await before.maildir.open()
+      let left = operations
+      const failing = new Proxy(before.disk, {
+        get: (disk, name: keyof Disk) => {
+          if (left-- <= 0) return () => new Promise(() => {})
+          return disk[name].bind(disk)
+        },
+      })
+      const body = isLarge ? LARGE : fromLatin1('body\r\n')
+      const delivered = maildirOn(failing, before.clock)
+        .create()
+        .then(async (draft) => {
+          await draft.write(body)
+          return draft.deliver()
+        })
+      const settled = await Promise.race([
+        delivered,
+        new Promise<undefined>((resolve) => setImmediate(() => resolve(undefined))),
+      ])
+      const after = machine(before.disk.crash())
+      const entries = await after.maildir.list()
+      if (settled !== undefined) expect(entries).toHaveLength(1)
+      for (const { path } of entries) {
+        expect((await after.disk.open(path)).sizeBytes).toBe(body.length)
+      }
+    }),
+  )
 })
 
 test('what is prepared survives a power failure and can be placed after it', async () => {
@@ -234,7 +286,7 @@ test('what a writer left in tmp is cleared away after 36 hours; what is still to
   const { disk, clock, maildir } = machine()
   const recorded = await prepare(maildir, 'kept\r\n')
   await prepare(maildir, 'forgotten\r\n')
-  await maildir.create()
+  await (await maildir.create()).write(LARGE)
   await drop(disk, 'tmp/1.foreign', 'x')
   clock.wallMs += 36 * 3_600_000 - 1
   await drop(disk, 'tmp/2.young', 'x')
@@ -268,6 +320,7 @@ test('an abandoned draft leaves nothing, even where its file cannot be closed', 
         : target[name].bind(target),
   })
   const draft = await maildirOn(failing, clock).create()
+  await draft.write(LARGE)
   await expect(draft.abort()).rejects.toMatchObject({ code: 'disk/failed' })
   expect(await disk.list(`${PATH}/tmp`)).toEqual([])
 })

@@ -7,12 +7,17 @@
  * `,` or `:` stays and names it.
  */
 
-import { concat } from '../base/bytes.ts'
 import { asFault, type Fault } from '../base/fault.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Disk, FileReader, FileWriter } from '../ports/disk.ts'
+import type { Disk, FileReader } from '../ports/disk.ts'
 import type { Entropy } from '../ports/entropy.ts'
-import { countBareLf } from '../proto/message/line-endings.ts'
+import {
+  ignoreNotFound,
+  isNotFound,
+  MaildirDraft,
+  type Placement,
+  SizeCounter,
+} from './maildir-draft.ts'
 
 export interface MaildirPorts {
   readonly disk: Disk
@@ -27,23 +32,6 @@ export interface MaildirEntry {
   /** As sent, every line ended by CRLF. RFC 1939 §11. */
   readonly sizeBytes: number
 }
-
-/** A message that waits in `tmp` under its final name. May be kept as JSON. */
-export interface Placement {
-  readonly name: string
-}
-
-export interface MaildirDraft {
-  /** The next bytes, taken over. */
-  write(bytes: Uint8Array): Promise<void>
-  /** Ends the message: its content and its name in `tmp` are durable. */
-  prepare(): Promise<Placement>
-  /** Leaves nothing behind. After `prepare` only while the placement is given up as well. */
-  abort(): Promise<void>
-}
-
-/** Bytes gathered before they are written: most mails become one write. */
-const WRITE_BYTES = 65_536
 
 /** Most read at once while a size is counted. */
 const SCAN_BYTES = 65_536
@@ -87,9 +75,12 @@ export class Maildir {
 
   async create(): Promise<MaildirDraft> {
     await this.open()
-    const unique = this.#uniqueName()
-    const writer = await this.#ports.disk.create(`${this.#path}/tmp/${unique}`)
-    return new Draft(this.#ports.disk, `${this.#path}/tmp`, unique, writer, this.#flushTmp)
+    return new MaildirDraft(this.#uniqueName(), {
+      disk: this.#ports.disk,
+      path: this.#path,
+      flushTmp: this.#flushTmp,
+      flushNew: this.#flushNew,
+    })
   }
 
   /**
@@ -110,12 +101,6 @@ export class Maildir {
     // Both: were the old name to come back after a crash, the message would be placed twice.
     await Promise.all([this.#flushNew(), this.#flushTmp()])
     return to
-  }
-
-  /** Takes a message out of `new` again, unless a reader has moved it meanwhile. */
-  async withdraw({ name }: Placement): Promise<void> {
-    await this.#ports.disk.remove(`${this.#path}/new/${name}`).catch(ignoreNotFound)
-    await this.#flushNew()
   }
 
   /** The messages in `new` and `cur`, oldest first. */
@@ -236,104 +221,6 @@ export class Maildir {
   }
 }
 
-class Draft implements MaildirDraft {
-  readonly #disk: Disk
-  readonly #directory: string
-  readonly #unique: string
-  readonly #writer: FileWriter
-  readonly #flushDirectory: () => Promise<void>
-  readonly #counter = new SizeCounter()
-  #gathered: Uint8Array[] = []
-  #gatheredBytes = 0
-  /** Its present name in `tmp`; undefined once it is gone. */
-  #name: string | undefined
-  #isClosed = false
-
-  constructor(
-    disk: Disk,
-    directory: string,
-    unique: string,
-    writer: FileWriter,
-    flushDirectory: () => Promise<void>,
-  ) {
-    this.#disk = disk
-    this.#directory = directory
-    this.#unique = unique
-    this.#writer = writer
-    this.#flushDirectory = flushDirectory
-    this.#name = unique
-  }
-
-  async write(bytes: Uint8Array): Promise<void> {
-    this.#counter.push(bytes)
-    this.#gathered.push(bytes)
-    this.#gatheredBytes += bytes.length
-    if (this.#gatheredBytes >= WRITE_BYTES) await this.#writeGathered()
-  }
-
-  async prepare(): Promise<Placement> {
-    await this.#writeGathered()
-    await this.#writer.sync()
-    await this.#close()
-    const name = `${this.#unique},${this.#counter.marks}`
-    await this.#disk.rename(`${this.#directory}/${this.#unique}`, `${this.#directory}/${name}`)
-    this.#name = name
-    await this.#flushDirectory()
-    return { name }
-  }
-
-  async abort(): Promise<void> {
-    if (this.#name === undefined) return
-    const path = `${this.#directory}/${this.#name}`
-    this.#name = undefined
-    try {
-      await this.#close()
-    } finally {
-      await this.#disk.remove(path).catch(ignoreNotFound)
-    }
-  }
-
-  async #writeGathered(): Promise<void> {
-    if (this.#gatheredBytes === 0) return
-    const bytes = concat(...this.#gathered)
-    this.#gathered = []
-    this.#gatheredBytes = 0
-    await this.#writer.append(bytes)
-  }
-
-  async #close(): Promise<void> {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    await this.#writer.close()
-  }
-}
-
-/** Counts a message as stored and as sent with CRLF at every line's end. */
-class SizeCounter {
-  #bytes = 0
-  #missingCr = 0
-  #last: number | undefined
-
-  push(bytes: Uint8Array): void {
-    this.#missingCr += countBareLf(bytes, this.#last)
-    this.#bytes += bytes.length
-    this.#last = bytes.at(-1) ?? this.#last
-  }
-
-  get sentBytes(): number {
-    const endsLine = this.#last === undefined || this.#last === 0x0a
-    return this.#bytes + this.#missingCr + (endsLine ? 0 : 2)
-  }
-
-  /** In the manner of Maildir++, understood by Dovecot: S as stored, W with CRLF. */
-  get marks(): string {
-    const stored = `S=${this.#bytes}`
-    // W counts no line end that the message lacks: better no mark than a wrong one.
-    const endsLine = this.sentBytes === this.#bytes + this.#missingCr
-    return endsLine ? `${stored},W=${this.#bytes + this.#missingCr}` : stored
-  }
-}
-
 /** Callers that come while one flush runs share the next: the running one may have begun too early for them. */
 function shared(flush: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> = Promise.resolve()
@@ -363,12 +250,4 @@ function sizeInName(path: string): number | undefined {
 /** As the Maildir rules say, and the comma that we look for too. */
 function escapeHost(host: string): string {
   return host.replace(/[/:,]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`)
-}
-
-function isNotFound(error: unknown): boolean {
-  return asFault(error).code === 'disk/not-found'
-}
-
-function ignoreNotFound(error: unknown): void {
-  if (!isNotFound(error)) throw error
 }

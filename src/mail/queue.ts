@@ -25,12 +25,13 @@ import {
   place,
   refused,
 } from './attempt.ts'
+import { DeadHops } from './dead-hops.ts'
 import type { Delivery, DeliveryTarget, MailStart, Outcome } from './delivery.ts'
 import { type ReportedRecipient, statusCode } from './dsn.ts'
 import { mailFault } from './fault.ts'
 import { HANDING_OVER_MAX } from './limits.ts'
 import { type Awaited, type LocalTarget, unknownUser } from './local-target.ts'
-import type { Placement } from './maildir.ts'
+import type { Placement } from './maildir-draft.ts'
 import { formatNextHop, type NextHop, type RemoteHop } from './next-hop.ts'
 import { type AttemptTimes, delaysOf } from './progress.ts'
 import {
@@ -140,6 +141,7 @@ export class MailQueue implements DeliveryTarget {
   readonly #machine: QueueMachine
   readonly #mails = new Map<string, QueuedMail>()
   readonly #jobs = new Map<string, Job>()
+  readonly #deadHops = new DeadHops()
   readonly #feedMachine: (event: QueueEvent) => void
   /** Of the mails whose senders are to be told that it takes longer. */
   readonly #warnings: Alarms
@@ -395,12 +397,7 @@ export class MailQueue implements DeliveryTarget {
       // What is left is to record how it ended.
       await this.#conclude(job, new Map())
     } else if (job.hop !== undefined && job.hop.transport !== 'local') {
-      const target = this.#targets.remote(job.hop)
-      const { outcomes } = await handOver((start) => target.start(start), mail)
-      this.#feed({ type: 'handed-over', id: job.id })
-      void outcomes.then((known) => {
-        if (this.#state === 'open') this.#run(this.#conclude(job, known))
-      })
+      await this.#attemptElsewhere(job, job.hop, mail)
     } else if (job.hop?.transport === 'local') {
       const record = (placements: ReadonlyMap<number, Placement>): Promise<void> =>
         this.#recordPlacements(job, placements)
@@ -419,6 +416,26 @@ export class MailQueue implements DeliveryTarget {
         new Map(mail.addressees.map(({ index }) => [index, refused(fault)])),
       )
     }
+  }
+
+  async #attemptElsewhere(job: Job, hop: RemoteHop, mail: AttemptMail): Promise<void> {
+    const { clock } = this.#ports
+    const name = formatNextHop(hop)
+    const dead = this.#deadHops.faultOf(name, clock.now())
+    if (dead !== undefined) {
+      const outcomes = mail.addressees.map(({ index }) => [index, refused(dead)] as const)
+      await this.#conclude(job, new Map(outcomes))
+      return
+    }
+    const target = this.#targets.remote(hop)
+    const { outcomes } = await handOver((start) => target.start(start), mail)
+    this.#feed({ type: 'handed-over', id: job.id })
+    void outcomes.then((known) => {
+      const [first] = known.values()
+      const fault = first?.type === 'refused' ? first.fault : undefined
+      this.#deadHops.note(name, fault, clock.now())
+      if (this.#state === 'open') this.#run(this.#conclude(job, known))
+    })
   }
 
   #attemptMail(job: Job, { envelope, statuses }: SpooledMail): AttemptMail {
@@ -614,6 +631,7 @@ export class MailQueue implements DeliveryTarget {
     if (spooled === undefined) return
     for (const job of mail.jobs.values()) {
       if (this.#machine.isActive(job.id)) continue
+      this.#deadHops.forget(nameOf(job.hop))
       this.#feed({ type: 'withdrawn', id: job.id })
       this.#add({ ...this.#keep(job, spooled), dueAt: this.#ports.clock.now() })
     }

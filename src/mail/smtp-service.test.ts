@@ -200,10 +200,10 @@ describe('the SMTP service', () => {
       {
         disk: (disk) => ({
           ...wrapped(disk),
-          create: (path) =>
+          writeNew: (path, bytes) =>
             broken && path.startsWith('/home/other/')
               ? Promise.reject(new Fault('disk/failed', 'broken', { temporary: true }))
-              : disk.create(path),
+              : disk.writeNew(path, bytes),
         }),
       },
     )
@@ -283,31 +283,39 @@ describe('the SMTP service', () => {
     expect(await say(stream, ...trace.slice(1), '', 'Hello', '.')).toMatch(/^250 /)
   })
 
-  it('a full disk is a reason to try later (452 4.3.1)', async () => {
-    const { stage, connect, say } = await bench(
-      'smtp',
-      {},
-      {
-        disk: (disk) => ({
-          ...wrapped(disk),
-          create: async (path) => {
-            const writer = await disk.create(path)
-            const full = new Fault('disk/full', 'full', { temporary: true })
-            return {
-              append: () => Promise.reject(full),
-              sync: () => writer.sync(),
-              close: () => writer.close(),
-            }
-          },
-        }),
-      },
-    )
-    const stream = connect()
-    await say(stream, ...TO_NEAR)
-    expect(await say(stream, 'Hello', '.')).toMatch(/^452 4\.3\.1 /)
-    expect(await stage.inbox('user')).toEqual([])
-    expect(await stage.disk.list('/home/user/Maildir/tmp')).toEqual([])
-  })
+  it.each([
+    ['a small', 'Hello'],
+    ['a large', 'Hello\r\n'.repeat(20_000)],
+  ])(
+    'a full disk is a reason to try %s message later (452 4.3.1), until it has room',
+    async (_, text) => {
+      const full = new Fault('disk/full', 'full', { temporary: true })
+      let isFull = true
+      const { stage, connect, say } = await bench(
+        'smtp',
+        {},
+        {
+          disk: (disk) => ({
+            ...wrapped(disk),
+            writeNew: (path, bytes) => (isFull ? Promise.reject(full) : disk.writeNew(path, bytes)),
+            create: async (path) => {
+              const writer = await disk.create(path)
+              return isFull ? { ...writer, append: () => Promise.reject(full) } : writer
+            },
+          }),
+        },
+      )
+      const stream = connect()
+      await say(stream, ...TO_NEAR)
+      expect(await say(stream, text, '.')).toMatch(/^452 4\.3\.1 /)
+      expect(await stage.inbox('user')).toEqual([])
+      expect(await stage.disk.list('/home/user/Maildir/tmp')).toEqual([])
+      isFull = false
+      await say(stream, ...TO_NEAR.slice(1))
+      expect(await say(stream, text, '.')).toMatch(/^250 /)
+      expect(await stage.inbox('user')).toHaveLength(1)
+    },
+  )
 
   it('a session that ends in the middle of a mail leaves nothing behind', async () => {
     const { stage, connect, say } = await bench('smtp')
@@ -339,7 +347,7 @@ describe('the SMTP service', () => {
     const { stage, connect, say } = await bench(
       'smtp',
       {},
-      { disk: (disk) => appendingAfter(disk, gate.opened) },
+      { disk: (disk) => writingAfter(disk, gate.opened) },
     )
     const stream = connect()
     await say(stream, ...TO_NEAR, 'Subject: hello', '')
@@ -378,7 +386,7 @@ describe('the SMTP service', () => {
     const { stage, connect, say, service } = await bench(
       'smtp',
       {},
-      { disk: (disk) => appendingAfter(disk, gate.opened) },
+      { disk: (disk) => writingAfter(disk, gate.opened) },
     )
     const [slow, idle] = [connect(), connect()]
     await say(slow, ...TO_NEAR, 'Subject: hello', '')
@@ -521,9 +529,10 @@ function newGate(): { readonly opened: Promise<void>; readonly open: () => void 
 }
 
 /** A disk that writes nothing before `ready`. */
-function appendingAfter(disk: Disk, ready: Promise<void>): Disk {
+function writingAfter(disk: Disk, ready: Promise<void>): Disk {
   return {
     ...wrapped(disk),
+    writeNew: (path, bytes) => ready.then(() => disk.writeNew(path, bytes)),
     create: async (path) => {
       const writer = await disk.create(path)
       return {

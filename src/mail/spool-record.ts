@@ -11,7 +11,7 @@ import { fromUtf8, toUtf8 } from '../base/bytes.ts'
 import type { WallMs } from '../base/time.ts'
 import type { StoreChange, TableName } from '../ports/store.ts'
 import type { Mailbox, MailFrom, RecipientParameters } from '../proto/smtp/envelope.ts'
-import type { Placement } from './maildir.ts'
+import type { Placement } from './maildir-draft.ts'
 
 export interface Envelope {
   readonly queueId: string

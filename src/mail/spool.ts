@@ -9,7 +9,7 @@ import { concat, fromLatin1, NO_BYTES, toLatin1 } from '../base/bytes.ts'
 import { asFault, type Fault } from '../base/fault.ts'
 import { type Store, type StoreChange, type StoreRange, withPrefix } from '../ports/store.ts'
 import { type MailFaultCode, mailFault } from './fault.ts'
-import { CHUNK_BYTES_MAX, REMOVALS_PER_COMMIT_MAX } from './limits.ts'
+import { CHUNK_BYTES_MAX, RECENT_MAX, REMOVALS_PER_COMMIT_MAX } from './limits.ts'
 import {
   chunkChange,
   chunkKey,
@@ -48,6 +48,8 @@ export class Spool {
   readonly #limits: SpoolLimits
   #bytes = 0
   #messages = 0
+  /** Those accepted last, whose first attempts come now: they are not decoded again. */
+  readonly #recent = new Map<string, Envelope>()
 
   constructor(store: Store, limits: SpoolLimits) {
     this.#store = store
@@ -116,10 +118,13 @@ export class Spool {
         this.#bytes -= bytes
         this.#messages--
       },
+      keep: (envelope) => this.#keep(envelope),
     })
   }
 
   envelope(queueId: string): Envelope | undefined {
+    const recent = this.#recent.get(queueId)
+    if (recent !== undefined) return recent
     const value = this.#store.get(SPOOL_TABLE, envelopeKey(queueId))
     return value === undefined ? undefined : decodeEnvelope(value)
   }
@@ -185,8 +190,15 @@ export class Spool {
   }
 
   removed(envelope: Envelope): void {
+    this.#recent.delete(envelope.queueId)
     this.#bytes -= envelope.sizeBytes
     this.#messages--
+  }
+
+  #keep(envelope: Envelope): void {
+    this.#recent.set(envelope.queueId, envelope)
+    const [oldest] = this.#recent.keys()
+    if (oldest !== undefined && this.#recent.size > RECENT_MAX) this.#recent.delete(oldest)
   }
 
   #requireBytes(bytes: number): void {
@@ -255,6 +267,7 @@ export class SpoolDraft {
     }
     await this.#store.commit([...last, envelopeChange(envelope), ...alongside])
     this.#isOver = true
+    this.#room.keep(envelope)
     return envelope
   }
 
@@ -280,6 +293,8 @@ export class SpoolDraft {
 interface Room {
   grow(bytes: number): void
   leave(bytes: number): void
+  /** It is accepted. */
+  keep(envelope: Envelope): void
 }
 
 function group(name: KeyGroup): StoreRange {

@@ -20,6 +20,11 @@ export function isTemporaryDiskFault(code: DiskFaultCode): boolean {
 export interface Disk {
   /** A new file for writing; `disk/exists` where the name is taken. */
   create(path: string): Promise<FileWriter>
+  /**
+   * A new file with these bytes, taken over; its content is durable when it resolves, its name needs
+   * `syncDirectory`. Where it rejects there is no file; `disk/exists` where the name was taken.
+   */
+  writeNew(path: string, bytes: Uint8Array): Promise<void>
   /** `disk/not-found` where there is none. */
   open(path: string): Promise<FileReader>
   /**

@@ -39,6 +39,28 @@ export function describeDisk(name: string, make: () => Promise<DiskWorld>): void
     )
 
     it(
+      'writes a new file at once, and none where the name is taken',
+      onDisk(async (disk, root) => {
+        await disk.writeNew(`${root}/file`, fromLatin1('Hello, Mars'))
+        await disk.writeNew(`${root}/empty`, new Uint8Array(0))
+        expect(await read(disk, `${root}/file`)).toBe('Hello, Mars')
+        expect(await read(disk, `${root}/empty`)).toBe('')
+        for (const name of ['file', 'empty']) {
+          await expect(disk.writeNew(`${root}/${name}`, fromLatin1('x'))).rejects.toMatchObject({
+            name: 'Fault',
+            code: 'disk/exists',
+            temporary: false,
+          })
+        }
+        await expect(disk.writeNew(`${root}/nowhere/file`, fromLatin1('x'))).rejects.toMatchObject({
+          code: 'disk/not-found',
+          temporary: false,
+        })
+        expect(await read(disk, `${root}/file`)).toBe('Hello, Mars')
+      }),
+    )
+
+    it(
       'gives the bytes read to the caller as its own, and keeps a copy of the bytes written',
       onDisk(async (disk, root) => {
         const bytes = fromLatin1('abc')

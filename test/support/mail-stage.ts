@@ -232,6 +232,7 @@ function powerSwitch(cut: PowerCut | undefined): PowerSwitch {
           close: () => writer.close(),
         }
       },
+      writeNew: (path, bytes) => pass(() => disk.writeNew(path, bytes)),
       open: (path) => disk.open(path),
       rename: (from, to) => pass(() => disk.rename(from, to)),
       remove: (path) => pass(() => disk.remove(path)),
@@ -252,6 +253,7 @@ export function pass(stage: Stage, durationMs: number): Promise<void> {
 export function wrapped(disk: Disk): Disk {
   return {
     create: (path) => disk.create(path),
+    writeNew: (path, bytes) => disk.writeNew(path, bytes),
     open: (path) => disk.open(path),
     rename: (from, to) => disk.rename(from, to),
     remove: (path) => disk.remove(path),
