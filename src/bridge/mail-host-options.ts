@@ -11,6 +11,7 @@ import type { AuthenticationOptions } from '../mail/authentication/authenticatio
 import type { InjectedFault } from '../mail/policy/injected-faults.ts'
 import type { LimitsOptions } from '../mail/policy/limits-policy.ts'
 import type { SmtpPortOptions } from '../mail/smtp-service.ts'
+import type { OutgoingOptions } from '../mail/transport/outgoing-options.ts'
 import type { SocketAddress } from '../ports/network.ts'
 import { formatEndpointId, ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
 
@@ -52,11 +53,7 @@ export interface MailHostOptions {
   readonly transport: readonly TransportRule[]
   readonly aliases: readonly Alias[]
   /** Mail to other servers, by SMTP and LMTP. Default: TLS where it is offered, and no delay. */
-  readonly outgoing?: {
-    readonly tls: 'never' | 'offered' | 'required'
-    /** To add to the patience with servers that are far away. */
-    readonly oneWayDelayMs: number
-  }
+  readonly outgoing?: OutgoingOptions
   readonly limits: { readonly messageBytesMax: number; readonly storeBytesMax: number }
   /** How much one user or peer may send. Default: as much as they like. */
   readonly senderLimits?: LimitsOptions

@@ -36,10 +36,12 @@ import type { Disk } from '../ports/disk.ts'
 import type { Dns } from '../ports/dns.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
+import type { Https } from '../ports/https.ts'
 import type { DatedSigningKey, MailAuthentication } from '../ports/mail-authentication.ts'
 import type { Network, SocketAddress } from '../ports/network.ts'
 import type { Passwords } from '../ports/password.ts'
 import type { Store } from '../ports/store.ts'
+import type { TlsTrust } from '../ports/tls.ts'
 import type { Crc32c } from '../proto/bpv7/crc.ts'
 import {
   type EndpointId,
@@ -71,13 +73,17 @@ export interface MailHostPorts {
   readonly entropy: Entropy
   readonly events: EventSink
   readonly dns: Dns
+  readonly https: Https
   readonly passwords: Passwords
   /** Default: mail is neither looked at for where it is from, nor signed. */
   readonly authentication?: MailAuthentication
   /** Where the host has a faster one. */
   readonly crc32c?: Crc32c
   /** The host's certificate, and whose it believes. */
-  readonly tls: Pick<TcpclTlsOptions, 'identity' | 'trust'>
+  readonly tls: Pick<TcpclTlsOptions, 'identity' | 'trust'> & {
+    /** Of the servers that mail goes to; default: the same. */
+    readonly mailTrust?: TlsTrust | undefined
+  }
   /** Where programs on this machine may use its bundle node; default: nowhere. */
   readonly control?: SocketAddress
 }
@@ -164,14 +170,9 @@ export class MailHost {
       },
       { ...ports, layers: this.#layers() },
     )
-    const outgoing = options.outgoing ?? { tls: 'offered', oneWayDelayMs: 0 }
     this.#servers = new SmtpTransport(
-      {
-        hostname: options.host,
-        tls: outgoing.tls,
-        roundTripMs: () => 2 * outgoing.oneWayDelayMs,
-      },
-      ports,
+      { hostname: options.host, tls: 'offered', oneWayDelayMs: 0, ...options.outgoing },
+      { ...ports, tls: { trust: ports.tls.mailTrust ?? ports.tls.trust } },
     )
     const transport = this.#transport()
     this.#queue = this.#newQueue({ routes, aliases, local }, transport)

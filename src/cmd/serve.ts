@@ -8,6 +8,7 @@ import { hostCrc32c } from '../host/crc32c.ts'
 import { hostDisk } from '../host/disk.ts'
 import { hostDns } from '../host/dns.ts'
 import { hostEntropy } from '../host/entropy.ts'
+import { hostHttps } from '../host/https.ts'
 import { logSink } from '../host/log.ts'
 import { hostMailAuthentication } from '../host/mail-authentication.ts'
 import { hostNetwork } from '../host/network.ts'
@@ -15,6 +16,7 @@ import { hostPasswords } from '../host/password.ts'
 import { openLmdbStore } from '../host/store.ts'
 import { TlsKeeper } from '../host/tls-keeper.ts'
 import type { EventSink } from '../ports/events.ts'
+import { withCredentials } from './credential-files.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
 import { makeFolder, readText } from './files.ts'
 import { announceNode, controlSocketOf } from './ion/registry.ts'
@@ -42,7 +44,7 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
     try {
       const tls = keepTls(config, configFile, directory)
       const dns = hostDns({ clock: hostClock, ...config.dns })
-      const host = new MailHost(config, {
+      const host = new MailHost(withCredentials(config, configFile), {
         homes: `${directory}/home`,
         clock: hostClock,
         crc32c: hostCrc32c,
@@ -51,6 +53,7 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
         store,
         entropy: hostEntropy,
         dns,
+        https: hostHttps(),
         authentication: hostMailAuthentication({ dns, clock: hostClock, hostname: name }),
         events,
         passwords: hostPasswords(),

@@ -16,7 +16,12 @@ import {
   contactContradictions,
   contactsShape,
 } from './contacts.ts'
-import { completeOutgoing, type OutgoingText, outgoingText } from './mail-outgoing.ts'
+import {
+  completeOutgoing,
+  type OutgoingText,
+  outgoingContradictions,
+  outgoingText,
+} from './mail-outgoing.ts'
 import {
   completePolicy,
   type PolicyText,
@@ -157,6 +162,7 @@ export function hostContradictions<Plan extends PlanText>(
     ...bundleContradictions(host, at),
     ...contactContradictions(host, at),
     ...routingContradictions(host, at),
+    ...outgoingContradictions(host.outgoing, [...at, 'outgoing']),
     ...policyContradictions(host, at),
     ...patienceContradictions(host, at, delayOf),
     ...sizeContradictions(host, at),

@@ -13,6 +13,7 @@ import {
   type MailAuthenticationText,
   mailAuthenticationShape,
 } from './mail-authentication.ts'
+import { credentialFilesOf } from './mail-outgoing.ts'
 import { parseWith } from './problems.ts'
 import { duration, listOf, mapping, type Shape, word } from './schema.ts'
 import { type TlsText, tlsContradictions, tlsShape } from './tls.ts'
@@ -26,6 +27,8 @@ export interface NodeConfig extends MailHostOptions {
   readonly transportFile?: string
   /** The same for `aliases`. */
   readonly aliasesFile?: string
+  /** By route of `outgoing`, the file that has its credentials. */
+  readonly credentialFiles: ReadonlyMap<string, string>
   /** Default: certificates of the host's own authority. */
   readonly tls?: TlsText
   readonly dns?: DnsText
@@ -55,6 +58,7 @@ export function parseNodeConfig(
     value: {
       ...completeHost(parsed.value, (plan) => plan.oneWayDelay),
       directory: parsed.value.directory,
+      credentialFiles: credentialFilesOf(parsed.value.outgoing),
       ...(typeof users === 'string' && { usersFile: users }),
       ...(typeof transport === 'string' && { transportFile: transport }),
       ...(typeof aliases === 'string' && { aliasesFile: aliases }),

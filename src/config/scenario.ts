@@ -18,6 +18,7 @@ import {
   plainUsers,
   type UserText,
 } from './host.ts'
+import { plainOutgoingText } from './mail-outgoing.ts'
 import { aliasesText, transportText } from './mail-routing.ts'
 import { type Contradiction, parseWith, repeated } from './problems.ts'
 import { count, duration, ipAddress, listOf, mapping, orOff, rate, share, word } from './schema.ts'
@@ -118,6 +119,7 @@ const scenarioSchema = mapping<ScenarioText>({
     mapping<ScenarioHostText>({
       ...hostShape(mapping<ScenarioPlanText>({ ...planShape, oneWayDelay: duration.optional() })),
       users: plainUsers,
+      outgoing: plainOutgoingText,
       transport: transportText.default([]),
       aliases: aliasesText.default([]),
       address: ipAddress,

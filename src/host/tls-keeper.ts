@@ -1,3 +1,4 @@
+import { rootCertificates } from 'node:tls'
 import type { CertificateNames } from '../base/tls.ts'
 import type { TlsIdentity, TlsTrust } from '../ports/tls.ts'
 import {
@@ -30,6 +31,7 @@ export class TlsKeeper {
   readonly #now: () => number
   readonly #identity: Replaceable<TlsIdentity, IdentityMaterial>
   readonly #trust: Replaceable<TlsTrust, string> | undefined
+  readonly #mailTrust: Replaceable<TlsTrust, string> | undefined
   #inUse: Contents
 
   /** `now` is milliseconds since 1970. Throws a Fault where the files cannot be used. */
@@ -40,6 +42,7 @@ export class TlsKeeper {
     const { material, authorities } = this.#inUse
     this.#identity = makeIdentity(material)
     this.#trust = authorities === undefined ? undefined : makeTrust(authorities)
+    this.#mailTrust = authorities === undefined ? undefined : makeTrust(withSystem(authorities))
   }
 
   get identity(): TlsIdentity {
@@ -49,6 +52,11 @@ export class TlsKeeper {
   /** Undefined for the authorities of the system. */
   get trust(): TlsTrust | undefined {
     return this.#trust?.handle
+  }
+
+  /** The same and those of the system: of mail servers anywhere. */
+  get mailTrust(): TlsTrust | undefined {
+    return this.#mailTrust?.handle
   }
 
   /**
@@ -61,7 +69,10 @@ export class TlsKeeper {
     this.#inUse = { material, authorities }
     if (JSON.stringify(before) === JSON.stringify(this.#inUse)) return false
     this.#identity.replace(material)
-    if (authorities !== undefined) this.#trust?.replace(authorities)
+    if (authorities !== undefined) {
+      this.#trust?.replace(authorities)
+      this.#mailTrust?.replace(withSystem(authorities))
+    }
     return true
   }
 
@@ -76,4 +87,8 @@ export class TlsKeeper {
       authorities: believed === undefined ? undefined : readAuthorities(believed),
     }
   }
+}
+
+function withSystem(authorities: string): string {
+  return [...rootCertificates, authorities].join('\n')
 }

@@ -67,14 +67,16 @@ const NOBODY: Authorities = { certificates: '' }
 
 class HostTrust {
   authorities: Authorities
+  /** Of clients without a certificate: reading many authorities takes long. */
+  context: SecureContext
 
   constructor(certificates: string) {
     this.authorities = { certificates }
-    makeContext(this.authorities)
+    this.context = makeContext(this.authorities)
   }
 
   replace(certificates: string): void {
-    makeContext({ certificates })
+    this.context = makeContext({ certificates })
     this.authorities = { certificates }
   }
 }
@@ -122,7 +124,10 @@ function contextFor({ role, identity, trust, peerCertificate }: TlsOptions): Sec
   const authorities = isLookedAt
     ? ((trust as HostTrust | undefined)?.authorities ?? SYSTEM)
     : NOBODY
-  if (identity === undefined && role === 'client') return makeContext(authorities)
+  if (identity === undefined && role === 'client') {
+    const known = isLookedAt ? (trust as HostTrust | undefined)?.context : undefined
+    return known ?? makeContext(authorities)
+  }
   assert(identity instanceof HostIdentity, 'an identity that this host has made')
   return (identity as unknown as HostIdentity).contextFor(authorities)
 }

@@ -3,10 +3,9 @@
 import { Fault } from '../base/fault.ts'
 import { seededRandom } from '../base/random.ts'
 import { type MonoMs, wallMs } from '../base/time.ts'
-import { MailHost } from '../bridge/mail-host.ts'
+import { MailHost, type MailHostPorts } from '../bridge/mail-host.ts'
 import { certificateNamesOf } from '../bridge/mail-host-options.ts'
 import type { Scenario, ScenarioHost } from '../config/scenario.ts'
-import type { Dns } from '../ports/dns.ts'
 import type { HostEvent } from '../ports/events.ts'
 import { labIdentity, labTrust } from './certificate.ts'
 import { type DiskImage, LabDisk } from './disk.ts'
@@ -14,6 +13,7 @@ import { type LabName, labDns } from './dns.ts'
 import { labEntropy } from './entropy.ts'
 import type { LabFaultCode } from './fault.ts'
 import type { LabHost } from './host.ts'
+import { labHttps } from './https.ts'
 import { LabNetwork } from './network.ts'
 import { labPasswords } from './password.ts'
 import { LabProcess } from './process.ts'
@@ -46,6 +46,8 @@ export class Lab {
   readonly network: LabNetwork
   /** What every host learns of names: those of the hosts from the start, and what is added. */
   readonly names: Map<string, LabName>
+  /** What web servers have, by URL. */
+  readonly pages: Map<string, string> = new Map()
   readonly #hosts: ReadonlyMap<string, LabMachine>
 
   constructor(scenario: Scenario, options: LabOptions) {
@@ -56,15 +58,13 @@ export class Lab {
       this.network.addLink(between, { oneWayDelayMs, lossShare: loss, rateBytesPerSec })
     }
     this.names = new Map(scenario.hosts.map(({ host, address }) => [host, { a: [address] }]))
+    const outside = { dns: labDns(this.names), https: labHttps(this.pages) }
     this.#hosts = new Map(
       scenario.hosts.map((host) => {
         const machine = this.network.addHost(host.host, host.network, host.address)
         const tell = (event: HostEvent): void =>
           options.onEvent({ at: this.world.now(), host: host.host, event })
-        return [
-          host.host,
-          new LabMachine(host, machine, labEntropy(random), tell, labDns(this.names)),
-        ]
+        return [host.host, new LabMachine(host, machine, labEntropy(random), tell, outside)]
       }),
     )
   }
@@ -105,12 +105,15 @@ export class Lab {
   }
 }
 
+/** What all hosts share. */
+type Outside = Pick<MailHostPorts, 'dns' | 'https'>
+
 /** One host: what survives a crash (disk and store) and what does not (everything else). */
 export class LabMachine {
   readonly options: ScenarioHost
   readonly machine: LabHost
   readonly #tell: (event: HostEvent) => void
-  readonly #dns: Dns
+  readonly #outside: Outside
   readonly #processes = new Set<LabProcess>()
   #processCount = 0
   readonly #entropy: ReturnType<typeof labEntropy>
@@ -123,10 +126,9 @@ export class LabMachine {
     machine: LabHost,
     entropy: ReturnType<typeof labEntropy>,
     tell: (event: HostEvent) => void,
-    dns: Dns,
+    outside: Outside,
   ) {
-    this.#dns = dns
-
+    this.#outside = outside
     this.options = options
     this.machine = machine
     this.#entropy = entropy
@@ -205,7 +207,7 @@ export class LabMachine {
       disk: this.#disk,
       store: this.#store,
       entropy: this.#entropy,
-      dns: this.#dns,
+      ...this.#outside,
       events,
       passwords: labPasswords,
       control: CONTROL,

@@ -15,6 +15,8 @@ export interface MailStart {
   /** As in the log and in the `Received` field. */
   readonly queueId: string
   readonly from: MailFrom
+  /** Of the message that will be written, where that is known. */
+  readonly sizeBytes?: number
   /** When trying ends for good; the queue sets it for its attempts, to what its give-up says. */
   readonly expiresAt?: WallMs
   /** To be called when the way to its next hop is open and it begins to go, for the log. */

@@ -455,7 +455,13 @@ export class MailQueue implements DeliveryTarget {
       if (job.times !== undefined) job.times = { ...job.times, readyAt: clock.now() }
     }
     return {
-      start: { queueId, from, expiresAt: this.#expiryOf(job), onReady },
+      start: {
+        queueId,
+        from,
+        sizeBytes: envelope.sizeBytes,
+        expiresAt: this.#expiryOf(job),
+        onReady,
+      },
       addressees,
       chunks: this.#spool.chunks(envelope),
     }

@@ -2,12 +2,14 @@ import { seededRandom } from '../../src/base/random.ts'
 import { wallMs } from '../../src/base/time.ts'
 import { labIdentity, labTrust } from '../../src/lab/certificate.ts'
 import { LabDisk } from '../../src/lab/disk.ts'
+import { labHttps } from '../../src/lab/https.ts'
 import { WINDOW_BYTES_MAX } from '../../src/lab/limits.ts'
 import { LabNetwork } from '../../src/lab/network.ts'
 import { LabStore, type StoreImage } from '../../src/lab/store.ts'
 import { HostClock, World as LabWorld } from '../../src/lab/world.ts'
 import { describeClock } from './clock.ts'
 import { describeDisk } from './disk.ts'
+import { describeHttps } from './https.ts'
 import { describeLocalSockets, describeNetwork, type NetworkWorld } from './network.ts'
 import { securedNetwork } from './secured.ts'
 import { describeStore } from './store.ts'
@@ -68,6 +70,19 @@ for (const [name, durationMs] of [
     }
   })
 }
+
+describeHttps('lab', async () => {
+  const pages = new Map<string, string>()
+  return {
+    ...inLab(new LabWorld({ settle })),
+    https: labHttps(pages),
+    publish: async (text) => {
+      pages.set('https://a.com/policy', text)
+      return 'https://a.com/policy'
+    },
+    absent: 'https://a.com/nothing',
+  }
+})
 
 /** Two hosts on two networks, and one on a third that swallows everything. */
 async function acrossLink(oneWayDelayMs: number, rateBytesPerSec?: number): Promise<NetworkWorld> {

@@ -10,7 +10,9 @@ import { fromLatin1 } from '../../src/base/bytes.ts'
 import { hostClock } from '../../src/host/clock.ts'
 import { hostDns } from '../../src/host/dns.ts'
 import { hostEntropy } from '../../src/host/entropy.ts'
+import { hostHttps } from '../../src/host/https.ts'
 import { hostNetwork } from '../../src/host/network.ts'
+import { LabStore } from '../../src/lab/store.ts'
 import type { Outcome } from '../../src/mail/delivery.ts'
 import { parseNextHop } from '../../src/mail/next-hop.ts'
 import { type ServerHop, SmtpTransport } from '../../src/mail/transport/smtp-transport.ts'
@@ -24,12 +26,14 @@ let transport: SmtpTransport
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'lightlag-sink-'))
   transport = new SmtpTransport(
-    { hostname: 'mail-1.a.com', tls: 'offered', roundTripMs: () => 0 },
+    { hostname: 'mail-1.a.com', tls: 'offered', oneWayDelayMs: 0 },
     {
       network: hostNetwork,
       clock: hostClock,
       dns: hostDns({ clock: hostClock, servers: ['127.0.0.1:9'] }),
       entropy: hostEntropy,
+      https: hostHttps(),
+      store: new LabStore({}),
       tls: {},
     },
   )

@@ -7,6 +7,8 @@ export type TransportFaultCode =
   | 'transport/refused'
   /** No server can be found, or the one found takes no mail. */
   | 'transport/no-server'
+  /** TLS has to be, and with a server that is one of the domain's. */
+  | 'transport/unprotected'
   /** The way leads back to this host. */
   | 'transport/loop'
   | 'transport/stopped'

@@ -20,3 +20,18 @@ export const MAILS_PER_CONNECTION_MAX = 100
 
 /** In all: each holds a socket and a part of a message. */
 export const CONNECTIONS_MAX = 200
+
+/** RFC 8461: a policy of more than this nobody has to read. */
+export const STS_POLICY_BYTES_MAX = 65_536
+
+/** A web server that is slower keeps mail waiting that could go without it. */
+export const STS_FETCH_TIMEOUT_MS = 20_000
+
+/** Before a domain whose policy could not be had is asked for it again. RFC 8461. */
+export const STS_RETRY_MS = 300_000
+
+/** RFC 8461: a year or so. */
+export const STS_AGE_MAX_SEC = 31_557_600
+
+/** Of some hundred bytes each; beyond them the one that would end first is forgotten. */
+export const STS_POLICIES_MAX = 10_000

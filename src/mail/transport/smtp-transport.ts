@@ -3,17 +3,15 @@
 import { toBase64 } from '../../base/bytes.ts'
 import { asFault, Fault } from '../../base/fault.ts'
 import { parseIpAddress } from '../../base/ip-address.ts'
-import { addMs } from '../../base/time.ts'
-import type { Clock } from '../../ports/clock.ts'
 import type { ByteStream, Network } from '../../ports/network.ts'
 import type { TlsOptions, TlsTrust } from '../../ports/tls.ts'
-import type { Credentials } from '../../proto/sasl/mechanism.ts'
 import { isTlsRequired } from '../../proto/smtp/client-envelope.ts'
 import { isPositive, type Reply } from '../../proto/smtp/reply.ts'
 import type { DeliveryTarget, Outcome } from '../delivery.ts'
 import { formatNextHop, type NextHop } from '../next-hop.ts'
 import type { Body } from './body.ts'
 import { ClientSession } from './client-session.ts'
+import { ConnectionPool, stopping } from './connection-pool.ts'
 import {
   addressesOf,
   type DestinationPorts,
@@ -22,62 +20,49 @@ import {
   serversOf,
 } from './destination.ts'
 import { refusalOf, transportFault } from './fault.ts'
-import {
-  CONNECT_TIMEOUT_MS,
-  CONNECTIONS_MAX,
-  IDLE_MS,
-  MAILS_PER_CONNECTION_MAX,
-  SERVERS_TRIED_MAX,
-} from './limits.ts'
+import { CONNECT_TIMEOUT_MS, SERVERS_TRIED_MAX } from './limits.ts'
+import { StsPolicies, type StsPolicy, type StsPorts, stsAllows } from './mta-sts.ts'
 import { type Errand, OutgoingDelivery } from './outgoing-delivery.ts'
+import { type OutgoingOptions, OutgoingRoutes, type RouteChoice } from './outgoing-options.ts'
 
 export type ServerHop = Extract<NextHop, { readonly transport: 'smtp' | 'lmtp' }>
 
-export interface SmtpTransportOptions {
+export interface SmtpTransportOptions extends OutgoingOptions {
   /** In EHLO and LHLO, and to know our own MX records by. */
   readonly hostname: string
-  /**
-   * `offered`: where the server has it, whatever its certificate. `required`: with a certificate for
-   * its name. A mail with REQUIRETLS asks for that wherever it goes.
-   */
-  readonly tls: 'never' | 'offered' | 'required'
-  /** What a hop takes beyond this planet's usual delays, there and back; added to every time limit. */
-  readonly roundTripMs: (hop: ServerHop) => number
-  /** For smart hosts that want to know who comes. */
-  readonly credentials?: (hop: ServerHop) => Credentials | undefined
 }
 
-export interface SmtpTransportPorts extends DestinationPorts {
+export interface SmtpTransportPorts extends DestinationPorts, StsPorts {
   readonly network: Network
-  readonly clock: Clock
   readonly tls: { readonly trust?: TlsTrust | undefined }
 }
 
-interface Idle {
-  readonly session: ClientSession
-  readonly forget: () => void
+/** How a mail goes to a next hop. */
+interface Way extends RouteChoice {
+  readonly hop: ServerHop
+  /** What the domain says of its servers, where that is heeded. */
+  readonly sts: StsPolicy | undefined
+  /** Of connections that serve for it: by next hop, TLS and what has been asked of names. */
+  readonly kind: string
 }
 
 /** Nobody guesses it, and base64 has no comma. RFC 5802 §5.1. */
 const NONCE_BYTES = 18
 
-type TlsPolicy = SmtpTransportOptions['tls']
-
 export class SmtpTransport {
   readonly #options: SmtpTransportOptions
   readonly #ports: SmtpTransportPorts
-  /** By next hop and policy. */
-  readonly #idle = new Map<string, Idle[]>()
-  readonly #open = new Set<ClientSession>()
-  readonly #opening = new Set<ByteStream>()
+  readonly #routes: OutgoingRoutes
+  readonly #policies: StsPolicies
+  readonly #pool: ConnectionPool
   readonly #bodies = new Set<Body>()
-  #connections = 0
-  readonly #waiting: (() => void)[] = []
-  #isStopped = false
 
   constructor(options: SmtpTransportOptions, ports: SmtpTransportPorts) {
     this.#options = options
     this.#ports = ports
+    this.#routes = new OutgoingRoutes(options)
+    this.#policies = new StsPolicies(ports)
+    this.#pool = new ConnectionPool(ports.clock)
   }
 
   target(hop: ServerHop): DeliveryTarget {
@@ -88,39 +73,55 @@ export class SmtpTransport {
 
   /** Cuts off what is under way: each mail stays with whoever gave it. */
   stop(): void {
-    this.#isStopped = true
     for (const body of this.#bodies) body.close()
-    for (const stream of this.#opening) stream.abort()
-    for (const session of [...this.#open]) session.abort()
-    for (const go of this.#waiting.splice(0)) go()
+    this.#pool.stop()
   }
 
   async #deliver(hop: ServerHop, errand: Errand): Promise<readonly Outcome[]> {
     const { body, mail } = errand
-    const policy = isTlsRequired(mail) ? 'required' : this.#options.tls
-    const key = `${formatNextHop(hop)} ${policy}`
     this.#bodies.add(body)
     try {
-      const reused = this.#takeIdle(key)
+      const way = await this.#wayOf(hop, errand)
+      const reused = this.#pool.takeIdle(way.kind)
       if (reused !== undefined) {
-        const outcomes = await this.#reuse(reused, hop, key, errand)
+        const outcomes = await this.#reuse(reused, way, errand)
         if (outcomes !== undefined) return outcomes
       }
-      return await this.#tryServers(hop, policy, key, errand)
+      return await this.#tryServers(way, errand)
+    } catch (error) {
+      const fault = asFault(error)
+      throw isTlsRequired(mail) && isOfTls(fault) ? unprotected(fault) : fault
     } finally {
       this.#bodies.delete(body)
     }
   }
 
+  async #wayOf(hop: ServerHop, { mail, isTlsOptional }: Errand): Promise<Way> {
+    const choice = this.#routes.of(hop)
+    const isRequired = isTlsRequired(mail)
+    const isHeeded = this.#options.mtaSts === true && choice.tls !== 'never'
+    const policy = isHeeded || isRequired ? await this.#policyOf(hop) : undefined
+    const sts = isRequired || (policy?.mode === 'enforce' && !isTlsOptional) ? policy : undefined
+    const tls = isRequired || sts !== undefined ? 'required' : choice.tls
+    const kind = `${formatNextHop(hop)} ${tls} ${sts === undefined ? '' : sts.mx.join(' ')}`
+    return { ...choice, hop, tls, sts, kind }
+  }
+
+  /** Only those whom a domain has named itself are its servers to say anything of. */
+  async #policyOf(hop: ServerHop): Promise<StsPolicy | undefined> {
+    if (hop.transport !== 'smtp' || hop.isLiteral || hop.host === undefined) return undefined
+    const policy = await this.#policies.of(hop.host)
+    return policy?.mode === 'none' ? undefined : policy
+  }
+
   /** Undefined where the connection turned out to be of no more use, before any of the message was sent. */
   async #reuse(
     session: ClientSession,
-    hop: ServerHop,
-    key: string,
+    way: Way,
     errand: Errand,
   ): Promise<readonly Outcome[] | undefined> {
     try {
-      return await this.#send(session, hop, key, errand)
+      return await this.#send(session, way, errand)
     } catch (error) {
       if (errand.body.hasBegun) throw error
       asFault(error)
@@ -129,21 +130,17 @@ export class SmtpTransport {
   }
 
   /** RFC 5321 §5.1: the servers in their order, until one has answered for good. */
-  async #tryServers(
-    hop: ServerHop,
-    policy: TlsPolicy,
-    key: string,
-    errand: Errand,
-  ): Promise<readonly Outcome[]> {
+  async #tryServers(way: Way, errand: Errand): Promise<readonly Outcome[]> {
     const { body } = errand
     let tried = 0
     let fault: Fault | undefined
     let refused: readonly Outcome[] | undefined
-    for await (const server of this.#serversOf(hop)) {
-      if (tried++ === SERVERS_TRIED_MAX || this.#isStopped) break
+    for await (const server of this.#serversOf(way.hop)) {
+      if (tried++ === SERVERS_TRIED_MAX || this.#pool.isStopped) break
       try {
-        const session = await this.#connect(hop, server, policy)
-        const outcomes = await this.#send(session, hop, key, errand)
+        this.#requireNamed(server, way, errand)
+        const session = await this.#connect(server, way)
+        const outcomes = await this.#send(session, way, errand)
         if (body.hasBegun || !outcomes.every(isDeferral)) return outcomes
         refused = outcomes
       } catch (error) {
@@ -171,59 +168,51 @@ export class SmtpTransport {
     }
   }
 
-  async #connect(hop: ServerHop, server: MailServer, policy: TlsPolicy): Promise<ClientSession> {
+  /** Whose certificate says nothing where an attacker may have named it. RFC 8461, RFC 8689 §4.2.1. */
+  #requireNamed({ name }: MailServer, { hop, sts }: Way, { mail }: Errand): void {
+    if (sts !== undefined) {
+      if (stsAllows(sts, name)) return
+      const text = `${name} is not among the servers in the policy of the domain (MTA-STS)`
+      throw transportFault('transport/unprotected', text, '4.7.0')
+    }
+    const isOwnName = hop.transport !== 'smtp' || hop.isLiteral || hop.host === name
+    if (isOwnName || !isTlsRequired(mail)) return
+    const text = `nothing shows that ${name} is a server of ${hop.host} (MTA-STS)`
+    throw transportFault('transport/unprotected', text, '5.7.10')
+  }
+
+  async #connect(server: MailServer, way: Way): Promise<ClientSession> {
     try {
-      return await this.#openSession(hop, server, policy)
+      return await this.#openSession(server, way)
     } catch (error) {
       const isHandshake = error instanceof Fault && error.code === 'smtp/tls-failed'
       // Unprotected is what a server without TLS would have got as well.
-      if (policy !== 'offered' || !isHandshake || this.#options.credentials?.(hop)) throw error
-      return this.#openSession(hop, server, 'never')
+      if (way.tls !== 'offered' || !isHandshake || way.credentials) throw error
+      return this.#openSession(server, { ...way, tls: 'never' })
     }
   }
 
-  async #openSession(
-    hop: ServerHop,
-    server: MailServer,
-    policy: TlsPolicy,
-  ): Promise<ClientSession> {
-    const { clock, network } = this.#ports
+  #openSession(server: MailServer, way: Way): Promise<ClientSession> {
+    const { clock, network, entropy } = this.#ports
     const { hostname } = this.#options
-    await this.#takePlace()
-    let session: ClientSession
-    let stream: ByteStream | undefined
-    try {
-      const roundTripMs = this.#options.roundTripMs(hop)
-      stream = await network.connect(server.address, CONNECT_TIMEOUT_MS + roundTripMs)
-      this.#opening.add(stream)
-      if (this.#isStopped) stream.abort()
-      const credentials = this.#options.credentials?.(hop)
-      session = await ClientSession.open(
-        stream,
-        {
-          server: nameOfServer(server),
-          client: {
-            hostname,
-            roundTripMs,
-            protocol: hop.transport === 'lmtp' ? 'LMTP' : 'SMTP',
-            ...(policy !== 'never' && { tls: policy }),
-            ...(credentials && { credentials, nonce: this.#nonce() }),
-          },
-          tls: policy === 'never' ? undefined : this.#tlsOptions(server, policy),
-        },
-        clock,
-      )
-    } catch (error) {
-      this.#leavePlace()
-      throw error
-    } finally {
-      if (stream !== undefined) this.#opening.delete(stream)
+    const { hop, tls, credentials } = way
+    const roundTripMs = 2 * way.oneWayDelayMs
+    const client = {
+      hostname,
+      roundTripMs,
+      protocol: hop.transport === 'lmtp' ? 'LMTP' : 'SMTP',
+      ...(tls !== 'never' && { tls }),
+      ...(credentials && { credentials, nonce: toBase64(entropy.bytes(NONCE_BYTES)) }),
+    } as const
+    const options = {
+      server: nameOfServer(server),
+      client,
+      tls: tls === 'never' ? undefined : this.#tlsOptions(server, tls),
     }
-    this.#open.add(session)
-    session.onOver = () => {
-      if (this.#open.delete(session)) this.#leavePlace()
-    }
-    return session
+    return this.#pool.open(
+      () => network.connect(server.address, CONNECT_TIMEOUT_MS + roundTripMs),
+      (stream: ByteStream) => ClientSession.open(stream, options, clock),
+    )
   }
 
   #tlsOptions({ name }: MailServer, policy: 'offered' | 'required'): TlsOptions {
@@ -238,80 +227,21 @@ export class SmtpTransport {
 
   async #send(
     session: ClientSession,
-    hop: ServerHop,
-    key: string,
-    errand: Errand,
+    { hop, kind }: Way,
+    { mail, recipients, recipientParameters, body }: Errand,
   ): Promise<readonly Outcome[]> {
-    const { mail, recipients, recipientParameters, body } = errand
+    const { reversePath, parameters } = mail.from
+    // What the sender said of it may have been of another size, or nothing.
+    const sized = {
+      ...parameters,
+      ...(mail.sizeBytes !== undefined && { sizeBytes: mail.sizeBytes }),
+    }
+    const from = { reversePath, parameters: sized }
     mail.onReady?.()
-    const replies = await session.send({ from: mail.from, recipients, recipientParameters }, body)
-    this.#keep(session, key)
+    const replies = await session.send({ from, recipients, recipientParameters }, body)
+    this.#pool.keep(session, kind)
     const reports = reportsOf(hop, session)
     return replies.map((reply) => outcomeOf(reply, session.server, reports))
-  }
-
-  #nonce(): string {
-    return toBase64(this.#ports.entropy.bytes(NONCE_BYTES))
-  }
-
-  /** For the next mail, for a while. */
-  #keep(session: ClientSession, key: string): void {
-    if (!session.isReady) return
-    if (session.mails >= MAILS_PER_CONNECTION_MAX || this.#waiting.length > 0) {
-      session.quit()
-      return
-    }
-    const { clock } = this.#ports
-    const idle = this.#idle.get(key) ?? []
-    const leave = (): void => {
-      this.#removeIdle(key, entry)
-      session.quit()
-    }
-    const forget = clock.at(addMs(clock.now(), IDLE_MS), leave)
-    const entry: Idle = { session, forget }
-    idle.push(entry)
-    this.#idle.set(key, idle)
-  }
-
-  #takeIdle(key: string): ClientSession | undefined {
-    for (;;) {
-      const entry = this.#idle.get(key)?.at(-1)
-      if (entry === undefined) return undefined
-      this.#removeIdle(key, entry)
-      entry.forget()
-      if (entry.session.isReady) return entry.session
-    }
-  }
-
-  #removeIdle(key: string, entry: Idle): void {
-    const left = (this.#idle.get(key) ?? []).filter((other) => other !== entry)
-    if (left.length === 0) this.#idle.delete(key)
-    else this.#idle.set(key, left)
-  }
-
-  /** Waits until one of the places is free. */
-  async #takePlace(): Promise<void> {
-    while (this.#connections >= CONNECTIONS_MAX && !this.#isStopped) {
-      this.#quitOneIdle()
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    }
-    if (this.#isStopped) throw stopping()
-    this.#connections++
-  }
-
-  #leavePlace(): void {
-    this.#connections--
-    this.#waiting.shift()?.()
-  }
-
-  #quitOneIdle(): void {
-    for (const [key, [entry]] of this.#idle) {
-      if (entry === undefined) continue
-      this.#removeIdle(key, entry)
-      entry.forget()
-      entry.session.quit()
-      return
-    }
   }
 }
 
@@ -335,6 +265,13 @@ function isDeferral(outcome: Outcome): boolean {
   return outcome.type === 'refused' && outcome.fault.temporary
 }
 
-function stopping(): Fault {
-  return transportFault('transport/stopped', 'this host is stopping', '4.3.2')
+/** That no TLS, or none with the right server, was to be had. */
+function isOfTls({ code }: Fault): boolean {
+  return code === 'smtp/no-tls' || code === 'smtp/tls-failed' || code === 'transport/unprotected'
+}
+
+/** RFC 8689 §4.2.1: nobody waits for it to get better. */
+function unprotected({ message }: Fault): Fault {
+  const text = `encryption required (REQUIRETLS): ${message}`
+  return transportFault('transport/unprotected', text, '5.7.10')
 }

@@ -18,7 +18,7 @@ import { ClientOpening, type OpeningMove, type OpeningStep } from './client-open
 import { ClientTransaction, type MailStep } from './client-transaction.ts'
 import { type Extensions, NO_EXTENSIONS } from './extension.ts'
 import type { SmtpFaultCode } from './fault.ts'
-import { CLIENT_TIMEOUTS_MS, HANDSHAKE_ROUND_TRIPS_MAX } from './limits.ts'
+import { CLIENT_TIMEOUTS_MS, HANDSHAKE_ROUND_TRIPS } from './limits.ts'
 import {
   CONNECTION_LOST,
   EIGHT_BIT_NOT_POSSIBLE,
@@ -147,7 +147,7 @@ export class SmtpClient implements Machine<Event, Effect> {
       case 'draining':
         return CLIENT_TIMEOUTS_MS.dataBlock + roundTripMs
       case 'securing':
-        return CLIENT_TIMEOUTS_MS.command + HANDSHAKE_ROUND_TRIPS_MAX * roundTripMs
+        return CLIENT_TIMEOUTS_MS.command + HANDSHAKE_ROUND_TRIPS * roundTripMs
       case 'replies':
         return this.#replyTimeoutMs() + roundTripMs
       default:

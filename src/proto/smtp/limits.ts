@@ -70,6 +70,12 @@ export const RECIPIENTS_OVERSHOOT_MAX = 1000
 /** RFC 5321 §4.5.3.2.7. */
 export const SERVER_TIMEOUT_MS = 300_000
 
+/**
+ * From a reply to what follows it: a record of TLS may be longer than the first flight of a TCP that
+ * starts slowly, and the rest of it comes a round trip later.
+ */
+export const ANSWER_ROUND_TRIPS = 2
+
 /** A handshake is no work of people, and costs more than a command to keep open. */
 export const HANDSHAKE_TIMEOUT_MS = 60_000
 
@@ -96,6 +102,3 @@ export const CLIENT_TIMEOUTS_MS: {
   dataBlock: 180_000,
   dataTermination: 600_000,
 }
-
-/** Of one handshake of TLS 1.2, and one more for what comes before its last part has been believed. */
-export const HANDSHAKE_ROUND_TRIPS_MAX = 3

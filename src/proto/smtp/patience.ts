@@ -2,6 +2,7 @@
 
 import { addMs, type MonoMs } from '../../base/time.ts'
 import {
+  ANSWER_ROUND_TRIPS,
   DATA_BYTES_PER_SEC_MIN,
   HANDSHAKE_ROUND_TRIPS,
   HANDSHAKE_TIMEOUT_MS,
@@ -18,7 +19,7 @@ export class Patience {
 
   /** When the next command, or the next line of AUTH, must be here. */
   forCommand(now: MonoMs): MonoMs {
-    return addMs(now, SERVER_TIMEOUT_MS + this.#roundTripMs)
+    return addMs(now, SERVER_TIMEOUT_MS + ANSWER_ROUND_TRIPS * this.#roundTripMs)
   }
 
   forHandshake(now: MonoMs): MonoMs {

@@ -1,0 +1,170 @@
+/** How mail goes to other servers: far away, by whose word, and under which protection. */
+
+import { describe, expect, test } from 'vitest'
+import type { Scenario, ScenarioHost } from '../../src/config/scenario.ts'
+import type { OutgoingRoute } from '../../src/mail/transport/outgoing-options.ts'
+import { earthMoon, mailOf, TestLab } from '../support/lab.ts'
+import { Typist } from '../support/typist.ts'
+
+interface Change {
+  readonly oneWayDelayMs?: number
+  readonly route?: string
+  readonly routes?: readonly OutgoingRoute[]
+  readonly mail2?: Partial<ScenarioHost>
+}
+
+/** Mail to other domains goes by SMTP. */
+function bySmtp({ oneWayDelayMs = 500, route = 'smtp:', routes = [], mail2 }: Change): Scenario {
+  const scenario = earthMoon({ oneWayDelayMs })
+  return {
+    ...scenario,
+    hosts: scenario.hosts.map((host) => ({
+      ...host,
+      transport: [{ domain: '*', route }],
+      outgoing: { tls: 'offered', oneWayDelayMs: 0, mtaSts: true, routes },
+      ...(host.host === 'mail-2.a.com' && mail2),
+    })),
+  }
+}
+
+const MINUTE = 60_000
+
+describe('ten minutes away', () => {
+  const listener = (oneWayDelayMs: number): Partial<ScenarioHost> => ({
+    smtp: { listen: { host: '0.0.0.0', port: 25 }, oneWayDelayMs },
+  })
+
+  test('a mail goes by SMTP and TLS where route and listener say how far it is', async () => {
+    const oneWayDelayMs = 10 * MINUTE
+    const routes = [{ route: 'smtp:mail-2.a.com', oneWayDelayMs }] as const
+    const lab = await TestLab.start(
+      bySmtp({ oneWayDelayMs, routes, mail2: listener(oneWayDelayMs) }),
+    )
+    await lab.submitted(lab.mail1, mailOf('far '.repeat(10_000)))
+    await lab.until('mail-removed')
+    expect(lab.events('mail-deferred')).toEqual([])
+    expect(await lab.mailbox(lab.mail2)).toEqual([expect.stringContaining('ESMTPS')])
+    await lab.lab.stop()
+  })
+
+  test('a mail does not where they do not', async () => {
+    const lab = await TestLab.start(
+      bySmtp({ oneWayDelayMs: 10 * MINUTE, mail2: listener(10 * MINUTE) }),
+    )
+    await lab.submitted(lab.mail1, mailOf('there'))
+    await lab.until('mail-deferred')
+    expect(await lab.mailbox(lab.mail2)).toEqual([])
+    await lab.lab.stop()
+  })
+})
+
+describe('a smart host', () => {
+  const route = 'smtp:[mail-2.a.com]:587'
+
+  test.each([
+    ['takes mail from whom it knows', '123456', 'mail-removed'],
+    ['takes none with a wrong password, which may be mended', 'wrong', 'mail-failed'],
+  ] as const)('%s', async (_, password, end) => {
+    const credentials = { user: 'user', password }
+    const lab = await TestLab.start(
+      bySmtp({ route, routes: [{ route, tls: 'required', credentials }] }),
+    )
+    await lab.submitted(lab.mail1, mailOf('hello'))
+    await lab.until(end)
+    const isWelcome = end === 'mail-removed'
+    expect(await lab.mailbox(lab.mail2)).toHaveLength(isWelcome ? 1 : 0)
+    if (isWelcome) expect((await lab.mailbox(lab.mail2))[0]).toContain('ESMTPSA')
+    await lab.lab.stop()
+  })
+})
+
+describe('MTA-STS (RFC 8461)', () => {
+  const PAGE = 'https://mta-sts.b.com/.well-known/mta-sts.txt'
+
+  /** b.com has the server `mx`, which is mail-2, and publishes this. */
+  async function publishing(
+    policy: string,
+    mx: string,
+    mail2: Partial<ScenarioHost> = {},
+  ): Promise<TestLab> {
+    const lab = await TestLab.start(
+      bySmtp({ mail2: { domains: ['mail-2.a.com', 'b.com'], ...mail2 } }),
+    )
+    const { names, pages } = lab.lab
+    names.set('b.com', { mx: [{ preference: 10, exchange: mx }] })
+    names.set('other.b.com', { a: ['172.22.0.3'] })
+    names.set('_mta-sts.b.com', { txt: ['v=STSv1; id=1'] })
+    pages.set(PAGE, `version: STSv1\nmax_age: 86400\n${policy}`)
+    return lab
+  }
+
+  test('enforced, mail goes to a server of the policy under TLS', async () => {
+    const lab = await publishing('mode: enforce\nmx: *.a.com\n', 'mail-2.a.com')
+    await lab.submitted(lab.mail1, mailOf('hello'), ['user@b.com'])
+    await lab.until('mail-removed')
+    expect((await lab.mailbox(lab.mail2))[0]).toContain('ESMTPS')
+    await lab.lab.stop()
+  })
+
+  test.each([
+    ['another server', 'mode: enforce\nmx: mx.b.com\n', /not among the servers in the policy/],
+    ['a server whose certificate is for another', 'mode: enforce\nmx: *.b.com\n', /certificate is/],
+  ])('enforced, it waits rather than go to %s', async (_, policy, reason) => {
+    const lab = await publishing(policy, 'other.b.com')
+    await lab.submitted(lab.mail1, mailOf('hello'), ['user@b.com'])
+    expect((await lab.until('mail-deferred')).event).toMatchObject({
+      reason: expect.stringMatching(reason),
+    })
+    await lab.lab.stop()
+  })
+
+  test.each(['mode: testing\nmx: mx.b.com\n', 'mode: none\n', 'mode: unheard of\n'])(
+    '%j keeps no mail back',
+    async (policy) => {
+      const lab = await publishing(policy, 'other.b.com')
+      await lab.submitted(lab.mail1, mailOf('hello'), ['user@b.com'])
+      await lab.until('mail-removed')
+      expect(lab.events('mail-deferred')).toEqual([])
+      await lab.lab.stop()
+    },
+  )
+
+  test('who would rather have a mail arrive says so (RFC 8689 §4.2.2)', async () => {
+    const lab = await publishing('mode: enforce\nmx: mx.b.com\n', 'other.b.com')
+    await lab.submitted(lab.mail1, `TLS-Required: No\r\n${mailOf('hello')}`, ['user@b.com'])
+    await lab.until('mail-removed')
+    expect(lab.events('mail-deferred')).toEqual([])
+    await lab.lab.stop()
+  })
+
+  test.each([
+    ['goes where a policy vouches for the server', 'mail-2.a.com', 'mail-removed'],
+    ['comes back where nothing does', 'other.b.com', 'mail-failed'],
+  ] as const)('a mail with REQUIRETLS %s (RFC 8689 §4.2.1)', async (_, mx, end) => {
+    const lab = await publishing('mode: testing\nmx: *.a.com\n', mx)
+    const { submission } = lab.mail1.options
+    if (submission === undefined) throw new Error('no submission service')
+    const typist = await Typist.to(lab.lab, lab.mail1.machine.network, submission.listen)
+    await typist.reply()
+    await typist.say('EHLO c', 'STARTTLS')
+    await typist.secure()
+    await typist.say('EHLO c', 'AUTH PLAIN AHVzZXIAMTIzNDU2')
+    await typist.say('MAIL FROM:<user@mail-1.a.com> REQUIRETLS', 'RCPT TO:<user@b.com>', 'DATA')
+    await typist.say('Subject: x\r\n\r\nx\r\n.')
+    const { event } = await lab.until(end)
+    if (end === 'mail-failed') {
+      expect(event).toMatchObject({ reason: expect.stringContaining('encryption required') })
+    }
+    await lab.lab.stop()
+  })
+})
+
+test('a mail that is too large for the server is not sent, whatever its sender said (RFC 1870 §6)', async () => {
+  const small = { limits: { messageBytesMax: 10_000, storeBytesMax: 1e9 } }
+  const lab = await TestLab.start(bySmtp({ mail2: small }))
+  await lab.submitted(lab.mail1, mailOf('x'.repeat(20_000)))
+  expect((await lab.until('mail-failed')).event).toMatchObject({
+    reason: expect.stringContaining('5.3.4'),
+  })
+  await lab.lab.stop()
+})
