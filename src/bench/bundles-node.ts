@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import type { ConvergenceLayer } from '../dtn/convergence-layer.ts'
-import { BundleNode, type SendRequest } from '../dtn/node.ts'
+import { BundleNode, type ReceivedAdu, type SendRequest } from '../dtn/node.ts'
 import { stcpConvergenceLayer } from '../dtn/stcp.ts'
 import { tcpclConvergenceLayer } from '../dtn/tcpcl.ts'
 import { udpConvergenceLayer } from '../dtn/udp.ts'
@@ -80,11 +80,12 @@ async function receive(): Promise<void> {
   const finished = new Promise<void>((resolve) => {
     done = resolve
   })
-  node.register(1n, async ({ payload }) => {
+  const take = async ({ payload }: ReceivedAdu): Promise<void> => {
     if (payload[0] === WARM_UP) return
     endedAt = Date.now()
     if (++count === job.count) done()
-  })
+  }
+  node.register(1n, take, { borrows: true })
   await node.start()
   const silence = setInterval(() => {
     if (count > 0 && Date.now() - endedAt > SILENCE_MS) done()
@@ -162,6 +163,7 @@ function counting(layer: ConvergenceLayer): ConvergenceLayer {
   return {
     protocol: layer.protocol,
     bundleBytesMax: layer.bundleBytesMax,
+    hasLeft: layer.hasLeft === true,
     start: (receive) => layer.start(receive),
     stop: () => layer.stop(),
     transmit: (bundle, duct, done) =>

@@ -146,8 +146,40 @@ test('a bundle that was delivered may come again, and is delivered again', () =>
   const a = agent()
   a.handle(REGISTERED, t0)
   for (const key of [1, 2]) {
-    expect(keep(a, record(key, 'ipn:2.7', { id: 'same' }))).toMatchObject([{ type: 'deliver' }])
+    const effects = offer(a, record(key, 'ipn:2.7', { id: 'same' }))
+    expect(effects).toMatchObject([{ type: 'store' }, { type: 'deliver' }])
+    expect(a.handle({ type: 'stored', key }, t0)).toEqual([])
     a.handle({ type: 'delivered', key }, t0)
+  }
+})
+
+test('what an application has open is delivered while it is written, and may be gone before', () => {
+  const a = agent()
+  a.handle(REGISTERED, t0)
+  expect(offer(a, record(1, 'ipn:2.7'))).toMatchObject([{ type: 'store' }, { type: 'deliver' }])
+  expect(a.handle({ type: 'delivered', key: 1 }, t0)).toEqual([{ type: 'remove', keys: [1] }])
+  expect(a.census).toEqual({ storing: 0, waiting: 0, held: 0 })
+  expect(a.handle({ type: 'stored', key: 1 }, t0)).toEqual([])
+  // One that could not be written is forgotten, whatever the application says later.
+  offer(a, record(2, 'ipn:2.7'))
+  expect(a.handle({ type: 'not-stored', key: 2 }, t0)).toEqual([])
+  expect(a.handle({ type: 'delivered', key: 2 }, t0)).toEqual([])
+  // One that is not taken for now waits as any other.
+  offer(a, record(3, 'ipn:2.7'))
+  a.handle({ type: 'not-delivered', key: 3, failure: { temporary: true } }, t0)
+  expect(a.handle({ type: 'stored', key: 3 }, t0)).toEqual([])
+  expect(a.census).toEqual({ storing: 0, waiting: 1, held: 0 })
+})
+
+test('what somebody is told of, or what is ours, is delivered when it is on the disk', () => {
+  const a = agent()
+  a.handle(REGISTERED, t0)
+  for (const [key, more] of [
+    [1, { own: true }],
+    [2, { reports: ['delivered'] }],
+  ] as const) {
+    expect(offer(a, record(key, 'ipn:2.7', more))).toMatchObject([{ type: 'store' }])
+    expect(a.handle({ type: 'stored', key }, t0)).toMatchObject([{ type: 'deliver', key }])
   }
 })
 

@@ -59,6 +59,8 @@ interface Entry {
   way: Way | undefined
   /** Its hold was dropped while it was being stored. */
   isReleased: boolean
+  /** It is for an application here alone, which may take it before it is on the disk. */
+  isAhead: boolean
   /** Counted against the bound on bundles of others that have nowhere to go. */
   isStrandedGuest: boolean
 }
@@ -261,6 +263,33 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     if (isFragmentForUs(entry))
       this.#ledger.reserve(aduName(entry.record), entry.record.fragment, now)
     effects.push({ type: 'store', record })
+    if (this.#mayGoAhead(entry)) this.#goAhead(entry, now, effects)
+  }
+
+  /**
+   * Whether it may be delivered while it is being written: nobody is told of it before either is done,
+   * and who takes it at once saves the writing.
+   */
+  #mayGoAhead({ record, registration, way }: Entry): boolean {
+    const { own, fragment, reports, hold, destination } = record
+    return (
+      registration?.state === 'active' &&
+      way === undefined &&
+      !own &&
+      fragment === undefined &&
+      reports === undefined &&
+      hold === undefined &&
+      isSingleton(destination)
+    )
+  }
+
+  #goAhead(entry: Entry, now: MonoMs, effects: AgentEffect[]): void {
+    const { record, registration } = entry
+    if (registration === undefined) return
+    entry.isAhead = true
+    entry.toDeliver = true
+    registration.lane.add(record.key, record.sizeBytes)
+    this.#deliver(registration, now, effects)
   }
 
   #objection(
@@ -322,6 +351,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     // Its lifetime may have ended while it was written.
     if (entry.isReleased) this.#drop([entry], effects)
     else if (entry.expiresAt <= now) this.#delete(entry, expiryReason(entry), effects)
+    else if (entry.isAhead) entry.state = 'waiting'
     else this.#dispatch(entry, now, effects)
   }
 
@@ -534,6 +564,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
       toDeliver: false,
       toForward: false,
       isReleased: false,
+      isAhead: false,
       way: this.#wayFor(record),
       isStrandedGuest: false,
     }

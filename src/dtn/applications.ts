@@ -70,11 +70,17 @@ export interface RegistrationOptions {
    * that answers each. Default: false, as far back as the node remembers.
    */
   readonly takesRepeats?: boolean
+  /**
+   * Whether the payload is only borrowed until the promise resolves, and its memory used again then:
+   * for an application that is done with it, or has copied it. Default: false, it is the application's.
+   */
+  readonly borrows?: boolean
 }
 
 interface Application {
   readonly deliver: Deliver
   readonly takesRepeats: boolean
+  readonly borrows: boolean
 }
 
 export interface ApplicationsPorts {
@@ -103,7 +109,7 @@ export class Applications {
 
   /** The node's own endpoints, of which each name has one. */
   openAdministrative(): void {
-    const application = { deliver: administer, takesRepeats: true }
+    const application = { deliver: administer, takesRepeats: true, borrows: true }
     for (const endpoint of administrativeEndpoints(this.#names)) {
       this.#add(endpoint, application, 'active')
     }
@@ -117,7 +123,8 @@ export class Applications {
   ): EndpointRegistration {
     const { agent, feed } = this.#ports
     const endpoint = this.#endpointOf(service)
-    const application = { deliver, takesRepeats: options.takesRepeats === true }
+    const { takesRepeats = false, borrows = false } = options
+    const application = { deliver, takesRepeats, borrows }
     const isOpen = (): boolean => this.#open.get(formatEndpointId(endpoint)) === application
     this.#add(endpoint, application, options.isActive === false ? 'passive' : 'active')
     return {
@@ -174,6 +181,7 @@ export class Applications {
             changes.push(...this.#ports.delivered.remember(adu.bundle, expiresAt, wall))
           }
           this.#ports.store.alongside(changes)
+          if (application.borrows) for (const each of keys) this.#ports.store.giveBack(each)
           this.#onDelivered(key, name, adu)
         },
         (error: unknown) => this.#onNotDelivered(key, name, asFault(error)),

@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { Fault } from '../base/fault.ts'
+import { Piece } from '../base/slab.ts'
 import { wallMs } from '../base/time.ts'
 import { LabStore } from '../lab/store.ts'
 import type { EventSink, HostEvent } from '../ports/events.ts'
@@ -56,7 +57,8 @@ function put(
   sealed: ReturnType<typeof sealBundle>,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    store.add(record, sealed, (fault) => {
+    const piece = new Piece(sealed.withRoom)
+    store.add(record, { bundle: sealed.bundle, piece }, (fault) => {
       if (fault === undefined) resolve()
       else reject(fault)
     })
@@ -268,4 +270,79 @@ test('a removal that the store refuses is trouble, and is made up for with the n
   await store.settled()
   expect(store.count).toBe(0)
   expect([...port.keys('bundles', {})]).toEqual([])
+})
+
+/** Adds a bundle of another node; what `add` has answered comes with it. */
+function arrive(store: BundleStore) {
+  const { record, sealed } = sized(store, 100, false)
+  const piece = new Piece(sealed.withRoom)
+  const release = vi.spyOn(piece, 'release')
+  const done = vi.fn()
+  store.add(record, { bundle: sealed.bundle, piece }, done)
+  return { key: record.key, release, done }
+}
+
+test('the memory of a bundle is given up once it is gone, unless somebody looks at it still', async () => {
+  for (const [lent, givenBack] of [
+    [0, 0],
+    [2, 2],
+    [2, 1],
+  ] as const) {
+    const store = opened(new LabStore())
+    const { key, release } = arrive(store)
+    await store.settled()
+    for (let i = 0; i < lent; i++) expect(store.read(key)).toBeDefined()
+    for (let i = 0; i < givenBack; i++) store.giveBack(key)
+    store.remove([key])
+    expect(release).not.toHaveBeenCalled()
+    await store.settled()
+    expect(release).toHaveBeenCalledTimes(lent === givenBack ? 1 : 0)
+  }
+})
+
+test('what is removed before it is written is never written, and answered with what came of it', async () => {
+  const port = new LabStore()
+  const commit = vi.spyOn(port, 'commit')
+  const store = opened(port)
+  const { key, release, done } = arrive(store)
+  const note = { table: 'taken', key: 'a', value: Uint8Array.of(1) }
+  store.remove([key])
+  store.alongside([note])
+  await Promise.resolve()
+  expect(done).not.toHaveBeenCalled()
+  await store.settled()
+  expect(commit.mock.calls).toEqual([[[note]]])
+  expect(done.mock.calls).toEqual([[undefined]])
+  expect(release).toHaveBeenCalledTimes(1)
+  expect([store.count, store.usedBytes]).toEqual([0, 0])
+})
+
+test('where what came of it cannot be kept, it is refused for now', async () => {
+  const store = opened(new LabStore({ capacityBytes: 50 }))
+  const { key, done } = arrive(store)
+  const other = arrive(store)
+  store.remove([key])
+  store.alongside([{ table: 'taken', key: 'a', value: new Uint8Array(100) }])
+  await store.settled()
+  const refused = [[expect.objectContaining({ code: 'store/full', temporary: true })]]
+  expect([done.mock.calls, other.done.mock.calls]).toEqual([refused, refused])
+  const durable = vi.fn()
+  store.whenDurable(durable)
+  await store.settled()
+  expect(durable.mock.calls).toEqual(refused)
+})
+
+test('what is under way is durable when its commit is, and nothing else is waited for', async () => {
+  const store = opened(new LabStore())
+  const durable = vi.fn()
+  store.whenDurable(durable)
+  expect(durable).toHaveBeenCalledTimes(1)
+  const { done } = arrive(store)
+  store.whenDurable(durable)
+  expect(durable).toHaveBeenCalledTimes(1)
+  await store.settled()
+  expect(durable.mock.calls).toEqual([[undefined], [undefined]])
+  expect(done.mock.invocationCallOrder[0]).toBeLessThan(
+    durable.mock.invocationCallOrder[1] as number,
+  )
 })

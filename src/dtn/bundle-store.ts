@@ -1,11 +1,13 @@
 /**
  * Where bundles wait. A bundle counts as accepted only when `add` has answered: then it is on the
- * disk, and `open` of a later run finds it.
+ * disk, and `open` of a later run finds it; or it has been removed meanwhile, and what that has led to
+ * is on the disk.
  *
- * All that happens in one turn goes to the disk in one commit.
+ * All that happens in one turn, or while a commit is under way, goes to the disk in one commit.
  */
 
 import { asFault, Fault } from '../base/fault.ts'
+import type { Piece } from '../base/slab.ts'
 import { Window } from '../base/window.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
@@ -32,6 +34,8 @@ interface Addition {
   readonly record: BundleRecord
   readonly change: StoreChange
   readonly done: (fault: Fault | undefined) => void
+  /** It was removed before it was written. */
+  isSpared: boolean
 }
 
 interface Held {
@@ -41,6 +45,12 @@ interface Held {
   readonly at: number
   /** Most bundles are wanted again as soon as they are stored, and not much later. */
   bundle: Bundle | undefined
+  /** What the bundle refers to, while it is at hand and after. */
+  piece: Piece | undefined
+  /** To how many `read` has given the bundle that have not given it back. */
+  lent: number
+  /** While it has not been written. */
+  addition: Addition | undefined
 }
 
 const TABLE = 'bundles'
@@ -65,7 +75,11 @@ export class BundleStore {
   /** Whatever else, too: none of it is given up where the store refuses it. */
   #removals: StoreChange[] = []
   #isDue = false
-  readonly #underWay = new Set<Promise<void>>()
+  /** Those who wait until all that has happened is on the disk. */
+  #waiting: ((fault: Fault | undefined) => void)[] = []
+  /** Of the commits, one behind the other. */
+  #last: Promise<void> = Promise.resolve()
+  #commitsUnderWay = 0
 
   /** `alongsideOwn` are changes that go with each commit of bundles that were sent here. */
   constructor(
@@ -103,7 +117,7 @@ export class BundleStore {
         continue
       }
       records.push(stored.record)
-      this.#account(stored.record, undefined)
+      this.#account(stored.record, undefined, undefined)
     }
     this.#firstAtHand = this.#nextKey
     return records
@@ -114,13 +128,14 @@ export class BundleStore {
   }
 
   /**
-   * Stores the bundle, with the encoding of which `withRoom` begins; both are the store's from now on.
+   * Stores the bundle, with the encoding of which the piece begins; both are the store's from now on.
+   * The piece is released when the bundle has gone and nobody looks at it any more.
    * `done` hears once that it is on the disk, or why it is not: a temporary Fault where there is no
    * room, and those of `Store.commit`.
    */
   add(
     record: BundleRecord,
-    stored: { readonly bundle: Bundle; readonly withRoom: Uint8Array },
+    stored: { readonly bundle: Bundle; readonly piece: Piece },
     done: (fault: Fault | undefined) => void,
   ): void {
     const fault = this.#objection(record)
@@ -131,16 +146,17 @@ export class BundleStore {
       return
     }
     const { key, sizeBytes } = record
-    this.#account(record, stored.bundle)
+    const held = this.#account(record, stored.bundle, stored.piece)
     this.#use(record, { count: 0, bytes: 0, unflushedBytes: sizeBytes })
     this.#addedBytes += sizeBytes
     this.#forgetOld()
     const change = {
       table: TABLE,
       key: keyText(key),
-      value: encodeStored(record, stored.withRoom),
+      value: encodeStored(record, stored.piece.bytes),
     }
-    this.#additions.push({ record, change, done })
+    held.addition = { record, change, done, isSpared: false }
+    this.#additions.push(held.addition)
     this.#commitSoon()
   }
 
@@ -156,23 +172,37 @@ export class BundleStore {
     return found
   }
 
-  /** Undefined where there is no such bundle, or none that can be read. */
+  /**
+   * Undefined where there is no such bundle, or none that can be read. Whoever looks at it no more says
+   * so by `giveBack`; who never does keeps it for good.
+   */
   read(key: number): Bundle | undefined {
-    const atHand = this.#held.get(key)?.bundle
-    if (atHand !== undefined) return atHand
+    const held = this.#held.get(key)
+    if (held?.bundle !== undefined) {
+      held.lent++
+      return held.bundle
+    }
     const value = this.#store.get(TABLE, keyText(key))
     return value === undefined ? undefined : decodeStored(key, value)?.bundle
   }
 
+  /** Nobody who was given the bundle by one call of `read` looks at it any more. */
+  giveBack(key: number): void {
+    const held = this.#held.get(key)
+    if (held?.piece !== undefined) held.lent--
+  }
+
   /**
    * Removes them soon; `settled` tells when. A removal that the store refuses is tried again with the
-   * next, and when a bundle finds no room: until then a restart brings the bundle back.
+   * next, and when a bundle finds no room: until then a restart brings the bundle back. One that waits
+   * to be written is not written any more.
    */
   remove(keys: readonly number[]): void {
     for (const key of keys) {
       const held = this.#held.get(key)
       if (held !== undefined) held.bundle = undefined
-      this.#removals.push({ table: TABLE, key: keyText(key), value: undefined })
+      if (held?.addition !== undefined) held.addition.isSpared = true
+      else this.#removals.push({ table: TABLE, key: keyText(key), value: undefined })
     }
     this.#commitSoon()
   }
@@ -184,75 +214,117 @@ export class BundleStore {
     this.#commitSoon()
   }
 
-  /** Resolves when nothing is under way to the disk. */
-  async settled(): Promise<void> {
-    while (this.#underWay.size > 0) await Promise.all(this.#underWay)
+  /** `done` hears when all that has happened until now is on the disk, or the Fault that keeps it from there. */
+  whenDurable(done: (fault: Fault | undefined) => void): void {
+    if (this.#commitsUnderWay === 0 && this.#removals.length === 0) {
+      done(undefined)
+      return
+    }
+    this.#waiting.push(done)
+    this.#commitSoon()
   }
 
-  /** What else happens in this turn goes into the same commit. */
+  /** Resolves when nothing is under way to the disk. */
+  async settled(): Promise<void> {
+    while (this.#commitsUnderWay > 0) await this.#last
+  }
+
+  /**
+   * What else happens in this turn goes into the same commit, and what applications do at once with
+   * what they are given in it.
+   */
   #commitSoon(): void {
     if (this.#isDue) return
     this.#isDue = true
-    this.#track(Promise.resolve().then(() => this.#commit()))
+    this.#commitsUnderWay++
+    this.#last = this.#last.then(NOTHING).then(() => this.#commit())
   }
 
   async #commit(): Promise<void> {
     this.#isDue = false
     const additions = this.#additions
     const removals = this.#removals
+    const waiting = this.#waiting
     this.#additions = []
     this.#removals = []
+    this.#waiting = []
+    for (const { record } of additions) {
+      const held = this.#held.get(record.key)
+      if (held !== undefined) held.addition = undefined
+    }
+    let fault: Fault | undefined
     try {
       await this.#write(additions, removals)
+      this.#onRemoved(removals)
+      for (const addition of additions) this.#onAdded(addition, undefined)
     } catch (error) {
-      await this.#commitApart(additions, removals, asFault(error))
-      return
+      fault = await this.#commitApart(additions, removals, asFault(error))
     }
-    this.#onRemoved(removals)
-    for (const addition of additions) this.#onAdded(addition, undefined)
+    this.#commitsUnderWay--
+    for (const done of waiting) done(fault)
   }
 
-  /** One that has no room shall not keep the others from the disk. */
+  /** One that has no room shall not keep the others from the disk. What became of the removals. */
   async #commitApart(
     additions: readonly Addition[],
     removals: readonly StoreChange[],
     fault: Fault,
-  ): Promise<void> {
-    const isAlone = additions.length + Math.min(1, removals.length) === 1
-    if (removals.length > 0) await this.#removeAlone(removals, isAlone ? fault : undefined)
+  ): Promise<Fault | undefined> {
+    const written = additions.filter(({ isSpared }) => !isSpared)
+    const isAlone = written.length + Math.min(1, removals.length) === 1
+    let notRemoved: Fault | undefined
+    if (removals.length > 0) {
+      notRemoved = await this.#removeAlone(removals, isAlone ? fault : undefined)
+    }
     for (const addition of additions) {
-      const failure = isAlone ? fault : await failureOf(() => this.#write([addition], []))
+      let failure = notRemoved
+      if (!addition.isSpared) {
+        failure = isAlone ? fault : await failureOf(() => this.#write([addition], []))
+      }
       this.#onAdded(addition, failure)
     }
+    return notRemoved
   }
 
-  async #removeAlone(removals: readonly StoreChange[], known: Fault | undefined): Promise<void> {
+  async #removeAlone(
+    removals: readonly StoreChange[],
+    known: Fault | undefined,
+  ): Promise<Fault | undefined> {
     const fault = known ?? (await failureOf(() => this.#write([], removals)))
     if (fault === undefined) {
       this.#onRemoved(removals)
-      return
+      return undefined
     }
     this.#trouble(`cannot remove bundles: ${fault.message}`)
     // What came meanwhile comes behind: of one key the later change is the one that counts.
     this.#removals = [...removals, ...this.#removals]
+    return fault
   }
 
   #write(additions: readonly Addition[], removals: readonly StoreChange[]): Promise<void> {
     const changes: StoreChange[] = []
-    for (const { change } of additions) changes.push(change)
-    if (additions.some(({ record }) => record.own)) changes.push(...this.#alongsideOwn())
+    let isOwn = false
+    for (const { record, change, isSpared } of additions) {
+      if (isSpared) continue
+      changes.push(change)
+      isOwn ||= record.own
+    }
+    if (isOwn) changes.push(...this.#alongsideOwn())
     for (const removal of removals) changes.push(removal)
-    return this.#store.commit(changes)
+    return changes.length === 0 ? Promise.resolve() : this.#store.commit(changes)
   }
 
-  #onAdded({ record, done }: Addition, fault: Fault | undefined): void {
+  #onAdded({ record, done, isSpared }: Addition, fault: Fault | undefined): void {
     this.#use(record, { count: 0, bytes: 0, unflushedBytes: -record.sizeBytes })
-    if (fault !== undefined) this.#release(record.key)
+    if (isSpared) this.#forget(record.key)
+    else if (fault !== undefined) this.#release(record.key)
     done(fault)
   }
 
   #onRemoved(removals: readonly StoreChange[]): void {
-    for (const { table, key } of removals) if (table === TABLE) this.#release(Number(key))
+    for (const { table, key } of removals) {
+      if (table === TABLE) this.#forget(Number(key))
+    }
   }
 
   /** By what was added since, as a bundle keeps more alive than its own bytes. */
@@ -262,6 +334,7 @@ export class BundleStore {
       if (held === undefined) continue
       if (this.#addedBytes - held.at <= RECENT_BYTES_MAX) return
       held.bundle = undefined
+      held.piece = undefined
     }
   }
 
@@ -292,9 +365,23 @@ export class BundleStore {
       : undefined
   }
 
-  #account({ key, own, sizeBytes }: BundleRecord, bundle: Bundle | undefined): void {
-    this.#held.set(key, { own, sizeBytes, at: this.#addedBytes, bundle })
+  #account(
+    { key, own, sizeBytes }: BundleRecord,
+    bundle: Bundle | undefined,
+    piece: Piece | undefined,
+  ): Held {
+    const at = this.#addedBytes
+    const held: Held = { own, sizeBytes, at, bundle, piece, lent: 0, addition: undefined }
+    this.#held.set(key, held)
     this.#use({ own }, { count: 1, bytes: sizeBytes, unflushedBytes: 0 })
+    return held
+  }
+
+  /** Of one that is gone: its memory is used again where nobody else looks at it. */
+  #forget(key: number): void {
+    const held = this.#held.get(key)
+    this.#release(key)
+    if (held?.lent === 0) held.piece?.release()
   }
 
   #release(key: number): void {
@@ -309,15 +396,12 @@ export class BundleStore {
     addUsage(own ? this.#usedByUs : this.#usedByGuests, more)
   }
 
-  #track(work: Promise<void>): void {
-    const tracked = work.finally(() => this.#underWay.delete(tracked))
-    this.#underWay.add(tracked)
-  }
-
   #trouble(reason: string): void {
     this.#events({ type: 'trouble', where: 'bundle-store', reason })
   }
 }
+
+const NOTHING = (): void => {}
 
 /** As it sorts. */
 function keyText(key: number): string {

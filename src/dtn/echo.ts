@@ -11,7 +11,7 @@ export const ECHO_SERVICE = 7n
 
 /** Registers `ipn:<node>.7`. Throws a Fault where an application has that endpoint. */
 export function registerEcho(node: BundleNode, clock: Clock): EndpointRegistration {
-  return node.register(ECHO_SERVICE, async (adu) => {
+  const answer = async (adu: ReceivedAdu): Promise<void> => {
     const { source, payload, expiresAt } = adu
     if (!isWorthAnEcho(adu)) {
       const code: DtnFaultCode = 'dtn/unacceptable'
@@ -19,7 +19,8 @@ export function registerEcho(node: BundleNode, clock: Clock): EndpointRegistrati
     }
     const lifetimeMs = Math.max(1, expiresAt - clock.wall())
     await node.send({ sourceService: ECHO_SERVICE, destination: source, payload, lifetimeMs })
-  })
+  }
+  return node.register(ECHO_SERVICE, answer, { borrows: true })
 }
 
 /** Two echo services that answered each other would never end. */

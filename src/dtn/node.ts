@@ -2,7 +2,7 @@
 
 import { assert } from '../base/assert.ts'
 import { Fault } from '../base/fault.ts'
-import { Slab } from '../base/slab.ts'
+import { Piece, Slab } from '../base/slab.ts'
 import { wallMs } from '../base/time.ts'
 import { Window } from '../base/window.ts'
 import { runMachine } from '../drive/run.ts'
@@ -169,6 +169,7 @@ export class BundleNode {
       ...shared,
       aids: this.#aids,
       planTo: (endpoint) => this.planTo(endpoint),
+      whenDurable: (done) => this.#store.whenDurable(done),
     })
     this.#applications = new Applications(options, {
       ...shared,
@@ -190,9 +191,9 @@ export class BundleNode {
     await this.#layers.start((layer) => {
       const { protocol } = layer
       return layer.start(
-        (bytes, from, answer = ignore, withRoom) => {
+        (bytes, from, answer = ignore, piece) => {
           const arrival = { from, protocol, answer, isReportable: false }
-          this.#receive(bytes, withRoom, { type: 'received', ...arrival })
+          this.#receive(bytes, piece, { type: 'received', ...arrival })
         },
         ({ code }) => this.#counters.faulted(protocol, code),
       )
@@ -365,7 +366,8 @@ export class BundleNode {
   #offerOwn(made: Bundle, hold: string | undefined, origin: Sending): void {
     const { bundle, bytes, withRoom } = sealBundle(made, { ...this.#aids, roomBytes: ROOM_BYTES })
     const sizeBytes = bytes.length
-    this.#offer({ bundle, withRoom, sizeBytes, origin }, hold, Number.POSITIVE_INFINITY)
+    const piece = new Piece(withRoom, this.#aids.slab)
+    this.#offer({ bundle, piece, sizeBytes, origin }, hold, Number.POSITIVE_INFINITY)
   }
 
   #offer(offer: Offer, hold: string | undefined, lifetimeMsMax: number): void {
@@ -385,17 +387,17 @@ export class BundleNode {
   }
 
   /** Bytes that are only borrowed are copied, for the decoded bundle refers to them. */
-  #receive(bytes: Uint8Array, withRoom: Uint8Array | undefined, arrival: Arrival): void {
+  #receive(bytes: Uint8Array, piece: Piece | undefined, arrival: Arrival): void {
     if (this.#state !== 'running') {
       arrival.answer(
         new Fault<DtnFaultCode>('dtn/stopped', 'the node is not running', { temporary: true }),
       )
       return
     }
-    let arrived = withRoom
+    let arrived = piece
     if (arrived === undefined) {
-      arrived = this.#aids.slab.allocate(bytes.length + ROOM_BYTES)
-      arrived.set(bytes)
+      arrived = this.#aids.slab.piece(bytes.length + ROOM_BYTES)
+      arrived.bytes.set(bytes)
     }
     const acceptable = this.#reception.receive(arrived, bytes.length, arrival)
     if (acceptable === undefined) return
@@ -515,7 +517,9 @@ export class BundleNode {
     this.#underWay++
     this.#outbound.transmit({ bundle, plan, residenceMs }, (outcome) => {
       if (outcome.ok) {
-        const { wireBytes, fragments } = outcome.value
+        const { wireBytes, fragments, hasLeft } = outcome.value
+        // After a failure a connection that is closing may still hold its bytes.
+        if (hasLeft) this.#store.giveBack(key)
         this.#counters.transmitted(plan, wireBytes)
         this.#ports.events({ type: 'bundle-sent', bundle: id, to: plan.duct, wireBytes, fragments })
         this.#feed({ type: 'transmitted', key })

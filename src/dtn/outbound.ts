@@ -32,6 +32,8 @@ export interface Transmitted {
   readonly wireBytes: number
   /** 1 for a bundle that went whole. */
   readonly fragments: number
+  /** Nothing will look at its bytes any more. */
+  readonly hasLeft: boolean
 }
 
 export class Outbound {
@@ -88,7 +90,7 @@ export class Outbound {
     const next = (): void => {
       const piece = pieces.shift()
       if (piece === undefined) {
-        done({ ok: true, value: { wireBytes, fragments } })
+        done({ ok: true, value: { wireBytes, fragments, hasLeft: layer.hasLeft === true } })
         return
       }
       const whole = piece.bytes ?? encodeScattered(piece.bundle, this.#aids)

@@ -1,6 +1,7 @@
 /** Bundles that come from neighbours, up to where the agent is asked. RFC 9171 §5.6. */
 
 import type { Fault } from '../base/fault.ts'
+import { Piece } from '../base/slab.ts'
 import type { EventSink } from '../ports/events.ts'
 import { aduId, type Bundle, bundleId } from '../proto/bpv7/bundle.ts'
 import { type CodecAids, decodeBundle, encodeBundle } from '../proto/bpv7/codec.ts'
@@ -27,10 +28,10 @@ export interface Arrival {
 
 export type Answer = (fault: Fault | undefined) => void
 
-/** A bundle that may be taken; `withRoom` begins with its encoding, which has `sizeBytes`. */
+/** A bundle that may be taken; the piece begins with its encoding, which has `sizeBytes`. */
 export interface Acceptable {
   readonly bundle: Bundle
-  readonly withRoom: Uint8Array
+  readonly piece: Piece
   readonly sizeBytes: number
 }
 
@@ -41,6 +42,8 @@ export interface ReceptionPorts {
   readonly counters: Counters
   readonly reporting: Reporting
   planTo(destination: EndpointId): StaticPlan | undefined
+  /** Answers when what has been delivered is noted on the disk. */
+  whenDurable(answer: Answer): void
 }
 
 export class Reception {
@@ -53,10 +56,10 @@ export class Reception {
   }
 
   /** What has come, the first `sizeBytes` of `arrived`; undefined where it is answered for already. */
-  receive(arrived: Uint8Array, sizeBytes: number, arrival: Arrival): Acceptable | undefined {
+  receive(arrived: Piece, sizeBytes: number, arrival: Arrival): Acceptable | undefined {
     const { from, protocol, answer } = arrival
     const { events, aids, delivered, counters, reporting } = this.#ports
-    const received = arrived.subarray(0, sizeBytes)
+    const received = arrived.bytes.subarray(0, sizeBytes)
     counters.received(protocol, received.length)
     const decoded = decodeBundle(received, aids)
     if (!decoded.ok) {
@@ -79,13 +82,15 @@ export class Reception {
     const { bundle } = processed
     if (this.#mayBeForUs(bundle) && delivered.has(adu)) {
       counters.refused(protocol, 'dtn/duplicate')
-      answer(undefined)
+      this.#ports.whenDurable(answer)
       // Whoever sends it again may have missed what it was told.
       reporting.tellOfStored(bundle, DELIVERED)
       return undefined
     }
-    const changed = bundle === decoded.value ? undefined : encodeBundle(bundle, aids)
-    return { bundle, withRoom: changed ?? arrived, sizeBytes: changed?.length ?? sizeBytes }
+    if (bundle === decoded.value) return { bundle, piece: arrived, sizeBytes }
+    // The decoded bundle refers to what has arrived, which nobody releases.
+    const changed = encodeBundle(bundle, aids)
+    return { bundle, piece: new Piece(changed), sizeBytes: changed.length }
   }
 
   #mayBeForUs({ primary: { destination } }: Bundle): boolean {

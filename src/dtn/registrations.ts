@@ -121,7 +121,8 @@ export class Registrations {
   ): ReturnType<BundleNode['register']> {
     const name = formatEndpointId(endpoint)
     try {
-      return this.#ports.node.register(endpoint, deliver)
+      // Whoever takes an ADU has it in a message on the control socket, which is a copy.
+      return this.#ports.node.register(endpoint, deliver, { borrows: true })
     } catch (error) {
       const { code } = asFault(error)
       if (code === 'dtn/not-ours') throw unknown(name)

@@ -24,6 +24,7 @@ export function stcpConvergenceLayer(
       protocol: framing,
       listen,
       bundleBytesMax,
+      hasLeft: true,
       session: (role) => new StcpSession({ role, framing, bundleBytesMax }),
     },
     ports,

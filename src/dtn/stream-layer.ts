@@ -46,6 +46,8 @@ export interface StreamLayerOptions {
   /** Default: only sessions that this layer opens, which carry bundles both ways. */
   readonly listen?: SocketAddress | undefined
   readonly bundleBytesMax: number
+  /** Whether its sessions tell of a transmission when the stream is drained. */
+  readonly hasLeft?: boolean
   /** One for each new stream. */
   readonly session: (role: SessionRole, peerAddress: string) => BundleSession
   /** For sessions that have their stream secured. */
@@ -55,6 +57,7 @@ export interface StreamLayerOptions {
 export class StreamLayer implements StreamConvergenceLayer {
   readonly protocol: string
   readonly bundleBytesMax: number
+  readonly hasLeft: boolean
   readonly #options: StreamLayerOptions
   readonly #ports: StreamLayerPorts
   readonly #sessions = new Set<StreamSession>()
@@ -70,6 +73,7 @@ export class StreamLayer implements StreamConvergenceLayer {
   constructor(options: StreamLayerOptions, ports: StreamLayerPorts) {
     this.protocol = options.protocol
     this.bundleBytesMax = options.bundleBytesMax
+    this.hasLeft = options.hasLeft === true
     this.#options = options
     this.#ports = ports
   }

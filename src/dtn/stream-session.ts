@@ -2,6 +2,7 @@
 
 import type { Fault } from '../base/fault.ts'
 import type { Scattered } from '../base/scattered.ts'
+import type { Piece } from '../base/slab.ts'
 import { addMs, type MonoMs } from '../base/time.ts'
 import { Window } from '../base/window.ts'
 import { runSession } from '../drive/session.ts'
@@ -37,7 +38,7 @@ export interface StreamSessionOptions {
 interface Received {
   readonly reception: number
   readonly bundle: Uint8Array
-  readonly withRoom: Uint8Array
+  readonly piece: Piece
   readonly mayRefuse: boolean
 }
 
@@ -148,7 +149,7 @@ export class StreamSession {
     else this.#offer(received, (fault) => this.#onAnswer(received, fault))
   }
 
-  #offer({ bundle, withRoom }: Received, onAnswer: (fault: Fault | undefined) => void): void {
+  #offer({ bundle, piece }: Received, onAnswer: (fault: Fault | undefined) => void): void {
     this.#offered++
     const answer = (fault: Fault | undefined): void => {
       this.#offered--
@@ -156,7 +157,7 @@ export class StreamSession {
       onAnswer(fault)
       this.#leaveIfDone()
     }
-    this.#options.receive(bundle, this.from, answer, withRoom)
+    this.#options.receive(bundle, this.from, answer, piece)
   }
 
   #onAnswer(received: Received, fault: Fault | undefined): void {

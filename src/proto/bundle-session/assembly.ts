@@ -1,45 +1,58 @@
 import { ByteQueue } from '../../base/byte-queue.ts'
-import type { Slab } from '../../base/slab.ts'
+import type { Piece, Slab } from '../../base/slab.ts'
 import { ROOM_BYTES } from './limits.ts'
 
 export interface Assembled {
   readonly bundle: Uint8Array
   /** Begins with the bundle; behind it are ROOM_BYTES for its owner. */
-  readonly withRoom: Uint8Array
+  readonly piece: Piece
 }
+
+/**
+ * Up to this size a bundle whose length is known has its place from the beginning and is copied once:
+ * more than that is not given for a promise.
+ */
+const PROMISED_BYTES_MAX = 32_768
 
 /** Puts together bytes that come in pieces. What comes in one piece is copied once. */
 export class Assembly {
-  readonly #pieces: ByteQueue = new ByteQueue()
   readonly #slab: Slab
-  #whole: Assembled | undefined
+  /** Of a length that is not known, or large. */
+  #parts: ByteQueue | undefined
+  #piece: Piece | undefined
+  #length = 0
 
-  /** Of which the results are pieces. */
-  constructor(slab: Slab) {
+  /** The result is a piece of the slab. `expectedBytes`, where they are known, are never exceeded. */
+  constructor(slab: Slab, expectedBytes: number = Number.POSITIVE_INFINITY) {
     this.#slab = slab
+    if (expectedBytes <= PROMISED_BYTES_MAX) this.#piece = slab.piece(expectedBytes + ROOM_BYTES)
   }
 
   get length(): number {
-    return this.#whole?.bundle.length ?? this.#pieces.length
+    return this.#length
   }
 
   /** Copies `bytes`; `isLast` promises that nothing follows. */
   append(bytes: Uint8Array, isLast: boolean): void {
-    if (!isLast || this.#pieces.length > 0) {
-      this.#pieces.append(bytes)
-      return
+    if (this.#piece === undefined && isLast && this.#parts === undefined) {
+      this.#piece = this.#slab.piece(bytes.length + ROOM_BYTES)
     }
-    this.#whole = this.#roomy(bytes)
+    if (this.#piece === undefined) {
+      this.#parts ??= new ByteQueue()
+      this.#parts.append(bytes)
+    } else this.#piece.bytes.set(bytes, this.#length)
+    this.#length += bytes.length
   }
 
   /** All of it, the caller's own. */
   take(): Assembled {
-    return this.#whole ?? this.#roomy(this.#pieces.view)
+    const piece = this.#piece ?? this.#gathered()
+    return { bundle: piece.bytes.subarray(0, this.#length), piece }
   }
 
-  #roomy(bytes: Uint8Array): Assembled {
-    const withRoom = this.#slab.allocate(bytes.length + ROOM_BYTES)
-    withRoom.set(bytes)
-    return { bundle: withRoom.subarray(0, bytes.length), withRoom }
+  #gathered(): Piece {
+    const piece = this.#slab.piece(this.#length + ROOM_BYTES)
+    if (this.#parts !== undefined) piece.bytes.set(this.#parts.view)
+    return piece
   }
 }

@@ -13,6 +13,7 @@ import type {
   StreamEvent,
 } from '../../base/machine.ts'
 import type { Scattered } from '../../base/scattered.ts'
+import type { Piece } from '../../base/slab.ts'
 
 /** `active` is the side that has connected. */
 export type SessionRole = 'active' | 'passive'
@@ -45,7 +46,7 @@ export type SessionReport =
       readonly reception: number
       readonly bundle: Uint8Array
       /** Begins with the bundle; behind it are ROOM_BYTES for its owner. */
-      readonly withRoom: Uint8Array
+      readonly piece: Piece
       readonly mayRefuse: boolean
     }
   /** As surely as the protocol can know. */

@@ -188,7 +188,9 @@ export class StcpSession implements BundleSession {
       const head = decodeFrameHead(framing, bytes, at, bundleBytesMax)
       if (head === undefined) return 0
       if (head.bundleBytes > 0) {
-        this.#incoming = { assembly: new Assembly(this.#slab), missingBytes: head.bundleBytes }
+        const { bundleBytes } = head
+        const assembly = new Assembly(this.#slab, bundleBytes)
+        this.#incoming = { assembly, missingBytes: bundleBytes }
       }
       return head.headBytes
     }
@@ -197,10 +199,10 @@ export class StcpSession implements BundleSession {
     const isComplete = this.#incoming.missingBytes === 0
     this.#incoming.assembly.append(piece, isComplete)
     if (isComplete) {
-      const { bundle, withRoom } = this.#incoming.assembly.take()
+      const { bundle, piece } = this.#incoming.assembly.take()
       this.#incoming = undefined
       const reception = this.#receptions.add(bundle.length)
-      this.#effects.push({ type: 'received', reception, bundle, withRoom, mayRefuse: false })
+      this.#effects.push({ type: 'received', reception, bundle, piece, mayRefuse: false })
     }
     return piece.length
   }

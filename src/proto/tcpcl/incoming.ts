@@ -177,12 +177,12 @@ export class IncomingTransfers {
       this.#due.push({ ack, answer: { type: 'refuse', reason, transferId } })
       return 'mismatch'
     }
-    const { bundle, withRoom } = assembly.take()
+    const { bundle, piece } = assembly.take()
     const due: Due = { ack, answer: undefined }
     const reception = this.#receptions.add(bundle.length)
     this.#due.push(due)
     this.#pending.set(reception, due)
-    return { reception, bundle, withRoom }
+    return { reception, bundle, piece }
   }
 
   #isExpected(head: SegmentHead): boolean {

@@ -10,6 +10,7 @@ import {
   vectors,
 } from '../../../test/support/bundle-session.ts'
 import { concat, toHex } from '../../base/bytes.ts'
+import type { Piece } from '../../base/slab.ts'
 import { RECEPTIONS_MAX, ROOM_BYTES, SEND_WINDOW_BYTES } from '../bundle-session/limits.ts'
 import type { BundleSessionEffect } from '../bundle-session/session.ts'
 import { encodeExtensionItems, encodeMessage, transferLengthItem } from './codec.ts'
@@ -388,12 +389,12 @@ describe('sending (RFC 9174 §5.2)', () => {
 
 describe('receiving (RFC 9174 §5.2)', () => {
   const room = new Uint8Array(ROOM_BYTES)
-  const withRoom = concat(three, room)
+  const piece = { bytes: concat(three, room) } as Piece
   const reception = {
     type: 'received',
     reception: 0,
     bundle: three,
-    withRoom,
+    piece,
     mayRefuse: true,
   } as const
 
@@ -483,7 +484,7 @@ describe('receiving (RFC 9174 §5.2)', () => {
     expect(sent(session.bytes(segment(5n, 0, three)))).toBe(hex(reject(3, 1)))
     const effects = session.bytes(segment(4n, 1, three))
     const bundle = concat(three, three)
-    expect(effects).toEqual([{ ...reception, bundle, withRoom: concat(bundle, room) }])
+    expect(effects).toEqual([{ ...reception, bundle, piece: { bytes: concat(bundle, room) } }])
   })
 
   test('who does so again and again is closed', () => {
