@@ -3,6 +3,7 @@
 import { assert } from '../base/assert.ts'
 import { asFault } from '../base/fault.ts'
 import type { Interval } from '../base/interval.ts'
+import { formatMetrics } from '../base/metrics.ts'
 import { addMs, type WallMs } from '../base/time.ts'
 import type { ContactPlan } from '../dtn/contact-plan.ts'
 import { ControlService } from '../dtn/control/service.ts'
@@ -10,6 +11,7 @@ import type { ConvergenceLayer } from '../dtn/convergence-layer.ts'
 import { registerEcho } from '../dtn/echo.ts'
 import { BundleNode } from '../dtn/node.ts'
 import { NodeAccess } from '../dtn/node-access.ts'
+import { formatPrometheus } from '../dtn/node-status.ts'
 import { stcpConvergenceLayer } from '../dtn/stcp.ts'
 import { type TcpclTlsOptions, tcpclConvergenceLayer } from '../dtn/tcpcl.ts'
 import { udpConvergenceLayer } from '../dtn/udp.ts'
@@ -20,6 +22,7 @@ import type { DeliveryTarget } from '../mail/delivery.ts'
 import { HELD_MESSAGES_BYTES_MAX } from '../mail/limits.ts'
 import { LocalTarget } from '../mail/local-target.ts'
 import { LoginAttempts } from '../mail/login-attempts.ts'
+import { MailMetrics } from '../mail/mail-metrics.ts'
 import { Maildir } from '../mail/maildir.ts'
 import { formatNextHop, parseNextHop, type RemoteHop } from '../mail/next-hop.ts'
 import { type InjectedFault, InjectedFaults } from '../mail/policy/injected-faults.ts'
@@ -125,6 +128,7 @@ export class MailHost {
   readonly #accounts: Accounts
   readonly #faults: InjectedFaults
   readonly #signingKeys = new SigningKeys()
+  readonly #metrics = new MailMetrics()
   readonly #routes: Routes
   readonly #aliases: Aliases
   /** In the order in which they start. */
@@ -133,7 +137,12 @@ export class MailHost {
   #isStopping = false
 
   /** Throws a Fault where a plan or a route leads nowhere. */
-  constructor(options: MailHostOptions, ports: MailHostPorts) {
+  constructor(options: MailHostOptions, given: MailHostPorts) {
+    const events: EventSink = (event) => {
+      this.#metrics.hear(event)
+      given.events(event)
+    }
+    const ports = { ...given, events }
     this.#options = options
     this.#ports = ports
     const routes = new Routes(options.domains, options.transport.map(ruleOf))
@@ -270,6 +279,12 @@ export class MailHost {
   /** What mail from here is signed with, and what is sealed; at any time. */
   setSigningKeys(keys: readonly DatedSigningKey[]): void {
     this.#signingKeys.replace(keys)
+  }
+
+  /** What it has counted, in the text format of Prometheus. */
+  metrics(): string {
+    const mail = this.#metrics.metrics(this.#queue.depth())
+    return formatMetrics(mail) + formatPrometheus(this.#access.status())
   }
 
   /** Ends what is being answered, begins nothing more. What waits goes on at the next start. */

@@ -11,11 +11,13 @@ import { hostEntropy } from '../host/entropy.ts'
 import { hostHttps } from '../host/https.ts'
 import { logSink } from '../host/log.ts'
 import { hostMailAuthentication } from '../host/mail-authentication.ts'
+import { serveMetrics } from '../host/metrics-server.ts'
 import { hostNetwork } from '../host/network.ts'
 import { hostPasswords } from '../host/password.ts'
 import { openLmdbStore } from '../host/store.ts'
 import { TlsKeeper } from '../host/tls-keeper.ts'
 import type { EventSink } from '../ports/events.ts'
+import { formatAddress } from '../ports/network.ts'
 import { withCredentials } from './credential-files.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
 import { makeFolder, readText } from './files.ts'
@@ -60,20 +62,14 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
         tls,
         control: { host: control, port: 0 },
       })
-      const forgetFiles = keepFiles(host, config, configFile, events)
+      const ends = [keepFiles(host, config, configFile, events)]
       stop = () => {
-        forgetFiles()
+        for (const end of ends.splice(0)) end()
         return host.stop()
       }
+      ends.push(await answerMetrics(config, () => host.metrics(), events))
       await Promise.race([host.start(), stopped])
-      const withdraw = announceNode(node, control)
-      const release = reloadTls(tls, events)
-      stop = () => {
-        release()
-        withdraw()
-        forgetFiles()
-        return host.stop()
-      }
+      ends.push(announceNode(node, control), reloadTls(tls, events))
       await stopped
     } finally {
       await stop()
@@ -110,6 +106,17 @@ function keepTls(config: NodeConfig, configFile: string, directory: string): Tls
     },
     () => hostClock.wall(),
   )
+}
+
+async function answerMetrics(
+  { metrics }: NodeConfig,
+  text: () => string,
+  events: EventSink,
+): Promise<() => void> {
+  if (metrics === undefined) return () => {}
+  const server = await serveMetrics(metrics.listen, text)
+  events({ type: 'listening', service: 'metrics', address: formatAddress(server.address) })
+  return () => void server.stop()
 }
 
 /** Looks at the files again when it is asked to, and now and then, for they are renewed in time. */

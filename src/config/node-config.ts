@@ -15,7 +15,7 @@ import {
 } from './mail-authentication.ts'
 import { credentialFilesOf } from './mail-outgoing.ts'
 import { parseWith } from './problems.ts'
-import { duration, listOf, mapping, type Shape, word } from './schema.ts'
+import { duration, listOf, mapping, orOff, type Shape, word } from './schema.ts'
 import { type TlsText, tlsContradictions, tlsShape } from './tls.ts'
 
 export interface NodeConfig extends MailHostOptions {
@@ -29,6 +29,8 @@ export interface NodeConfig extends MailHostOptions {
   readonly aliasesFile?: string
   /** By route of `outgoing`, the file that has its credentials. */
   readonly credentialFiles: ReadonlyMap<string, string>
+  /** Where `GET /metrics` is answered; default: nowhere. */
+  readonly metrics?: { readonly listen: SocketAddress }
   /** Default: certificates of the host's own authority. */
   readonly tls?: TlsText
   readonly dns?: DnsText
@@ -59,6 +61,7 @@ export function parseNodeConfig(
       ...completeHost(parsed.value, (plan) => plan.oneWayDelay),
       directory: parsed.value.directory,
       credentialFiles: credentialFilesOf(parsed.value.outgoing),
+      ...(parsed.value.metrics && { metrics: parsed.value.metrics }),
       ...(typeof users === 'string' && { usersFile: users }),
       ...(typeof transport === 'string' && { transportFile: transport }),
       ...(typeof aliases === 'string' && { aliasesFile: aliases }),
@@ -70,12 +73,20 @@ export function parseNodeConfig(
   }
 }
 
+type SocketAddress = NonNullable<ReturnType<typeof parseSocketAddress>>
+
+/** They tell much of a host, to whoever asks. */
+const loopback = word('an address of this machine and a port such as 127.0.0.1:9464', (text) => {
+  const address = parseSocketAddress(text)
+  return address && /^(?:127\.|::1$)/.test(address.host) ? address : undefined
+})
+
 interface PlanText extends CommonPlanText {
   readonly oneWayDelay: number
 }
 
 type NodeText = HostText<PlanText> &
-  Pick<NodeConfig, 'directory' | 'tls' | 'dns'> &
+  Pick<NodeConfig, 'directory' | 'tls' | 'metrics' | 'dns'> &
   MailAuthenticationText
 
 const resolver = word(
@@ -97,6 +108,7 @@ const nodeSchema = mapping<NodeText>({
   ...hostShape(mapping<PlanText>({ ...planShape, oneWayDelay: duration })),
   directory: word('a path such as ../var/mail-1', (text) => text || undefined),
   tls: mapping<TlsText>(tlsShape).optional(),
+  metrics: orOff(mapping<Required<NodeConfig>['metrics']>({ listen: loopback })),
   dns: mapping<DnsText>(dnsShape).optional(),
   ...mailAuthenticationShape,
 })

@@ -1,5 +1,6 @@
 /** A node at one moment, as a value: for `lightlag node status`, for JSON, for metrics. */
 
+import { formatMetrics, type Labels, type Metric } from '../base/metrics.ts'
 import type { MonoMs, WallMs } from '../base/time.ts'
 import { formatEndpointId, ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
 import type { BundleAgent } from './agent.ts'
@@ -156,25 +157,9 @@ function endpointsOf(
   return [...present, ...past]
 }
 
-/** In the text format of Prometheus, version 0.0.4: a line for each number, LF at the end. */
+/** In the text format of Prometheus. */
 export function formatPrometheus(status: NodeStatus): string {
-  return metricsOf(status)
-    .flatMap(({ name, type, help, samples }) => [
-      `# HELP ${name} ${help}`,
-      `# TYPE ${name} ${type}`,
-      ...samples.map(([labels, value]) => `${name}${formatLabels(labels)} ${value}`),
-    ])
-    .map((line) => `${line}\n`)
-    .join('')
-}
-
-type Labels = Readonly<Record<string, string>>
-
-interface Metric {
-  readonly name: string
-  readonly type: 'counter' | 'gauge'
-  readonly help: string
-  readonly samples: readonly (readonly [labels: Labels, value: number])[]
+  return formatMetrics(metricsOf(status))
 }
 
 function metricsOf(status: NodeStatus): readonly Metric[] {
@@ -311,13 +296,4 @@ function queue<T extends { readonly queue: Queue }>(
 
 function entriesOf(counts: Counts, label: string): Metric['samples'] {
   return Object.entries(counts).map(([name, value]) => [{ [label]: name }, value])
-}
-
-function formatLabels(labels: Labels): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeLabel(value)}"`)
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
-}
-
-function escapeLabel(value: string): string {
-  return value.replace(/[\\"]/g, '\\$&').replace(/\n/g, '\\n')
 }

@@ -87,6 +87,19 @@ export interface QueueTargets {
   readonly forget: (queueId: string) => readonly StoreChange[]
 }
 
+export interface QueueDepth {
+  /** Mails by their next hop: of SMTP and LMTP all in one, as there may be very many. */
+  readonly routes: ReadonlyMap<string, Readonly<Depth>>
+  readonly bytes: number
+  readonly bytesMax: number
+}
+
+interface Depth {
+  active: number
+  deferred: number
+  hold: number
+}
+
 /** A mail in the queue, for whoever looks at it. */
 export interface QueuedView extends SpooledMail {
   readonly state: 'active' | 'deferred' | 'hold'
@@ -622,6 +635,18 @@ export class MailQueue implements DeliveryTarget {
     return this.#spool.chunks(envelope)
   }
 
+  /** For metrics: takes a time that grows with all that waits. */
+  depth(): QueueDepth {
+    const routes = new Map<string, Depth>()
+    for (const { id, hop, mail } of this.#jobs.values()) {
+      const name = hop?.transport === 'bp' ? nameOf(hop) : (hop?.transport ?? 'unroutable')
+      const depth = routes.get(name) ?? { active: 0, deferred: 0, hold: 0 }
+      depth[mail.isHeld ? 'hold' : this.#machine.isActive(id) ? 'active' : 'deferred']++
+      routes.set(name, depth)
+    }
+    return { routes, bytes: this.#spool.bytes, bytesMax: this.#options.spool.bytesMax }
+  }
+
   get bytes(): number {
     return this.#spool.bytes
   }
@@ -666,6 +691,7 @@ export class MailQueue implements DeliveryTarget {
       events({
         ...{ type: 'mail-deferred', queueId, recipient, reason, retryInMs, ...progress },
         relay: (fault && relayOf(fault)) ?? nameOf(job.hop),
+        ...(job.hop && { route: job.hop.transport }),
         ...(fault && { dsn: statusCode(fault, 'delayed') }),
       })
       if (this.#spool.status(queueId, index)?.type === 'placing') continue

@@ -243,6 +243,7 @@ export class Settlements {
           recipient,
           reason,
           relay: relayOf(outcome.fault) ?? nextHop,
+          ...(hop && { route: hop.transport }),
           ...delays,
           dsn,
         })

@@ -7,6 +7,8 @@ import type { WallMs } from '../base/time.ts'
 
 export type MailService = 'smtp' | 'submission' | 'submissions' | 'lmtp' | 'pop3'
 
+export type MailRoute = 'local' | 'bp' | 'smtp' | 'lmtp' | 'pipe' | 'discard' | 'error'
+
 /** Where the time goes, in milliseconds. */
 export interface Delays {
   /** Until it was accepted. */
@@ -33,6 +35,8 @@ export interface MailClient {
 export interface DeliveryProgress {
   /** Where it went or should go; absent where it went nowhere. */
   readonly relay?: string
+  /** How it goes there. */
+  readonly route?: MailRoute
   /** Since it began to come. */
   readonly delayMs?: number
   /** The parts of that. */
@@ -110,7 +114,7 @@ export type HostEvent =
       readonly type: 'mail-delivered'
       readonly queueId: string
       readonly recipient: string
-      readonly route: 'local' | 'bp' | 'smtp' | 'lmtp' | 'pipe' | 'discard' | 'error'
+      readonly route: MailRoute
       readonly detail: string
     } & DeliveryProgress)
   | ({

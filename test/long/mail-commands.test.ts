@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connectHost } from '../../src/cmd/control.ts'
 import { mailOf } from '../support/lab.ts'
-import { ServedPair } from '../support/served.ts'
+import { needs } from '../support/programs.ts'
+import { freePort, ServedPair } from '../support/served.ts'
 
 let pair: ServedPair
 
@@ -151,6 +152,37 @@ test('faults are added, listed, made and removed while a host runs, by commands 
     expect(lightlag(['fault', ...args])).toEqual({ status: 2, stdout: '', stderr: `${problem}\n` })
   }
 }, 60_000)
+
+test.skipIf(needs('curl'))(
+  'metrics are read with curl where they are asked for, on this machine only',
+  async () => {
+    const port = await freePort()
+    const served = await ServedPair.make(
+      (text) => `${text}\nmetrics: {listen: "127.0.0.1:${port}"}\n`,
+    )
+    try {
+      const [host] = served.hosts
+      await host.start()
+      expect(await host.submit(mailOf('hello'), 'mail-1.a.com')).toBe(true)
+      const curl = (...words: readonly string[]): string =>
+        spawnSync('curl', ['-s', '-i', ...words], { encoding: 'utf8' }).stdout
+      const url = `http://127.0.0.1:${port}`
+      const text = curl(`${url}/metrics`)
+      expect(text).toMatch(/^HTTP\/1\.1 200 OK\r\ncontent-type: text\/plain; version=0\.0\.4/)
+      expect(text).toContain('\nlightlag_mail_accepted_total{via="submission"} 1\n')
+      expect(text).toContain('\nlightlag_mail_recipients_total{route="local",outcome="sent"} 1\n')
+      expect(text).toContain('\nlightlag_bundle_node_store_bundles 0\n')
+      expect(curl(`${url}/`)).toMatch(/^HTTP\/1\.1 404 /)
+      expect(curl('-X', 'POST', `${url}/metrics`)).toMatch(/^HTTP\/1\.1 405 /)
+      // The second host wants the same port.
+      await expect(served.hosts[1].start()).rejects.toThrow(/metrics.*address already in use/)
+      expect(await host.stop()).toBe(0)
+    } finally {
+      await served.dispose()
+    }
+  },
+  60_000,
+)
 
 test('sendmail ends as sysexits.h says', () => {
   expect(lightlag(['sendmail', '-t'], 'Subject: x\n\n').status).toBe(64)
