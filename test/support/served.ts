@@ -90,6 +90,11 @@ export class ServedHost {
     this.ports = ports
   }
 
+  /** Of its process; undefined before the first start. */
+  get pid(): number | undefined {
+    return this.#process?.pid
+  }
+
   /** Resolves when everything listens. */
   async start(): Promise<void> {
     const config = join(this.#directory, `${this.#name}.yaml`)
