@@ -121,13 +121,20 @@ async function answerMetrics(
 
 /** Looks at the files again when it is asked to, and now and then, for they are renewed in time. */
 function reloadTls(tls: TlsKeeper, events: EventSink): () => void {
+  const where = 'certificates'
+  const warn = (): void => {
+    const reason = tls.warning()
+    if (reason !== undefined) events({ type: 'trouble', where, reason })
+  }
   const reload = (): void => {
     try {
       tls.reload()
     } catch (error) {
-      events({ type: 'trouble', where: 'certificates', reason: asFault(error).message })
+      events({ type: 'trouble', where, reason: asFault(error).message })
     }
+    warn()
   }
+  warn()
   const timer = setInterval(reload, RELOAD_MS)
   const forget = onHangup(reload)
   return () => {

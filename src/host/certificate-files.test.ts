@@ -20,6 +20,7 @@ import {
   createAuthority,
   createCertificate,
   ensureCertificate,
+  expectCurrent,
   readAuthorities,
   readIdentity,
   validityOf,
@@ -112,7 +113,7 @@ describe('certificates in files', () => {
       files.certificate,
       readFileSync(files.certificate, 'utf8') + readFileSync(at('authority.pem'), 'utf8'),
     )
-    expect(readIdentity(files, now).certificate.match(/BEGIN/g)).toHaveLength(2)
+    expect(readIdentity(files).certificate.match(/BEGIN/g)).toHaveLength(2)
     expect(readAuthorities(at('authority.pem'))).toContain('BEGIN CERTIFICATE')
   })
 
@@ -172,7 +173,7 @@ describe('certificates in files', () => {
     test(`are refused with the file and what would be right: ${what}`, () => {
       const files = issue('a')
       change(files)
-      expect(faultOf(() => readIdentity(files, now))).toMatchObject({
+      expect(faultOf(() => readIdentity(files))).toMatchObject({
         code,
         message: expect.stringMatching(message),
         temporary: false,
@@ -183,9 +184,10 @@ describe('certificates in files', () => {
   test('are refused before and after their time', () => {
     const files = issue('a')
     for (const then of [now - 2 * DAY_MS, now + 11 * DAY_MS]) {
-      expect(faultOf(() => readIdentity(files, then))).toMatchObject({
+      const { certificate } = readIdentity(files)
+      expect(faultOf(() => expectCurrent(certificate, files.certificate, then))).toMatchObject({
         code: 'certificate/out-of-date',
-        message: expect.stringMatching(/is valid from .* to .*, and now it is/),
+        message: expect.stringMatching(/a\.pem is valid from .* to .*, and now it is/),
       })
     }
   })
@@ -193,7 +195,7 @@ describe('certificates in files', () => {
   test('a key that a group may read is in order', () => {
     const files = issue('a')
     chmodSync(files.key, 0o640)
-    expect(readIdentity(files, now).key).toContain('PRIVATE KEY')
+    expect(readIdentity(files).key).toContain('PRIVATE KEY')
   })
 
   test('a certificate of a host is no authority', () => {
@@ -221,6 +223,43 @@ describe('a keeper of certificates', () => {
     expect(keeper.reload()).toBe(true)
     expect(keeper.identity).toBe(handle)
     expect(keeper.reload()).toBe(false)
+  })
+
+  test('starts with a certificate that is out of date, and says so once a day', () => {
+    createAuthority(directory, 'Mine', validityOf(10, now))
+    const identity = issue('a')
+    let time = now + 11 * DAY_MS
+    const keeper = new TlsKeeper({ identity, directory, names }, () => time)
+    expect(keeper.warning()).toMatch(
+      /a\.pem is valid from .* to .*, and now it is .* GMT: a current/,
+    )
+    const hourly = Array.from({ length: 48 }, () => {
+      time += 3_600_000
+      expect(keeper.reload()).toBe(false)
+      return keeper.warning()
+    })
+    expect(hourly.filter((warning) => warning !== undefined)).toHaveLength(2)
+    // The clock is set back to when it was valid for some days more.
+    time = now
+    expect(keeper.warning()).toMatch(/a\.pem is valid until .* and no longer: a new one by then/)
+    expect(keeper.warning()).toBeUndefined()
+  })
+
+  test('does not take one that is out of date in place of one that is not', () => {
+    createAuthority(directory, 'Mine', validityOf(100, now))
+    const identity = issue('a', 100)
+    const time = now + 20 * DAY_MS
+    const keeper = new TlsKeeper({ identity, directory, names }, () => time)
+    expect(keeper.warning()).toBeUndefined()
+    const old = issue('b', 10)
+    copyFileSync(old.certificate, identity.certificate)
+    copyFileSync(old.key, identity.key)
+    expect(faultOf(() => keeper.reload())).toMatchObject({ code: 'certificate/out-of-date' })
+    expect(keeper.warning()).toBeUndefined()
+    const renewed = issue('c', 100)
+    copyFileSync(renewed.certificate, identity.certificate)
+    copyFileSync(renewed.key, identity.key)
+    expect(keeper.reload()).toBe(true)
   })
 
   test('renews what is its own when it soon expires', () => {

@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
-import { Fault } from '../base/fault.ts'
+import { asFault, Fault } from '../base/fault.ts'
 import type { CertificateNames } from '../base/tls.ts'
 import { namesOf } from './certificate.ts'
 import {
@@ -49,9 +49,11 @@ export const AUTHORITY_DAYS = 3650
 export const CERTIFICATE_DAYS = 397
 /** What is left of a certificate of our own when it is made anew. */
 const RENEWAL_MS = 30 * DAY_MS
+/** What is left of somebody else's when that is told: about the time that people take to get one. */
+const WARNING_MS = 14 * DAY_MS
 
-/** Throws a Fault where they cannot serve for TLS at `nowMs`. */
-export function readIdentity(files: CertificateFiles, nowMs: number): IdentityMaterial {
+/** Throws a Fault where they cannot serve for TLS; `expectCurrent` and `expiryWarning` look at the time. */
+export function readIdentity(files: CertificateFiles): IdentityMaterial {
   const certificate = readPem(files.certificate)
   const parsed = parseCertificate(certificate, files.certificate)
   expectPrivate(files.key)
@@ -60,9 +62,34 @@ export function readIdentity(files: CertificateFiles, nowMs: number): IdentityMa
     const message = `${files.key} is not the key of ${files.certificate}: the two that were made together would be right`
     throw fault('certificate/key-mismatch', message)
   }
-  expectCurrent(parsed, files.certificate, nowMs)
   expectUsable({ certificate, key }, files.certificate)
   return { certificate, key }
+}
+
+/** Throws a Fault where the first certificate of `pem`, which was read from `file`, is not valid at `nowMs`. */
+export function expectCurrent(pem: string, file: string, nowMs: number): void {
+  const { validFrom, validTo } = parseCertificate(pem, file)
+  if (Date.parse(validFrom) <= nowMs && nowMs <= Date.parse(validTo)) return
+  const message = `${file} is valid from ${validFrom} to ${validTo}, and now it is ${new Date(nowMs).toUTCString()}: a current one would be right`
+  throw fault('certificate/out-of-date', message)
+}
+
+export interface ExpiryWarning {
+  readonly kind: 'out-of-date' | 'soon'
+  readonly text: string
+}
+
+/** What to tell of the first certificate of `pem` that is not valid at `nowMs`, or soon no more. */
+export function expiryWarning(pem: string, file: string, nowMs: number): ExpiryWarning | undefined {
+  try {
+    expectCurrent(pem, file, nowMs)
+  } catch (error) {
+    return { kind: 'out-of-date', text: asFault(error).message }
+  }
+  const { validTo } = parseCertificate(pem, file)
+  if (Date.parse(validTo) > nowMs + WARNING_MS) return undefined
+  const text = `${file} is valid until ${validTo} and no longer: a new one by then would be right`
+  return { kind: 'soon', text }
 }
 
 /** The certificates of authorities, one or more in a file. Throws a Fault where it is none. */
@@ -201,13 +228,6 @@ function expectPrivate(file: string): void {
   const octal = (mode & 0o777).toString(8)
   const message = `${file} is open to others than its owner (mode ${octal}): mode 600 would be right`
   throw fault('certificate/key-exposed', message)
-}
-
-function expectCurrent(certificate: X509Certificate, file: string, nowMs: number): void {
-  const { validFrom, validTo } = certificate
-  if (Date.parse(validFrom) <= nowMs && nowMs <= Date.parse(validTo)) return
-  const message = `${file} is valid from ${validFrom} to ${validTo}, and now it is ${new Date(nowMs).toUTCString()}: a current one would be right`
-  throw fault('certificate/out-of-date', message)
 }
 
 /** OpenSSL has opinions of its own: a key may be too small, a signature too weak. */

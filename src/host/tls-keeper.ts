@@ -4,7 +4,10 @@ import type { TlsIdentity, TlsTrust } from '../ports/tls.ts'
 import {
   authorityFiles,
   type CertificateFiles,
+  type ExpiryWarning,
   ensureCertificate,
+  expectCurrent,
+  expiryWarning,
   readAuthorities,
   readIdentity,
 } from './certificate-files.ts'
@@ -20,7 +23,10 @@ export interface TlsFiles {
   readonly names: CertificateNames
 }
 
+const DAY_MS = 86_400_000
+
 interface Contents {
+  readonly file: string
   readonly material: IdentityMaterial
   readonly authorities: string | undefined
 }
@@ -33,8 +39,12 @@ export class TlsKeeper {
   readonly #trust: Replaceable<TlsTrust, string> | undefined
   readonly #mailTrust: Replaceable<TlsTrust, string> | undefined
   #inUse: Contents
+  #warned: { readonly kind: ExpiryWarning['kind']; readonly at: number } | undefined
 
-  /** `now` is milliseconds since 1970. Throws a Fault where the files cannot be used. */
+  /**
+   * `now` is milliseconds since 1970. Throws a Fault where the files cannot be used. A certificate that
+   * is out of date can: a host that does not start for it serves nobody, and others need not look at it.
+   */
   constructor(files: TlsFiles, now: () => number) {
     this.#files = files
     this.#now = now
@@ -64,16 +74,31 @@ export class TlsKeeper {
    * Answers whether anything has changed. Throws a Fault, and then all goes on with what there was.
    */
   reload(): boolean {
-    const { material, authorities } = this.#read()
-    const before = this.#inUse
-    this.#inUse = { material, authorities }
-    if (JSON.stringify(before) === JSON.stringify(this.#inUse)) return false
+    const read = this.#read()
+    if (JSON.stringify(read) === JSON.stringify(this.#inUse)) return false
+    const { material, authorities, file } = read
+    expectCurrent(material.certificate, file, this.#now())
+    this.#inUse = read
+    this.#warned = undefined
     this.#identity.replace(material)
     if (authorities !== undefined) {
       this.#trust?.replace(authorities)
       this.#mailTrust?.replace(withSystem(authorities))
     }
     return true
+  }
+
+  /** What is wrong with the certificate in use, or soon will be: at once, and then once a day. */
+  warning(): string | undefined {
+    const { material, file } = this.#inUse
+    const now = this.#now()
+    const warning = expiryWarning(material.certificate, file, now)
+    const last = this.#warned
+    // A clock that was set back must not keep it quiet.
+    const isToldToday = last !== undefined && Math.abs(now - last.at) < DAY_MS
+    if (warning === undefined || (isToldToday && last.kind === warning.kind)) return undefined
+    this.#warned = { kind: warning.kind, at: now }
+    return warning.text
   }
 
   #read(): Contents {
@@ -83,7 +108,8 @@ export class TlsKeeper {
     const own = identity === undefined ? authorityFiles(directory).certificate : undefined
     const believed = authority ?? own
     return {
-      material: readIdentity(files, now),
+      file: files.certificate,
+      material: readIdentity(files),
       authorities: believed === undefined ? undefined : readAuthorities(believed),
     }
   }

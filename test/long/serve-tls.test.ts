@@ -4,7 +4,9 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, copyFileSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { createCertificate, validityOf } from '../../src/host/certificate-files.ts'
 import { mailOf } from '../support/lab.ts'
+import { needs } from '../support/programs.ts'
 import { ServedPair } from '../support/served.ts'
 
 let pair: ServedPair | undefined
@@ -107,6 +109,53 @@ test('a host makes what it needs where its file names nothing, and offers TLS by
   const shown = lightlag('show', join(folder, 'host.pem'))
   expect(shown).toMatch(/DNS name mail-1\.a\.com\n.*\n {2}node ID ipn:2\.0\n/)
 })
+
+test.skipIf(needs('openssl'))(
+  'a certificate that is out of date is told at the start, and mail goes on; a current one is taken without a restart',
+  async () => {
+    const {
+      hosts: [mail1],
+      directory,
+    } = await certified('')
+    const ca = join(directory, 'ca')
+    const old = { certificate: join(ca, 'old.pem'), key: join(ca, 'old.key') }
+    const names = { dns: ['mail-1.a.com'], ip: [], nodeIds: [] }
+    createCertificate(ca, old, names, validityOf(30, Date.now() - 40 * 86_400_000))
+    const current = { certificate: join(ca, 'current.pem'), key: join(ca, 'current.key') }
+    createCertificate(ca, current, names, validityOf(30, Date.now()))
+    const put = ({ certificate, key }: typeof old): void => {
+      copyFileSync(certificate, join(ca, 'mail-1.pem'))
+      copyFileSync(key, join(ca, 'mail-1.key'))
+    }
+    /** What a client that looks at it says of the certificate. */
+    const verdict = (): string => {
+      const how = ['-starttls', 'smtp', '-connect', `127.0.0.1:${mail1.ports.smtp}`]
+      const { stdout } = spawnSync(
+        'openssl',
+        ['s_client', '-CAfile', join(ca, 'authority.pem'), ...how],
+        { encoding: 'utf8', input: 'QUIT\r\n' },
+      )
+      return /Verify return code: (.*)/.exec(stdout)?.[1] ?? stdout
+    }
+    put(old)
+    const warned = mail1.until((line) =>
+      /warning: certificates: .*mail-1\.pem is valid from .* to .*, and now it is/.test(line),
+    )
+    await mail1.start()
+    await warned
+    expect(verdict()).toBe('10 (certificate has expired)')
+    expect(await mail1.submit(mailOf('all the same'), 'mail-1.a.com')).toBe(true)
+    put(current)
+    mail1.hangUp()
+    await expect.poll(verdict, { timeout: 30_000 }).toBe('0 (ok)')
+    // Nor does an old one come back by mistake.
+    put(old)
+    const refused = mail1.until((line) => /warning: certificates: .* is valid from/.test(line))
+    mail1.hangUp()
+    await refused
+    expect(verdict()).toBe('0 (ok)')
+  },
+)
 
 test('files of no use end the start with a line that says what would be right', async () => {
   const {

@@ -455,3 +455,33 @@ describe('NUL', () => {
     expect((await lab.mailbox(lab.mail1))[0]).toContain('Subject: \0x\r\n\0: y\r\n\r\n\0\r\n')
   })
 })
+
+describe('guessing', () => {
+  test('passwords are tried three times in a session, each later answered than the one before', async () => {
+    const typist = await connect('submissions')
+    await typist.secure()
+    await typist.reply()
+    await typist.say('EHLO eve')
+    const tookMs: number[] = []
+    for (let i = 0; i < 3; i++) {
+      const begun = typist.now
+      expect(await typist.say('AUTH PLAIN AHVzZXIAd3Jvbmc=')).toEqual([
+        expect.stringMatching(/^535 5\.7\.8 /),
+      ])
+      tookMs.push(Math.floor((typist.now - begun) / 1000))
+    }
+    expect(tookMs).toEqual([1, 2, 3])
+    expect(await typist.rest()).toMatch(/^421 4\.7\.0 /)
+  })
+
+  test('recipients are guessed twenty at a time', async () => {
+    const typist = await greeted()
+    await typist.say('MAIL FROM:<eve@x.org>')
+    typist.type(
+      Array.from({ length: 100 }, (_, i) => `RCPT TO:<user${i}@mail-1.a.com>\r\n`).join(''),
+    )
+    const rest = await typist.rest()
+    expect(rest.match(/^550 5\.1\.1 /gm)).toHaveLength(20)
+    expect(rest).toMatch(/\r\n421 4\.7\.0 .*\r\n$/)
+  })
+})
