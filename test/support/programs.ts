@@ -22,6 +22,18 @@ export function needsCapture(): string | undefined {
   return skipped('tshark may not capture on loopback here')
 }
 
+/** The same for modules of Perl or Python, as the system has installed them. */
+export function needsModules(
+  program: '/usr/bin/perl' | '/usr/bin/python3',
+  ...modules: readonly string[]
+): string | undefined {
+  const lacking = modules.filter((name) => {
+    const args = program === '/usr/bin/perl' ? [`-M${name}`, '-e', '1'] : ['-c', `import ${name}`]
+    return spawnSync(program, args, { stdio: 'ignore' }).status !== 0
+  })
+  return lacking.length === 0 ? undefined : skipped(`${program} has no ${lacking.join(', ')} here`)
+}
+
 /** The same for tests that look at a process from outside, as Linux lets them. */
 export function needsProc(): string | undefined {
   return existsSync('/proc/self/status') ? undefined : skipped('this system has no /proc')
