@@ -144,7 +144,7 @@ transport:
     'node.yaml:7:15: users[0].password is unfit: a password of 1 to 255 characters, none of them a control would be right',
     'node.yaml:8:5: users[1] is "user": a mapping with the keys name, password would be right',
     'node.yaml:10:11: smtp.listen is "localhost:25": an IP address and a port such as 127.0.0.1:2525 or [::1]:2525 would be right',
-    'node.yaml:11:3: unknown key "plaintextAuth": one of listen, bareLineEnds, vrfy, expn, oneWayDelay, sessionsMax, sessionsPerPeerMax would be right',
+    'node.yaml:11:3: unknown key "plaintextAuth": one of listen, bareLineEnds, vrfy, expn, oneWayDelay, sessionsMax, sessionsPerPeerMax, connectionsPerPeerMax would be right',
     'node.yaml:12:9: limits is "5MiB": a mapping with the keys messageSizeMax, storeSizeMax would be right',
     'node.yaml:14:3: key "bad domain": a domain such as mail-2.a.com, .a.com, user@a.com or * would be right',
     'node.yaml:15:17: transport.mail-2.a.com is "smtp:x:0": local, discard, or a route such as bp:ipn:3.2525, smtp:[host]:port, lmtp:host:port would be right',

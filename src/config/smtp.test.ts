@@ -12,7 +12,7 @@ function read(more: string): unknown {
 test('every port of SMTP says how it takes mail', () => {
   expect(
     read(
-      'lmtp: {listen: 127.0.0.1:24, bareLineEnds: repair, vrfy: answer, expn: answer, oneWayDelay: 10min, sessionsMax: 12000, sessionsPerPeerMax: 60}',
+      'lmtp: {listen: 127.0.0.1:24, bareLineEnds: repair, vrfy: answer, expn: answer, oneWayDelay: 10min, sessionsMax: 12000, sessionsPerPeerMax: 60, connectionsPerPeerMax: 30/min}',
     ),
   ).toMatchObject({
     lmtp: {
@@ -22,6 +22,7 @@ test('every port of SMTP says how it takes mail', () => {
       oneWayDelayMs: 600_000,
       sessionsMax: 12_000,
       sessionsPerPeerMax: 60,
+      connectionsPerPeerMax: 30,
     },
   })
 })
@@ -32,6 +33,7 @@ test.each([
   ['oneWayDelay: soon', 'a duration such as 500ms, 20min, 5d or 0, up to 3650d would be right'],
   ['sessionsMax: 0', 'a whole number from 1 to 100000 would be right'],
   ['sessionsPerPeerMax: 100001', 'a whole number from 1 to 100000 would be right'],
+  ['connectionsPerPeerMax: 30', 'a number a minute such as 60/min, or off for none would be right'],
 ])('%s is refused', (text, complaint) => {
   expect(read(`lmtp: {listen: 127.0.0.1:24, ${text}}`)).toContain(complaint)
 })

@@ -9,6 +9,7 @@ import {
   orOff,
   type Shape,
   socketAddress,
+  word,
 } from './schema.ts'
 
 export const SMTP_SERVICES = ['smtp', 'submission', 'submissions', 'lmtp'] as const
@@ -31,6 +32,10 @@ interface PortText extends Omit<PortOptions, 'oneWayDelayMs'> {
 /** More than one process can have open. */
 const SESSIONS_CONFIGURED_MAX = 100_000
 
+const perMinute = word('a number a minute such as 60/min, or off for none', (text) =>
+  /^[1-9]\d{0,8}\/min$/.test(text) ? Number(text.slice(0, -4)) : undefined,
+)
+
 const common: Shape<PortText> = {
   listen: socketAddress,
   bareLineEnds: oneOf(['refuse', 'repair']).default('refuse'),
@@ -39,6 +44,7 @@ const common: Shape<PortText> = {
   oneWayDelay: duration.default(0),
   sessionsMax: countFromOne(SESSIONS_CONFIGURED_MAX).optional(),
   sessionsPerPeerMax: countFromOne(SESSIONS_CONFIGURED_MAX).optional(),
+  connectionsPerPeerMax: orOff(perMinute),
 }
 
 export const smtpShape: Shape<SmtpText> = {

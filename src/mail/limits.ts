@@ -54,7 +54,7 @@ export const LOGIN_FAILURES_KEPT_MS = 300_000
 /** Peers whose failures are kept in mind: as many as can be here at once, with SMTP and POP3. */
 export const LOGIN_PEERS_MAX: number = 2 * SESSIONS_MAX
 
-/** Users and peers whose sending is counted, about 200 octets each. */
+/** What is counted of users and peers, each on its own, and connections of peers; about 200 octets each. */
 export const LIMITED_SENDERS_MAX = 10_000
 
 /** Every one is looked at for every command. */

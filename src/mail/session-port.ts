@@ -1,5 +1,6 @@
 /** A listening port with a bounded number of sessions, in all and for each peer: what the services share. */
 
+import { networkOf } from '../base/ip-address.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink, MailService } from '../ports/events.ts'
@@ -10,13 +11,16 @@ import {
   type Network,
   type SocketAddress,
 } from '../ports/network.ts'
-import { SESSIONS_MAX, SESSIONS_PER_PEER_MAX } from './limits.ts'
+import { LIMITED_SENDERS_MAX, SESSIONS_MAX, SESSIONS_PER_PEER_MAX } from './limits.ts'
+import { Allowances } from './policy/allowances.ts'
 import { newQueueId } from './queue-id.ts'
 
 export interface SessionPortOptions {
   readonly listen: SocketAddress
   readonly sessionsMax?: number
   readonly sessionsPerPeerMax?: number
+  /** In a minute, from one address or IPv6 network. Default: as many as they like. */
+  readonly connectionsPerPeerMax?: number
 }
 
 export interface SessionPortContext {
@@ -36,12 +40,15 @@ export interface SessionHooks<Session> {
   ended(session: Session): Promise<void>
 }
 
+const MINUTE_MS = 60_000
+
 export class SessionPort<Session> {
   readonly #options: SessionPortOptions
   readonly #context: SessionPortContext
   readonly #hooks: SessionHooks<Session>
   readonly #sessions = new Map<Session, ByteStream>()
   readonly #sessionsOfPeer = new Map<string, number>()
+  readonly #connections: Allowances
   #listener: Listener | undefined
 
   constructor(
@@ -52,6 +59,8 @@ export class SessionPort<Session> {
     this.#options = options
     this.#context = context
     this.#hooks = hooks
+    const bounds = { periodMs: MINUTE_MS, keysMax: LIMITED_SENDERS_MAX }
+    this.#connections = new Allowances(context.clock, bounds)
   }
 
   /** Those whose stream still stands. */
@@ -74,14 +83,14 @@ export class SessionPort<Session> {
   }
 
   #accept(stream: ByteStream): void {
-    const { sessionsMax = SESSIONS_MAX, sessionsPerPeerMax = SESSIONS_PER_PEER_MAX } = this.#options
     const { service, events, clock, entropy } = this.#context
     const peer = stream.remote.host
     const ofPeer = this.#sessionsOfPeer.get(peer) ?? 0
-    if (this.#sessions.size >= sessionsMax || ofPeer >= sessionsPerPeerMax) {
+    const reason = this.#objectionTo(peer, ofPeer)
+    if (reason !== undefined) {
       stream.send(this.#hooks.refusal)
       stream.close()
-      events({ type: 'session-refused', service, peer, reason: 'too many sessions' })
+      events({ type: 'session-refused', service, peer, reason })
       return
     }
     const id = newQueueId(clock, entropy)
@@ -97,6 +106,16 @@ export class SessionPort<Session> {
         events({ type: 'session-closed', service, session: id, peer: formatAddress(stream.remote) })
       })
     }
+  }
+
+  #objectionTo(peer: string, sessionsOfPeer: number): string | undefined {
+    const { sessionsMax = SESSIONS_MAX, sessionsPerPeerMax = SESSIONS_PER_PEER_MAX } = this.#options
+    if (this.#sessions.size >= sessionsMax || sessionsOfPeer >= sessionsPerPeerMax) {
+      return 'too many sessions'
+    }
+    const { connectionsPerPeerMax: max } = this.#options
+    if (max === undefined || this.#connections.take(networkOf(peer), max, 1)) return undefined
+    return 'too many connections'
   }
 
   #forget(session: Session, peer: string): void {

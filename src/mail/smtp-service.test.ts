@@ -342,6 +342,25 @@ describe('the SMTP service', () => {
     expect(connect('10.0.0.1').heard).toMatch(/^220 /)
   })
 
+  it('takes so many connections a minute of one peer or IPv6 network (421), and more as it goes by', async () => {
+    const { stage, connect } = await bench('smtp', { connectionsPerPeerMax: 2 })
+    const greeting = (host: string): string => {
+      const stream = connect(host)
+      stream.end()
+      return stream.heard.slice(0, 4)
+    }
+    expect(['2001:db8::1', '2001:db8::2', '2001:db8::3'].map(greeting)).toEqual([
+      ...['220 ', '220 ', '421 '],
+    ])
+    expect(greeting('2001:db8:0:1::1')).toBe('220 ')
+    expect(stage.events).toContainEqual({
+      ...{ type: 'session-refused', service: 'smtp', peer: '2001:db8::3' },
+      reason: 'too many connections',
+    })
+    await pass(stage, 30_000)
+    expect(['2001:db8::1', '2001:db8::1'].map(greeting)).toEqual(['220 ', '421 '])
+  })
+
   it('stops reading while too much of a body is unwritten', async () => {
     const gate = newGate()
     const { stage, connect, say } = await bench(

@@ -1,10 +1,10 @@
 /** How much one user, and one peer that has not logged in, may send. */
 
 import { networkOf } from '../../base/ip-address.ts'
-import type { MonoMs } from '../../base/time.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Reply } from '../../proto/smtp/reply.ts'
 import { LIMITED_SENDERS_MAX } from '../limits.ts'
+import { Allowances } from './allowances.ts'
 import { ACCEPT, type Policy, type PolicyAnswer, type PolicySession } from './policy.ts'
 
 /** Each is off where it is not given. */
@@ -24,28 +24,18 @@ export interface LimitsOptions {
 
 type Unit = 'mailsPerHour' | 'recipientsPerHour' | 'bytesPerHour'
 
-/** What is left of each allowance, which grows back over an hour. */
-interface Sender {
-  readonly left: Map<Unit, number>
-  at: MonoMs
-}
-
 const HOUR_MS = 3_600_000
 
 export class LimitsPolicy implements Policy {
   readonly name: string = 'limits'
   readonly #options: LimitsOptions
-  readonly #clock: Clock
-  readonly #sendersMax: number
-  /** The one that has not sent for the longest first. */
-  readonly #senders = new Map<string, Sender>()
+  readonly #allowances: Allowances
   /** Bounded by the services' own bound on sessions. */
   readonly #sessions = new Map<string, Set<PolicySession>>()
 
-  constructor(options: LimitsOptions, clock: Clock, sendersMax: number = LIMITED_SENDERS_MAX) {
+  constructor(options: LimitsOptions, clock: Clock, keysMax: number = LIMITED_SENDERS_MAX) {
     this.#options = options
-    this.#clock = clock
-    this.#sendersMax = sendersMax
+    this.#allowances = new Allowances(clock, { periodMs: HOUR_MS, keysMax })
   }
 
   async connect(session: PolicySession): Promise<PolicyAnswer> {
@@ -92,43 +82,13 @@ export class LimitsPolicy implements Policy {
   }
 
   #take(session: PolicySession, unit: Unit, amount: number): boolean {
-    if (!this.#hasRoom(session, unit, amount)) return false
-    const sender = this.#senders.get(keyOf(session))
-    sender?.left.set(unit, (sender.left.get(unit) ?? 0) - amount)
-    return true
+    const max = this.#limitsOf(session)?.[unit]
+    return max === undefined || this.#allowances.take(`${unit} ${keyOf(session)}`, max, amount)
   }
 
-  /** One that is larger than a whole allowance fits when nothing of it is used up. */
   #hasRoom(session: PolicySession, unit: Unit, amount: number): boolean {
     const max = this.#limitsOf(session)?.[unit]
-    if (max === undefined) return true
-    const left = this.#grown(session).left.get(unit) ?? max
-    this.#senders.get(keyOf(session))?.left.set(unit, left)
-    return left >= Math.min(amount, max)
-  }
-
-  #grown(session: PolicySession): Sender {
-    const key = keyOf(session)
-    const now = this.#clock.now()
-    const sender: Sender = this.#senders.get(key) ?? { left: new Map(), at: now }
-    const limits: SenderLimits | undefined = this.#limitsOf(session)
-    for (const [unit, left] of [...sender.left]) {
-      const max = limits?.[unit] ?? 0
-      sender.left.set(unit, Math.min(max, left + (max * (now - sender.at)) / HOUR_MS))
-    }
-    sender.at = now
-    this.#senders.delete(key)
-    this.#senders.set(key, sender)
-    this.#forgetSome()
-    return sender
-  }
-
-  /** Whoever comes in crowds, one mail from each, is not held up by this but by the bound on sessions. */
-  #forgetSome(): void {
-    for (const key of this.#senders.keys()) {
-      if (this.#senders.size <= this.#sendersMax) return
-      this.#senders.delete(key)
-    }
+    return max === undefined || this.#allowances.hasRoom(`${unit} ${keyOf(session)}`, max, amount)
   }
 
   #limitsOf(session: PolicySession): SenderLimits | undefined {
