@@ -12,6 +12,7 @@ import type { InjectedFault } from '../mail/policy/injected-faults.ts'
 import type { LimitsOptions } from '../mail/policy/limits-policy.ts'
 import type { SmtpPortOptions } from '../mail/smtp-service.ts'
 import type { OutgoingOptions } from '../mail/transport/outgoing-options.ts'
+import type { PipeOptions } from '../mail/transport/pipe-transport.ts'
 import type { SocketAddress } from '../ports/network.ts'
 import { formatEndpointId, ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
 
@@ -54,6 +55,8 @@ export interface MailHostOptions {
   readonly aliases: readonly Alias[]
   /** Mail to other servers, by SMTP and LMTP. Default: TLS where it is offered, and no delay. */
   readonly outgoing?: OutgoingOptions
+  /** Mail to programs. */
+  readonly pipe?: Partial<PipeOptions>
   readonly limits: { readonly messageBytesMax: number; readonly storeBytesMax: number }
   /** How much one user or peer may send. Default: as much as they like. */
   readonly senderLimits?: LimitsOptions

@@ -33,6 +33,8 @@ import { MailQueue, type QueueTargets } from '../mail/queue.ts'
 import { Routes } from '../mail/route.ts'
 import { SmtpService } from '../mail/smtp-service.ts'
 import { DISCARD, errorTarget } from '../mail/transport/fixed-targets.ts'
+import { PROGRAM_TIME_LIMIT_MS } from '../mail/transport/limits.ts'
+import { PipeTransport } from '../mail/transport/pipe-transport.ts'
 import { SmtpTransport } from '../mail/transport/smtp-transport.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk } from '../ports/disk.ts'
@@ -43,6 +45,7 @@ import type { Https } from '../ports/https.ts'
 import type { DatedSigningKey, MailAuthentication } from '../ports/mail-authentication.ts'
 import type { Network, SocketAddress } from '../ports/network.ts'
 import type { Passwords } from '../ports/password.ts'
+import type { Processes } from '../ports/process.ts'
 import type { Store } from '../ports/store.ts'
 import type { TlsTrust } from '../ports/tls.ts'
 import type { Crc32c } from '../proto/bpv7/crc.ts'
@@ -77,6 +80,8 @@ export interface MailHostPorts {
   readonly events: EventSink
   readonly dns: Dns
   readonly https: Https
+  /** For `pipe` routes. Default: none is ever started. */
+  readonly processes?: Processes
   readonly passwords: Passwords
   /** Default: mail is neither looked at for where it is from, nor signed. */
   readonly authentication?: MailAuthentication
@@ -113,6 +118,8 @@ const ATTEMPTS_MAX = {
   other: CONNECTIONS_PER_DESTINATION_MAX,
 }
 
+const NO_PROGRAMS = errorTarget('4.3.5', 'this host starts no programs for mail')
+
 /** The waits between two attempts, from the first to the longest. RFC 5321 §4.5.4.1. */
 const FIRST_RETRY_MS = 60_000
 const RETRY_MAX_MS = 3_600_000
@@ -123,6 +130,7 @@ export class MailHost {
   readonly #queue: MailQueue
   readonly #node: BundleNode
   readonly #servers: SmtpTransport
+  readonly #programs: PipeTransport | undefined
   readonly #access: NodeAccess
   readonly #logins: LoginAttempts
   readonly #accounts: Accounts
@@ -183,6 +191,9 @@ export class MailHost {
       { hostname: options.host, tls: 'offered', oneWayDelayMs: 0, ...options.outgoing },
       { ...ports, tls: { trust: ports.tls.mailTrust ?? ports.tls.trust } },
     )
+    const { clock, processes } = ports
+    const pipe = { timeLimitMs: PROGRAM_TIME_LIMIT_MS, ...options.pipe }
+    this.#programs = processes && new PipeTransport(pipe, { clock, processes })
     const transport = this.#transport()
     this.#queue = this.#newQueue({ routes, aliases, local }, transport)
     const gateway = new Gateway(
@@ -298,6 +309,7 @@ export class MailHost {
     for (const service of this.#services) await service.stop()
     // What it cut off is tried again at the next start.
     this.#servers.stop()
+    this.#programs?.stop()
     await this.#queue.stop()
     await this.#node.stop()
     this.#ports.events({ type: 'stopped' })
@@ -374,7 +386,7 @@ export class MailHost {
       case 'error':
         return errorTarget(hop.code, hop.text)
       case 'pipe':
-        return errorTarget('4.3.5', 'this host starts no programs for mail')
+        return this.#programs?.target(hop.argv) ?? NO_PROGRAMS
     }
   }
 

@@ -14,6 +14,7 @@ import { hostMailAuthentication } from '../host/mail-authentication.ts'
 import { serveMetrics } from '../host/metrics-server.ts'
 import { hostNetwork } from '../host/network.ts'
 import { hostPasswords } from '../host/password.ts'
+import { hostProcesses } from '../host/process.ts'
 import { openLmdbStore } from '../host/store.ts'
 import { TlsKeeper } from '../host/tls-keeper.ts'
 import type { EventSink } from '../ports/events.ts'
@@ -56,6 +57,7 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
         entropy: hostEntropy,
         dns,
         https: hostHttps(),
+        processes: hostProcesses,
         authentication: hostMailAuthentication({ dns, clock: hostClock, hostname: name }),
         events,
         passwords: hostPasswords(),

@@ -18,9 +18,12 @@ import {
 } from './contacts.ts'
 import {
   completeOutgoing,
+  completePipe,
   type OutgoingText,
   outgoingContradictions,
   outgoingText,
+  type PipeText,
+  pipeText,
 } from './mail-outgoing.ts'
 import {
   completePolicy,
@@ -68,6 +71,7 @@ export interface HostText<Plan>
   readonly users?: readonly UserText[] | string
   readonly pop3?: Required<MailHostOptions>['pop3']
   readonly outgoing: OutgoingText
+  readonly pipe?: PipeText
   readonly limits: { readonly messageSizeMax: number; readonly storeSizeMax: number }
 }
 
@@ -92,6 +96,7 @@ export function hostShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<HostText<
     ...contactsShape,
     ...routingShape,
     outgoing: outgoingText,
+    pipe: pipeText.optional(),
     limits: mapping<HostText<Plan>['limits']>({
       messageSizeMax: size.default(MESSAGE_SIZE_DEFAULT),
       storeSizeMax: size.default(STORE_SIZE_DEFAULT),
@@ -137,6 +142,7 @@ export function completeHost<Plan extends PlanText>(
     ...completeContacts(text),
     ...completeRouting(text),
     outgoing: completeOutgoing(text.outgoing),
+    ...(text.pipe && { pipe: completePipe(text.pipe) }),
     ...completePolicy(text),
     limits: {
       messageBytesMax: text.limits.messageSizeMax,

@@ -48,3 +48,10 @@ test.each([
 ])('a file with %j has %j', (text, credentials) => {
   expect(parseCredentials(text)).toEqual(credentials)
 })
+
+test('programs have a user and a time', () => {
+  const parsed = parseNodeConfig(`${HOST}pipe: { user: nobody, timeLimit: 5min }\n`, 'node.yaml')
+  expect(parsed.ok && parsed.value.pipe).toEqual({ user: 'nobody', timeLimitMs: 300_000 })
+  const wrong = parseNodeConfig(`${HOST}pipe: { user: "a b" }\n`, 'node.yaml')
+  expect(wrong.ok ? '' : wrong.fault.message).toContain('the name of a user such as nobody')
+})

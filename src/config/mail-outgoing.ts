@@ -1,4 +1,4 @@
-/** What a file says of mail to other servers, by SMTP and LMTP. */
+/** What a file says of mail to other servers, by SMTP and LMTP, and to programs. */
 
 import type { z } from 'zod'
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
@@ -61,6 +61,25 @@ function outgoingWith(
       'a mapping such as smtp:[mx.b.com]:587: { tls: required }',
     ).default([]),
   }).prefault({})
+}
+
+export interface PipeText {
+  readonly user?: string
+  readonly timeLimit?: number
+}
+
+export const pipeText: z.ZodType<PipeText, unknown> = mapping<PipeText>({
+  user: word('the name of a user such as nobody', (text) =>
+    /^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/.test(text) ? text : undefined,
+  ).optional(),
+  timeLimit: duration.optional(),
+})
+
+export function completePipe({ user, timeLimit }: PipeText): Required<MailHostOptions>['pipe'] {
+  return {
+    ...(user !== undefined && { user }),
+    ...(timeLimit !== undefined && { timeLimitMs: timeLimit }),
+  }
 }
 
 /** As a scenario has it. */

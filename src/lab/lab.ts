@@ -17,6 +17,7 @@ import { labHttps } from './https.ts'
 import { LabNetwork } from './network.ts'
 import { labPasswords } from './password.ts'
 import { LabProcess } from './process.ts'
+import { type LabProgram, labProcesses } from './processes.ts'
 import { LabStore, type StoreImage } from './store.ts'
 import { World } from './world.ts'
 
@@ -114,6 +115,8 @@ export class LabMachine {
   readonly machine: LabHost
   readonly #tell: (event: HostEvent) => void
   readonly #outside: Outside
+  /** Those that `pipe` routes may start here, by path. */
+  readonly programs: Map<string, LabProgram> = new Map()
   readonly #processes = new Set<LabProcess>()
   #processCount = 0
   readonly #entropy: ReturnType<typeof labEntropy>
@@ -208,6 +211,7 @@ export class LabMachine {
       store: this.#store,
       entropy: this.#entropy,
       ...this.#outside,
+      processes: labProcesses(this.programs, clock),
       events,
       passwords: labPasswords,
       control: CONTROL,

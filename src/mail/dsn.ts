@@ -171,6 +171,8 @@ export function statusCode(fault: Fault, action: ReportAction): string {
   const kind = action === 'delayed' ? '4' : '5'
   const said = /^\d+[ -]([45]\.\d{1,3}\.\d{1,3}) /.exec(farReply(fault) ?? '')?.[1]
   if (said?.startsWith(kind)) return said
+  const { status } = fault.detail
+  if (typeof status === 'string' && status.startsWith(kind)) return status
   return `${kind}.${STATUS_DETAILS[fault.code] ?? '0.0'}`
 }
 

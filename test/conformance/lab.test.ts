@@ -1,3 +1,4 @@
+import { concat, fromLatin1 } from '../../src/base/bytes.ts'
 import { seededRandom } from '../../src/base/random.ts'
 import { wallMs } from '../../src/base/time.ts'
 import { labIdentity, labTrust } from '../../src/lab/certificate.ts'
@@ -5,12 +6,14 @@ import { LabDisk } from '../../src/lab/disk.ts'
 import { labHttps } from '../../src/lab/https.ts'
 import { WINDOW_BYTES_MAX } from '../../src/lab/limits.ts'
 import { LabNetwork } from '../../src/lab/network.ts'
+import { type LabProgram, labProcesses } from '../../src/lab/processes.ts'
 import { LabStore, type StoreImage } from '../../src/lab/store.ts'
 import { HostClock, World as LabWorld } from '../../src/lab/world.ts'
 import { describeClock } from './clock.ts'
 import { describeDisk } from './disk.ts'
 import { describeHttps } from './https.ts'
 import { describeLocalSockets, describeNetwork, type NetworkWorld } from './network.ts'
+import { describeProcesses, type ProgramName } from './process.ts'
 import { securedNetwork } from './secured.ts'
 import { describeStore } from './store.ts'
 import { describeTls, type TlsWorld } from './tls.ts'
@@ -81,6 +84,34 @@ describeHttps('lab', async () => {
       return 'https://a.com/policy'
     },
     absent: 'https://a.com/nothing',
+  }
+})
+
+const PROGRAMS: Readonly<Record<ProgramName, LabProgram>> = {
+  echo: async ({ argv, input }) => {
+    const args = fromLatin1(
+      argv
+        .slice(1)
+        .map((arg) => `[${arg}]`)
+        .join(''),
+    )
+    return { status: 0, output: concat(args, await input) }
+  },
+  fail: async ({ argv }) => ({ status: Number(argv[1]), output: fromLatin1('failed\n') }),
+  environment: async ({ environment }) => {
+    const lines = Object.entries(environment).map(([name, value]) => `${name}=${value}\n`)
+    return { status: 0, output: fromLatin1(lines.join('')) }
+  },
+  flood: async () => ({ status: 0, output: new Uint8Array(100_000) }),
+  hang: () => new Promise(() => {}),
+}
+
+describeProcesses('lab', async () => {
+  const world = new LabWorld({ settle })
+  return {
+    ...inLab(world),
+    processes: labProcesses(new Map(Object.entries(PROGRAMS)), new HostClock(world)),
+    program: (name) => [name],
   }
 })
 

@@ -35,3 +35,9 @@ export const STS_AGE_MAX_SEC = 31_557_600
 
 /** Of some hundred bytes each; beyond them the one that would end first is forgotten. */
 export const STS_POLICIES_MAX = 10_000
+
+/** Of what a program says, for the log and the report; the rest is thrown away. */
+export const PROGRAM_OUTPUT_BYTES_MAX = 1024
+
+/** As Postfix's `command_time_limit`. */
+export const PROGRAM_TIME_LIMIT_MS = 1_000_000

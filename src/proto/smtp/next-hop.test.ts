@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { formatNextHop, hopForDomain, type NextHop, parseNextHop } from './next-hop.ts'
+import {
+  expandMacros,
+  formatNextHop,
+  hopForDomain,
+  macrosIn,
+  type NextHop,
+  parseNextHop,
+} from './next-hop.ts'
 
 const NEXT_HOPS: readonly (readonly [string, NextHop])[] = [
   ['local', { transport: 'local' }],
@@ -50,6 +57,10 @@ describe('next hops are written as in a transport map of Postfix', () => {
     'lmtp:a.com',
     'pipe:',
     'pipe:relative x',
+    'pipe:/bin/$user',
+    'pipe:/bin/a $nobody',
+    'pipe:/bin/a $',
+    'pipe:/bin/a ${sender',
     'discard:x',
     'error:5.1.2 \u0000',
     'uucp:host',
@@ -85,4 +96,13 @@ describe('smtp without a host goes to the domain of the recipient', () => {
     expect(hopForDomain(hop, '[127.0.0.1]')).toEqual({ ...literal, host: '127.0.0.1' })
     expect(hopForDomain(hop, '[IPv6:::1]')).toEqual({ ...literal, host: '::1' })
   })
+})
+
+test('an argument of a program stands for what it names, in each of three ways', () => {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: as in a configuration file
+  const argument = '-f${sender},$user$(extension)$$x'
+  expect(macrosIn(argument)).toEqual(['sender', 'user', 'extension'])
+  expect(expandMacros(argument, (macro) => `<${macro}$user>`)).toBe(
+    '-f<sender$user>,<user$user><extension$user>$x',
+  )
 })

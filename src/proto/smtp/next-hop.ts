@@ -52,7 +52,8 @@ export function parseNextHop(text: string): NextHop | undefined {
       return parseLmtp(rest)
     case 'pipe': {
       const argv = rest.split(' ').filter((word) => word !== '')
-      return argv[0]?.startsWith('/') && !/[^ -~]/.test(rest) ? { transport, argv } : undefined
+      const isSound = argv[0]?.startsWith('/') && !/[^ -~]/.test(rest) && argv.every(hasKnownMacros)
+      return isSound && macrosIn(argv[0] ?? '').length === 0 ? { transport, argv } : undefined
     }
     case 'discard':
       return rest === '' ? { transport } : undefined
@@ -92,6 +93,47 @@ export function formatNextHop(hop: NextHop): string {
     case 'error':
       return `error:${hop.code} ${hop.text}`
   }
+}
+
+/** What an argument of a `pipe` route may stand for, written `${name}`, `$name` or `$(name)`. */
+export type PipeMacro = (typeof PIPE_MACROS)[number]
+
+const PIPE_MACROS = [
+  'sender',
+  'recipient',
+  'original_recipient',
+  'mailbox',
+  'user',
+  'extension',
+  'domain',
+  'nexthop',
+  'queue_id',
+  'size',
+] as const
+
+/** `$$` is a `$`. */
+const MACRO = /\$(?:(\$)|(\w+)|\{(\w+)\}|\((\w+)\)|)/g
+
+/** Those in an argument, each of which is known where it was parsed. */
+export function macrosIn(argument: string): readonly PipeMacro[] {
+  return [...argument.matchAll(MACRO)].flatMap((match) => {
+    const name = match[2] ?? match[3] ?? match[4]
+    return PIPE_MACROS.filter((known) => known === name)
+  })
+}
+
+/** The argument with what each of its macros stands for. */
+export function expandMacros(argument: string, standsFor: (macro: PipeMacro) => string): string {
+  return argument.replace(MACRO, (whole, dollar, plain, braced, bracketed) => {
+    if (dollar !== undefined) return '$'
+    const macro = PIPE_MACROS.find((known) => known === (plain ?? braced ?? bracketed))
+    return macro === undefined ? whole : standsFor(macro)
+  })
+}
+
+function hasKnownMacros(argument: string): boolean {
+  const dollars = [...argument.matchAll(MACRO)].filter((match) => match[1] === undefined)
+  return dollars.length === macrosIn(argument).length
 }
 
 /** The hop for one domain: mails to two of them do not share a server that nobody named. */
