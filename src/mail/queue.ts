@@ -286,7 +286,8 @@ export class MailQueue implements DeliveryTarget {
   }
 
   /** The unsettled recipients, by their next hop. */
-  #jobsOf({ envelope, statuses, decision }: SpooledMail): readonly Job[] {
+  #jobsOf({ envelope: kept, statuses, decision }: SpooledMail): readonly Job[] {
+    const envelope = acceptedBy(this.#ports.clock.wall(), kept)
     const { queueId, acceptedAt, recipients, from } = envelope
     const { deliverBy, priority = 0 } = from.parameters
     const releaseAt = decision === 'released' ? acceptedAt : releaseOf(envelope)
@@ -860,6 +861,11 @@ function awaitedOf({ envelope, statuses }: SpooledMail): readonly Awaited[] {
 }
 
 /** RFC 4865. */
+/** Before a clock was set back it may have been later: nobody is more patient for that. */
+function acceptedBy(now: WallMs, envelope: Envelope): Envelope {
+  return envelope.acceptedAt <= now ? envelope : { ...envelope, acceptedAt: now }
+}
+
 function releaseOf({ acceptedAt, from }: Envelope): WallMs {
   const { hold } = from.parameters
   if (hold === undefined) return acceptedAt
