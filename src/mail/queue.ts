@@ -169,7 +169,7 @@ export class MailQueue implements DeliveryTarget {
     this.#targets = targets
     this.#spool = new Spool(ports.store, options.spool)
     this.#settlements = new Settlements(options.hostname, this.#spool, ports, {
-      mayReceive: (recipient) => this.#requireRoute(recipient),
+      mayReceive: (recipient) => this.requireRoute(recipient),
       forget: targets.forget,
       acceptReport: (report) => this.#scheduleSoon(report),
     })
@@ -236,7 +236,7 @@ export class MailQueue implements DeliveryTarget {
     const named = new Set<string>()
     return {
       addRecipient: async (recipient, parameters = {}) => {
-        this.#requireRoute(recipient)
+        this.requireRoute(recipient)
         const members = this.#targets.aliases.expand(recipient)
         for (const one of expandedTo(members, recipient, parameters)) {
           const name = formatMailbox(one).toLowerCase()
@@ -783,7 +783,8 @@ export class MailQueue implements DeliveryTarget {
     throw mailFault('mail/stopped', 'the queue is not open', { temporary: true })
   }
 
-  #requireRoute(recipient: Mailbox): void {
+  /** Throws a Fault where no mail is taken for this recipient. */
+  requireRoute(recipient: Mailbox): void {
     const hop = this.#targets.routes.of(recipient)
     if (hop === undefined) {
       const text = `no route to ${recipient.domain}`
