@@ -1,7 +1,6 @@
 import { Writable } from 'node:stream'
-import { setImmediate } from 'node:timers/promises'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { fromCivil } from '../base/calendar.ts'
 import { addMs, monoMs } from '../base/time.ts'
 import type { HostEvent } from '../ports/events.ts'
@@ -188,13 +187,16 @@ describe('a log line', () => {
 })
 
 describe('the log sink', () => {
-  it('writes one line per event, all of one turn at once', async () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout'] }))
+  afterEach(() => void vi.useRealTimers())
+
+  it('writes one line per event, those of some milliseconds at once', async () => {
     const { output, written } = collector()
     const sink = logSink(output, { format: 'lines', host: 'h', pid: 1, clock })
     sink({ type: 'started' })
     sink({ type: 'stopped' })
     expect(written()).toBe('')
-    await setImmediate()
+    vi.advanceTimersByTime(5)
     expect(written()).toBe(
       'Nov 23 08:00:00 h lightlag/master[1]: started\nNov 23 08:00:00 h lightlag/master[1]: stopped\n',
     )
@@ -203,7 +205,7 @@ describe('the log sink', () => {
   it('writes JSON lines where asked to', async () => {
     const { output, written } = collector()
     logSink(output, { format: 'json', host: 'h', pid: 1, clock })({ type: 'started' })
-    await setImmediate()
+    vi.advanceTimersByTime(5)
     expect(JSON.parse(written())).toMatchObject({ type: 'started', host: 'h' })
   })
 
@@ -215,7 +217,7 @@ describe('the log sink', () => {
     expect(output.writableLength).toBeLessThan(5_000_000)
     proceed()
     sink({ type: 'stopped' })
-    await setImmediate()
+    vi.advanceTimersByTime(5)
     expect(output.writableLength).toBe(0)
     const lines = written().trimEnd().split('\n')
     const lost = 10_000 - (lines.length - 2)

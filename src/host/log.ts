@@ -26,12 +26,13 @@ export interface LogOptions {
 /** Lines that a slow reader of the log may leave in memory; what comes after them is counted, not kept. */
 const UNWRITTEN_BYTES_MAX = 4_194_304
 
-/** Characters that are written at once, however long the turn goes on. */
+/** How long a line may wait for others, and how many characters: each write costs more than a line. */
+const GATHERING_MS = 5
 const GATHERED_MAX = 65_536
 
 /**
- * A sink that writes one line per event to `output`, and tells how many it had to leave out. The
- * lines of one turn leave in one write, for each costs more than all that is done for a line.
+ * A sink that writes one line per event to `output`, some milliseconds later and several at once, and
+ * tells how many it had to leave out.
  */
 export function logSink(output: Writable, options: LogOptions): EventSink {
   const { host, pid, clock } = options
@@ -45,7 +46,7 @@ export function logSink(output: Writable, options: LogOptions): EventSink {
     gathered = ''
   }
   const write = (event: HostEvent): void => {
-    if (gathered === '') setImmediate(leave)
+    if (gathered === '') setTimeout(leave, GATHERING_MS)
     const lines = format(event, { wall: clock.wall(), host, pid })
     for (const line of lines)
       gathered += `${line}

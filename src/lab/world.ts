@@ -116,12 +116,9 @@ export class HostClock implements Clock {
   readonly #world: World
   readonly #cancels = new Set<() => void>()
   #stopped = false
-  /** How far its wall clock is ahead of the world's; an operator sets it. */
-  aheadMs: number
 
-  constructor(world: World, aheadMs = 0) {
+  constructor(world: World) {
     this.#world = world
-    this.aheadMs = aheadMs
   }
 
   get stopped(): boolean {
@@ -133,7 +130,7 @@ export class HostClock implements Clock {
   }
 
   wall(): WallMs {
-    return addMs(this.#world.wall(), this.aheadMs)
+    return this.#world.wall()
   }
 
   at(at: MonoMs, callback: () => void): () => void {

@@ -31,4 +31,4 @@ export class DeadHops {
   }
 }
 
-const UNREACHED = ['network/unreachable', 'network/timed-out'] as const
+const UNREACHED = ['network/refused', 'network/unreachable', 'network/timed-out'] as const

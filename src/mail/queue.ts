@@ -55,6 +55,7 @@ import {
   decisionChange,
   type Envelope,
   type EnvelopeRecipient,
+  type RecipientStatus,
   statusChange,
 } from './spool-record.ts'
 
@@ -138,7 +139,11 @@ interface Job {
   reasons: ReadonlyMap<number, Fault> | undefined
   /** Of the attempt that is under way, or was the last. */
   times: AttemptTimes | undefined
+  /** Deferred without an attempt, and so without a record. */
+  untried: Pick<Deferred, 'attempts' | 'retryAt'> | undefined
 }
+
+type Deferred = Extract<RecipientStatus, { readonly type: 'deferred' }>
 
 export interface QueuedDelivery extends Delivery {
   /** Puts `bytes` above the whole message, once, before `commit`. Throws a Fault without room. */
@@ -169,7 +174,7 @@ export class MailQueue implements DeliveryTarget {
     this.#targets = targets
     this.#spool = new Spool(ports.store, options.spool)
     this.#settlements = new Settlements(options.hostname, this.#spool, ports, {
-      mayReceive: (recipient) => this.requireRoute(recipient),
+      mayReceive: (recipient) => this.#requireRoute(recipient),
       forget: targets.forget,
       acceptReport: (report) => this.#scheduleSoon(report),
     })
@@ -236,7 +241,7 @@ export class MailQueue implements DeliveryTarget {
     const named = new Set<string>()
     return {
       addRecipient: async (recipient, parameters = {}) => {
-        this.requireRoute(recipient)
+        this.#requireRoute(recipient)
         const members = this.#targets.aliases.expand(recipient)
         for (const one of expandedTo(members, recipient, parameters)) {
           const name = formatMailbox(one).toLowerCase()
@@ -286,8 +291,7 @@ export class MailQueue implements DeliveryTarget {
   }
 
   /** The unsettled recipients, by their next hop. */
-  #jobsOf({ envelope: kept, statuses, decision }: SpooledMail): readonly Job[] {
-    const envelope = acceptedBy(this.#ports.clock.wall(), kept)
+  #jobsOf({ envelope, statuses, decision }: SpooledMail): readonly Job[] {
     const { queueId, acceptedAt, recipients, from } = envelope
     const { deliverBy, priority = 0 } = from.parameters
     const releaseAt = decision === 'released' ? acceptedAt : releaseOf(envelope)
@@ -331,7 +335,7 @@ export class MailQueue implements DeliveryTarget {
     }
     return [...groups].map(([name, { hop, waiting }]) => ({
       ...{ id: `${queueId} ${name}`, mail, hop, waiting },
-      ...{ ended: undefined, reasons: undefined, times: undefined },
+      ...{ ended: undefined, reasons: undefined, times: undefined, untried: undefined },
     }))
   }
 
@@ -437,6 +441,7 @@ export class MailQueue implements DeliveryTarget {
     const name = formatNextHop(hop)
     const dead = this.#deadHops.faultOf(name, clock.now())
     if (dead !== undefined) {
+      job.times = undefined
       const outcomes = mail.addressees.map(({ index }) => [index, refused(dead)] as const)
       await this.#conclude(job, new Map(outcomes))
       return
@@ -628,7 +633,7 @@ export class MailQueue implements DeliveryTarget {
     const isActive = [...mail.jobs.values()].some(({ id }) => this.#machine.isActive(id))
     const state = mail.isHeld ? 'hold' : isActive ? 'active' : 'deferred'
     const routes = spooled.envelope.recipients.map((to) => nameOf(this.#targets.routes.of(to)))
-    return { ...spooled, state, routes }
+    return { ...spooled, statuses: statusesOf(mail, spooled), state, routes }
   }
 
   /** The message of a mail in the queue. */
@@ -701,8 +706,11 @@ export class MailQueue implements DeliveryTarget {
         statusChange(queueId, index, mail.isWarned ? { ...status, isWarned: true } : status),
       )
     }
+    const wasTried = job.times !== undefined
+    job.untried = wasTried ? undefined : { attempts, retryAt }
     try {
-      await this.#spool.commit(changes)
+      // A restart would only try sooner; a queue full of mail for a dead hop costs no flush each.
+      if (wasTried) await this.#spool.commit(changes)
     } catch (error) {
       // Without the record a restart only tries sooner.
       this.#trouble(queueId, asFault(error).message)
@@ -783,8 +791,7 @@ export class MailQueue implements DeliveryTarget {
     throw mailFault('mail/stopped', 'the queue is not open', { temporary: true })
   }
 
-  /** Throws a Fault where no mail is taken for this recipient. */
-  requireRoute(recipient: Mailbox): void {
+  #requireRoute(recipient: Mailbox): void {
     const hop = this.#targets.routes.of(recipient)
     if (hop === undefined) {
       const text = `no route to ${recipient.domain}`
@@ -850,6 +857,19 @@ function withParameters(mailbox: Mailbox, parameters: RecipientParameters): Enve
   return Object.keys(parameters).length === 0 ? mailbox : { ...mailbox, parameters }
 }
 
+/** Those recorded, and those that are only in memory. */
+function statusesOf(mail: QueuedMail, { statuses }: SpooledMail): SpooledMail['statuses'] {
+  const all = new Map(statuses)
+  for (const { untried, waiting, reasons } of mail.jobs.values()) {
+    if (untried === undefined) continue
+    for (const index of waiting) {
+      const reason = reasons?.get(index)?.message
+      if (reason !== undefined) all.set(index, { type: 'deferred', ...untried, reason })
+    }
+  }
+  return all
+}
+
 const LOCAL: NextHop = { transport: 'local' }
 
 /** What is written for a mailbox and has not appeared there yet. */
@@ -862,11 +882,6 @@ function awaitedOf({ envelope, statuses }: SpooledMail): readonly Awaited[] {
 }
 
 /** RFC 4865. */
-/** Before a clock was set back it may have been later: nobody is more patient for that. */
-function acceptedBy(now: WallMs, envelope: Envelope): Envelope {
-  return envelope.acceptedAt <= now ? envelope : { ...envelope, acceptedAt: now }
-}
-
 function releaseOf({ acceptedAt, from }: Envelope): WallMs {
   const { hold } = from.parameters
   if (hold === undefined) return acceptedAt

@@ -48,8 +48,10 @@ export class Spool {
   readonly #limits: SpoolLimits
   #bytes = 0
   #messages = 0
-  /** Those accepted last, whose first attempts come now: they are not decoded again. */
+  /** Those accepted last, whose first attempts come now: they are not read again. */
   readonly #recent = new Map<string, Envelope>()
+  /** Of those, the ones of which nothing but the envelope has been recorded. */
+  readonly #fresh = new Set<string>()
 
   constructor(store: Store, limits: SpoolLimits) {
     this.#store = store
@@ -119,6 +121,7 @@ export class Spool {
         this.#messages--
       },
       keep: (envelope) => this.#keep(envelope),
+      touch: (changes) => this.#touch(changes),
     })
   }
 
@@ -130,11 +133,13 @@ export class Spool {
   }
 
   status(queueId: string, recipient: number): RecipientStatus | undefined {
+    if (this.#fresh.has(queueId)) return undefined
     const value = this.#store.get(SPOOL_TABLE, statusKey(queueId, recipient))
     return value === undefined ? undefined : decodeStatus(value)
   }
 
   decision(queueId: string): Decision | undefined {
+    if (this.#fresh.has(queueId)) return undefined
     const value = this.#store.get(SPOOL_TABLE, decisionKey(queueId))
     return value === undefined ? undefined : decodeDecision(value)
   }
@@ -149,6 +154,7 @@ export class Spool {
   mail(queueId: string): SpooledMail | undefined {
     const envelope = this.envelope(queueId)
     if (envelope === undefined) return undefined
+    if (this.#fresh.has(queueId)) return { envelope, statuses: new Map(), decision: undefined }
     const entries = [...this.#store.range(SPOOL_TABLE, withPrefix(`r/${queueId}/`))]
     const statuses = new Map(
       entries.map(({ key, value }) => [recipientOf(key), decodeStatus(value)]),
@@ -177,28 +183,44 @@ export class Spool {
 
   /** Resolves once they are durable. */
   commit(changes: readonly StoreChange[]): Promise<void> {
+    this.#touch(changes)
     return this.#store.commit(changes)
   }
 
   /** All that takes a mail out of the spool; then `removed`. */
   removal(envelope: Envelope): readonly StoreChange[] {
     const { queueId, chunkCount } = envelope
-    const statuses = this.#store.keys(SPOOL_TABLE, withPrefix(`r/${queueId}/`))
+    const statuses = this.#fresh.has(queueId)
+      ? []
+      : this.#store.keys(SPOOL_TABLE, withPrefix(`r/${queueId}/`))
     const chunks = Array.from({ length: chunkCount }, (_, index) => chunkKey(queueId, index))
     const decision = this.decision(queueId) === undefined ? [] : [decisionKey(queueId)]
     return [envelopeKey(queueId), ...decision, ...statuses, ...chunks].map(removalOf)
   }
 
   removed(envelope: Envelope): void {
-    this.#recent.delete(envelope.queueId)
+    this.#forget(envelope.queueId)
     this.#bytes -= envelope.sizeBytes
     this.#messages--
   }
 
   #keep(envelope: Envelope): void {
     this.#recent.set(envelope.queueId, envelope)
+    this.#fresh.add(envelope.queueId)
     const [oldest] = this.#recent.keys()
-    if (oldest !== undefined && this.#recent.size > RECENT_MAX) this.#recent.delete(oldest)
+    if (oldest !== undefined && this.#recent.size > RECENT_MAX) this.#forget(oldest)
+  }
+
+  #forget(queueId: string): void {
+    this.#recent.delete(queueId)
+    this.#fresh.delete(queueId)
+  }
+
+  /** What is recorded of a mail has to be read from now on. */
+  #touch(changes: readonly StoreChange[]): void {
+    if (this.#fresh.size === 0) return
+    for (const { table, key } of changes)
+      if (table === SPOOL_TABLE) this.#fresh.delete(queueIdOf(key))
   }
 
   #requireBytes(bytes: number): void {
@@ -265,6 +287,7 @@ export class SpoolDraft {
       ...(this.#head.length > 0 && { head: toLatin1(this.#head) }),
       recipients: head.recipients,
     }
+    this.#room.touch(alongside)
     await this.#store.commit([...last, envelopeChange(envelope), ...alongside])
     this.#isOver = true
     this.#room.keep(envelope)
@@ -295,6 +318,8 @@ interface Room {
   leave(bytes: number): void
   /** It is accepted. */
   keep(envelope: Envelope): void
+  /** These become durable with it. */
+  touch(changes: readonly StoreChange[]): void
 }
 
 function group(name: KeyGroup): StoreRange {

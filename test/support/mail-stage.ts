@@ -48,7 +48,6 @@ export interface StageOptions {
   readonly storeImage?: StoreImage
   readonly diskImage?: DiskImage
   readonly seed?: number
-  readonly clockAheadMs?: number
   readonly powerCut?: PowerCut
   readonly queue?: Partial<QueueOptions>
   readonly aliases?: readonly Alias[]
@@ -85,7 +84,7 @@ export function newWorld(): World {
 
 export function mailStage(options: StageOptions = {}): Stage {
   const world = options.world ?? newWorld()
-  const clock = new HostClock(world, options.clockAheadMs)
+  const clock = new HostClock(world)
   const entropy = labEntropy(seededRandom(options.seed ?? 1))
   const store = new LabStore({}, options.storeImage)
   const disk = new LabDisk({ clock }, options.diskImage)

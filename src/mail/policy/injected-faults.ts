@@ -9,6 +9,7 @@ import type { Reply } from '../../proto/smtp/reply.ts'
 import { INJECTED_FAULTS_MAX } from '../limits.ts'
 import {
   ACCEPT,
+  type Asked,
   type Policy,
   type PolicyAnswer,
   type PolicyMail,
@@ -108,27 +109,37 @@ export class InjectedFaults implements Policy {
     }
   }
 
-  helo(session: PolicySession): Promise<PolicyAnswer> {
+  helo(session: PolicySession): Asked {
     return this.#answer('EHLO', session, undefined, [])
   }
 
-  mail(session: PolicySession, mail: PolicyMail): Promise<PolicyAnswer> {
+  mail(session: PolicySession, mail: PolicyMail): Asked {
     return this.#answer('MAIL', session, mail, [])
   }
 
-  recipient(session: PolicySession, mail: PolicyMail, recipient: Mailbox): Promise<PolicyAnswer> {
+  recipient(session: PolicySession, mail: PolicyMail, recipient: Mailbox): Asked {
     return this.#answer('RCPT', session, mail, [recipient])
   }
 
-  data(session: PolicySession, mail: PolicyMail): Promise<PolicyAnswer> {
+  data(session: PolicySession, mail: PolicyMail): Asked {
     return this.#answer('DATA', session, mail, mail.recipients)
   }
 
-  endOfData(session: PolicySession, mail: PolicyMail): Promise<PolicyAnswer> {
+  endOfData(session: PolicySession, mail: PolicyMail): Asked {
     return this.#answer('end-of-data', session, mail, mail.recipients)
   }
 
-  async #answer(
+  #answer(
+    at: InjectedFault['at'],
+    session: PolicySession,
+    mail: PolicyMail | undefined,
+    recipients: readonly Mailbox[],
+  ): Asked {
+    if (this.#rules.length === 0) return undefined
+    return this.#answerByRules(at, session, mail, recipients)
+  }
+
+  async #answerByRules(
     at: InjectedFault['at'],
     session: PolicySession,
     mail: PolicyMail | undefined,

@@ -5,7 +5,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Reply } from '../../proto/smtp/reply.ts'
 import { LIMITED_SENDERS_MAX } from '../limits.ts'
 import { Allowances } from './allowances.ts'
-import { ACCEPT, type Policy, type PolicyAnswer, type PolicySession } from './policy.ts'
+import { ACCEPT, type Asked, type Policy, type PolicyAnswer, type PolicySession } from './policy.ts'
 
 /** Each is off where it is not given. */
 export interface SenderLimits {
@@ -47,21 +47,25 @@ export class LimitsPolicy implements Policy {
     return this.#enter(session)
   }
 
-  async mail(session: PolicySession): Promise<PolicyAnswer> {
+  mail(session: PolicySession): Asked {
+    return this.#limitsOf(session) && this.#mail(session)
+  }
+
+  async #mail(session: PolicySession): Promise<PolicyAnswer> {
     if (!this.#hasRoom(session, 'bytesPerHour', 1)) return tooMuch('bytes')
     return this.#take(session, 'mailsPerHour', 1) ? ACCEPT : tooMuch('mails')
   }
 
-  async recipient(session: PolicySession): Promise<PolicyAnswer> {
-    return this.#take(session, 'recipientsPerHour', 1) ? ACCEPT : tooMuch('recipients')
+  recipient(session: PolicySession): Asked {
+    return this.#limitsOf(session) && this.#takeOf(session, 'recipients', 1)
   }
 
-  async endOfData(
+  endOfData(
     session: PolicySession,
     _mail: unknown,
     { sizeBytes }: { readonly sizeBytes: number },
-  ): Promise<PolicyAnswer> {
-    return this.#take(session, 'bytesPerHour', sizeBytes) ? ACCEPT : tooMuch('bytes')
+  ): Asked {
+    return this.#limitsOf(session) && this.#takeOf(session, 'bytes', sizeBytes)
   }
 
   ended(session: PolicySession): void {
@@ -79,6 +83,14 @@ export class LimitsPolicy implements Policy {
     sessions.add(session)
     this.#sessions.set(key, sessions)
     return ACCEPT
+  }
+
+  async #takeOf(
+    session: PolicySession,
+    what: 'recipients' | 'bytes',
+    amount: number,
+  ): Promise<PolicyAnswer> {
+    return this.#take(session, `${what}PerHour`, amount) ? ACCEPT : tooMuch(what)
   }
 
   #take(session: PolicySession, unit: Unit, amount: number): boolean {

@@ -10,22 +10,18 @@ export interface Policy {
   /** For the log: `limits`. */
   readonly name: string
   /** Somebody has logged in. */
-  authenticated?(session: PolicySession): Promise<PolicyAnswer>
+  authenticated?(session: PolicySession): Asked
   /**
    * Each once in a session, and asked at its first MAIL: a client that is refused there has said who
    * it is and what it wants, for the log, and takes the answer to be meant for it.
    */
-  connect?(session: PolicySession): Promise<PolicyAnswer>
-  helo?(session: PolicySession): Promise<PolicyAnswer>
-  mail?(session: PolicySession, mail: PolicyMail): Promise<PolicyAnswer>
+  connect?(session: PolicySession): Asked
+  helo?(session: PolicySession): Asked
+  mail?(session: PolicySession, mail: PolicyMail): Asked
   /** After our own objections: it is known here, or may be relayed. */
-  recipient?(session: PolicySession, mail: PolicyMail, recipient: Mailbox): Promise<PolicyAnswer>
-  data?(session: PolicySession, mail: PolicyMail): Promise<PolicyAnswer>
-  endOfData?(
-    session: PolicySession,
-    mail: PolicyMail,
-    message: PolicyMessage,
-  ): Promise<PolicyAnswer>
+  recipient?(session: PolicySession, mail: PolicyMail, recipient: Mailbox): Asked
+  data?(session: PolicySession, mail: PolicyMail): Asked
+  endOfData?(session: PolicySession, mail: PolicyMail, message: PolicyMessage): Asked
   /** Before the first byte of a message: what it passes through before we add anything to it. */
   filter?(session: PolicySession, mail: PolicyMail): MessageFilter | undefined
   /** Before the first byte of a message, all of whose recipients are known: whoever wants to see it. */
@@ -84,5 +80,8 @@ export type PolicyAnswer =
   | { readonly type: 'reject'; readonly reply: Reply }
   /** Not now: 4yz. */
   | { readonly type: 'defer'; readonly reply: Reply }
+
+/** Undefined where it has nothing to say. */
+export type Asked = Promise<PolicyAnswer> | undefined
 
 export const ACCEPT: PolicyAnswer = { type: 'accept' }
