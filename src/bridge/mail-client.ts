@@ -3,12 +3,24 @@
 import { concat, fromUtf8, toUtf8 } from '../base/bytes.ts'
 import type { NodeClient } from '../dtn/control/node-client.ts'
 import type { InjectedFault, InjectedFaultView } from '../mail/policy/injected-faults.ts'
+import type { MailParameters, RecipientParameters } from '../proto/smtp/envelope.ts'
 import type { QueueAction, QueueEntry, QueueSelection } from './mail-requests.ts'
 
 export interface SubmittedEnvelope {
   /** An address, or a user of the host; empty for the null reverse-path. */
   readonly from: string
   readonly to: readonly string[]
+  /** Of MAIL, and of each RCPT in the order of `to`. */
+  readonly parameters?: MailParameters
+  readonly recipientParameters?: readonly RecipientParameters[]
+}
+
+/** What a program has to know of the host that it hands mail to. */
+export interface AboutHost {
+  readonly host: string
+  readonly messageBytesMax: number
+  /** Where the mails of the user that was asked for are; undefined where there is no such user. */
+  readonly maildir?: string
 }
 
 /** Everything rejects with the Fault that the host answers, or `control/ended` once it has gone. */
@@ -48,6 +60,15 @@ export class MailClient {
     const request = concat(fromUtf8(`${JSON.stringify(envelope)}\n`), message)
     const answer = await this.#node.call('submit', request)
     return (JSON.parse(toUtf8(answer)) as { readonly queueId: string }).queueId
+  }
+
+  about(user?: string): Promise<AboutHost> {
+    return this.#ask('about', user === undefined ? {} : { user })
+  }
+
+  /** Rejects where no mail for this address, or user of the host, would be taken. */
+  async checkRecipient(address: string): Promise<void> {
+    await this.#ask('check-recipient', { address })
   }
 
   /** Faults on purpose that are in force. */

@@ -2,6 +2,7 @@
 
 import { fromUtf8, toUtf8 } from '../base/bytes.ts'
 import { asFault, Fault } from '../base/fault.ts'
+import type { Accounts } from '../mail/accounts.ts'
 import { HOPS_MAX } from '../mail/limits.ts'
 import { MessageIntake } from '../mail/message-intake.ts'
 import {
@@ -18,9 +19,16 @@ import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { formatMailbox, formatPath, parseMailbox } from '../proto/smtp/path.ts'
 import type { BridgeFaultCode } from './fault.ts'
 import { QUEUE_PAGE } from './limits.ts'
+import type { AboutHost, SubmittedEnvelope } from './mail-client.ts'
+import type { MailHostOptions } from './mail-host-options.ts'
 import { matches, type QueueAction, type QueueEntry, type QueueSelection } from './mail-requests.ts'
 
+export type MailControlOptions = Pick<MailHostOptions, 'host' | 'limits'>
+
 export interface MailControlPorts {
+  readonly accounts: Accounts
+  /** The directory in which every user has one. */
+  readonly homes: string
   readonly queue: MailQueue
   readonly faults: InjectedFaults
   readonly clock: Clock
@@ -29,13 +37,13 @@ export interface MailControlPorts {
 }
 
 export class MailControl {
-  readonly #host: string
+  readonly #options: MailControlOptions
   readonly #ports: MailControlPorts
   /** One action after the other: two on one mail would stand in each other's way. */
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor({ host }: { readonly host: string }, ports: MailControlPorts) {
-    this.#host = host
+  constructor(options: MailControlOptions, ports: MailControlPorts) {
+    this.#options = options
     this.#ports = ports
   }
 
@@ -57,11 +65,16 @@ export class MailControl {
       }
       case 'submit': {
         const end = body.indexOf(0x0a)
-        const envelope = read<{ readonly from: string; readonly to: readonly string[] }>(
-          body.subarray(0, Math.max(end, 0)),
-        )
+        const envelope = read<SubmittedEnvelope>(body.subarray(0, Math.max(end, 0)))
         return json({ queueId: await this.#submit(envelope, body.subarray(end + 1)) })
       }
+      case 'about':
+        return json(this.#about(read<{ readonly user?: string }>(body).user))
+      case 'check-recipient':
+        this.#ports.queue.requireRoute(
+          this.#mailbox(read<{ readonly address: string }>(body).address),
+        )
+        return json({})
       case 'fault-list':
         return json(this.#ports.faults.all)
       case 'fault-add':
@@ -72,6 +85,17 @@ export class MailControl {
       }
       default:
         throw refused(`this host does nothing called ${name}`)
+    }
+  }
+
+  #about(user: string | undefined): AboutHost {
+    const { host, limits } = this.#options
+    const { accounts, homes } = this.#ports
+    const account = user === undefined ? undefined : accounts.named(user)
+    return {
+      host,
+      messageBytesMax: limits.messageBytesMax,
+      ...(account && { maildir: `${homes}/${account.name}/Maildir` }),
     }
   }
 
@@ -183,7 +207,7 @@ export class MailControl {
   }
 
   async #submit(
-    { from, to }: { readonly from: string; readonly to: readonly string[] },
+    { from, to, parameters = {}, recipientParameters = [] }: SubmittedEnvelope,
     message: Uint8Array,
   ): Promise<string> {
     const { queue, clock, entropy, events } = this.#ports
@@ -193,14 +217,16 @@ export class MailControl {
     const queueId = newQueueId(clock, entropy)
     const [first, second] = recipients
     const recipient = first === undefined || second !== undefined ? undefined : formatMailbox(first)
-    const trace = { by: this.#host, protocol: 'LOCAL', id: queueId, date: clock.wall() }
+    const trace = { by: this.#options.host, protocol: 'LOCAL', id: queueId, date: clock.wall() }
     const intake = new MessageIntake(
       { ...trace, helo: undefined, peer: undefined, recipient },
       'submission',
     )
-    const delivery = await queue.start({ queueId, from: { reversePath, parameters: {} } })
+    const delivery = await queue.start({ queueId, from: { reversePath, parameters } })
     try {
-      for (const recipient of recipients) await delivery.addRecipient(recipient)
+      for (const [i, recipient] of recipients.entries()) {
+        await delivery.addRecipient(recipient, recipientParameters[i])
+      }
       await delivery.write(intake.push(message))
       await delivery.write(intake.end())
       if (intake.hops >= HOPS_MAX) throw refused('the message is going round in circles')
@@ -225,7 +251,7 @@ export class MailControl {
 
   /** `user` is one of this host's. */
   #mailbox(name: string): Mailbox {
-    const mailbox = parseMailbox(name.includes('@') ? name : `${name}@${this.#host}`)
+    const mailbox = parseMailbox(name.includes('@') ? name : `${name}@${this.#options.host}`)
     if (mailbox === undefined) throw refused(`<${name}> is no address`)
     return mailbox
   }

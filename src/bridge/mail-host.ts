@@ -213,6 +213,7 @@ export class MailHost {
       ...ports,
       queue: this.#queue,
       faults: this.#faults,
+      accounts,
     })
     this.#access = new NodeAccess(
       { node, endpoints: [], onlyDeclared: false },

@@ -1,6 +1,6 @@
 /** The commands for a running host's mail, and their options. */
 
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../base/quantity.ts'
 import type { QueueAction } from '../bridge/mail-requests.ts'
 import { EXIT, Failure } from './failure.ts'
@@ -50,7 +50,7 @@ export function addMailCommands(program: Command, exitStatuses: string): void {
   }
   program
     .command('sendmail')
-    .description('hand in a mail from standard input (as of old: -t -i -oi -f -F -bp -q)')
+    .description('hand in a mail from standard input, as of old: -t -i -f -F -N -R -V -bs -bp -q')
     .argument('[words...]')
     .option('--node <node>', NODE)
     .allowUnknownOption()
@@ -60,24 +60,34 @@ export function addMailCommands(program: Command, exitStatuses: string): void {
 Examples:
   lightlag sendmail -t -i < letter.eml
   lightlag sendmail -f user@mail-1.a.com ann@mail-2.a.com < letter.eml
+  lightlag sendmail -N success,delay ann@mail-2.a.com < letter.eml
+
+-t takes the recipients from the header, -i reads past a line of one dot, -f says who it is from and -F
+by what name, -N, -R and -V ask for reports (RFC 3461); -bs speaks SMTP on standard input and output,
+-bp lists the queue, and -q tries it now. "lightlag links" makes a command named sendmail.
 
 Exit status: 0 accepted, 64 not understood, 65 refused, 75 not now: no host runs here, or it has no room.`,
     )
     .action((words: readonly string[], options: HostOption) => sendmail(words, options))
   program
     .command('mail')
-    .description('write a mail: its text comes from standard input')
-    .argument('<address...>')
+    .description('write a mail, whose text comes from standard input, or look at your mailbox')
+    .argument('[address...]')
     .option('-s, --subject <text>', 'its subject')
     .option('-r, --from <address>', 'who it is from (default: you)')
+    .addOption(new Option('-H, --headers', 'list your mails').conflicts('print'))
+    .option('-p, --print', 'print your mails')
+    .option('-u, --user <name>', 'whose mailbox to look at (default: yours)')
     .option('--node <node>', NODE)
     .addHelpText(
       'after',
       `
 Examples:
   echo Hello | lightlag mail -s Greetings user@mail-2.a.com
+  lightlag mail -H -u user
 
-Exit status: 0 accepted, 65 refused, 75 not now: no host runs here, or it has no room.`,
+Exit status: 0 accepted, 65 refused, 75 not now: no host runs here, or it has no room; with -H and -p
+0 there is mail, 1 there is none.`,
     )
     .action((to: readonly string[], options: MailArguments) => mail(to, options))
 }

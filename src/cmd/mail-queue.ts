@@ -3,13 +3,15 @@
 import { userInfo } from 'node:os'
 import { concat, fromUtf8, toLatin1 } from '../base/bytes.ts'
 import { asFault } from '../base/fault.ts'
-import type { MailClient, SubmittedEnvelope } from '../bridge/mail-client.ts'
+import type { MailClient } from '../bridge/mail-client.ts'
 import type { QueueAction, QueueSelection } from '../bridge/mail-requests.ts'
 import { formatQueue } from '../mail/format-queue.ts'
-import { parseSendmail, takeRecipients } from '../mail/sendmail.ts'
+import { parseSendmail, type SendmailArguments, takeRecipients } from '../mail/sendmail.ts'
 import { connectHost } from './control.ts'
 import { EXIT, Failure } from './failure.ts'
 import { readBytes } from './files.ts'
+import { printHeaders, printMails } from './mail-reader.ts'
+import { speakSmtp } from './sendmail-dialogue.ts'
 
 /** Of sysexits.h: what programs that call sendmail look for. */
 const EX_USAGE = 64
@@ -55,46 +57,89 @@ export async function actOnQueue(
 
 export async function sendmail(words: readonly string[], options: HostOption): Promise<void> {
   const parsed = parseSendmail(words)
-  if (parsed.type === 'wrong') throw exit(EX_USAGE, `sendmail: ${parsed.message}`)
-  if (parsed.type === 'list') return printQueue(options)
-  if (parsed.type === 'flush') return actOnQueue('requeue', {}, options)
+  switch (parsed.type) {
+    case 'wrong':
+      throw exit(EX_USAGE, `sendmail: ${parsed.message}`)
+    case 'list':
+      return printQueue(options)
+    case 'flush':
+      return actOnQueue('requeue', {}, options)
+    case 'dialogue':
+      return withHost(options, EX_TEMPFAIL, speakSmtp)
+    case 'nothing':
+      return
+    case 'submit':
+      return handIn(parsed, options)
+  }
+}
+
+async function handIn(
+  parsed: Extract<SendmailArguments, { readonly type: 'submit' }>,
+  options: HostOption,
+): Promise<void> {
   const input = readBytes('-')
   const whole = parsed.endsAtDot ? upToDot(input) : input
   const taken = parsed.isFromHeader ? takeRecipients(whole) : { recipients: [], message: whole }
   const to = [...parsed.recipients, ...taken.recipients]
   if (to.length === 0) throw exit(EX_USAGE, 'sendmail: no recipients: name them, or use -t')
+  const { fullName, parameters, notify } = parsed
   const from = parsed.from ?? userInfo().username
-  const head = hasField(taken.message, 'from')
-    ? ''
-    : `From: ${parsed.fullName === undefined ? '' : `${parsed.fullName} `}<${from}>\r\n`
-  await submit({ from, to }, concat(fromUtf8(head), withCrlf(taken.message)), options)
+  const recipientParameters = to.map(() => (notify === undefined ? {} : { notify }))
+  await withHost(options, EX_TEMPFAIL, async (host) => {
+    const author = formatAuthor(fullName, await addressAt(host, from))
+    const head = hasField(taken.message, 'from') ? '' : `From: ${author}\r\n`
+    const message = concat(fromUtf8(head), withCrlf(taken.message))
+    await host.submit({ from, to, parameters, recipientParameters }, message)
+  })
+}
+
+/** `user` is one of the host's. */
+async function addressAt(host: MailClient, name: string): Promise<string> {
+  return name === '' || name.includes('@') ? name : `${name}@${(await host.about()).host}`
+}
+
+/** A name is a phrase: of words, or quoted, or encoded. RFC 5322 §3.2.5, RFC 2047 §5. */
+function formatAuthor(name: string | undefined, address: string): string {
+  if (name === undefined) return `<${address}>`
+  const encoded = encodedWord(name)
+  const isPlain =
+    encoded !== name || /^[\w!#$%&'*+/=?^`{|}~-]+(?: [\w!#$%&'*+/=?^`{|}~-]+)*$/.test(name)
+  return `${isPlain ? encoded : `"${name.replace(/["\\]/g, '\\$&')}"`} <${address}>`
 }
 
 export interface MailArguments extends HostOption {
+  readonly headers?: true
+  readonly print?: true
+  readonly user?: string
   readonly subject?: string
   readonly from?: string
 }
 
 export async function mail(to: readonly string[], options: MailArguments): Promise<void> {
+  const { headers, print, user } = options
+  if (headers || print) {
+    if (to.length > 0) throw exit(EXIT.usage, 'mail: -H and -p look at a mailbox: no address')
+    const look = headers ? printHeaders : printMails
+    return withHost(options, EXIT.failed, (host) => look(host, user))
+  }
+  if (to.length === 0) {
+    throw exit(EX_USAGE, 'mail: to whom? An address, or -H or -p to look at your mailbox')
+  }
   const from = options.from ?? userInfo().username
-  const head = [
-    `From: <${from}>`,
-    `To: ${to.map((name) => `<${name}>`).join(',\r\n ')}`,
-    `Subject: ${encodedWord(options.subject ?? '')}`,
-    'MIME-Version: 1.0',
-    'Content-Type: text/plain; charset=utf-8',
-    'Content-Transfer-Encoding: 8bit',
-    '\r\n',
-  ].join('\r\n')
-  await submit({ from, to }, concat(fromUtf8(head), withCrlf(readBytes('-'))), options)
-}
-
-async function submit(
-  envelope: SubmittedEnvelope,
-  message: Uint8Array,
-  options: HostOption,
-): Promise<void> {
-  await withHost(options, EX_TEMPFAIL, (host) => host.submit(envelope, message))
+  const text = readBytes('-')
+  await withHost(options, EX_TEMPFAIL, async (host) => {
+    const names = await Promise.all(to.map((name) => addressAt(host, name)))
+    const head = [
+      `From: <${await addressAt(host, from)}>`,
+      `To: ${names.map((name) => `<${name}>`).join(',\r\n ')}`,
+      `Subject: ${encodedWord(options.subject ?? '')}`,
+      'MIME-Version: 1.0',
+      'Content-Type: text/plain; charset=utf-8',
+      'Content-Transfer-Encoding: 8bit',
+      '\r\n',
+    ].join('\r\n')
+    await host.submit({ from, to }, concat(fromUtf8(head), withCrlf(text)))
+  })
 }
 
 /** A Failure with `absent` where there is no host, or it cannot now. */

@@ -10,6 +10,7 @@ import { addFaultCommands } from './fault-commands.ts'
 import { type NodeStatusArguments, nodeStatus } from './ion/node-status.ts'
 import { type RcRunArguments, rcRun } from './ion/rc-run.ts'
 import { runTool } from './ion/tool.ts'
+import { makeLinks, wordsOf } from './links.ts'
 import { addMailCommands } from './mail-commands.ts'
 import { rcCheck, rcReference, rcWrite } from './rc.ts'
 import { type ServeArguments, serve } from './serve.ts'
@@ -141,6 +142,25 @@ addDkimCommands(program, EXIT_STATUSES, configOf)
 addMailCommands(program, EXIT_STATUSES)
 addFaultCommands(program, EXIT_STATUSES)
 
+program
+  .command('links')
+  .argument('<folder>', 'where to make them; made where it is not there')
+  .argument('[name...]', 'which commands (default: mail, mailq, newaliases and sendmail)')
+  .description('make commands such as sendmail that can be called by their own names')
+  .addHelpText(
+    'after',
+    `
+Nothing that is there already is replaced. With the folder first in PATH, programs find these commands
+in place of the system's.
+
+Examples:
+  lightlag links ~/lightlag-bin && PATH=~/lightlag-bin:$PATH
+  lightlag links /usr/local/sbin sendmail mailq
+  lightlag links ~/ion-bin bpsource bpsink
+${EXIT_STATUSES}`,
+  )
+  .action((folder: string, names: readonly string[]) => makeLinks(folder, names))
+
 for (const name of ADMIN_PROGRAMS) {
   program
     .command(name)
@@ -187,7 +207,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 
 try {
-  await program.parseAsync()
+  await program.parseAsync(wordsOf(process.argv), { from: 'user' })
 } catch (error) {
   process.exitCode = told(error)
 }

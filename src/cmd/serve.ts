@@ -17,6 +17,7 @@ import { hostPasswords } from '../host/password.ts'
 import { hostProcesses } from '../host/process.ts'
 import { openLmdbStore } from '../host/store.ts'
 import { TlsKeeper } from '../host/tls-keeper.ts'
+import { watchClock } from '../mail/clock-watch.ts'
 import type { EventSink } from '../ports/events.ts'
 import { formatAddress } from '../ports/network.ts'
 import { withCredentials } from './credential-files.ts'
@@ -71,7 +72,7 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
       }
       ends.push(await answerMetrics(config, () => host.metrics(), events))
       await Promise.race([host.start(), stopped])
-      ends.push(announceNode(node, control), reloadTls(tls, events))
+      ends.push(announceNode(node, control), reloadTls(tls, events), watchClock(hostClock, events))
       await stopped
     } finally {
       await stop()

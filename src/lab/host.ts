@@ -53,6 +53,11 @@ export class LabHost {
     return this.#running.clock
   }
 
+  /** Its wall clock is so far ahead of the world's from now on, over restarts too. */
+  setClock(aheadMs: number): void {
+    this.#running.clock.aheadMs = aheadMs
+  }
+
   /** For the program that runs now; another after a restart. */
   get network(): Network {
     return this.#running.stack
@@ -69,8 +74,9 @@ export class LabHost {
 
   /** A new clock and a network without sockets; who still sends to an old stream is told that it is reset. */
   restart(): void {
-    this.#running.clock.stop()
-    this.#running = this.#boot()
+    const { clock } = this.#running
+    clock.stop()
+    this.#running = this.#boot(clock.aheadMs)
     this.#crashed = false
   }
 
@@ -78,8 +84,8 @@ export class LabHost {
     if (!this.#crashed) this.#running.stack.receive(packet)
   }
 
-  #boot(): { readonly clock: HostClock; readonly stack: Stack } {
-    const clock = new HostClock(this.#surroundings.world)
+  #boot(aheadMs = 0): { readonly clock: HostClock; readonly stack: Stack } {
+    const clock = new HostClock(this.#surroundings.world, aheadMs)
     const stack = new Stack({
       address: this.address,
       clock,

@@ -116,9 +116,12 @@ export class HostClock implements Clock {
   readonly #world: World
   readonly #cancels = new Set<() => void>()
   #stopped = false
+  /** How far its wall clock is ahead of the world's; an operator sets it. */
+  aheadMs: number
 
-  constructor(world: World) {
+  constructor(world: World, aheadMs = 0) {
     this.#world = world
+    this.aheadMs = aheadMs
   }
 
   get stopped(): boolean {
@@ -130,7 +133,7 @@ export class HostClock implements Clock {
   }
 
   wall(): WallMs {
-    return this.#world.wall()
+    return addMs(this.#world.wall(), this.aheadMs)
   }
 
   at(at: MonoMs, callback: () => void): () => void {

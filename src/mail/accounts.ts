@@ -42,7 +42,7 @@ export class Accounts {
    * where it cannot be told now.
    */
   async verify(user: string, password: string): Promise<Account | undefined> {
-    const account = this.#named(user)
+    const account = this.named(user)
     const appPassword = account?.appPasswords.find(({ id }) => password.startsWith(`${id}-`))
     // Compares for an unknown user too: the time taken must not tell who exists.
     const right = await this.#passwords.verify(password, (appPassword ?? account)?.argon2)
@@ -51,7 +51,7 @@ export class Accounts {
 
   /** For SCRAM, which app passwords have no part in: its client names the user alone. */
   scramKeysOf(user: string): { readonly account: Account; readonly keys: ScramKeys } | undefined {
-    const account = this.#named(user)
+    const account = this.named(user)
     return account?.scram && { account, keys: account.scram }
   }
 
@@ -59,7 +59,8 @@ export class Accounts {
     return this.#byName.values()
   }
 
-  #named(user: string): Account | undefined {
+  /** By name, or by an address of this host. */
+  named(user: string): Account | undefined {
     const at = user.lastIndexOf('@')
     return at < 0
       ? this.#byName.get(user.toLowerCase())

@@ -70,3 +70,7 @@ export const USERS_MAX = 100_000
 export const APP_PASSWORDS_MAX = 20
 /** A line of the file of users, with all of them, is half as long. */
 export const USER_LINE_MAX = 8192
+
+/** How often a clock is looked at, and what it has leapt by when somebody has set it: drift is less. */
+export const CLOCK_LOOK_MS = 60_000
+export const CLOCK_STEP_MS = 5000

@@ -174,7 +174,7 @@ export class MailQueue implements DeliveryTarget {
     this.#targets = targets
     this.#spool = new Spool(ports.store, options.spool)
     this.#settlements = new Settlements(options.hostname, this.#spool, ports, {
-      mayReceive: (recipient) => this.#requireRoute(recipient),
+      mayReceive: (recipient) => this.requireRoute(recipient),
       forget: targets.forget,
       acceptReport: (report) => this.#scheduleSoon(report),
     })
@@ -241,7 +241,7 @@ export class MailQueue implements DeliveryTarget {
     const named = new Set<string>()
     return {
       addRecipient: async (recipient, parameters = {}) => {
-        this.#requireRoute(recipient)
+        this.requireRoute(recipient)
         const members = this.#targets.aliases.expand(recipient)
         for (const one of expandedTo(members, recipient, parameters)) {
           const name = formatMailbox(one).toLowerCase()
@@ -291,7 +291,8 @@ export class MailQueue implements DeliveryTarget {
   }
 
   /** The unsettled recipients, by their next hop. */
-  #jobsOf({ envelope, statuses, decision }: SpooledMail): readonly Job[] {
+  #jobsOf({ envelope: kept, statuses, decision }: SpooledMail): readonly Job[] {
+    const envelope = acceptedBy(this.#ports.clock.wall(), kept)
     const { queueId, acceptedAt, recipients, from } = envelope
     const { deliverBy, priority = 0 } = from.parameters
     const releaseAt = decision === 'released' ? acceptedAt : releaseOf(envelope)
@@ -791,7 +792,8 @@ export class MailQueue implements DeliveryTarget {
     throw mailFault('mail/stopped', 'the queue is not open', { temporary: true })
   }
 
-  #requireRoute(recipient: Mailbox): void {
+  /** Throws a Fault where no mail is taken for this recipient. */
+  requireRoute(recipient: Mailbox): void {
     const hop = this.#targets.routes.of(recipient)
     if (hop === undefined) {
       const text = `no route to ${recipient.domain}`
@@ -882,6 +884,11 @@ function awaitedOf({ envelope, statuses }: SpooledMail): readonly Awaited[] {
 }
 
 /** RFC 4865. */
+/** Before a clock was set back it may have been later: nobody is more patient for that. */
+function acceptedBy(now: WallMs, envelope: Envelope): Envelope {
+  return envelope.acceptedAt <= now ? envelope : { ...envelope, acceptedAt: now }
+}
+
 function releaseOf({ acceptedAt, from }: Envelope): WallMs {
   const { hold } = from.parameters
   if (hold === undefined) return acceptedAt

@@ -12,10 +12,24 @@ describe('sendmail', () => {
       recipients: ['x@y', '-z'],
       isFromHeader: true,
       endsAtDot: false,
+      parameters: {},
+      notify: undefined,
     })
     expect(parseSendmail(['-f<>', 'x'])).toMatchObject({ from: '', endsAtDot: true })
     expect(parseSendmail(['-bp'])).toEqual({ type: 'list' })
     expect(parseSendmail(['-q'])).toEqual({ type: 'flush' })
+    expect(parseSendmail(['-bs'])).toEqual({ type: 'dialogue' })
+    expect(parseSendmail(['-bi'])).toEqual({ type: 'nothing' })
+    expect(parseSendmail(['-N', 'success,delay', '-R', 'full', '-VE1', 'x'])).toMatchObject({
+      parameters: { ret: 'FULL', envelopeId: 'E1' },
+      notify: ['success', 'delay'],
+      recipients: ['x'],
+    })
+    expect(parseSendmail(['-N', 'never,delay', 'x'])).toEqual({
+      type: 'wrong',
+      message: '-N never,delay: never, or some of success,failure,delay would be right',
+    })
+    expect(parseSendmail(['-Rall', 'x'])).toMatchObject({ type: 'wrong' })
     expect(parseSendmail(['-odb', '-oem', '-bm', 'x'])).toMatchObject({ recipients: ['x'] })
     expect(parseSendmail(['-Z'])).toEqual({ type: 'wrong', message: 'unknown option -Z' })
   })

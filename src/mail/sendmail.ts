@@ -1,6 +1,7 @@
 /** The command line of `sendmail`, and what its `-t` reads of a message. */
 
 import { fromLatin1, toLatin1 } from '../base/bytes.ts'
+import type { MailParameters, NotifyKind } from '../proto/smtp/envelope.ts'
 
 export type SendmailArguments =
   | {
@@ -14,14 +15,24 @@ export type SendmailArguments =
       readonly isFromHeader: boolean
       /** Without `-i` or `-oi`: a line of one dot ends the message. */
       readonly endsAtDot: boolean
+      /** `-R` and `-V`, as of MAIL. RFC 3461 §4.3, §4.4. */
+      readonly parameters: Pick<MailParameters, 'ret' | 'envelopeId'>
+      /** `-N`, for every recipient. RFC 3461 §4.1. */
+      readonly notify: readonly NotifyKind[] | undefined
     }
   | { readonly type: 'list' }
   | { readonly type: 'flush' }
+  /** `-bs`: SMTP on standard input and output. */
+  | { readonly type: 'dialogue' }
+  /** `-bi`, `newaliases`: nothing has to be done for it. */
+  | { readonly type: 'nothing' }
   | { readonly type: 'wrong'; readonly message: string }
 
 /** As sendmail's: the value of an option may stand in a word of its own. */
 export function parseSendmail(words: readonly string[]): SendmailArguments {
-  let [from, fullName]: (string | undefined)[] = []
+  let [from, fullName, envelopeId]: (string | undefined)[] = []
+  let ret: MailParameters['ret']
+  let notify: readonly NotifyKind[] | undefined
   let [isFromHeader, endsAtDot, areRecipients] = [false, true, false]
   const recipients: string[] = []
   const left = [...words]
@@ -39,14 +50,40 @@ export function parseSendmail(words: readonly string[]): SendmailArguments {
     } else if (word === '-i' || word === '-oi') endsAtDot = false
     else if (option === '-f' || option === '-r') from = value().replace(/^<(.*)>$/, '$1')
     else if (option === '-F') fullName = value()
-    else if (word === '-bp') return { type: 'list' }
+    else if (option === '-R') {
+      const much = value()
+      if (!/^(?:full|hdrs)$/i.test(much)) return wrong(`-R ${much}: full or hdrs`)
+      ret = much.toUpperCase() as MailParameters['ret']
+    } else if (option === '-V') envelopeId = value()
+    else if (option === '-N') {
+      const kinds = value()
+      notify = notifyKinds(kinds)
+      if (notify === undefined) return wrong(`-N ${kinds}: never, or some of success,failure,delay`)
+    } else if (word === '-bp') return { type: 'list' }
     else if (word === '-q') return { type: 'flush' }
-    else if (/^-(?:bm|o[^i]?.*|[Nn].*|[vm]|B.*|em|G)$/.test(word)) {
+    else if (word === '-bs') return { type: 'dialogue' }
+    else if (word === '-bi' || word === '-I') return { type: 'nothing' }
+    else if (/^-(?:bm|o[^i]?.*|n|[vmU]|[BOhLXC].*|em|G)$/.test(word)) {
       // What Postfix takes for the sake of old programs, too.
-      if (/^-[NB]$|^-o$/.test(word)) left.shift()
+      if (/^-[BOhLXCo]$/.test(word)) left.shift()
     } else return { type: 'wrong', message: `unknown option ${word}` }
   }
-  return { type: 'submit', from, fullName, recipients, isFromHeader, endsAtDot }
+  const parameters = { ...(ret && { ret }), ...(envelopeId !== undefined && { envelopeId }) }
+  const how = { isFromHeader, endsAtDot, parameters, notify }
+  return { type: 'submit', from, fullName, recipients, ...how }
+}
+
+function wrong(what: string): SendmailArguments {
+  return { type: 'wrong', message: `${what} would be right` }
+}
+
+function notifyKinds(text: string): readonly NotifyKind[] | undefined {
+  const kinds = text.toLowerCase().split(',')
+  if (kinds.length === 1 && kinds[0] === 'never') return ['never']
+  const all: readonly NotifyKind[] = ['success', 'failure', 'delay']
+  return kinds.every((kind) => all.some((known) => known === kind))
+    ? (kinds as NotifyKind[])
+    : undefined
 }
 
 /** The recipients that a header names, and the message without its Bcc. RFC 5322 §3.6.3. */

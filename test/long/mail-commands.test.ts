@@ -1,11 +1,14 @@
 import { spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connectHost } from '../../src/cmd/control.ts'
 import { mailOf } from '../support/lab.ts'
 import { needs } from '../support/programs.ts'
 import { freePort, ServedPair } from '../support/served.ts'
+
+/** As mailq tells it. */
+const QUEUE = /^(-Queue ID-|Mail queue is empty)/
 
 let pair: ServedPair
 
@@ -183,6 +186,71 @@ test.skipIf(needs('curl'))(
   },
   60_000,
 )
+
+test('a dialogue of SMTP hands mail in, and mail lists and prints the mailbox', async () => {
+  const talk = [
+    'EHLO me',
+    'MAIL FROM:<ann@mail-1.a.com> RET=HDRS ENVID=E1',
+    'RCPT TO:<nobody@mail-1.a.com>',
+    'RCPT TO:<user@mail-1.a.com> NOTIFY=SUCCESS',
+    'DATA',
+    'Subject: by hand\r\n\r\n..dot\r\n.',
+    'QUIT',
+  ]
+  const [host] = pair.hosts
+  const delivered = host.until((line) => /to=<user@mail-1.a.com>.*status=sent/.test(line))
+  const spoken = lightlag(['sendmail', '-bs'], talk.map((line) => `${line}\r\n`).join(''))
+  expect([spoken.status, spoken.stderr]).toEqual([0, ''])
+  const replies = spoken.stdout.split('\r\n')
+  expect(replies[0]).toMatch(/^220 mail-1\.a\.com ESMTP/)
+  expect(replies).toContain('550 5.1.1 no user nobody@mail-1.a.com here')
+  expect(replies.at(-3)).toMatch(/^250 2\.0\.0 Ok: queued as /)
+  expect(replies.at(-2)).toBe('221 2.0.0 Bye')
+  await delivered
+  const listed = lightlag(['mail', '-H', '-u', 'user'])
+  expect(listed.stdout.split('\n').at(-2)).toMatch(
+    /^[> ]N +\d+ ann@mail-1\.a\.com .*\/\d+ by hand$/,
+  )
+  expect(lightlag(['mail', '--print', '--user', 'user']).stdout).toMatch(
+    /^Message \d+:\nReturn-Path: <ann@mail-1\.a\.com>\nDelivered-To: .*\n\n\.dot\n\n$/ms,
+  )
+  expect(lightlag(['mail', '-H', '-u', 'none'])).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: 'none has no mailbox here: "--user NAME" names another\n',
+  })
+  expect(lightlag(['mail']).status).toBe(64)
+  expect(lightlag(['mail', '-p', 'x']).status).toBe(2)
+}, 60_000)
+
+test('sendmail, mailq and mail are called by their own names where links were made', () => {
+  const folder = join(pair.directory, 'bin')
+  expect(lightlag(['links', folder]).status).toBe(2)
+  const make = (...words: readonly string[]): Ran => {
+    const all = ['dist/cmd/lightlag.js', 'links', ...words]
+    const { status, stdout, stderr } = spawnSync(process.execPath, all, { encoding: 'utf8' })
+    return { status, stdout, stderr }
+  }
+  const names = ['mail', 'mailq', 'newaliases', 'sendmail'].map((name) => join(folder, name))
+  expect(make(folder).stdout).toBe(names.map((name) => `${name}\n`).join(''))
+  const socket = join(pair.directory, 'mail-1', 'control.sock')
+  const call = (name: string, ...words: readonly string[]): Ran =>
+    spawnSync(join(folder, name), [...words, '--node', socket], { encoding: 'utf8', input: 'x\n' })
+  expect(call('mailq').stdout).toMatch(QUEUE)
+  expect(call('newaliases').status).toBe(0)
+  expect(call('sendmail', '-bp').stdout).toMatch(QUEUE)
+  expect(call('sendmail', 'nobody@mail-1.a.com').status).toBe(65)
+  rmSync(join(folder, 'mail'))
+  writeFileSync(join(folder, 'mail'), 'mine')
+  expect(make(folder)).toMatchObject({
+    status: 1,
+    stderr: `${join(folder, 'mail')} is something else, and left as it is\n`,
+  })
+  expect(make(folder, 'nail')).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('no command nail'),
+  })
+}, 60_000)
 
 test('sendmail ends as sysexits.h says', () => {
   expect(lightlag(['sendmail', '-t'], 'Subject: x\n\n').status).toBe(64)

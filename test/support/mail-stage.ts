@@ -48,6 +48,7 @@ export interface StageOptions {
   readonly storeImage?: StoreImage
   readonly diskImage?: DiskImage
   readonly seed?: number
+  readonly clockAheadMs?: number
   readonly powerCut?: PowerCut
   readonly queue?: Partial<QueueOptions>
   readonly aliases?: readonly Alias[]
@@ -84,7 +85,7 @@ export function newWorld(): World {
 
 export function mailStage(options: StageOptions = {}): Stage {
   const world = options.world ?? newWorld()
-  const clock = new HostClock(world)
+  const clock = new HostClock(world, options.clockAheadMs)
   const entropy = labEntropy(seededRandom(options.seed ?? 1))
   const store = new LabStore({}, options.storeImage)
   const disk = new LabDisk({ clock }, options.diskImage)
