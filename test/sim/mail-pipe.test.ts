@@ -31,7 +31,7 @@ test('a program reads the message with the line ends of its system, once for all
   await lab.until('mail-removed')
   expect(runs).toEqual([
     expect.stringMatching(
-      /^\/bin\/program user@mail-1\.a\.com bob@b\.com eve@b\.com PATH Received: .*\n\nhello\n$/s,
+      /^\/bin\/program user@mail-1\.a\.com bob@b\.com eve@b\.com PATH Return-Path: <user@mail-1\.a\.com>\nReceived: .*\n\nhello\n$/s,
     ),
   ])
   expect(runs.join('')).not.toContain('\r')

@@ -39,6 +39,11 @@ export function needsProc(): string | undefined {
   return existsSync('/proc/self/status') ? undefined : skipped('this system has no /proc')
 }
 
+/** The same for tests whose programs only the superuser can start. */
+export function needsRoot(): string | undefined {
+  return process.getuid?.() === 0 ? undefined : skipped('only root can start its programs')
+}
+
 /** The same for tests over IPv6. */
 export function needsIpv6Loopback(): string | undefined {
   const interfaces = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])

@@ -1,11 +1,13 @@
 /** The `pipe` transport: mail to programs, as Postfix's pipe(8) gives it. */
 
-import { toUtf8 } from '../../base/bytes.ts'
+import { fromUtf8, toUtf8 } from '../../base/bytes.ts'
 import type { Fault } from '../../base/fault.ts'
 import { addMs } from '../../base/time.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Process, ProcessEnd, Processes } from '../../ports/process.ts'
-import type { DeliveryTarget, Outcome } from '../delivery.ts'
+import { formatReturnPath } from '../../proto/message/trace.ts'
+import { formatMailbox } from '../../proto/smtp/path.ts'
+import type { DeliveryTarget, MailStart, Outcome } from '../delivery.ts'
 import { stopping } from './connection-pool.ts'
 import { transportFault } from './fault.ts'
 import { LfWriter } from './lf-writer.ts'
@@ -85,15 +87,17 @@ export class PipeTransport {
   async #feed(process: Process, { body, mail }: Errand): Promise<ProcessEnd> {
     const isBinary = mail.from.parameters.body === 'BINARYMIME'
     const writer = new LfWriter()
+    const asRead = (bytes: Uint8Array): Uint8Array => (isBinary ? bytes : writer.push(bytes))
     let isOver = false
     const over = process.ended.then(() => {
       isOver = true
     })
     try {
+      await Promise.race([process.write(asRead(returnPath(mail))), over])
       for (;;) {
         const bytes = await body.next()
         if (bytes === undefined || isOver) break
-        await Promise.race([process.write(isBinary ? bytes : writer.push(bytes)), over])
+        await Promise.race([process.write(asRead(bytes)), over])
       }
       if (!isBinary) await Promise.race([process.write(writer.end()), over])
     } catch (error) {
@@ -105,6 +109,11 @@ export class PipeTransport {
     process.end()
     return process.ended
   }
+}
+
+/** A gateway to elsewhere tells whom it is from. RFC 5321 §4.4. */
+function returnPath({ from: { reversePath } }: MailStart): Uint8Array {
+  return fromUtf8(formatReturnPath(reversePath === undefined ? '' : formatMailbox(reversePath)))
 }
 
 function outcomes(
