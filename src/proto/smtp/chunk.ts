@@ -17,6 +17,8 @@ export class Chunk {
   readonly isLast: boolean
   /** Why its octets are thrown away. */
   objection: Reply | undefined
+  /** What takes them else. */
+  message: ChunkReader | undefined
   #readBytes = 0
 
   constructor(sizeBytes: number, isLast: boolean, objection: Reply | undefined) {
@@ -34,12 +36,17 @@ export class Chunk {
     return this.#readBytes === this.sizeBytes
   }
 
-  /** As much of `bytes` as is its own; `message` takes what is not thrown away. */
-  read(bytes: Uint8Array, message: ChunkReader | undefined): DataRead {
+  /** Of the message that it is a part of. */
+  get problem(): DataProblem | undefined {
+    return this.objection === undefined ? this.message?.problem : undefined
+  }
+
+  /** As much of `bytes` as is its own. */
+  read(bytes: Uint8Array): DataRead {
     const own = bytes.subarray(0, this.sizeBytes - this.#readBytes)
     this.#readBytes += own.length
-    const body = this.objection === undefined ? (message?.read(own) ?? NO_BYTES) : NO_BYTES
-    return { body, consumed: own.length, ended: this.isOver }
+    const message = this.objection === undefined ? this.message : undefined
+    return { body: message?.read(own) ?? NO_BYTES, consumed: own.length, ended: this.isOver }
   }
 }
 

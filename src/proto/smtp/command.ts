@@ -79,6 +79,25 @@ export function verbOf(line: string): Verb | undefined {
   return Object.hasOwn(VERBS, word) ? (word as Verb) : undefined
 }
 
+/** Whether it brings no mail any further. The first EHLO does, and is far from the bound. */
+export function bringsNoMail({ verb }: Command): boolean {
+  return IDLE_VERBS.some((idle) => idle === verb)
+}
+
+const IDLE_VERBS = ['NOOP', 'RSET', 'HELP', 'VRFY', 'EXPN', 'EHLO', 'HELO', 'LHLO'] as const
+
+/** A page that has a browser send it here has commands in its body. As `smtpd_forbidden_commands`. */
+export function isHttpRequest(line: string): boolean {
+  return /^(?:GET|POST|PUT|HEAD|OPTIONS|DELETE|PATCH|CONNECT|TRACE) /.test(line)
+}
+
+/** A line for the log: without what might be a password that came in the wrong place. */
+export function safeToLog(line: string): string {
+  const verb = verbOf(line)
+  if (verb === undefined || verb === 'AUTH') return verb ?? '(unknown)'
+  return line.slice(0, 100).replace(/[^ -~]/g, '?')
+}
+
 /** `line` is without its CRLF. */
 export function parseCommand(line: string): Result<Command, SmtpFaultCode> {
   return attempt(() => readCommand(line)) as Result<Command, SmtpFaultCode>

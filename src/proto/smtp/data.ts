@@ -49,6 +49,11 @@ export class DataReader {
     return this.#sizeBytes
   }
 
+  /** For how fast it comes: the little that was taken away does not count. */
+  get readBytes(): number {
+    return this.#sizeBytes
+  }
+
   /** The first thing that makes the message unacceptable; the body stops there, the data goes on. */
   get problem(): DataProblem | undefined {
     return this.#problem

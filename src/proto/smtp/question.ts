@@ -111,3 +111,9 @@ export type OpenQuestion = Extract<
     type: 'authenticate' | 'scram-keys' | 'look-up' | 'mail' | 'recipient' | 'data' | 'end-of-data'
   }
 >
+
+/** The kind of answer that a question waits for. */
+export function answerTo({ type }: OpenQuestion): SmtpAnswer['type'] {
+  if (type === 'scram-keys') return 'scram-keys'
+  return type === 'look-up' ? 'looked-up' : 'verdict'
+}

@@ -4,11 +4,16 @@ import type { TlsSession } from '../../base/tls.ts'
 import type { SaslMechanism } from '../sasl/mechanism.ts'
 import { offersBinding } from '../sasl/scram.ts'
 import type { Command } from './command.ts'
-import type { MailParameters, RecipientParameters } from './envelope.ts'
-import { extensionsUsed, OPTIONAL_EXTENSIONS, type OptionalExtension } from './extension.ts'
+import type { MailFrom, MailParameters, RecipientParameters } from './envelope.ts'
+import {
+  extensionsUsed,
+  OPTIONAL_EXTENSIONS,
+  type OptionalExtension,
+  offeredExtensions,
+} from './extension.ts'
 import { unknownParameter } from './parameters.ts'
 import { isAscii } from './path.ts'
-import type { SmtpServerOptions } from './question.ts'
+import type { SmtpProtocol, SmtpServerOptions } from './question.ts'
 import type { Reply } from './reply.ts'
 import * as replies from './reply.ts'
 
@@ -30,7 +35,7 @@ export interface Transaction {
 }
 
 /** What AUTH may be used with now. */
-export function mechanismsFor(
+function mechanismsFor(
   { tls }: Readonly<Session>,
   { mechanisms, plaintextAuth }: SmtpServerOptions,
 ): readonly SaslMechanism[] {
@@ -40,7 +45,7 @@ export function mechanismsFor(
 }
 
 /** RFC 8689: a wish for TLS all the way needs TLS on the first of it. */
-export function extensionsFor(
+function extensionsFor(
   { tls }: Readonly<Session>,
   { role, extensions = [] }: SmtpServerOptions,
 ): readonly OptionalExtension[] {
@@ -49,8 +54,37 @@ export function extensionsFor(
 }
 
 /** STARTTLS is not offered under TLS. RFC 3207 §4.2. */
-export function offersStartTls({ tls }: Readonly<Session>, options: SmtpServerOptions): boolean {
+function offersStartTls({ tls }: Readonly<Session>, options: SmtpServerOptions): boolean {
   return tls === undefined && options.tls === 'offered'
+}
+
+/** The lines of the reply to EHLO after the first. */
+export function extensionLines(
+  session: Readonly<Session>,
+  options: SmtpServerOptions,
+): readonly string[] {
+  const { sizeBytesMax, recipientsMax, releaseMax, expn } = options
+  return offeredExtensions({
+    sizeBytesMax,
+    recipientsMax,
+    releaseMax,
+    startTls: offersStartTls(session, options),
+    mechanisms: mechanismsFor(session, options),
+    extensions: extensionsFor(session, options),
+    expands: expn === 'answer',
+  })
+}
+
+/** What a mail came by, as its trace field is to say. */
+export function protocolOf(
+  { parameters }: MailFrom,
+  { client, user, tls }: Readonly<Session>,
+  { role }: SmtpServerOptions,
+): SmtpProtocol {
+  const marks = `${tls === undefined ? '' : 'S'}${user === undefined ? '' : 'A'}` as const
+  const isPlain = client?.isExtended === false && marks === ''
+  if (role === 'lmtp') return `${parameters.smtpUtf8 ? 'UTF8LMTP' : 'LMTP'}${marks}`
+  return isPlain ? 'SMTP' : `${parameters.smtpUtf8 ? 'UTF8SMTP' : 'ESMTP'}${marks}`
 }
 
 /** Why a command cannot be taken now; undefined where it can. */

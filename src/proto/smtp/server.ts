@@ -19,33 +19,34 @@ import type { TlsSession } from '../../base/tls.ts'
 import type { SaslMechanism } from '../sasl/mechanism.ts'
 import { Authentication, type AuthenticationStep } from './authentication.ts'
 import { Chunk, ChunkReader } from './chunk.ts'
-import { type Command, commandSyntax, parseCommand, verbOf } from './command.ts'
+import {
+  bringsNoMail,
+  type Command,
+  commandSyntax,
+  isHttpRequest,
+  parseCommand,
+  safeToLog,
+} from './command.ts'
 import { DataReader } from './data.ts'
 import type { Mailbox, MailFrom, RecipientParameters } from './envelope.ts'
-import { offeredExtensions } from './extension.ts'
 import type { SmtpFaultCode } from './fault.ts'
 import { BODY_BYTES_MAX, PENDING_BYTES_MAX } from './limits.ts'
 import { LineReader } from './line-reader.ts'
 import { Mistakes } from './mistakes.ts'
 import { Patience } from './patience.ts'
-import type {
-  OpenQuestion,
-  SmtpAnswer,
-  SmtpProtocol,
-  SmtpQuestion,
-  SmtpServerOptions,
-  Verdict,
+import {
+  answerTo,
+  type OpenQuestion,
+  type SmtpAnswer,
+  type SmtpProtocol,
+  type SmtpQuestion,
+  type SmtpServerOptions,
+  type Verdict,
 } from './question.ts'
 import type { Reply } from './reply.ts'
 import * as replies from './reply.ts'
 import { ReplyGroup } from './reply-group.ts'
-import {
-  extensionsFor,
-  mechanismsFor,
-  objectionTo,
-  offersStartTls,
-  type Session,
-} from './sequence.ts'
+import { extensionLines, objectionTo, protocolOf, type Session } from './sequence.ts'
 
 export type { SmtpAnswer, SmtpProtocol, SmtpQuestion, SmtpServerOptions, Verdict }
 
@@ -57,8 +58,8 @@ type State =
   | { readonly name: 'authenticating' }
   /** The handshake is under way; whatever plaintext came after its command is thrown away. */
   | { readonly name: 'securing' }
-  | { readonly name: 'data'; readonly reader: DataReader; readonly since: MonoMs }
-  | { readonly name: 'chunk'; readonly chunk: Chunk; readonly since: MonoMs }
+  /** A message comes, or a part of it. */
+  | { readonly name: 'message'; readonly part: DataReader | Chunk; readonly since: MonoMs }
   | { readonly name: 'asked'; readonly question: OpenQuestion }
   | { readonly name: 'closed' }
 
@@ -184,7 +185,7 @@ export class SmtpServer implements Machine<Event, Effect> {
   #readOn(now: MonoMs): void {
     while (this.#input.length > 0) {
       const state = this.#state
-      if (state.name === 'data' || state.name === 'chunk') {
+      if (state.name === 'message') {
         this.#input.skip(this.#readMessage(this.#input.view, now))
         continue
       }
@@ -202,50 +203,37 @@ export class SmtpServer implements Machine<Event, Effect> {
   /** How many bytes of `bytes` were message data. */
   #readMessage(bytes: Uint8Array, now: MonoMs): number {
     let used = 0
-    while (used < bytes.length) {
-      const state = this.#state
-      const piece = bytes.subarray(used, used + BODY_BYTES_MAX)
-      if (state.name === 'data') used += this.#readData(state, piece, now)
-      else if (state.name === 'chunk') used += this.#readChunk(state, piece, now)
-      else break
+    while (used < bytes.length && this.#state.name === 'message') {
+      used += this.#readPart(this.#state, bytes.subarray(used, used + BODY_BYTES_MAX), now)
     }
     return used
   }
 
-  #readData(
-    { reader, since }: Extract<State, { name: 'data' }>,
+  #readPart(
+    { part, since }: Extract<State, { name: 'message' }>,
     bytes: Uint8Array,
     now: MonoMs,
   ): number {
-    const read = reader.read(bytes)
+    const read = part.read(bytes)
     if (read.body.length > 0) this.#effects.push({ type: 'body', bytes: read.body })
     // The rest of the data is read and thrown away; what was taken can go at once.
-    if (reader.problem !== undefined) this.#abandon()
-    this.#deadline = this.#patience?.forData(since, reader.sizeBytes, now)
-    if (read.ended) {
-      this.#onEndOfMessage(reader)
-      this.#expectMore(now)
-    }
+    if (part.problem !== undefined) this.#abandon()
+    this.#deadline = this.#patience?.forData(since, part.readBytes, now)
+    if (read.ended) this.#onEndOfPart(part, now)
     return read.consumed
   }
 
-  #readChunk(
-    { chunk, since }: Extract<State, { name: 'chunk' }>,
-    bytes: Uint8Array,
-    now: MonoMs,
-  ): number {
-    const read = chunk.read(bytes, this.#chunks)
-    if (read.body.length > 0) this.#effects.push({ type: 'body', bytes: read.body })
-    if (this.#chunks?.problem !== undefined) this.#abandon()
-    this.#deadline = this.#patience?.forData(since, chunk.readBytes, now)
-    if (read.ended) this.#onEndOfChunk(chunk, now)
-    return read.consumed
+  #onEndOfPart(part: DataReader | Chunk, now: MonoMs): void {
+    this.#state = COMMANDS
+    this.#expectMore(now)
+    if (part instanceof Chunk) this.#onEndOfChunk(part)
+    else this.#onEndOfMessage(part)
   }
 
   #onLine(line: Result<string, SmtpFaultCode>, now: MonoMs): void {
     const parsed = line.ok ? parseCommand(line.value) : line
     if (parsed.ok) this.#onCommand(parsed.value, now)
-    else if (line.ok && HTTP_REQUEST.test(line.value)) {
+    else if (line.ok && isHttpRequest(line.value)) {
       this.#dismiss('(http)', replies.notSmtp(this.#options.hostname))
     } else this.#refuse(line.ok ? safeToLog(line.value) : '(line)', replies.replyTo(parsed.fault))
   }
@@ -306,7 +294,7 @@ export class SmtpServer implements Machine<Event, Effect> {
         this.#say(replies.OK)
         break
     }
-    if (isIdle(command) && this.#mistakes.idleCommand()) this.#sendAway()
+    if (bringsNoMail(command) && this.#mistakes.idleCommand()) this.#sendAway()
   }
 
   /** Clears everything but who the client is. RFC 5321 §4.1.4. */
@@ -314,17 +302,8 @@ export class SmtpServer implements Machine<Event, Effect> {
     this.#abandon()
     const isExtended = verb !== 'HELO'
     this.#session.client = { name, isExtended }
-    const { hostname, sizeBytesMax, recipientsMax, releaseMax } = this.#options
-    const extensions = offeredExtensions({
-      sizeBytesMax,
-      recipientsMax,
-      releaseMax,
-      startTls: offersStartTls(this.#session, this.#options),
-      mechanisms: mechanismsFor(this.#session, this.#options),
-      extensions: extensionsFor(this.#session, this.#options),
-      expands: this.#options.expn === 'answer',
-    })
-    this.#say(replies.hello(hostname, isExtended ? extensions : []))
+    const extensions = isExtended ? extensionLines(this.#session, this.#options) : []
+    this.#say(replies.hello(this.#options.hostname, extensions))
   }
 
   #onLookUp(verb: 'VRFY' | 'EXPN', argument: string): void {
@@ -335,16 +314,8 @@ export class SmtpServer implements Machine<Event, Effect> {
 
   #onMail(from: MailFrom): void {
     const { client, user, tls } = this.#session
-    const protocol = this.#protocolFor(from)
+    const protocol = protocolOf(from, this.#session, this.#options)
     this.#ask({ type: 'mail', from, helo: client?.name ?? '', user, protocol, tls })
-  }
-
-  #protocolFor({ parameters }: MailFrom): SmtpProtocol {
-    const { client, user, tls } = this.#session
-    const marks = `${tls === undefined ? '' : 'S'}${user === undefined ? '' : 'A'}` as const
-    const isPlain = client?.isExtended === false && marks === ''
-    if (this.#options.role === 'lmtp') return `${parameters.smtpUtf8 ? 'UTF8LMTP' : 'LMTP'}${marks}`
-    return isPlain ? 'SMTP' : `${parameters.smtpUtf8 ? 'UTF8SMTP' : 'ESMTP'}${marks}`
   }
 
   #onRcpt({ localPart, domain }: Mailbox, parameters: RecipientParameters): void {
@@ -378,18 +349,18 @@ export class SmtpServer implements Machine<Event, Effect> {
   }
 
   #startChunk(chunk: Chunk, now: MonoMs): void {
-    this.#state = { name: 'chunk', chunk, since: now }
-    if (chunk.isOver) this.#onEndOfChunk(chunk, now)
+    chunk.message = this.#chunks
+    this.#state = { name: 'message', part: chunk, since: now }
+    if (chunk.isOver) this.#onEndOfPart(chunk, now)
   }
 
-  #onEndOfChunk({ objection, sizeBytes, isLast }: Chunk, now: MonoMs): void {
-    this.#state = COMMANDS
-    this.#expectMore(now)
-    const chunks = this.#chunks
-    if (isLast) chunks?.end()
-    if (objection !== undefined || chunks === undefined) {
+  #onEndOfChunk({ objection, sizeBytes, isLast, message }: Chunk): void {
+    if (objection !== undefined || message === undefined) {
       this.#refuse('BDAT', objection ?? replies.badSequence('need MAIL command'))
-    } else if (chunks.problem !== undefined || isLast) this.#onEndOfMessage(chunks)
+      return
+    }
+    if (isLast) message.end()
+    if (message.problem !== undefined || isLast) this.#onEndOfMessage(message)
     else {
       this.#say(replies.chunkTaken(sizeBytes))
       if (sizeBytes === 0 && this.#mistakes.idleCommand()) this.#sendAway()
@@ -397,7 +368,6 @@ export class SmtpServer implements Machine<Event, Effect> {
   }
 
   #onEndOfMessage({ problem, sizeBytes }: DataReader | ChunkReader): void {
-    this.#state = COMMANDS
     if (problem !== undefined) {
       this.#abandon()
       const reply = problem === 'too-big' ? replies.TOO_BIG : replies.BARE_LINE_END
@@ -488,8 +458,8 @@ export class SmtpServer implements Machine<Event, Effect> {
     if (chunk === undefined) {
       this.#say(verdict.ok ? replies.START_DATA : verdict.reply)
       if (!verdict.ok) return
-      const reader = new DataReader(sizeBytesMax, bareLineEnds)
-      this.#state = { name: 'data', reader, since: now }
+      const part = new DataReader(sizeBytesMax, bareLineEnds)
+      this.#state = { name: 'message', part, since: now }
       return
     }
     if (role !== 'batch') this.#effects.push({ type: 'resume' })
@@ -562,7 +532,7 @@ export class SmtpServer implements Machine<Event, Effect> {
     const isOpen = this.#session.transaction !== undefined && question !== 'end-of-data'
     if (isOpen || question === 'mail') this.#effects.push({ type: 'reset' })
     this.#session.transaction = undefined
-    if (this.#state.name !== 'chunk') this.#chunks = undefined
+    this.#chunks = undefined
   }
 
   #flush(): void {
@@ -582,26 +552,4 @@ export class SmtpServer implements Machine<Event, Effect> {
   #expectMore(now: MonoMs): void {
     if (this.#state.name !== 'closed') this.#deadline = this.#patience?.forCommand(now)
   }
-}
-
-/** Whether it brings no mail any further. The first EHLO does, and is far from the bound. */
-function isIdle({ verb }: Command): boolean {
-  return IDLE_VERBS.some((idle) => idle === verb)
-}
-
-const IDLE_VERBS = ['NOOP', 'RSET', 'HELP', 'VRFY', 'EXPN', 'EHLO', 'HELO', 'LHLO'] as const
-
-/** A page that has a browser send it here has commands in its body. As `smtpd_forbidden_commands`. */
-const HTTP_REQUEST = /^(?:GET|POST|PUT|HEAD|OPTIONS|DELETE|PATCH|CONNECT|TRACE) /
-
-function answerTo({ type }: OpenQuestion): SmtpAnswer['type'] {
-  if (type === 'scram-keys') return 'scram-keys'
-  return type === 'look-up' ? 'looked-up' : 'verdict'
-}
-
-/** A line for the log: without what might be a password that came in the wrong place. */
-function safeToLog(line: string): string {
-  const verb = verbOf(line)
-  if (verb === undefined || verb === 'AUTH') return verb ?? '(unknown)'
-  return line.slice(0, 100).replace(/[^ -~]/g, '?')
 }
