@@ -4,8 +4,8 @@ import { assert } from './assert.ts'
 const CHUNK_BYTES = 65_536
 /** A larger piece gets memory of its own. */
 const PIECE_BYTES_MAX = CHUNK_BYTES / 2
-/** 16 MiB: what is in flight at a high rate, and not more than a node may keep for nothing. */
-const SPARE_CHUNKS_MAX = 256
+/** 32 MiB: what is in flight at a high rate, and not more than a node may keep for nothing. */
+const SPARE_CHUNKS_MAX = 512
 
 interface Chunk {
   readonly bytes: Uint8Array

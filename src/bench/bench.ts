@@ -1,6 +1,7 @@
 /** `npm run bench -- WHAT`: what this system does in a second, on a machine that does nothing else. */
 
 import { Command, InvalidArgumentError, Option } from 'commander'
+import type { PayloadCrc } from '../dtn/node.ts'
 import { type BundlesResult, benchBundles } from './bundles.ts'
 import type { Layer, StoreKind } from './bundles-node.ts'
 import type { DiskLimit } from './disk-limit.ts'
@@ -15,6 +16,7 @@ interface BundlesFlags {
   readonly sizes: readonly number[]
   readonly count?: number
   readonly rate?: number
+  readonly payloadCrc: PayloadCrc
   readonly json?: true
 }
 
@@ -40,17 +42,23 @@ program
     number,
   )
   .option('--rate <bytes/s>', 'of UDP, which nothing else slows down', number)
+  .addOption(
+    new Option('--payload-crc <type>', 'of the bundles; ION sends none')
+      .choices(['crc-32c', 'none'])
+      .default('crc-32c'),
+  )
   .option('--json', 'one JSON object for each run')
   .addHelpText('after', '\nExample:\n  npm run bench -- bundles --layers tcp --sizes 1000 --json')
   .action(async (flags: BundlesFlags) => {
     if (!flags.json) console.log(BUNDLES_HEAD)
-    const { layers, stores, sizes, count, rate } = flags
+    const { layers, stores, sizes, count, rate, payloadCrc } = flags
     for await (const result of benchBundles({
       layers,
       stores,
       sizes,
       count,
       rateBytesPerSec: rate,
+      payloadCrc,
     })) {
       console.log(flags.json ? JSON.stringify(result) : bundlesRow(result))
     }

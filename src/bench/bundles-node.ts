@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import type { ConvergenceLayer } from '../dtn/convergence-layer.ts'
-import { BundleNode, type ReceivedAdu, type SendRequest } from '../dtn/node.ts'
+import { BundleNode, type PayloadCrc, type ReceivedAdu, type SendRequest } from '../dtn/node.ts'
 import { stcpConvergenceLayer } from '../dtn/stcp.ts'
 import { tcpclConvergenceLayer } from '../dtn/tcpcl.ts'
 import { udpConvergenceLayer } from '../dtn/udp.ts'
@@ -28,6 +28,7 @@ export interface Job {
   /** The receiver's address, for the sender. */
   readonly to: string
   readonly rateBytesPerSec: number | undefined
+  readonly payloadCrc: PayloadCrc
 }
 
 export type Told =
@@ -64,6 +65,7 @@ const layer = counting(newLayer())
 const node = new BundleNode(
   {
     node: job.role === 'sender' ? 2n : 3n,
+    payloadCrc: job.payloadCrc,
     plans: job.role === 'sender' ? [{ node: 3n, protocol: job.layer, duct: job.to }] : [],
   },
   { store, clock: hostClock, events: () => {}, layers: [layer], crc32c: hostCrc32c },

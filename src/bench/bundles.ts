@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { PayloadCrc } from '../dtn/node.ts'
 import type { Job, Layer, StoreKind, Told } from './bundles-node.ts'
 
 export interface BundlesOptions {
@@ -19,12 +20,15 @@ export interface BundlesOptions {
   readonly count: number | undefined
   /** Of UDP, in bytes of bundles; default UDP_RATES. */
   readonly rateBytesPerSec: number | undefined
+  readonly payloadCrc: PayloadCrc
 }
 
 export interface BundlesResult {
   readonly layer: Layer
   readonly store: StoreKind
   readonly bytes: number
+  /** ION sends none. */
+  readonly payloadCrc: PayloadCrc
   readonly bundles: number
   readonly lost: number
   readonly bundlesPerSec: number
@@ -48,7 +52,7 @@ const ION: Readonly<Record<Layer, Readonly<Record<number, number>>>> = {
 const UDP_RATES: Readonly<Record<number, number>> = { 1000: 18e6, 10000: 110e6 }
 
 /** As `bin/lightlag.js` starts Node: what is in flight is not copied by every small collection. */
-const FLAGS = ['--max-semi-space-size=64']
+const FLAGS = ['--min-semi-space-size=64', '--max-semi-space-size=64']
 const NODE = fileURLToPath(new URL('bundles-node.js', import.meta.url))
 
 export async function* benchBundles(options: BundlesOptions): AsyncIterable<BundlesResult> {
@@ -58,7 +62,8 @@ export async function* benchBundles(options: BundlesOptions): AsyncIterable<Bund
         const count = options.count ?? (bytes > 5000 ? 100_000 : 300_000)
         const rate = options.rateBytesPerSec ?? UDP_RATES[bytes]
         const rateBytesPerSec = layer === 'udp' ? rate : undefined
-        yield await measure({ layer, bytes, store, count, rateBytesPerSec })
+        const { payloadCrc } = options
+        yield await measure({ layer, bytes, store, count, rateBytesPerSec, payloadCrc })
       }
     }
   }
@@ -91,6 +96,7 @@ async function measure(job: Omit<Job, 'role' | 'directory' | 'to'>): Promise<Bun
       layer: job.layer,
       store: job.store,
       bytes: job.bytes,
+      payloadCrc: job.payloadCrc,
       bundles: job.count,
       lost: job.count - received.count,
       bundlesPerSec,

@@ -3,6 +3,7 @@
 import type { CertificateNames } from '../base/tls.ts'
 import type { Protocol } from '../dtn/bundle-host.ts'
 import type { ContactPlan } from '../dtn/contact-plan.ts'
+import type { PayloadCrc } from '../dtn/own-bundle.ts'
 import type { StaticPlan } from '../dtn/static-plan.ts'
 import type { StatusReportOptions } from '../dtn/status-reporter.ts'
 import type { TcpclConvergenceLayerOptions, TcpclTlsOptions } from '../dtn/tcpcl.ts'
@@ -46,6 +47,8 @@ export interface MailHostOptions {
   readonly mtcp?: StreamOptions
   /** Default: none are sent. */
   readonly statusReports?: StatusReportOptions
+  /** Of the bundles made here. Default: `crc-32c`. */
+  readonly payloadCrc?: PayloadCrc
   /** Whether `ipn:<node>.7` sends back what comes. */
   readonly echo: boolean
   readonly plans: readonly PlanOptions[]

@@ -179,6 +179,7 @@ export class MailHost {
           contactPlan: datedPlan(options.contactPlan, ports.clock.wall()),
         }),
         ...(options.statusReports !== undefined && { statusReports: options.statusReports }),
+        ...(options.payloadCrc !== undefined && { payloadCrc: options.payloadCrc }),
         limits: {
           storeBytesMax: options.limits.storeBytesMax * BUNDLES_SHARE,
           lifetimeMsMax: LIFETIME_MAX_MS,

@@ -19,6 +19,7 @@ plans:
   - {to: ipn:4, protocol: stcp, duct: "[::1]:4458", oneWayDelay: 1s, ipnOnly: yes, rate: 10kB/s}
   - {to: ipn:5, protocol: mtcp, duct: "127.0.0.1:4459", oneWayDelay: 1s, ipnOnly: no}
 statusReports: {rate: 5/s}
+payloadCrc: none
 `
 
 function problemsOf(text: string): readonly string[] {
@@ -46,6 +47,7 @@ test('every convergence layer, and the plans over them, become options', () => {
     stcp: { listen: { host: '127.0.0.1', port: 4456 } },
     mtcp: {},
     statusReports: { ratePerSec: 5 },
+    payloadCrc: 'none',
     echo: true,
   })
   expect(parsed.ok && parsed.value.plans).toStrictEqual([

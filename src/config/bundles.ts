@@ -34,6 +34,7 @@ export interface BundleText<Plan> {
   readonly mtcp?: StreamText
   readonly plans: readonly Plan[]
   readonly statusReports?: { readonly rate?: number }
+  readonly payloadCrc?: PayloadCrc
   readonly echo: boolean
 }
 
@@ -60,6 +61,7 @@ interface TcpText extends StreamText, TcpclTlsText {
 type Host = Required<MailHostOptions>
 type SocketAddress = Host['smtp']['listen']
 type Protocol = Host['plans'][number]['protocol']
+type PayloadCrc = Host['payloadCrc']
 type TcpclVersion = Required<Host['tcp']>['versions'][number]
 
 const PROTOCOLS = ['udp', 'tcp', 'stcp', 'mtcp'] as const satisfies readonly Protocol[]
@@ -118,6 +120,7 @@ export function bundleShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<BundleT
         ).optional(),
       }),
     ),
+    payloadCrc: oneOf(['crc-32c', 'none'] as const satisfies readonly PayloadCrc[]).optional(),
     echo: oneOf(['on', 'off'])
       .transform((text) => text === 'on')
       .default(true),
@@ -130,7 +133,7 @@ export function completeBundles<Plan extends PlanText>(
   delayOf: (plan: Plan) => number,
 ): Pick<
   MailHostOptions,
-  'dtnName' | 'udp' | 'tcp' | 'stcp' | 'mtcp' | 'plans' | 'statusReports' | 'echo'
+  'dtnName' | 'udp' | 'tcp' | 'stcp' | 'mtcp' | 'plans' | 'statusReports' | 'payloadCrc' | 'echo'
 > {
   const { udp, tcp, stcp, mtcp, statusReports } = text
   return {
@@ -156,6 +159,7 @@ export function completeBundles<Plan extends PlanText>(
     ...(statusReports && {
       statusReports: statusReports.rate === undefined ? {} : { ratePerSec: statusReports.rate },
     }),
+    ...(text.payloadCrc !== undefined && { payloadCrc: text.payloadCrc }),
     echo: text.echo,
   }
 }

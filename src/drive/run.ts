@@ -18,11 +18,14 @@ export function runMachine<Event extends { readonly type: string }, Effect>(
   let draining = false
   let armed: { readonly at: MonoMs; readonly cancel: () => void } | undefined
   const feed = (event: Event | { readonly type: 'tick' }): void => {
-    inbox.push(event)
-    if (draining) return
+    if (draining) {
+      inbox.push(event)
+      return
+    }
     draining = true
     try {
-      for (let next = inbox.shift(); next !== undefined; next = inbox.shift()) {
+      let next: Event | { readonly type: 'tick' } | undefined = event
+      for (; next !== undefined; next = inbox.shift()) {
         for (const effect of machine.handle(next, clock.now())) perform(effect, feed)
       }
     } finally {

@@ -80,7 +80,14 @@ export function runSession<
 type OwnEffect = StreamEffect | FlowEffect | SecureEffect
 
 function isOwnEffect(effect: { readonly type: string }): effect is OwnEffect {
-  return OWN_EFFECTS.some((type) => type === effect.type)
+  switch (effect.type) {
+    case 'send':
+    case 'close':
+    case 'pause':
+    case 'resume':
+    case 'secure':
+      return true
+    default:
+      return false
+  }
 }
-
-const OWN_EFFECTS = ['send', 'close', 'pause', 'resume', 'secure'] as const

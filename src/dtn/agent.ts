@@ -17,6 +17,7 @@ import type { Machine } from '../base/machine.ts'
 import { addMs, earlier, type MonoMs, type WallMs } from '../base/time.ts'
 import { Window } from '../base/window.ts'
 import {
+  EndpointFormatter,
   type EndpointId,
   formatEndpointId,
   isNullEndpoint,
@@ -79,6 +80,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   readonly #transmitting: Window<Way> = new Window()
   readonly #delivering: Window<Registration> = new Window()
   readonly #ledger: ReassemblyLedger
+  readonly #names = new EndpointFormatter()
   #expiries: Heap<Expiry> = newExpiries()
   #stranded = { count: 0, bytes: 0 }
   #ownRecordCount = 0
@@ -125,7 +127,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   }
 
   registration(endpoint: EndpointId): Registration | undefined {
-    return this.#registrations.get(formatEndpointId(endpoint))
+    return this.#registrations.get(this.#names.format(endpoint))
   }
 
   get plans(): readonly StaticPlan[] {
@@ -447,7 +449,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
       for (const entry of entries)
         this.#settle(this.#unitOf(entry.record.key), 'toDeliver', effects)
     }
-    if (registration.isUnused) this.#registrations.delete(formatEndpointId(registration.endpoint))
+    if (registration.isUnused) this.#registrations.delete(this.#names.format(registration.endpoint))
   }
 
   /** RFC 9171 §5.4 step 5. */
@@ -663,7 +665,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     if (registration === undefined) return
     registration.lane.forget(record.key)
     registration.bundleCount--
-    if (registration.isUnused) this.#registrations.delete(formatEndpointId(registration.endpoint))
+    if (registration.isUnused) this.#registrations.delete(this.#names.format(registration.endpoint))
     if (isFragment(record)) this.#ledger.drop(aduName(record), record.key)
   }
 
@@ -689,7 +691,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   }
 
   #registrationAt(endpoint: EndpointId): Registration {
-    const name = formatEndpointId(endpoint)
+    const name = this.#names.format(endpoint)
     const registration = this.#registrations.get(name) ?? new Registration(endpoint)
     this.#registrations.set(name, registration)
     return registration

@@ -8,6 +8,7 @@ import type { EventSink } from '../ports/events.ts'
 import type { StoreChange } from '../ports/store.ts'
 import { BUNDLE_FLAGS, type Bundle, bundleId } from '../proto/bpv7/bundle.ts'
 import {
+  EndpointFormatter,
   type EndpointId,
   formatEndpointId,
   ipnEndpoint,
@@ -101,6 +102,7 @@ export class Applications {
   readonly #ports: ApplicationsPorts
   /** By endpoint, in text. */
   readonly #open = new Map<string, Application>()
+  readonly #formatter = new EndpointFormatter()
 
   constructor(names: NodeNames, ports: ApplicationsPorts) {
     this.#names = names
@@ -160,7 +162,7 @@ export class Applications {
     { key, keys, endpoint, expiresAt }: AgentEffect & { readonly type: 'deliver' },
     done: () => void,
   ): void {
-    const name = formatEndpointId(endpoint)
+    const name = this.#formatter.format(endpoint)
     const application = this.#open.get(name)
     assert(application !== undefined, 'delivered to registered endpoints only')
     const assembled = assemble(keys.map((k) => this.#ports.store.read(k)))
@@ -178,7 +180,7 @@ export class Applications {
         () => {
           if (!application.takesRepeats && !isNullEndpoint(adu.source)) {
             const wall = this.#ports.clock.wall()
-            changes.push(...this.#ports.delivered.remember(adu.bundle, expiresAt, wall))
+            this.#ports.delivered.remember(adu.bundle, expiresAt, wall)
           }
           this.#ports.store.alongside(changes)
           if (application.borrows) for (const each of keys) this.#ports.store.giveBack(each)
@@ -196,7 +198,7 @@ export class Applications {
     this.#ports.events({
       type: 'bundle-delivered',
       bundle,
-      endpoint: formatEndpointId(adu.destination),
+      endpoint: this.#formatter.format(adu.destination),
       payloadBytes: payload.length,
     })
     this.#ports.feed({ type: 'delivered', key })

@@ -39,6 +39,8 @@ interface Addition {
 }
 
 interface Held {
+  /** Its key, as it sorts. */
+  readonly name: string
   readonly own: boolean
   readonly sizeBytes: number
   /** How many bytes had been added before it. */
@@ -61,6 +63,7 @@ export class BundleStore {
   readonly #limits: Pick<BundleNodeLimits, 'storeBytesMax' | 'storeCountMax'>
   readonly #events: EventSink
   readonly #alongsideOwn: () => readonly StoreChange[]
+  readonly #alongside: () => readonly StoreChange[]
   readonly #held: Window<Held> = new Window()
   readonly #used: Usage = { count: 0, bytes: 0, unflushedBytes: 0 }
   /** Of that what applications here have sent. */
@@ -81,17 +84,22 @@ export class BundleStore {
   #last: Promise<void> = Promise.resolve()
   #commitsUnderWay = 0
 
-  /** `alongsideOwn` are changes that go with each commit of bundles that were sent here. */
+  /**
+   * `alongsideOwn` are changes that go with each commit of bundles that were sent here; `alongside` those
+   * that go with whatever is committed next, each told once.
+   */
   constructor(
     store: Store,
     limits: Pick<BundleNodeLimits, 'storeBytesMax' | 'storeCountMax'>,
     events: EventSink,
     alongsideOwn: () => readonly StoreChange[],
+    alongside: () => readonly StoreChange[] = () => [],
   ) {
     this.#store = store
     this.#limits = limits
     this.#events = events
     this.#alongsideOwn = alongsideOwn
+    this.#alongside = alongside
   }
 
   get count(): number {
@@ -145,14 +153,14 @@ export class BundleStore {
       done(fault)
       return
     }
-    const { key, sizeBytes } = record
+    const { sizeBytes } = record
     const held = this.#account(record, stored.bundle, stored.piece)
     this.#use(record, { count: 0, bytes: 0, unflushedBytes: sizeBytes })
     this.#addedBytes += sizeBytes
     this.#forgetOld()
     const change = {
       table: TABLE,
-      key: keyText(key),
+      key: held.name,
       value: encodeStored(record, stored.piece.bytes),
     }
     held.addition = { record, change, done, isSpared: false }
@@ -202,14 +210,13 @@ export class BundleStore {
       const held = this.#held.get(key)
       if (held !== undefined) held.bundle = undefined
       if (held?.addition !== undefined) held.addition.isSpared = true
-      else this.#removals.push({ table: TABLE, key: keyText(key), value: undefined })
+      else this.#removals.push({ table: TABLE, key: held?.name ?? keyText(key), value: undefined })
     }
     this.#commitSoon()
   }
 
   /** Goes into the same commit as what else happens to the bundles in this turn. */
   alongside(changes: readonly StoreChange[]): void {
-    if (changes.length === 0) return
     this.#removals.push(...changes)
     this.#commitSoon()
   }
@@ -244,6 +251,7 @@ export class BundleStore {
     this.#isDue = false
     const additions = this.#additions
     const removals = this.#removals
+    removals.push(...this.#alongside())
     const waiting = this.#waiting
     this.#additions = []
     this.#removals = []
@@ -333,8 +341,9 @@ export class BundleStore {
       const held = this.#held.get(this.#firstAtHand)
       if (held === undefined) continue
       if (this.#addedBytes - held.at <= RECENT_BYTES_MAX) return
+      // What is about to leave keeps its piece, to release it.
+      if (held.bundle !== undefined) held.piece = undefined
       held.bundle = undefined
-      held.piece = undefined
     }
   }
 
@@ -371,7 +380,8 @@ export class BundleStore {
     piece: Piece | undefined,
   ): Held {
     const at = this.#addedBytes
-    const held: Held = { own, sizeBytes, at, bundle, piece, lent: 0, addition: undefined }
+    const name = keyText(key)
+    const held: Held = { name, own, sizeBytes, at, bundle, piece, lent: 0, addition: undefined }
     this.#held.set(key, held)
     this.#use({ own }, { count: 1, bytes: sizeBytes, unflushedBytes: 0 })
     return held

@@ -1,6 +1,7 @@
 import { Heap } from '../base/heap.ts'
 import { Queue } from '../base/queue.ts'
 import { addMs, earlier, type MonoMs } from '../base/time.ts'
+import { Window } from '../base/window.ts'
 import { ContactBudget, type ContactWindow } from './contact-window.ts'
 import { RETRY_FIRST_MS, RETRY_MAX_MS } from './limits.ts'
 
@@ -20,14 +21,14 @@ interface Waiting {
 /** Things that await their turn in order of arrival, a bounded number of them under way. */
 export class Lane {
   readonly #options: LaneOptions
-  readonly #waiting = new Map<number, Waiting>()
+  readonly #waiting: Window<Waiting> = new Window()
   /** Their keys in the order of their turns, and those of some that no longer wait. */
   #order: Queue<number> = new Queue()
   readonly #deferred = new Map<number, Waiting>()
   readonly #deferredUntil: Heap<{ readonly at: MonoMs; readonly key: number }> = new Heap(
     (a, b) => a.at < b.at,
   )
-  readonly #underWay = new Map<number, Waiting>()
+  readonly #underWay: Window<Waiting> = new Window()
   #underWayBytes = 0
   #laneFailures = 0
   #pausedUntil: MonoMs | undefined

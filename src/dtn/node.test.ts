@@ -18,7 +18,7 @@ import { decodeHopCount } from '../proto/bpv7/extension/hop-count.ts'
 import { assemble } from './assemble.ts'
 import type { ConvergenceLayer, Receive } from './convergence-layer.ts'
 import { RETRY_FIRST_MS } from './limits.ts'
-import { BundleNode, type BundleNodeOptions, type ReceivedAdu } from './node.ts'
+import { BundleNode, type BundleNodeOptions, type PayloadCrc, type ReceivedAdu } from './node.ts'
 import { udpConvergenceLayer } from './udp.ts'
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
@@ -163,6 +163,18 @@ async function pair(quality: { readonly lossShare: number; readonly bundleBytesM
   }
   return { world, hosts, events, start }
 }
+
+test('payloads bear a CRC unless it is said that they shall not, primary blocks always (RFC 9171 §4.2.1)', async () => {
+  const crcTypes = async (options: { readonly payloadCrc?: PayloadCrc }) => {
+    const one = await alone(options)
+    await one.node.start()
+    void one.node.send(request('x'))
+    await one.world.run(() => one.sent.length === 1)
+    return one.sent.map(({ primary, payload }) => [primary.crcType, payload.crcType])
+  }
+  expect(await crcTypes({})).toEqual([[2, 2]])
+  expect(await crcTypes({ payloadCrc: 'none' })).toEqual([[2, 0]])
+})
 
 test('send resolves once the bundle is durable, and it is forwarded with its blocks in order', async () => {
   const { world, node, sent, types } = await alone()

@@ -12,7 +12,7 @@ import type { Store, StoreChange } from '../ports/store.ts'
 import type { Bundle, CreationTimestamp } from '../proto/bpv7/bundle.ts'
 import { sealBundle } from '../proto/bpv7/codec.ts'
 import type { Crc32c } from '../proto/bpv7/crc.ts'
-import { type EndpointId, formatEndpointId } from '../proto/bpv7/endpoint-id.ts'
+import { EndpointFormatter, type EndpointId } from '../proto/bpv7/endpoint-id.ts'
 import { STATUS_REASONS } from '../proto/bpv7/status-report.ts'
 import { ROOM_BYTES } from '../proto/bundle-session/limits.ts'
 import { BundleAgent } from './agent.ts'
@@ -33,11 +33,15 @@ import { DeliveredAdus } from './delivered.ts'
 import type { DtnFaultCode } from './fault.ts'
 import { Layers } from './layers.ts'
 import { type BundleNodeLimits, DEFAULT_LIMITS, DELIVERED_REMEMBERED_MAX } from './limits.ts'
-import type { NodeNames } from './membership.ts'
 import { Neighbours } from './neighbours.ts'
 import { type NodeStatus, statusOf } from './node-status.ts'
 import { Outbound } from './outbound.ts'
-import { newBundle, newRecordBundle, type SendRequest } from './own-bundle.ts'
+import {
+  newBundle,
+  newRecordBundle,
+  type OwnBundleOptions,
+  type SendRequest,
+} from './own-bundle.ts'
 import { type Acceptable, type Answer, type Arrival, Reception } from './reception.ts'
 import type { WhenInactive } from './registration.ts'
 import { Reporting, subjectOf } from './reporting.ts'
@@ -53,11 +57,11 @@ export type {
 } from './applications.ts'
 export type { BundleNodeLimits } from './limits.ts'
 export type { NodeStatus } from './node-status.ts'
-export type { SendRequest } from './own-bundle.ts'
+export type { PayloadCrc, SendRequest } from './own-bundle.ts'
 export type { StaticPlan } from './static-plan.ts'
 export type { StoredBundle } from './stored-bundle.ts'
 
-export interface BundleNodeOptions extends NodeNames {
+export interface BundleNodeOptions extends OwnBundleOptions {
   readonly plans: readonly StaticPlan[]
   /** Default: nothing is held back. */
   readonly contactPlan?: ContactPlan
@@ -122,6 +126,8 @@ export class BundleNode {
   /** By the key of a bundle that is not yet on the disk. */
   readonly #offers: Window<Offer> = new Window()
   readonly #delivered: DeliveredAdus
+  readonly #sources = new EndpointFormatter()
+  readonly #destinations = new EndpointFormatter()
   readonly #aids: { readonly slab: Slab; readonly crc32c?: Crc32c | undefined }
   /** Transmissions and deliveries that `stop` waits for. */
   #underWay = 0
@@ -135,8 +141,12 @@ export class BundleNode {
     this.#ports = ports
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
     this.#delivered = new DeliveredAdus(ports.store, DELIVERED_REMEMBERED_MAX)
-    this.#store = new BundleStore(ports.store, this.#limits, ports.events, () =>
-      this.#timestampChanges(),
+    this.#store = new BundleStore(
+      ports.store,
+      this.#limits,
+      ports.events,
+      () => this.#timestampChanges(),
+      () => this.#delivered.takeChanges(),
     )
     this.#agent = new BundleAgent({ ...options, limits: this.#limits })
     this.#layers = new Layers(ports.layers)
@@ -247,23 +257,23 @@ export class BundleNode {
    * Resolves with the bundle's ID once it is durable. Rejects with a Fault: store full (temporary),
    * `dtn/adu-too-large`, `dtn/unacceptable`.
    */
-  async send(request: SendRequest): Promise<string> {
-    assert(request.lifetimeMs > 0, 'a lifetime is above 0')
-    const { payload, hold } = request
-    const timestamps = this.#requireRunning()
-    if (payload.length > this.#limits.aduBytesMax) {
-      throw new Fault<DtnFaultCode>('dtn/adu-too-large', `ADU of ${payload.length} bytes`, {
-        temporary: false,
-      })
-    }
-    const bundle = newBundle(request, this.#options, this.#nextTimestamp(timestamps))
+  send(request: SendRequest): Promise<string> {
     return new Promise((resolve, refused) => {
+      assert(request.lifetimeMs > 0, 'a lifetime is above 0')
+      const { payload, hold } = request
+      const timestamps = this.#requireRunning()
+      if (payload.length > this.#limits.aduBytesMax) {
+        throw new Fault<DtnFaultCode>('dtn/adu-too-large', `ADU of ${payload.length} bytes`, {
+          temporary: false,
+        })
+      }
+      const bundle = newBundle(request, this.#options, this.#nextTimestamp(timestamps))
       const stored = ({ id, destination }: BundleRecord): void => {
-        this.#counters.created(formatEndpointId(bundle.primary.source), payload.length)
+        this.#counters.created(this.#sources.format(bundle.primary.source), payload.length)
         this.#ports.events({
           type: 'bundle-created',
           bundle: id,
-          destination: formatEndpointId(destination),
+          destination: this.#destinations.format(destination),
           payloadBytes: payload.length,
           lifetimeMs: request.lifetimeMs,
         })

@@ -49,6 +49,17 @@ export interface ReportsRequest {
   readonly times?: boolean
 }
 
+/** Which CRC the payloads of our own bundles bear; the other blocks bear none, but the primary. */
+export type PayloadCrc = 'crc-32c' | 'none'
+
+export interface OwnBundleOptions extends NodeNames {
+  /**
+   * Default: `crc-32c`. Without one nothing but what carries a bundle tells that its payload was
+   * damaged, on every hop of its way. RFC 9171 §4.2.1.
+   */
+  readonly payloadCrc?: PayloadCrc
+}
+
 /** The endpoint that the request names as its source. */
 export function sourceOf(request: SendRequest, names: NodeNames): EndpointId {
   return 'source' in request
@@ -59,12 +70,12 @@ export function sourceOf(request: SendRequest, names: NodeNames): EndpointId {
 /** Throws a Fault where the source is not of this node, or cannot be told of. RFC 9171 §5.2 step 1. */
 export function newBundle(
   request: SendRequest,
-  names: NodeNames,
+  options: OwnBundleOptions,
   creationTimestamp: CreationTimestamp,
 ): Bundle {
-  const source = sourceOf(request, names)
+  const source = sourceOf(request, options)
   const isAnonymous = isNullEndpoint(source)
-  if (!isAnonymous && !isOwnEndpoint(names, source)) {
+  if (!isAnonymous && !isOwnEndpoint(options, source)) {
     throw unacceptable(`${formatEndpointId(source)} is not an endpoint of this node`)
   }
   const { reports, mustNotFragment } = request
@@ -76,11 +87,11 @@ export function newBundle(
   for (const kind of reports?.kinds ?? []) flags |= REPORT_REQUESTS[kind]
   if (reports?.times) flags |= BUNDLE_FLAGS.statusTime
   const reportTo =
-    reports === undefined ? NULL_ENDPOINT : resolveLocalNode(names, reports.to ?? source)
-  return bundleOf(request, {
+    reports === undefined ? NULL_ENDPOINT : resolveLocalNode(options, reports.to ?? source)
+  return bundleOf(request, options, {
     flags,
     source: isAnonymous ? NULL_ENDPOINT : source,
-    destination: resolveLocalNode(names, request.destination),
+    destination: resolveLocalNode(options, request.destination),
     reportTo,
     creationTimestamp,
   })
@@ -93,24 +104,22 @@ export function newRecordBundle(
     readonly record: Uint8Array
     readonly lifetimeMs: number
   },
-  names: NodeNames,
+  options: OwnBundleOptions,
   creationTimestamp: CreationTimestamp,
 ): Bundle {
   const { reportTo, record, lifetimeMs } = report
-  return bundleOf(
-    { payload: record, lifetimeMs },
-    {
-      flags: BUNDLE_FLAGS.administrativeRecord,
-      source: ipnEndpoint(names.node, 0n),
-      destination: reportTo,
-      reportTo: NULL_ENDPOINT,
-      creationTimestamp,
-    },
-  )
+  return bundleOf({ payload: record, lifetimeMs }, options, {
+    flags: BUNDLE_FLAGS.administrativeRecord,
+    source: ipnEndpoint(options.node, 0n),
+    destination: reportTo,
+    reportTo: NULL_ENDPOINT,
+    creationTimestamp,
+  })
 }
 
 function bundleOf(
   { payload, lifetimeMs }: { readonly payload: Uint8Array; readonly lifetimeMs: number },
+  { payloadCrc }: OwnBundleOptions,
   primary: Pick<
     Bundle['primary'],
     'flags' | 'source' | 'destination' | 'reportTo' | 'creationTimestamp'
@@ -132,7 +141,13 @@ function bundleOf(
       lifetimeMs: BigInt(Math.ceil(lifetimeMs)),
     },
     blocks,
-    payload: { type: BLOCK_TYPES.payload, number: 1, flags: 0n, crcType: 2, data: payload },
+    payload: {
+      type: BLOCK_TYPES.payload,
+      number: 1,
+      flags: 0n,
+      crcType: payloadCrc === 'none' ? 0 : 2,
+      data: payload,
+    },
   }
 }
 

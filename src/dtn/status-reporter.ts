@@ -53,6 +53,7 @@ export const REPORT_REQUESTS: Readonly<Record<StatusKind, bigint>> = {
 
 /** What may be told of a bundle: nothing of a record itself or of an anonymous bundle. §4.2.3. */
 export function requestedReports(primary: PrimaryBlock): readonly StatusKind[] {
+  if (primary.flags === 0n) return []
   return mayReport(primary)
     ? STATUS_KINDS.filter((kind) => (primary.flags & REPORT_REQUESTS[kind]) !== 0n)
     : []

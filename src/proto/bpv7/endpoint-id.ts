@@ -72,6 +72,24 @@ export function formatEndpointId(eid: EndpointId): string {
   return `ipn:${eid.node >> 32n}.${eid.node & UINT32_MAX}.${eid.service}`
 }
 
+/** `formatEndpointId` for who is asked for the same endpoint again and again. */
+export class EndpointFormatter {
+  #last: EndpointId = NULL_ENDPOINT
+  #text: string = formatEndpointId(NULL_ENDPOINT)
+
+  format(eid: EndpointId): string {
+    if (!isSameIpn(eid, this.#last)) {
+      this.#last = eid
+      this.#text = formatEndpointId(eid)
+    }
+    return this.#text
+  }
+}
+
+function isSameIpn(a: EndpointId, b: EndpointId): boolean {
+  return a.scheme === 'ipn' && b.scheme === 'ipn' && a.node === b.node && a.service === b.service
+}
+
 /** Whether both name the same endpoint, however they are encoded. */
 export function sameEndpoint(a: EndpointId, b: EndpointId): boolean {
   if (isNullEndpoint(a)) return isNullEndpoint(b)
