@@ -10,6 +10,7 @@ import {
   type InjectedFault,
   type InjectedFaults,
 } from '../mail/policy/injected-faults.ts'
+import { headerText, type MessageReader } from '../mail/policy/policy.ts'
 import type { MailQueue, QueuedView } from '../mail/queue.ts'
 import { newQueueId } from '../mail/queue-id.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -34,6 +35,8 @@ export interface MailControlPorts {
   readonly clock: Clock
   readonly entropy: Entropy
   readonly events: EventSink
+  /** Signs what is handed in; default: nothing is signed. */
+  readonly signer?: () => MessageReader | undefined
 }
 
 export class MailControl {
@@ -227,8 +230,13 @@ export class MailControl {
       for (const [i, recipient] of recipients.entries()) {
         await delivery.addRecipient(recipient, recipientParameters[i])
       }
-      await delivery.write(intake.push(message))
-      await delivery.write(intake.end())
+      const signer = this.#ports.signer?.()
+      for (const bytes of [intake.push(message), intake.end()]) {
+        signer?.push(bytes)
+        await delivery.write(bytes)
+      }
+      const said = await signer?.end()
+      if (said?.type === 'accept') delivery.prepend(headerText(said.headers ?? []))
       if (intake.hops >= HOPS_MAX) throw refused('the message is going round in circles')
       for (const outcome of await delivery.commit()) {
         if (outcome.type === 'refused') throw outcome.fault

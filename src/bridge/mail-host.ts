@@ -18,6 +18,7 @@ import { udpConvergenceLayer } from '../dtn/udp.ts'
 import { type Account, Accounts } from '../mail/accounts.ts'
 import { type Alias, Aliases } from '../mail/aliases.ts'
 import { SigningKeys } from '../mail/authentication/signing-keys.ts'
+import { messageSigner } from '../mail/authentication/signing-policy.ts'
 import type { DeliveryTarget } from '../mail/delivery.ts'
 import { HELD_MESSAGES_BYTES_MAX } from '../mail/limits.ts'
 import { LocalTarget } from '../mail/local-target.ts'
@@ -215,6 +216,9 @@ export class MailHost {
       queue: this.#queue,
       faults: this.#faults,
       accounts,
+      signer: () =>
+        ports.authentication &&
+        messageSigner(this.#signingKeys, { ...ports, authentication: ports.authentication }),
     })
     this.#access = new NodeAccess(
       { node, endpoints: [], onlyDeclared: false },

@@ -1,7 +1,6 @@
 /** Answers the questions of one SMTP session. */
 
 import { assert } from '../base/assert.ts'
-import { fromUtf8 } from '../base/bytes.ts'
 import { asFault, type Fault } from '../base/fault.ts'
 import type { StreamFlow } from '../drive/stream-flow.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -29,7 +28,7 @@ import { logIn, scramKeys } from './login.ts'
 import type { LoginAttempts } from './login-attempts.ts'
 import { MessageIntake } from './message-intake.ts'
 import { type HoldBudget, MessageHold } from './policy/message-hold.ts'
-import type { MessageFilter, PolicyMail } from './policy/policy.ts'
+import { headerText, type MessageFilter, type PolicyMail } from './policy/policy.ts'
 import type { ChainAnswer, MessageReaders, PolicyChain } from './policy/policy-chain.ts'
 import { SessionPolicies } from './policy/session-policies.ts'
 import { delaysOf } from './progress.ts'
@@ -446,10 +445,6 @@ export class SmtpSession {
 
 function policyMail({ queueId, mail, recipients }: Transaction): PolicyMail {
   return { queueId, from: mail.from, recipients: recipients.map(({ recipient }) => recipient) }
-}
-
-function headerText(fields: readonly string[]): Uint8Array {
-  return fromUtf8(fields.map((field) => `${field}\r\n`).join(''))
 }
 
 /** What a client is told of a Fault of ours: nothing about our inside. */

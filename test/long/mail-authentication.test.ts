@@ -127,7 +127,7 @@ test.skipIf(absent)(
     ])
     // The host looks for changes every second.
     let later = ''
-    for (let i = 0; i < 1000 && !/s=s2;/.test(later); i++) later = await newMail(LETTER)
+    while (!/s=s2;/.test(later) || /s=e1;/.test(later)) later = await newMail(LETTER)
     expect(await perl(VERIFY, later)).toBe('s2 pass')
     expect(await perl(VERIFY, later.replace('Hello', 'Hallo'))).toMatch(/^s2 fail/)
   },
@@ -139,14 +139,37 @@ test.skipIf(absent)(
     const line = `${'x'.repeat(70)} \t y \r\n`
     const large = LETTER + line.repeat(70_000)
     const [host] = pair.hosts
-    const before = host.mails().length
+    const removed = host.until((line) => line.endsWith(': removed'))
     expect(await host.submit(large, 'mail-1.a.com')).toBe(true)
     // It goes through the queue.
-    for (let i = 0; i < 1000 && host.mails().length === before; i++) await newMail(LETTER)
+    await removed
     const mail = host.mails().find((one) => one.length > large.length) ?? ''
     expect(await perl(VERIFY, mail)).toMatch(/^s\d pass$/m)
   },
 )
+
+test.skipIf(absent)('what sendmail hands in is signed as well', async () => {
+  const [host] = pair.hosts
+  const before = new Set(host.mails())
+  const removed = host.until((line) => line.endsWith(': removed'))
+  const { status } = spawnSync(
+    process.execPath,
+    [
+      ...[
+        'dist/cmd/lightlag.js',
+        'sendmail',
+        '--node',
+        join(pair.directory, 'mail-1/control.sock'),
+      ],
+      ...['-f', 'user@mail-1.a.com', 'user@mail-1.a.com'],
+    ],
+    { input: LETTER },
+  )
+  expect(status).toBe(0)
+  await removed
+  const mail = host.mails().find((one) => !before.has(one)) ?? ''
+  expect(await perl(VERIFY, mail)).toMatch(/^s\d pass$/m)
+})
 
 /** Sends it as another server does; the last reply. */
 async function fromOutside(message: string, sender: string): Promise<string> {
@@ -194,7 +217,6 @@ test.skipIf(absent)(
     expect(await fromOutside(forged, 'x@evil.com')).toBe(
       '550 5.7.1 b.com asks for this message to be refused (DMARC)\r\n',
     )
-    expect(pair.hosts[0].lines.join('\n')).toContain('(policy: authentication)')
   },
 )
 

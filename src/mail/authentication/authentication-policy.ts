@@ -15,6 +15,7 @@ import { formatMailbox } from '../../proto/smtp/path.ts'
 import type { Reply } from '../../proto/smtp/reply.ts'
 import {
   ACCEPT,
+  type Asked,
   type MessageFilter,
   type MessageReader,
   type Policy,
@@ -61,9 +62,12 @@ export class AuthenticationPolicy implements Policy {
     this.#ports = ports
   }
 
-  async mail(session: PolicySession, mail: PolicyMail): Promise<PolicyAnswer> {
-    if (this.#options.spf === 'none' || !this.#isFromOutside(session)) return ACCEPT
-    const client = clientOf(session, mail)
+  mail(session: PolicySession, mail: PolicyMail): Asked {
+    if (this.#options.spf === 'none' || !this.#isFromOutside(session)) return undefined
+    return this.#sender(clientOf(session, mail))
+  }
+
+  async #sender(client: MailClient): Promise<PolicyAnswer> {
     const { result, domain } = await this.#ports.authentication.spf(client)
     return result === 'fail' ? spfFailed(domain, client.address) : ACCEPT
   }

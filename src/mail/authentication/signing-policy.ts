@@ -21,17 +21,24 @@ export class SigningPolicy implements Policy {
   }
 
   reader({ user }: PolicySession): MessageReader | undefined {
-    if (user === undefined || this.#keys.isEmpty) return undefined
-    const { authentication, clock } = this.#ports
-    const signer = authentication.signer()
-    return {
-      push: (bytes) => signer.push(bytes),
-      end: async () => {
-        signer.end()
-        const now = clock.wall()
-        const keys = signer.author === undefined ? [] : this.#keys.of(signer.author, now)
-        return { type: 'accept', headers: await signer.sign(keys, now) }
-      },
-    }
+    return user === undefined ? undefined : messageSigner(this.#keys, this.#ports)
+  }
+}
+
+/** Undefined where there are no keys at all. */
+export function messageSigner(
+  keys: SigningKeys,
+  { authentication, clock }: SigningPorts,
+): MessageReader | undefined {
+  if (keys.isEmpty) return undefined
+  const signer = authentication.signer()
+  return {
+    push: (bytes) => signer.push(bytes),
+    end: async () => {
+      signer.end()
+      const now = clock.wall()
+      const own = signer.author === undefined ? [] : keys.of(signer.author, now)
+      return { type: 'accept', headers: await signer.sign(own, now) }
+    },
   }
 }

@@ -3,6 +3,7 @@
  * session. Filters, limits and checks each are one `Policy`; `policy-chain.ts` asks them in order.
  */
 
+import { fromUtf8 } from '../../base/bytes.ts'
 import type { Mailbox, MailFrom } from '../../proto/smtp/envelope.ts'
 import type { Reply } from '../../proto/smtp/reply.ts'
 
@@ -85,3 +86,8 @@ export type PolicyAnswer =
 export type Asked = Promise<PolicyAnswer> | undefined
 
 export const ACCEPT: PolicyAnswer = { type: 'accept' }
+
+/** What stands above a message: header fields, each with its CRLF. */
+export function headerText(fields: readonly string[]): Uint8Array {
+  return fromUtf8(fields.map((field) => `${field}\r\n`).join(''))
+}
