@@ -44,6 +44,18 @@ export function toUtf8(bytes: Uint8Array): string {
   return utf8Decoder.decode(bytes)
 }
 
+/**
+ * In one of the charsets of the web's Encoding standard, by any of its names; undefined where the
+ * host knows no such charset. Malformed sequences become U+FFFD.
+ */
+export function toText(bytes: Uint8Array, charset: string): string | undefined {
+  try {
+    return new TextDecoder(charset, { fatal: false, ignoreBOM: false }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
 /** The text, or undefined where the bytes are not well-formed UTF-8. */
 export function toUtf8Strict(bytes: Uint8Array): string | undefined {
   try {
