@@ -185,6 +185,8 @@ const PROGRAMS: Readonly<Record<MailService, string>> = {
   submissions: 'submissions/smtpd',
   lmtp: 'lmtpd',
   pop3: 'pop3d',
+  imap: 'imapd',
+  imaps: 'imapd',
 }
 
 type SessionEvent = Extract<

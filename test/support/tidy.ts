@@ -43,6 +43,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const PROTO_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   smtp: ['sasl', 'message'],
   pop3: ['message'],
+  imap: ['sasl', 'message'],
   bpv7: ['cbor'],
   stcp: ['bundle-session'],
   tcpcl: ['bundle-session', 'sdnv', 'bpv7'],
@@ -110,7 +111,7 @@ const UNFINISHED: readonly Rule[] = [
 
 const RFC_FORM: readonly Rule[] = [
   [
-    /\b(?:rfc|Rfc)[ -]?(?!822\b)\d{3,4}|\bRFC-?\d{3,4}|\bRFC \d{3,4},? (?:[Ss]ec|[Ss]ection)\b/,
+    /\b(?:rfc|Rfc)[ -]?(?!822\b)\d{3,4}|\bRFC-?(?!822\b)\d{3,4}|\bRFC \d{3,4},? (?:[Ss]ec|[Ss]ection)\b/,
     'write "RFC 1939 §5"',
   ],
 ]

@@ -1,4 +1,4 @@
-/** The field Date. RFC 5322 §3.3, §4.3. */
+/** The date of a message, as its header has it. RFC 5322 §3.3, §4.3. */
 
 import { fromCivil } from '../../base/calendar.ts'
 import { type WallMs, wallMs } from '../../base/time.ts'

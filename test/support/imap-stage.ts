@@ -1,0 +1,123 @@
+/** An IMAP service on one host of a lab, and people at terminals on another. */
+
+import { fromLatin1, toLatin1 } from '../../src/base/bytes.ts'
+import { seededRandom } from '../../src/base/random.ts'
+import { addMs } from '../../src/base/time.ts'
+import { labEntropy } from '../../src/lab/entropy.ts'
+import { LabNetwork } from '../../src/lab/network.ts'
+import { labAccount, labPasswords } from '../../src/lab/password.ts'
+import { World } from '../../src/lab/world.ts'
+import { Accounts } from '../../src/mail/accounts.ts'
+import { ImapService, type ImapServiceOptions } from '../../src/mail/imap-service.ts'
+import { LoginAttempts } from '../../src/mail/login-attempts.ts'
+import type { HostEvent } from '../../src/ports/events.ts'
+import type { ByteStream } from '../../src/ports/network.ts'
+import { MemoryAccount } from './memory-mailboxes.ts'
+
+const SERVER = { host: '172.21.0.3', port: 143 }
+const MESSAGE_BYTES_MAX = 1_000_000
+
+export class ImapStage {
+  readonly world: World = new World({
+    settle: () => new Promise((resolve) => setImmediate(resolve)),
+  })
+  readonly events: HostEvent[] = []
+  readonly #network = new LabNetwork({ world: this.world, random: seededRandom(1) })
+  readonly #server = this.#network.addHost('mail-1', 'earth', SERVER.host)
+  readonly #program = this.#network.addHost('mail-3', 'earth', '172.21.0.4')
+  readonly #accounts = new Map<string, MemoryAccount>()
+  #service: ImapService | undefined
+
+  async start(options: Partial<ImapServiceOptions> = {}): Promise<void> {
+    const accounts = new Accounts(['a.com'], labPasswords)
+    accounts.replace([labAccount('ada', 'secret'), labAccount('bob', 'other')])
+    this.#service = new ImapService(
+      { listen: SERVER, plaintextAuth: 'allow', oneWayDelayMs: 0, ...options },
+      {
+        service: 'imap',
+        hostname: 'mail-1.a.com',
+        network: this.#server.network,
+        clock: this.world,
+        entropy: labEntropy(seededRandom(2)),
+        events: (event) => this.events.push(event),
+        accounts,
+        logins: new LoginAttempts(this.world),
+        mailboxesOf: ({ name }) => this.account(name),
+        messageBytesMax: MESSAGE_BYTES_MAX,
+      },
+    )
+    await this.perform(this.#service.start())
+  }
+
+  async stop(): Promise<void> {
+    await this.perform(this.#service?.stop() ?? Promise.resolve())
+  }
+
+  account(name: string): MemoryAccount {
+    const known = this.#accounts.get(name)
+    if (known !== undefined) return known
+    const made = new MemoryAccount(() => this.world.wall())
+    this.#accounts.set(name, made)
+    return made
+  }
+
+  async connect(): Promise<Terminal> {
+    const stream = await this.perform(this.#program.network.connect(SERVER, 10_000))
+    const terminal = new Terminal(this, stream)
+    await this.wait(1)
+    return terminal
+  }
+
+  wait(durationMs: number): Promise<unknown> {
+    return this.world.run(addMs(this.world.now(), durationMs))
+  }
+
+  /** Lets time pass until `work` is done. */
+  async perform<T>(work: Promise<T>): Promise<T> {
+    let isDone = false
+    const watched = work.finally(() => {
+      isDone = true
+    })
+    watched.catch(() => {})
+    await this.world.run(() => isDone)
+    if (!isDone) throw new Error('the world came to rest before the work was done')
+    return watched
+  }
+}
+
+/** Whoever sits there. */
+export class Terminal {
+  readonly stream: ByteStream
+  readonly #stage: ImapStage
+  #heard = ''
+  isEnded = false
+
+  constructor(stage: ImapStage, stream: ByteStream) {
+    this.#stage = stage
+    this.stream = stream
+    stream.onBytes = (bytes) => {
+      this.#heard += toLatin1(bytes)
+    }
+    stream.onEnd = () => {
+      this.isEnded = true
+    }
+  }
+
+  send(octets: string): void {
+    this.stream.send(fromLatin1(octets))
+  }
+
+  /** What has come since it was asked last. */
+  heard(): string {
+    const text = this.#heard
+    this.#heard = ''
+    return text
+  }
+
+  /** What comes within a second of these lines. */
+  async say(...lines: readonly string[]): Promise<string> {
+    this.send(lines.map((line) => `${line}\r\n`).join(''))
+    await this.#stage.wait(1000)
+    return this.heard()
+  }
+}
