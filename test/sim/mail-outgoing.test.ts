@@ -1,7 +1,14 @@
 /** How mail goes to other servers: far away, by whose word, and under which protection. */
 
 import { describe, expect, test } from 'vitest'
+import { fromLatin1, toLatin1 } from '../../src/base/bytes.ts'
+import { CONNECTIONS_PER_DESTINATION_MAX } from '../../src/bridge/limits.ts'
 import type { Scenario, ScenarioHost } from '../../src/config/scenario.ts'
+import {
+  CONNECTIONS_MAX,
+  MAILS_PER_CONNECTION_MAX,
+  SERVERS_TRIED_MAX,
+} from '../../src/mail/transport/limits.ts'
 import type { OutgoingRoute } from '../../src/mail/transport/outgoing-options.ts'
 import { earthMoon, mailOf, TestLab } from '../support/lab.ts'
 import { Typist } from '../support/typist.ts'
@@ -155,6 +162,129 @@ describe('MTA-STS (RFC 8461)', () => {
     if (end === 'mail-failed') {
       expect(event).toMatchObject({ reason: expect.stringContaining('encryption required') })
     }
+    await lab.lab.stop()
+  })
+})
+
+describe('a server that has its own ways', () => {
+  const PORT = 2525
+  const route = `smtp:[172.22.0.3]:${PORT}`
+  const to = ['user@b.com']
+
+  /** On mail-2: what it says to each line, and how many connections it has had and has. */
+  async function scripted(
+    lab: TestLab,
+    reply: (line: string, connection: number) => string,
+    ports: readonly number[] = [PORT],
+  ): Promise<{ readonly lines: string[]; count: number; open: number }> {
+    const seen = { lines: [] as string[], count: 0, open: 0 }
+    for (const port of ports) {
+      await lab.lab.perform(
+        lab.mail2.machine.network.listen({ host: '0.0.0.0', port }, (stream) => {
+          const connection = ++seen.count
+          seen.open++
+          let text = ''
+          const say = (line: string): void => {
+            seen.lines.push(`${connection} ${line}`)
+            const words = reply(line, connection)
+            if (words !== '') stream.send(fromLatin1(`${words}\r\n`))
+            // A handshake that comes to nothing.
+            if (line === 'QUIT' || line === 'STARTTLS') stream.close()
+          }
+          stream.onBytes = (bytes) => {
+            text += toLatin1(bytes)
+            const lines = text.split('\r\n')
+            text = lines.pop() ?? ''
+            for (const line of lines) say(line)
+          }
+          stream.onEnd = () => {
+            seen.open--
+          }
+          say('(connected)')
+        }),
+      )
+    }
+    return seen
+  }
+
+  /** One that takes everything, and offers this. */
+  function friendly(line: string, offers: readonly string[] = []): string {
+    if (line === '(connected)') return '220 b.com'
+    if (line === 'DATA') return '354 go on'
+    if (line.startsWith('EHLO'))
+      return `${offers.map((offer) => `250-${offer}\r\n`).join('')}250 b.com`
+    return /^(MAIL|RCPT|RSET|\.$)/.test(line) ? '250 2.0.0 ok' : line === 'QUIT' ? '221 bye' : ''
+  }
+
+  test.each([
+    ['offered', 'mail-removed'],
+    ['required', 'mail-deferred'],
+  ] as const)('whose TLS does not work gets mail without it, or none: %s', async (tls, end) => {
+    const lab = await TestLab.start(bySmtp({ route, routes: [{ route, tls }] }))
+    const seen = await scripted(lab, (line) =>
+      line === 'STARTTLS' ? '220 go' : friendly(line, ['b.com', 'STARTTLS']),
+    )
+    await lab.submitted(lab.mail1, mailOf('hello'), to)
+    await lab.until(end)
+    expect(seen.lines.filter((line) => line.endsWith('STARTTLS'))).toHaveLength(1)
+    expect(seen.lines.some((line) => line.endsWith('hello'))).toBe(end === 'mail-removed')
+    await lab.lab.stop()
+  })
+
+  test('a connection serves so many mails, and no more', async () => {
+    const lab = await TestLab.start(bySmtp({ route }))
+    const seen = await scripted(lab, (line) => friendly(line))
+    for (let i = 0; i <= MAILS_PER_CONNECTION_MAX; i++) {
+      await lab.submitted(lab.mail1, mailOf('hello'), to)
+      await lab.until('mail-removed', i + 1)
+    }
+    const mails = (connection: number): number =>
+      seen.lines.filter((line) => line.startsWith(`${connection} MAIL`)).length
+    expect([mails(1), mails(2)]).toEqual([MAILS_PER_CONNECTION_MAX, 1])
+    expect(seen.lines).toContain('1 QUIT')
+    await lab.lab.stop()
+  })
+
+  test('of the servers of one domain so many are tried at a time', async () => {
+    const lab = await TestLab.start(bySmtp({ route: `smtp:b.com:${PORT}` }))
+    const names = Array.from({ length: SERVERS_TRIED_MAX + 2 }, (_, i) => `m${i}.b.com`)
+    lab.lab.names.set('b.com', {
+      mx: names.map((exchange, preference) => ({ preference, exchange })),
+    })
+    for (const name of names) lab.lab.names.set(name, { a: ['172.22.0.3'] })
+    const seen = await scripted(lab, (line) => (line === '(connected)' ? '450 not now' : '221 bye'))
+    await lab.submitted(lab.mail1, mailOf('hello'), to)
+    await lab.until('mail-deferred')
+    expect(seen.count).toBe(SERVERS_TRIED_MAX)
+    await lab.lab.stop()
+  })
+
+  test('one destination has so many connections, and all together have so many', async () => {
+    const destinations = CONNECTIONS_MAX / CONNECTIONS_PER_DESTINATION_MAX + 1
+    const ports = Array.from({ length: destinations }, (_, i) => PORT + i)
+    const scenario = bySmtp({})
+    const lab = await TestLab.start({
+      ...scenario,
+      hosts: scenario.hosts.map((host) => ({
+        ...host,
+        transport: ports.map((port) => ({
+          domain: `b${port}.com`,
+          route: `smtp:[172.22.0.3]:${port}`,
+        })),
+      })),
+    })
+    const seen = await scripted(lab, () => '', ports)
+    const send = async (port: number): Promise<void> => {
+      for (let i = 0; i <= CONNECTIONS_PER_DESTINATION_MAX; i++) {
+        await lab.submitted(lab.mail1, mailOf('hello'), [`user@b${port}.com`])
+      }
+    }
+    await send(PORT)
+    await lab.runFor(5000)
+    expect(seen.open).toBe(CONNECTIONS_PER_DESTINATION_MAX)
+    for (const port of ports.slice(1)) await send(port)
+    await lab.runFor(5000)
+    expect(seen.open).toBe(CONNECTIONS_MAX)
     await lab.lab.stop()
   })
 })

@@ -41,6 +41,19 @@ test('a program reads the message with the line ends of its system, once for all
   await lab.lab.stop()
 })
 
+test('an address that would be an option is refused, and the others are not', async () => {
+  const runs: string[] = []
+  const lab = await piping(async ({ argv }) => {
+    runs.push(argv.slice(2).join(' '))
+    return { status: 0 }
+  })
+  await lab.submitted(lab.mail1, mailOf('hello'), ['-oQ@b.com', 'eve@b.com'])
+  expect((await lab.until('mail-failed')).event).toMatchObject({ recipient: '-oQ@b.com' })
+  await lab.until('mail-removed')
+  expect(runs).toEqual(['eve@b.com'])
+  await lab.lab.stop()
+})
+
 describe('how a program ends says what becomes of the mail', () => {
   const ending =
     (status: number, words = ''): LabProgram =>

@@ -27,12 +27,21 @@ export class OutgoingDelivery implements Delivery {
   #isTlsOptional = false
   #outcomes: Promise<readonly Outcome[]> | undefined
 
-  constructor(mail: MailStart, run: (errand: Errand) => Promise<readonly Outcome[]>) {
+  readonly #judge: (recipient: Mailbox) => void
+
+  /** `judge` throws a Fault for recipients whom this is no way to. */
+  constructor(
+    mail: MailStart,
+    run: (errand: Errand) => Promise<readonly Outcome[]>,
+    judge: (recipient: Mailbox) => void = () => {},
+  ) {
     this.#mail = mail
     this.#run = run
+    this.#judge = judge
   }
 
   async addRecipient(recipient: Mailbox, parameters?: RecipientParameters): Promise<void> {
+    this.#judge(recipient)
     this.#recipients.push(recipient)
     this.#parameters.push(parameters)
   }

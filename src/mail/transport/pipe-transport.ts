@@ -6,6 +6,7 @@ import { addMs } from '../../base/time.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Process, ProcessEnd, Processes } from '../../ports/process.ts'
 import { formatReturnPath } from '../../proto/message/trace.ts'
+import type { Mailbox } from '../../proto/smtp/envelope.ts'
 import { formatMailbox } from '../../proto/smtp/path.ts'
 import type { DeliveryTarget, MailStart, Outcome } from '../delivery.ts'
 import { stopping } from './connection-pool.ts'
@@ -46,7 +47,12 @@ export class PipeTransport {
   /** `argv` as the route has it, with what stands for something. */
   target(argv: readonly string[]): DeliveryTarget {
     return {
-      start: async (mail) => new OutgoingDelivery(mail, (errand) => this.#deliver(argv, errand)),
+      start: async (mail) => {
+        // What no program may be given must not keep the mail from the other recipients.
+        const judge = (recipient: Mailbox): void =>
+          void pipeArguments(argv, { mail, recipients: [recipient], recipientParameters: [] })
+        return new OutgoingDelivery(mail, (errand) => this.#deliver(argv, errand), judge)
+      },
     }
   }
 
