@@ -37,6 +37,9 @@ export const ALIAS_MEMBERS_MAX = 1000
 export const SESSIONS_MAX = 1000
 export const SESSIONS_PER_PEER_MAX = 50
 
+/** Of its places; from then on whoever is nobody's user has to hurry. */
+export const CROWDED_SHARE = 0.75
+
 /** Body bytes of one session that wait to be written; beyond it the stream is paused. */
 export const UNWRITTEN_BYTES_MAX = 262_144
 

@@ -6,6 +6,7 @@ import { StreamFlow } from '../drive/stream-flow.ts'
 import type { ByteStream, Network, SocketAddress } from '../ports/network.ts'
 import type { TlsIdentity, TlsOptions } from '../ports/tls.ts'
 import type { OptionalExtension } from '../proto/smtp/extension.ts'
+import type { HurryEvent } from '../proto/smtp/question.ts'
 import { shuttingDown, tooManySessions } from '../proto/smtp/reply.ts'
 import { encodeReply } from '../proto/smtp/reply-codec.ts'
 import {
@@ -14,6 +15,7 @@ import {
   SmtpServer,
   type SmtpServerOptions,
 } from '../proto/smtp/server.ts'
+import { CROWDED_SHARE, SESSIONS_MAX } from './limits.ts'
 import { mechanismsFor } from './login.ts'
 import { SessionPort, type SessionPortOptions } from './session-port.ts'
 import { SmtpSession, type SmtpSessionContext } from './smtp-session.ts'
@@ -41,6 +43,8 @@ export class SmtpService {
   readonly #context: SmtpServiceContext
   readonly #port: SessionPort<SmtpSession>
   readonly #session: SmtpSessionContext
+  readonly #hurries = new Map<SmtpSession, () => void>()
+  #isCrowded = false
 
   constructor(options: SmtpServiceOptions, context: SmtpServiceContext) {
     this.#options = options
@@ -49,7 +53,10 @@ export class SmtpService {
     this.#port = new SessionPort(options, context, {
       refusal: encodeReply(tooManySessions(context.hostname)),
       open: (id, stream) => this.#open(id, stream),
-      ended: (session) => session.abandon(),
+      ended: (session) => {
+        this.#hurries.delete(session)
+        return session.abandon()
+      },
     })
   }
 
@@ -74,14 +81,26 @@ export class SmtpService {
   #open(id: string, stream: ByteStream): SmtpSession {
     const flow = new StreamFlow(stream)
     const session = new SmtpSession(id, this.#session, stream.remote.host, flow)
-    runSession<SmtpAnswer, SmtpQuestion>(
+    const feed = runSession<SmtpAnswer | HurryEvent, SmtpQuestion>(
       this.#machine(),
       stream,
       this.#context.clock,
       (question, answer) => session.ask(question, answer),
       { flow, tls: this.#tls() },
     )
+    this.#hurries.set(session, () => feed({ type: 'hurry' }))
+    this.#makeRoom(session)
     return session
+  }
+
+  /** Before there is none: who has waited for long gives way to who has just come. */
+  #makeRoom(newcomer: SmtpSession): void {
+    const { sessionsMax = SESSIONS_MAX } = this.#options
+    const wasCrowded = this.#isCrowded
+    this.#isCrowded = this.#hurries.size > CROWDED_SHARE * sessionsMax
+    if (!this.#isCrowded) return
+    const hurried = wasCrowded ? [newcomer] : [...this.#hurries.keys()]
+    for (const session of hurried) this.#hurries.get(session)?.()
   }
 
   #tls(): TlsOptions | undefined {

@@ -385,6 +385,28 @@ describe('slow-loris', () => {
   })
 })
 
+describe('a port that becomes crowded', () => {
+  test('lets who is silent go for who has something to say', async () => {
+    await lab.lab.stop()
+    const scenario = attacked()
+    lab = await TestLab.start({
+      ...scenario,
+      hosts: scenario.hosts.map((host) => ({
+        ...host,
+        ...(host.smtp && { smtp: { ...host.smtp, sessionsMax: 8 } }),
+      })),
+    })
+    const silent: Typist[] = []
+    for (let i = 0; i < 8; i++) silent.push(await connect())
+    // With all places taken nobody else comes in, but not for long.
+    expect(await (await connect()).reply()).toMatch(/^421 4\.7\.0 /)
+    await (silent[0] as Typist).runFor(10_000)
+    expect(silent.every(({ isClosed }) => isClosed)).toBe(true)
+    const typist = await inData()
+    expect(await typist.say('Subject: x\r\n\r\nx\r\n.')).toEqual([expect.stringMatching(/^250 /)])
+  })
+})
+
 describe('garbage', () => {
   test.each([
     ['the hello of TLS', '\x16\x03\x01\x02\0\x01garbage\r\n'],

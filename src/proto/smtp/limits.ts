@@ -76,6 +76,16 @@ export const SERVER_TIMEOUT_MS = 300_000
  */
 export const ANSWER_ROUND_TRIPS = 2
 
+/**
+ * The same while places are short, for who is nobody's user: as `smtpd_timeout` and its kin in Postfix
+ * under stress. Far less than RFC 5321 §4.5.3.2.7 asks for, but else whoever is silent on every place
+ * keeps all others out.
+ */
+export const HURRIED_TIMEOUT_MS = 10_000
+export const HURRIED_DATA_BYTES_PER_SEC_MIN = 500
+export const HURRIED_ERRORS_MAX = 5
+export const HURRIED_IDLE_COMMANDS_MAX = 5
+
 /** A handshake is no work of people, and costs more than a command to keep open. */
 export const HANDSHAKE_TIMEOUT_MS = 60_000
 

@@ -6,24 +6,34 @@ import {
   DATA_BYTES_PER_SEC_MIN,
   HANDSHAKE_ROUND_TRIPS,
   HANDSHAKE_TIMEOUT_MS,
+  HURRIED_DATA_BYTES_PER_SEC_MIN,
+  HURRIED_TIMEOUT_MS,
   SERVER_TIMEOUT_MS,
 } from './limits.ts'
 
 export class Patience {
   readonly #roundTripMs: number
+  #isHurried = false
 
   /** What a client does after a reply is seen here two delays after the reply has left. */
   constructor(oneWayDelayMs: number) {
     this.#roundTripMs = 2 * oneWayDelayMs
   }
 
+  /** It is short from now on: others wait for the place. */
+  hurry(): void {
+    this.#isHurried = true
+  }
+
   /** When the next command, or the next line of AUTH, must be here. */
   forCommand(now: MonoMs): MonoMs {
-    return addMs(now, SERVER_TIMEOUT_MS + ANSWER_ROUND_TRIPS * this.#roundTripMs)
+    const timeoutMs = this.#isHurried ? HURRIED_TIMEOUT_MS : SERVER_TIMEOUT_MS
+    return addMs(now, timeoutMs + ANSWER_ROUND_TRIPS * this.#roundTripMs)
   }
 
   forHandshake(now: MonoMs): MonoMs {
-    return addMs(now, HANDSHAKE_TIMEOUT_MS + HANDSHAKE_ROUND_TRIPS * this.#roundTripMs)
+    const timeoutMs = this.#isHurried ? HURRIED_TIMEOUT_MS : HANDSHAKE_TIMEOUT_MS
+    return addMs(now, timeoutMs + HANDSHAKE_ROUND_TRIPS * this.#roundTripMs)
   }
 
   /**
@@ -31,7 +41,8 @@ export class Patience {
    * it may not pause for long, nor drip it.
    */
   forData(since: MonoMs, sizeBytes: number, now: MonoMs): MonoMs {
-    const timeMs = (sizeBytes / DATA_BYTES_PER_SEC_MIN) * 1000
+    const rate = this.#isHurried ? HURRIED_DATA_BYTES_PER_SEC_MIN : DATA_BYTES_PER_SEC_MIN
+    const timeMs = (sizeBytes / rate) * 1000
     const end = addMs(this.forCommand(since), Math.floor(timeMs))
     const idle = this.forCommand(now)
     return end < idle ? end : idle

@@ -100,6 +100,11 @@ export type SmtpAnswer =
     }
   | { readonly type: 'looked-up'; readonly reply: Reply }
 
+/** Others wait for the place of this session: unless it is a user's, it is given less time. */
+export interface HurryEvent {
+  readonly type: 'hurry'
+}
+
 export type Verdict =
   | { readonly ok: true; readonly queueId?: string }
   | { readonly ok: false; readonly reply: Reply }

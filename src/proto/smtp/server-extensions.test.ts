@@ -10,6 +10,10 @@ import {
   ANSWER_ROUND_TRIPS,
   HANDSHAKE_ROUND_TRIPS,
   HANDSHAKE_TIMEOUT_MS,
+  HURRIED_DATA_BYTES_PER_SEC_MIN,
+  HURRIED_ERRORS_MAX,
+  HURRIED_IDLE_COMMANDS_MAX,
+  HURRIED_TIMEOUT_MS,
   IDLE_COMMANDS_MAX,
   SERVER_TIMEOUT_MS,
 } from './limits.ts'
@@ -262,6 +266,35 @@ test('commands that bring no mail count as mistakes beyond their bound', () => {
   const said = talk.lines('EHLO a.com', ...Array.from({ length: 200 }, () => 'NOOP'))
   expect(said.match(/^250 2\.0\.0 Ok/gm)).toHaveLength(IDLE_COMMANDS_MAX + 20 - 1)
   expect(said).toMatch(/421 4\.7\.0 mail-1\.a\.com Error: too many errors\r\n$/)
+})
+
+describe('a session that others wait for', () => {
+  test('has ten seconds for whatever it is about, and less is borne of it', () => {
+    const talk = new Talk(OPTIONS)
+    talk.lines('EHLO a.com')
+    expect(talk.hear({ type: 'hurry' })).toBe('')
+    expect(talk.server.deadline).toBe(addMs(T0, HURRIED_TIMEOUT_MS))
+    talk.lines(...ENVELOPE, 'DATA', 'x'.repeat(HURRIED_DATA_BYTES_PER_SEC_MIN))
+    expect(talk.server.deadline).toBe(addMs(T0, HURRIED_TIMEOUT_MS))
+    talk.lines('.')
+    const said = talk.lines(...Array.from({ length: 40 }, () => 'NOOP'))
+    expect(said.match(/^250 /gm)).toHaveLength(HURRIED_IDLE_COMMANDS_MAX + HURRIED_ERRORS_MAX)
+    expect(said).toMatch(/\r\n421 4\.7\.0 .*\r\n$/)
+  })
+
+  test('also in a handshake, and with its round trips where it is far away', () => {
+    const talk = new Talk({ ...OPTIONS, tls: 'first', oneWayDelayMs: 1000 })
+    talk.hear({ type: 'hurry' })
+    const roundTripsMs = HANDSHAKE_ROUND_TRIPS * 2000
+    expect(talk.server.deadline).toBe(addMs(T0, HURRIED_TIMEOUT_MS + roundTripsMs))
+  })
+
+  test('has all its time where it is a user', () => {
+    const talk = new Talk(SUBMISSION).secure()
+    talk.lines('AUTH PLAIN AGEAYg==')
+    talk.hear({ type: 'hurry' })
+    expect(talk.server.deadline).toBe(addMs(T0, SERVER_TIMEOUT_MS))
+  })
 })
 
 describe('a client that is far away', () => {

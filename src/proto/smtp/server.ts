@@ -36,6 +36,7 @@ import { Mistakes } from './mistakes.ts'
 import { Patience } from './patience.ts'
 import {
   answerTo,
+  type HurryEvent,
   type OpenQuestion,
   type SmtpAnswer,
   type SmtpProtocol,
@@ -50,7 +51,7 @@ import { extensionLines, objectionTo, protocolOf, type Session } from './sequenc
 
 export type { SmtpAnswer, SmtpProtocol, SmtpQuestion, SmtpServerOptions, Verdict }
 
-type Event = StreamEvent | SecuredEvent | SmtpAnswer
+type Event = StreamEvent | SecuredEvent | SmtpAnswer | HurryEvent
 type Effect = StreamEffect | FlowEffect | SecureEffect | SmtpQuestion
 
 type State =
@@ -118,6 +119,9 @@ export class SmtpServer implements Machine<Event, Effect> {
       case 'looked-up':
         this.#onAnswer(event, now)
         break
+      case 'hurry':
+        this.#hurry(now)
+        break
       case 'tick':
         if (this.#deadline === undefined || now < this.#deadline) break
         this.#onSilence()
@@ -163,6 +167,15 @@ export class SmtpServer implements Machine<Event, Effect> {
     this.#session.user = undefined
     if (this.#options.tls === 'first') this.#greet(now)
     else this.#expectMore(now)
+  }
+
+  #hurry(now: MonoMs): void {
+    if (this.#session.user !== undefined || this.#patience === undefined) return
+    this.#patience.hurry()
+    this.#mistakes.hurry()
+    const isShaking = this.#state.name === 'securing'
+    const end = isShaking ? this.#patience.forHandshake(now) : this.#patience.forCommand(now)
+    if (this.#deadline !== undefined && end < this.#deadline) this.#deadline = end
   }
 
   #onSilence(): void {
