@@ -79,8 +79,8 @@ const STARTS: Readonly<Record<ServerName, (directory: string, ports: Ports) => S
       'directory: .',
       'node: ipn:2',
       'users: [{ name: user, password: a-password }]',
-      `smtp: { listen: "127.0.0.1:${smtp}" }`,
-      `lmtp: { listen: "127.0.0.1:${lmtp}" }`,
+      `smtp: { listen: "127.0.0.1:${smtp}", sessionsPerPeerMax: 200 }`,
+      `lmtp: { listen: "127.0.0.1:${lmtp}", sessionsPerPeerMax: 200 }`,
       'aliases: { far@mail.example: [user@far.example] }',
       `transport: { far.example: "smtp:[127.0.0.1]:${nobody}" }`,
     ]

@@ -12,8 +12,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
-import type { Mailbox, MailFrom, RecipientParameters } from '../proto/smtp/envelope.ts'
-import { formatMailbox } from '../proto/smtp/path.ts'
+import type { Mailbox, MailFrom } from '../proto/smtp/envelope.ts'
 import { Alarms } from './alarms.ts'
 import type { Aliases } from './aliases.ts'
 import {
@@ -32,42 +31,32 @@ import { mailFault } from './fault.ts'
 import { HANDING_OVER_MAX } from './limits.ts'
 import { type Awaited, type LocalTarget, unknownUser } from './local-target.ts'
 import type { Placement } from './maildir-draft.ts'
-import { formatNextHop, type NextHop, type RemoteHop } from './next-hop.ts'
-import { type AttemptTimes, delaysOf } from './progress.ts'
+import { formatNextHop, type RemoteHop } from './next-hop.ts'
+import { delaysOf } from './progress.ts'
 import {
-  type QueueEffect,
-  type QueueEvent,
-  type QueueJob,
-  QueueMachine,
-  type RetrySchedule,
-} from './queue-machine.ts'
+  type Job,
+  JobPlanner,
+  nameOf,
+  type PlannerOptions,
+  type QueuedMail,
+  statusesOf,
+} from './queue-job.ts'
+import { type QueueEffect, type QueueEvent, type QueueJob, QueueMachine } from './queue-machine.ts'
+import { RecipientList } from './recipient-list.ts'
 import type { Routes } from './route.ts'
-import {
-  mayWarn,
-  recipientName,
-  relayOf,
-  Settlements,
-  type UnsettledMail,
-  type Warning,
-} from './settlement.ts'
+import { mayWarn, recipientName, relayOf, Settlements, type Warning } from './settlement.ts'
 import { Spool, type SpoolDraft, type SpooledMail, type SpoolLimits } from './spool.ts'
 import {
   decisionChange,
   type Envelope,
   type EnvelopeRecipient,
-  type RecipientStatus,
   statusChange,
 } from './spool-record.ts'
 
-export interface QueueOptions {
+export interface QueueOptions extends PlannerOptions {
   /** As the sender of reports names itself. */
   readonly hostname: string
   readonly spool: SpoolLimits
-  readonly schedules: Readonly<Record<'local' | 'bp' | 'other', RetrySchedule>>
-  /** In place of those, for next hops with these names: `bp:ipn:3.2525`. */
-  readonly routeSchedules?: ReadonlyMap<string, RetrySchedule>
-  /** When the sender of a mail that is still waiting is told so; default: never. */
-  readonly warnAfterMs?: number
 }
 
 export interface QueuePorts {
@@ -108,43 +97,6 @@ export interface QueuedView extends SpooledMail {
   readonly routes: readonly string[]
 }
 
-interface QueuedMail extends UnsettledMail {
-  /** By their ids. */
-  readonly jobs: Map<string, Job>
-  /** From when on its sender wants it to go. RFC 4865. */
-  readonly releaseAt: WallMs
-  /** When its sender wants it to have arrived, or to have it back. RFC 2852. */
-  readonly returnAt: WallMs | undefined
-  readonly priority: number
-  isHeld: boolean
-  /** When its sender is told that it takes longer; undefined: never. */
-  readonly warnAt: WallMs | undefined
-  /** It has been told. */
-  isWarned: boolean
-  /** What an operator has decided while attempts were under way: it holds when they end. */
-  verdict: Fault | undefined
-}
-
-/** One mail for one next hop. */
-interface Job {
-  readonly id: string
-  readonly mail: QueuedMail
-  /** Undefined where the configuration no longer knows a way. */
-  readonly hop: NextHop | undefined
-  /** Indices of recipients without a recorded end. */
-  waiting: readonly number[]
-  /** Ends that could not be recorded yet. */
-  ended: Outcomes | undefined
-  /** Why recipients are still waiting. */
-  reasons: ReadonlyMap<number, Fault> | undefined
-  /** Of the attempt that is under way, or was the last. */
-  times: AttemptTimes | undefined
-  /** Deferred without an attempt, and so without a record. */
-  untried: Pick<Deferred, 'attempts' | 'retryAt'> | undefined
-}
-
-type Deferred = Extract<RecipientStatus, { readonly type: 'deferred' }>
-
 export interface QueuedDelivery extends Delivery {
   /** Puts `bytes` above the whole message, once, before `commit`. Throws a Fault without room. */
   prepend(bytes: Uint8Array): void
@@ -159,6 +111,7 @@ export class MailQueue implements DeliveryTarget {
   readonly #machine: QueueMachine
   readonly #mails = new Map<string, QueuedMail>()
   readonly #jobs = new Map<string, Job>()
+  readonly #planner: JobPlanner
   readonly #deadHops = new DeadHops()
   readonly #feedMachine: (event: QueueEvent) => void
   /** Of the mails whose senders are to be told that it takes longer. */
@@ -173,6 +126,7 @@ export class MailQueue implements DeliveryTarget {
     this.#ports = ports
     this.#targets = targets
     this.#spool = new Spool(ports.store, options.spool)
+    this.#planner = new JobPlanner(options, targets.routes, ports.clock)
     this.#settlements = new Settlements(options.hostname, this.#spool, ports, {
       mayReceive: (recipient) => this.requireRoute(recipient),
       forget: targets.forget,
@@ -180,7 +134,7 @@ export class MailQueue implements DeliveryTarget {
     })
     this.#machine = new QueueMachine({
       handingOverMax: HANDING_OVER_MAX,
-      schedule: (hop) => this.#scheduleOf(hop),
+      schedule: (hop) => this.#planner.scheduleOf(hop),
     })
     this.#feedMachine = runMachine<QueueEvent, QueueEffect>(this.#machine, ports.clock, (effect) =>
       this.#perform(effect),
@@ -198,7 +152,7 @@ export class MailQueue implements DeliveryTarget {
     const awaited: Awaited[] = []
     for (const mail of mails) {
       awaited.push(...awaitedOf(mail))
-      for (const job of this.#jobsOf(mail)) {
+      for (const job of this.#planner.jobsOf(mail)) {
         await this.#finishPlacing(job, mail)
         if (job.waiting.length > 0) this.#recovered.push(this.#keep(job, mail))
       }
@@ -237,22 +191,15 @@ export class MailQueue implements DeliveryTarget {
   ): Promise<QueuedDelivery> {
     this.#requireOpen()
     const draft = this.#spool.draft(mail.queueId)
-    const recipients: EnvelopeRecipient[] = []
-    const named = new Set<string>()
+    const recipients = new RecipientList(this.#targets.aliases)
     return {
       addRecipient: async (recipient, parameters = {}) => {
         this.requireRoute(recipient)
-        const members = this.#targets.aliases.expand(recipient)
-        for (const one of expandedTo(members, recipient, parameters)) {
-          const name = formatMailbox(one).toLowerCase()
-          // Who is a member of two of the aliases gets one copy.
-          if (one.isExpanded || !named.has(name)) recipients.push(one)
-          if (!one.isExpanded) named.add(name)
-        }
+        recipients.add(recipient, parameters)
       },
       write: (bytes) => draft.write(bytes),
       prepend: (bytes) => draft.prepend(bytes),
-      commit: () => this.#accept(mail, draft, recipients, alongside),
+      commit: () => this.#accept(mail, draft, recipients.all, alongside),
       abort: () => draft.abort(),
     }
   }
@@ -285,59 +232,9 @@ export class MailQueue implements DeliveryTarget {
       if (this.#state !== 'open') return
       for (const envelope of accepted) {
         const mail = { envelope, statuses: new Map(), decision: undefined }
-        for (const job of this.#jobsOf(mail)) this.#schedule(job, mail)
+        for (const job of this.#planner.jobsOf(mail)) this.#schedule(job, mail)
       }
     })
-  }
-
-  /** The unsettled recipients, by their next hop. */
-  #jobsOf({ envelope: kept, statuses, decision }: SpooledMail): readonly Job[] {
-    const envelope = acceptedBy(this.#ports.clock.wall(), kept)
-    const { queueId, acceptedAt, recipients, from } = envelope
-    const { deliverBy, priority = 0 } = from.parameters
-    const releaseAt = decision === 'released' ? acceptedAt : releaseOf(envelope)
-    const mail: QueuedMail = {
-      ...{ queueId, acceptedAt, priority, unsettled: 0, turn: undefined, jobs: new Map() },
-      releaseAt,
-      warnAt: this.#warnTime(envelope, releaseAt),
-      isWarned: [...statuses.values()].some(
-        (status) => status.type === 'deferred' && status.isWarned === true,
-      ),
-      returnAt:
-        deliverBy?.mode === 'return' ? addMs(acceptedAt, deliverBy.seconds * 1000) : undefined,
-      isHeld: decision === 'held',
-      verdict: undefined,
-    }
-    const waiting: number[] = []
-    for (const index of recipients.keys()) {
-      if (statuses.get(index)?.type !== 'settled') waiting.push(index)
-    }
-    mail.unsettled = waiting.length
-    return this.#jobsFor(mail, envelope, waiting, statuses)
-  }
-
-  #jobsFor(
-    mail: QueuedMail,
-    { queueId, recipients }: Envelope,
-    indices: readonly number[],
-    statuses: SpooledMail['statuses'],
-  ): readonly Job[] {
-    const groups = new Map<string, { readonly hop: NextHop | undefined; waiting: number[] }>()
-    for (const index of indices) {
-      const recipient = recipients[index]
-      if (recipient === undefined) continue
-      // What is written into a mailbox already has only to appear there.
-      const isPlacing = statuses.get(index)?.type === 'placing'
-      const hop = isPlacing || recipient.isExpanded ? LOCAL : this.#targets.routes.of(recipient)
-      const name = nameOf(hop)
-      const group = groups.get(name) ?? { hop, waiting: [] }
-      group.waiting.push(index)
-      groups.set(name, group)
-    }
-    return [...groups].map(([name, { hop, waiting }]) => ({
-      ...{ id: `${queueId} ${name}`, mail, hop, waiting },
-      ...{ ended: undefined, reasons: undefined, times: undefined, untried: undefined },
-    }))
   }
 
   #schedule(job: Job, mail: SpooledMail): void {
@@ -351,43 +248,12 @@ export class MailQueue implements DeliveryTarget {
     this.#mails.set(mail.queueId, mail)
     mail.jobs.set(job.id, job)
     this.#jobs.set(job.id, job)
-    const wall = this.#ports.clock.wall()
-    const { retryMaxMs } = this.#scheduleOf(nameOf(job.hop))
-    let attempts = 0
-    let waitMs = Math.max(0, mail.releaseAt - wall)
-    for (const index of job.waiting) {
-      const status = statuses.get(index)
-      if (status?.type !== 'deferred') continue
-      attempts = Math.max(attempts, status.attempts)
-      // A clock that was set in between must not put the retry off for years.
-      waitMs = Math.max(waitMs, Math.min(status.retryAt - wall, retryMaxMs))
-    }
-    return this.#queueJob(job, attempts, waitMs)
-  }
-
-  #queueJob(job: Job, attempts: number, waitMs: number): QueueJob {
-    const { clock } = this.#ports
-    const now = clock.now()
-    return {
-      id: job.id,
-      hop: nameOf(job.hop),
-      attempts,
-      dueAt: addMs(now, waitMs),
-      expiresAt: addMs(now, this.#expiryOf(job) - clock.wall()),
-      priority: job.mail.priority,
-    }
+    return this.#planner.queueJob(job, this.#planner.waitOf(job, statuses))
   }
 
   #add(job: QueueJob): void {
     if (this.#jobs.get(job.id)?.mail.isHeld) return
     this.#feed({ type: 'added', job })
-  }
-
-  #expiryOf({ mail, hop }: Job): WallMs {
-    const { giveUpAfterMs } = this.#scheduleOf(nameOf(hop))
-    const { acceptedAt, releaseAt, returnAt } = mail
-    const patience = addMs(releaseAt > acceptedAt ? releaseAt : acceptedAt, giveUpAfterMs)
-    return returnAt !== undefined && returnAt < patience ? returnAt : patience
   }
 
   #perform(effect: QueueEffect): void {
@@ -479,7 +345,7 @@ export class MailQueue implements DeliveryTarget {
         queueId,
         from,
         sizeBytes: envelope.sizeBytes,
-        expiresAt: this.#expiryOf(job),
+        expiresAt: this.#planner.expiryOf(job),
         onReady,
       },
       addressees,
@@ -490,7 +356,7 @@ export class MailQueue implements DeliveryTarget {
   /** Where the map says something else by now; true where the job goes on as others. */
   #reroute(job: Job, mail: SpooledMail): boolean {
     if (job.ended !== undefined) return false
-    const jobs = this.#jobsFor(job.mail, mail.envelope, job.waiting, mail.statuses)
+    const jobs = this.#planner.jobsFor(job.mail, mail.envelope, job.waiting, mail.statuses)
     if (jobs.every(({ id }) => id === job.id)) return false
     // Beside an attempt of the same mail to the same next hop there is no other.
     if (jobs.some(({ id }) => id !== job.id && this.#jobs.has(id))) return false
@@ -525,7 +391,7 @@ export class MailQueue implements DeliveryTarget {
   async #giveUp(job: Job): Promise<void> {
     const { returnAt } = job.mail
     const isTooLate = returnAt !== undefined && this.#ports.clock.wall() >= returnAt
-    const after = formatDuration(this.#scheduleOf(nameOf(job.hop)).giveUpAfterMs)
+    const after = formatDuration(this.#planner.scheduleOf(nameOf(job.hop)).giveUpAfterMs)
     const why = isTooLate ? 'not in the time its sender gave it' : `gave up after ${after}`
     const code = isTooLate ? 'mail/too-late' : 'mail/gave-up'
     const outcomes: Outcomes = new Map()
@@ -612,7 +478,12 @@ export class MailQueue implements DeliveryTarget {
       if (job.waiting.length === 0) {
         this.#drop(job)
       } else {
-        this.#add(this.#queueJob(job, 0, this.#scheduleOf(nameOf(job.hop)).firstRetryMs))
+        this.#add(
+          this.#planner.queueJob(job, {
+            attempts: 0,
+            waitMs: this.#planner.scheduleOf(nameOf(job.hop)).firstRetryMs,
+          }),
+        )
         isDone = false
       }
     }
@@ -718,16 +589,6 @@ export class MailQueue implements DeliveryTarget {
     }
   }
 
-  /** RFC 2852: one that is late although nobody wants it back is told of. */
-  #warnTime({ acceptedAt, from }: Envelope, releaseAt: WallMs): WallMs | undefined {
-    const { deliverBy } = from.parameters
-    const { warnAfterMs } = this.#options
-    const late = warnAfterMs === undefined ? undefined : addMs(releaseAt, warnAfterMs)
-    if (deliverBy?.mode !== 'notify') return late
-    const by = addMs(acceptedAt, deliverBy.seconds * 1000)
-    return late === undefined || by < late ? by : late
-  }
-
   #watch({ queueId, warnAt, isWarned }: QueuedMail): void {
     if (warnAt === undefined || isWarned) return
     const { clock } = this.#ports
@@ -747,7 +608,10 @@ export class MailQueue implements DeliveryTarget {
       mail.isWarned = false
       const { clock } = this.#ports
       this.#trouble(queueId, asFault(error).message)
-      this.#warnings.set(queueId, addMs(clock.now(), this.#scheduleOf('local').firstRetryMs))
+      this.#warnings.set(
+        queueId,
+        addMs(clock.now(), this.#planner.scheduleOf('local').firstRetryMs),
+      )
     }
   }
 
@@ -773,7 +637,7 @@ export class MailQueue implements DeliveryTarget {
         const fault =
           job.reasons?.get(index) ?? mailFault('mail/gave-up', reason, { temporary: true })
         const { parameters = {} } = mailbox
-        const retryUntil = this.#expiryOf(job)
+        const retryUntil = this.#planner.expiryOf(job)
         recipients.push({ mailbox, parameters, action: 'delayed', fault, retryUntil })
       }
     }
@@ -810,11 +674,6 @@ export class MailQueue implements DeliveryTarget {
     return envelope
   }
 
-  #scheduleOf(hop: string): RetrySchedule {
-    const { routeSchedules, schedules } = this.#options
-    return routeSchedules?.get(hop) ?? schedules[scheduleName(hop)]
-  }
-
   #trouble(where: string, reason: string): void {
     this.#ports.events({ type: 'trouble', where: `queue ${where}`, reason })
   }
@@ -829,51 +688,6 @@ export class MailQueue implements DeliveryTarget {
   }
 }
 
-function scheduleName(hop: string): 'local' | 'bp' | 'other' {
-  if (hop === 'local' || hop === 'unroutable') return 'local'
-  return hop.startsWith('bp:') ? 'bp' : 'other'
-}
-
-function nameOf(hop: NextHop | undefined): string {
-  return hop === undefined ? 'unroutable' : formatNextHop(hop)
-}
-
-/** Who is to have the mail in place of a recipient. RFC 3461 §5.2.7.2, §5.2.7.3 (c). */
-function expandedTo(
-  members: readonly Mailbox[],
-  recipient: Mailbox,
-  parameters: RecipientParameters,
-): readonly EnvelopeRecipient[] {
-  const { notify } = parameters
-  const wantsSuccess = members.length > 1 && notify?.includes('success') === true
-  if (!wantsSuccess) return members.map((member) => withParameters(member, parameters))
-  const others = notify.filter((kind) => kind !== 'success')
-  const rest = { ...parameters, notify: others.length === 0 ? (['never'] as const) : others }
-  return [
-    { ...recipient, parameters, isExpanded: true },
-    ...members.map((member) => withParameters(member, rest)),
-  ]
-}
-
-function withParameters(mailbox: Mailbox, parameters: RecipientParameters): EnvelopeRecipient {
-  return Object.keys(parameters).length === 0 ? mailbox : { ...mailbox, parameters }
-}
-
-/** Those recorded, and those that are only in memory. */
-function statusesOf(mail: QueuedMail, { statuses }: SpooledMail): SpooledMail['statuses'] {
-  const all = new Map(statuses)
-  for (const { untried, waiting, reasons } of mail.jobs.values()) {
-    if (untried === undefined) continue
-    for (const index of waiting) {
-      const reason = reasons?.get(index)?.message
-      if (reason !== undefined) all.set(index, { type: 'deferred', ...untried, reason })
-    }
-  }
-  return all
-}
-
-const LOCAL: NextHop = { transport: 'local' }
-
 /** What is written for a mailbox and has not appeared there yet. */
 function awaitedOf({ envelope, statuses }: SpooledMail): readonly Awaited[] {
   return [...statuses].flatMap(([index, status]) => {
@@ -881,18 +695,6 @@ function awaitedOf({ envelope, statuses }: SpooledMail): readonly Awaited[] {
     if (status.type !== 'placing' || recipient === undefined) return []
     return [{ recipient, placement: status.placement }]
   })
-}
-
-/** RFC 4865. */
-/** Before a clock was set back it may have been later: nobody is more patient for that. */
-function acceptedBy(now: WallMs, envelope: Envelope): Envelope {
-  return envelope.acceptedAt <= now ? envelope : { ...envelope, acceptedAt: now }
-}
-
-function releaseOf({ acceptedAt, from }: Envelope): WallMs {
-  const { hold } = from.parameters
-  if (hold === undefined) return acceptedAt
-  return 'until' in hold ? hold.until : addMs(acceptedAt, hold.forSec * 1000)
 }
 
 /** The envelope as the next host is to see it: less the time that has passed here. */
