@@ -85,6 +85,21 @@ test('rc check tells the lines, and a file with mistakes ends with status 2 and 
   expect(output()).toContain('    1  1\n       create the bundle node\n')
 })
 
+test('rc check of files without any command says so, with status 2', () => {
+  const file = join(folder, 'empty.bprc')
+  for (const text of ['', '\n', '# later\n']) {
+    writeFileSync(file, text)
+    const output = printed()
+    expect(() => rcCheck([file])).toThrow(
+      expect.objectContaining({
+        status: 2,
+        message: `${file}: no command in it: a line such as "1" would be right`,
+      }),
+    )
+    expect(output()).toContain('empty.bprc')
+  }
+})
+
 test('rc check of a file that is not there ends with status 2', () => {
   expect(() => rcCheck([join(folder, 'none.bprc')])).toThrow(expect.objectContaining({ status: 2 }))
 })

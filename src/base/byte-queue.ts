@@ -17,6 +17,11 @@ export class ByteQueue {
     return this.#end - this.#start
   }
 
+  /** What holding it takes. */
+  get capacityBytes(): number {
+    return this.#held.length
+  }
+
   /** All that is held, borrowed until the next call that changes anything. */
   get view(): Uint8Array {
     return this.#held.subarray(this.#start, this.#end)

@@ -15,6 +15,13 @@ import { makeFolder, readText } from './files.ts'
 export function rcCheck(files: readonly string[]): void {
   const reading = readRc(files)
   print(explainIon(reading))
+  const hasCommand = reading.units.some(({ lines }) =>
+    lines.some(({ parsed }) => parsed.kind === 'command'),
+  )
+  if (!hasCommand && reading.problems.length === 0) {
+    const names = files.map(nameOf).join(', ')
+    throw new Failure(EXIT.usage, `${names}: no command in it: a line such as "1" would be right`)
+  }
   const fault = faultOf(reading.problems)
   if (fault !== undefined) throw new Failure(EXIT.usage, fault.message)
 }

@@ -72,7 +72,11 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
       }
       ends.push(await answerMetrics(config, () => host.metrics(), events))
       await Promise.race([host.start(), stopped])
-      ends.push(announceNode(node, control), reloadTls(tls, events), watchClock(hostClock, events))
+      ends.push(
+        await announceNode(node, control),
+        reloadTls(tls, events),
+        watchClock(hostClock, events),
+      )
       await stopped
     } finally {
       await stop()

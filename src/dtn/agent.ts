@@ -535,7 +535,9 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
       const entry = this.#entries.get(key)
       assert(entry !== undefined, 'what has gone has left its lane')
       this.#delivering.set(key, registration)
-      const keys = this.#unitOf(key).map(({ record }) => record.key)
+      const keys = isFragmentForUs(entry)
+        ? this.#unitOf(key).map(({ record }) => record.key)
+        : [key]
       const { expiresAt } = entry.record
       effects.push({ type: 'deliver', key, keys, endpoint: registration.endpoint, expiresAt })
     }

@@ -185,10 +185,13 @@ export class Applications {
           this.#ports.store.alongside(changes)
           if (application.borrows) for (const each of keys) this.#ports.store.giveBack(each)
           this.#onDelivered(key, name, adu)
+          done()
         },
-        (error: unknown) => this.#onNotDelivered(key, name, asFault(error)),
+        (error: unknown) => {
+          this.#onNotDelivered(key, name, asFault(error))
+          done()
+        },
       )
-      .then(done)
   }
 
   #onDelivered(key: number, name: string, adu: ReceivedAdu): void {

@@ -91,6 +91,10 @@ export const ENDPOINTS_COUNTED_MAX = 1000
 /** Datagrams given to the network in one turn of the event loop, so that receiving goes on. */
 export const DATAGRAMS_PER_TURN_MAX = 32
 
+/** Refused bundles that are told of in a while: enough to see what is wrong, and no log is filled. */
+export const REFUSALS_TOLD_MAX = 20
+export const REFUSALS_WINDOW_MS = 60_000
+
 /** Timers come late by a few milliseconds; what they cost may be caught up, and no more. */
 export const PACING_CREDIT_MS = 10
 

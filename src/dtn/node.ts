@@ -43,6 +43,7 @@ import {
   type SendRequest,
 } from './own-bundle.ts'
 import { type Acceptable, type Answer, type Arrival, Reception } from './reception.ts'
+import { limitRefusals } from './refusal-notices.ts'
 import type { WhenInactive } from './registration.ts'
 import { Reporting, subjectOf } from './reporting.ts'
 import type { StaticPlan } from './static-plan.ts'
@@ -136,7 +137,8 @@ export class BundleNode {
   #state: 'new' | 'running' | 'stopped' = 'new'
 
   /** Throws a Fault where a plan wants a convergence layer that is not there. */
-  constructor(options: BundleNodeOptions, ports: BundleNodePorts) {
+  constructor(options: BundleNodeOptions, given: BundleNodePorts) {
+    const ports = { ...given, events: limitRefusals(given.events, given.clock) }
     this.#options = options
     this.#ports = ports
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits }

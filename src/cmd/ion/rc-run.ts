@@ -77,7 +77,7 @@ export async function rcRun(files: readonly string[], args: RcRunArguments): Pro
     let withdraw = (): void => {}
     try {
       await Promise.race([host.start(), stopped])
-      withdraw = announceNode(ion.node, control.host)
+      withdraw = await announceNode(ion.node, control.host)
       await stopped
     } finally {
       withdraw()

@@ -12,6 +12,7 @@ import {
   symlinkSync,
   unlinkSync,
 } from 'node:fs'
+import { createConnection } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { formatEndpointId, ipnEndpoint } from '../../proto/bpv7/endpoint-id.ts'
@@ -40,12 +41,17 @@ export function controlSocketOf(node: bigint, directory: string): string {
 
 /**
  * Makes a node known; the result makes it unknown again. Where that cannot be, its socket has to be
- * named to the tools, which is said on standard error.
+ * named to the tools, which is said on standard error. A Failure where another node of this number runs.
  */
-export function announceNode(node: bigint, socket: string): () => void {
+export async function announceNode(node: bigint, socket: string): Promise<() => void> {
   const folder = registryFolder()
   const link = linkOf(node)
   if (socket === link) return () => {}
+  const other = targetOf(link) ?? link
+  if (other !== socket && (await isAnswered(other))) {
+    const message = `a node ${nameOf(node)} of this user runs already: ${other}`
+    throw new Failure(EXIT.failed, `${message}; a number of its own for each would be right`)
+  }
   try {
     makeRegistry()
     removeLink(link)
@@ -57,6 +63,18 @@ export function announceNode(node: bigint, socket: string): () => void {
   return () => {
     if (targetOf(link) === socket) removeLink(link)
   }
+}
+
+/** Whether a process listens there: one that was killed leaves its socket behind. */
+function isAnswered(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = createConnection({ path: socket })
+    connection.once('connect', () => {
+      connection.destroy()
+      resolve(true)
+    })
+    connection.once('error', () => resolve(false))
+  })
 }
 
 /** A Failure where the folder is not ours. */

@@ -1,18 +1,12 @@
 import { ByteQueue } from '../../base/byte-queue.ts'
 import type { Piece, Slab } from '../../base/slab.ts'
-import { ROOM_BYTES } from './limits.ts'
+import { PROMISED_BYTES_MAX, ROOM_BYTES } from './limits.ts'
 
 export interface Assembled {
   readonly bundle: Uint8Array
   /** Begins with the bundle; behind it are ROOM_BYTES for its owner. */
   readonly piece: Piece
 }
-
-/**
- * Up to this size a bundle whose length is known has its place from the beginning and is copied once:
- * more than that is not given for a promise.
- */
-const PROMISED_BYTES_MAX = 32_768
 
 /** Puts together bytes that come in pieces. What comes in one piece is copied once. */
 export class Assembly {
@@ -30,6 +24,11 @@ export class Assembly {
 
   get length(): number {
     return this.#length
+  }
+
+  /** What it takes up in memory, which may be more than has come. */
+  get heldBytes(): number {
+    return this.#piece?.bytes.length ?? this.#parts?.capacityBytes ?? 0
   }
 
   /** Copies `bytes`; `isLast` promises that nothing follows. */

@@ -4,8 +4,9 @@ import { ByteQueue } from '../../base/byte-queue.ts'
 export class Input {
   readonly #kept: ByteQueue = new ByteQueue()
 
-  get length(): number {
-    return this.#kept.length
+  /** What it takes up in memory, but for the little that an empty one keeps. */
+  get heldBytes(): number {
+    return this.#kept.length === 0 ? 0 : this.#kept.capacityBytes
   }
 
   /** `read` is given all there is, once, and answers how much of it from its beginning it has used. */

@@ -58,6 +58,6 @@ export type SessionReport =
   | { readonly type: 'over'; readonly fault: Fault | undefined }
 
 export interface BundleSession extends Machine<BundleSessionEvent, BundleSessionEffect> {
-  /** Bytes of what the peer has sent and the owner has not yet answered for. */
+  /** Bytes of memory taken up by what the peer has sent and the owner has not yet answered for. */
   readonly heldBytes: number
 }

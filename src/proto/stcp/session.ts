@@ -64,7 +64,9 @@ export class StcpSession implements BundleSession {
   }
 
   get heldBytes(): number {
-    return this.#receptions.bytes + this.#input.length + (this.#incoming?.assembly.length ?? 0)
+    return (
+      this.#receptions.bytes + this.#input.heldBytes + (this.#incoming?.assembly.heldBytes ?? 0)
+    )
   }
 
   handle(event: BundleSessionEvent, now: MonoMs): readonly BundleSessionEffect[] {

@@ -89,7 +89,7 @@ export class IncomingTransfers {
   }
 
   get heldBytes(): number {
-    return this.#receptions.bytes + (this.#transfer?.assembly.length ?? 0)
+    return this.#receptions.bytes + (this.#transfer?.assembly.heldBytes ?? 0)
   }
 
   /**

@@ -75,7 +75,7 @@ export class TcpclSession implements BundleSession {
   }
 
   get heldBytes(): number {
-    return this.#incoming.heldBytes + this.#input.length
+    return this.#incoming.heldBytes + this.#input.heldBytes
   }
 
   handle(event: BundleSessionEvent, now: MonoMs): readonly BundleSessionEffect[] {
