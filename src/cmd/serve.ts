@@ -10,7 +10,6 @@ import { hostDns } from '../host/dns.ts'
 import { hostEntropy } from '../host/entropy.ts'
 import { hostHttps } from '../host/https.ts'
 import { logSink } from '../host/log.ts'
-import { hostMailAuthentication } from '../host/mail-authentication.ts'
 import { serveMetrics } from '../host/metrics-server.ts'
 import { hostNetwork } from '../host/network.ts'
 import { hostPasswords } from '../host/password.ts'
@@ -47,6 +46,8 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
     let stop = async (): Promise<void> => {}
     try {
       const tls = keepTls(config, configFile, directory)
+      // The library behind it takes a tenth of a second to load, which no other command should wait for.
+      const { hostMailAuthentication } = await import('../host/mail-authentication.ts')
       const dns = hostDns({ clock: hostClock, ...config.dns })
       const host = new MailHost(withCredentials(config, configFile), {
         homes: `${directory}/home`,

@@ -6,7 +6,10 @@ import { type MonoMs, wallMs } from '../base/time.ts'
 import { MailHost, type MailHostPorts } from '../bridge/mail-host.ts'
 import { certificateNamesOf } from '../bridge/mail-host-options.ts'
 import type { Scenario, ScenarioHost } from '../config/scenario.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Dns } from '../ports/dns.ts'
 import type { HostEvent } from '../ports/events.ts'
+import type { DatedSigningKey, MailAuthentication } from '../ports/mail-authentication.ts'
 import { labIdentity, labTrust } from './certificate.ts'
 import { type DiskImage, LabDisk } from './disk.ts'
 import { type LabName, labDns } from './dns.ts'
@@ -26,7 +29,18 @@ export interface LabOptions {
   readonly settle: () => Promise<void>
   /** Hears what happens on every host, as it happens. */
   readonly onEvent: (happening: Happening) => void
+  /**
+   * Of every host, by the names and the time of the lab: a lab signs and verifies nothing by itself.
+   * Default: mail is neither looked at for where it is from, nor signed.
+   */
+  readonly authentication?: MakeAuthentication
 }
+
+export type MakeAuthentication = (host: {
+  readonly dns: Dns
+  readonly clock: Clock
+  readonly hostname: string
+}) => MailAuthentication
 
 export interface Happening {
   readonly at: MonoMs
@@ -59,7 +73,8 @@ export class Lab {
       this.network.addLink(between, { oneWayDelayMs, lossShare: loss, rateBytesPerSec })
     }
     this.names = new Map(scenario.hosts.map(({ host, address }) => [host, { a: [address] }]))
-    const outside = { dns: labDns(this.names), https: labHttps(this.pages) }
+    const { authentication } = options
+    const outside = { dns: labDns(this.names), https: labHttps(this.pages), authentication }
     this.#hosts = new Map(
       scenario.hosts.map((host) => {
         const machine = this.network.addHost(host.host, host.network, host.address)
@@ -107,7 +122,9 @@ export class Lab {
 }
 
 /** What all hosts share. */
-type Outside = Pick<MailHostPorts, 'dns' | 'https'>
+interface Outside extends Pick<MailHostPorts, 'dns' | 'https'> {
+  readonly authentication: MakeAuthentication | undefined
+}
 
 /** One host: what survives a crash (disk and store) and what does not (everything else). */
 export class LabMachine {
@@ -119,6 +136,7 @@ export class LabMachine {
   readonly programs: Map<string, LabProgram> = new Map()
   readonly #processes = new Set<LabProcess>()
   #processCount = 0
+  #signingKeys: readonly DatedSigningKey[] = []
   readonly #entropy: ReturnType<typeof labEntropy>
   #disk: LabDisk
   #store: LabStore
@@ -174,6 +192,12 @@ export class LabMachine {
     return process
   }
 
+  /** What mail from here is signed with, also after a crash, as files would be. */
+  setSigningKeys(keys: readonly DatedSigningKey[]): void {
+    this.#signingKeys = keys
+    this.#services.setSigningKeys(keys)
+  }
+
   /** The power fails, and comes back at once: what was durable is all that is left. */
   async crash(): Promise<void> {
     this.machine.crash()
@@ -203,14 +227,19 @@ export class LabMachine {
     const events = (event: HostEvent): void => {
       if (this.machine.clock === clock) this.#tell(event)
     }
-    return new MailHost(this.options, {
+    const { authentication, ...outside } = this.#outside
+    const hostname = this.options.host
+    const services = new MailHost(this.options, {
       homes: HOMES,
       clock,
       network,
       disk: this.#disk,
       store: this.#store,
       entropy: this.#entropy,
-      ...this.#outside,
+      ...outside,
+      ...(authentication && {
+        authentication: authentication({ dns: outside.dns, clock, hostname }),
+      }),
       processes: labProcesses(this.programs, clock),
       events,
       passwords: labPasswords,
@@ -220,6 +249,8 @@ export class LabMachine {
         trust: labTrust(AUTHORITY),
       },
     })
+    services.setSigningKeys(this.#signingKeys)
+    return services
   }
 }
 

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { fromLatin1, toLatin1 } from '../../src/base/bytes.ts'
 import { monoMs } from '../../src/base/time.ts'
 import { parseScenario, type Scenario } from '../../src/config/scenario.ts'
-import { type Happening, Lab, type LabMachine } from '../../src/lab/lab.ts'
+import { type Happening, Lab, type LabMachine, type LabOptions } from '../../src/lab/lab.ts'
 import { type FetchedMail, fetchMail, submitMail } from '../../src/lab/mail-user.ts'
 import type { HostEvent } from '../../src/ports/events.ts'
 import type { Reply } from '../../src/proto/smtp/reply.ts'
@@ -48,17 +48,21 @@ export class TestLab {
   readonly mail1: LabMachine
   readonly mail2: LabMachine
 
-  private constructor(scenario: Scenario) {
+  private constructor(scenario: Scenario, options: Pick<LabOptions, 'authentication'>) {
     this.lab = new Lab(scenario, {
       settle: () => setImmediate(),
       onEvent: (happening) => this.happenings.push(happening),
+      ...options,
     })
     this.mail1 = this.lab.host('mail-1.a.com')
     this.mail2 = this.lab.host('mail-2.a.com')
   }
 
-  static async start(scenario: Scenario): Promise<TestLab> {
-    const lab = new TestLab(scenario)
+  static async start(
+    scenario: Scenario,
+    options: Pick<LabOptions, 'authentication'> = {},
+  ): Promise<TestLab> {
+    const lab = new TestLab(scenario, options)
     await lab.lab.start()
     return lab
   }
