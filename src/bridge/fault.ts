@@ -5,6 +5,8 @@ export type BridgeFaultCode =
   | 'bridge/lifetime-ended'
   | 'bridge/withdrawn'
   | 'bridge/bad-request'
+  /** A policy wants the mail later. */
+  | 'bridge/not-now'
   | 'bridge/bundle-lost'
   | 'bridge/no-tls'
   | 'bridge/far-side-refused'

@@ -19,8 +19,15 @@ import type { Store, StoreChange } from '../ports/store.ts'
 import { type EndpointId, formatEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import { formatReceived } from '../proto/message/trace.ts'
 import { formatMailbox, formatPath } from '../proto/smtp/path.ts'
-import { noSuchUser, type Reply } from '../proto/smtp/reply.ts'
+import type { Reply } from '../proto/smtp/reply.ts'
 import { decodeAdu, encodeAcknowledgement, type Refusal } from './adu.ts'
+import {
+  type ArrivedBatch,
+  type BatchContext,
+  headerBytes,
+  type Judgement,
+  judgeBatch,
+} from './batch-judge.ts'
 import { type BatchMail, readBatch } from './batch-reader.ts'
 import type { BpTransport } from './bp-transport.ts'
 import type { BridgeFaultCode } from './fault.ts'
@@ -35,7 +42,7 @@ export interface GatewayOptions {
   readonly reaches: (peer: EndpointId) => boolean
 }
 
-export interface GatewayPorts {
+export interface GatewayPorts extends BatchContext {
   readonly node: BundleNode
   readonly queue: MailQueue
   readonly transport: BpTransport
@@ -115,12 +122,16 @@ export class Gateway {
     const from = formatEndpointId(received.source)
     const read = readBatch(batch, host, messageBytesMax)
     if (!read.ok) return [refusalOf(read.reply, undefined)]
-    const refusals = this.#judge(read.mail)
+    const queueId = newQueueId(this.#ports.clock, this.#ports.entropy)
+    const trace = fromLatin1(this.#traceOf(read.mail, queueId))
+    const arrived = { id: transaction, queueId, from, mail: read.mail, trace }
+    const { refused, headers } = await judgeBatch(arrived, this.#ports)
+    const refusals = [...refused].map(([i, reply]) => refusalOf(reply, i))
     // Where nobody is accepted there is nothing that could be doubled, so nothing to remember.
     if (refusals.length === read.mail.recipients.length) return refusals
     const changes = this.#taken.remember(from, transaction, refusals, received.expiresAt)
     try {
-      await this.#accept(read.mail, refusals, { from, transaction }, changes)
+      await this.#accept(arrived, refused, headerBytes(headers), changes)
     } catch (error) {
       this.#taken.ended(changes, 'failed')
       throw error
@@ -129,45 +140,36 @@ export class Gateway {
     return refusals
   }
 
-  /** No mail is taken that would have to travel on: a gateway is no open relay. */
-  #judge(mail: BatchMail): Refusal[] {
-    return mail.recipients.flatMap(({ recipient }, i) =>
-      this.#ports.accounts.find(recipient) === undefined
-        ? [refusalOf(noSuchUser(formatMailbox(recipient)), i)]
-        : [],
-    )
+  #traceOf({ helo, recipients: [first, second] }: BatchMail, id: string): string {
+    const only = first === undefined || second !== undefined ? undefined : first.recipient
+    return formatReceived({
+      helo: helo === '' ? undefined : helo,
+      peer: undefined,
+      by: this.#options.host,
+      protocol: 'BSMTP',
+      id,
+      recipient: only && formatMailbox(only),
+      date: this.#ports.clock.wall(),
+    })
   }
 
   async #accept(
-    mail: BatchMail,
-    refusals: readonly Refusal[],
-    sender: { readonly from: string; readonly transaction: string },
+    { id: transaction, queueId, from, mail, trace }: ArrivedBatch,
+    refused: Judgement['refused'],
+    header: Uint8Array,
     alongside: readonly StoreChange[],
   ): Promise<void> {
-    const { queue, clock, entropy, events } = this.#ports
-    const queueId = newQueueId(clock, entropy)
-    const refused = new Set(refusals.map(({ recipient }) => recipient))
+    const { queue, events } = this.#ports
     const isFirst = onlyFirst(this.#ports.accounts)
     const recipients = mail.recipients.filter(
       ({ recipient }, i) => !refused.has(i) && isFirst(recipient),
     )
-    const names = recipients.map(({ recipient }) => formatMailbox(recipient))
     const delivery = await queue.start({ queueId, from: mail.from }, () => alongside)
     try {
       for (const { recipient, parameters } of recipients) {
         await delivery.addRecipient(recipient, parameters)
       }
-      const trace = formatReceived({
-        helo: mail.helo === '' ? undefined : mail.helo,
-        peer: undefined,
-        by: this.#options.host,
-        protocol: 'BSMTP',
-        id: queueId,
-        recipient: names.length === 1 ? names[0] : undefined,
-        date: clock.wall(),
-      })
-      await delivery.write(fromLatin1(trace))
-      for (const piece of mail.body) await delivery.write(piece)
+      for (const piece of [header, trace, ...mail.body]) await delivery.write(piece)
       const [outcome] = await delivery.commit()
       if (outcome?.type === 'refused') throw outcome.fault
     } catch (error) {
@@ -176,16 +178,16 @@ export class Gateway {
     }
     events({
       type: 'transaction-taken',
-      transaction: sender.transaction,
-      from: sender.from,
+      transaction,
+      from,
       queueId,
     })
     events({
       type: 'mail-accepted',
       queueId,
-      via: sender.from,
+      via: from,
       from: formatPath(mail.from.reversePath),
-      recipients: names,
+      recipients: recipients.map(({ recipient }) => formatMailbox(recipient)),
       sizeBytes: mail.body.reduce((sum, piece) => sum + piece.length, 0),
     })
   }

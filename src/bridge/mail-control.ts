@@ -237,7 +237,9 @@ export class MailControl {
       }
       const said = await signer?.end()
       if (said?.type === 'accept') delivery.prepend(headerText(said.headers ?? []))
-      if (intake.hops >= HOPS_MAX) throw refused('the message is going round in circles')
+      if (intake.hops >= HOPS_MAX || recipients.every((recipient) => intake.wasAt(recipient))) {
+        throw refused('the message is going round in circles')
+      }
       for (const outcome of await delivery.commit()) {
         if (outcome.type === 'refused') throw outcome.fault
       }

@@ -198,6 +198,16 @@ export class MailHost {
     this.#programs = processes && new PipeTransport(pipe, { clock, processes })
     const transport = this.#transport()
     this.#queue = this.#newQueue({ routes, aliases, local }, transport)
+    const policies = new PolicyChain(
+      mailPolicies(options, {
+        ...ports,
+        signingKeys: this.#signingKeys,
+        faults: this.#faults,
+        isForwarded: (recipient) =>
+          aliases.expand(recipient).some((one) => routes.of(one)?.transport !== 'local'),
+      }),
+      ports.events,
+    )
     const gateway = new Gateway(
       {
         host: options.host,
@@ -206,7 +216,7 @@ export class MailHost {
         reaches: (peer) =>
           peer.scheme === 'ipn' && options.plans.some(({ node }) => node === peer.node),
       },
-      { ...ports, node: this.#node, queue: this.#queue, transport, accounts },
+      { ...ports, node: this.#node, queue: this.#queue, transport, accounts, local, policies },
     )
     gateway.register()
     if (options.echo) registerEcho(this.#node, ports.clock)
@@ -233,16 +243,7 @@ export class MailHost {
       routes,
       local,
       queue: this.#queue,
-      policies: new PolicyChain(
-        mailPolicies(options, {
-          ...ports,
-          signingKeys: this.#signingKeys,
-          faults: this.#faults,
-          isForwarded: (recipient) =>
-            aliases.expand(recipient).some((one) => routes.of(one)?.transport !== 'local'),
-        }),
-        ports.events,
-      ),
+      policies,
       holdBudget: new HoldBudget(HELD_MESSAGES_BYTES_MAX),
     }
     this.#services = [

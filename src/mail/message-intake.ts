@@ -8,7 +8,9 @@ import { ByteQueue } from '../base/byte-queue.ts'
 import { concat, fromUtf8, NO_BYTES } from '../base/bytes.ts'
 import { formatMailDate } from '../base/calendar.ts'
 import { formatField, HeaderReader } from '../proto/message/header.ts'
-import { formatReceived, type ReceivedTrace } from '../proto/message/trace.ts'
+import { formatReceived, type ReceivedTrace, wasDeliveredTo } from '../proto/message/trace.ts'
+import type { Mailbox } from '../proto/smtp/envelope.ts'
+import { formatMailbox } from '../proto/smtp/path.ts'
 
 export class MessageIntake {
   readonly #trace: ReceivedTrace
@@ -32,6 +34,11 @@ export class MessageIntake {
   get messageId(): string | undefined {
     const own = this.#header.fields.find(({ name }) => name === 'message-id')?.value
     return own ?? this.#addedId
+  }
+
+  /** Whether it has been at this address before. */
+  wasAt(recipient: Mailbox): boolean {
+    return wasDeliveredTo(this.#header.fields, formatMailbox(recipient))
   }
 
   /** The next bytes as they came in; returns those that go out. */

@@ -4,6 +4,7 @@
  */
 
 import { assert } from '../base/assert.ts'
+import { fromUtf8 } from '../base/bytes.ts'
 import { asFault, type Fault } from '../base/fault.ts'
 import { formatDuration } from '../base/quantity.ts'
 import { addMs, type WallMs } from '../base/time.ts'
@@ -12,7 +13,9 @@ import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
+import { formatDeliveredTo } from '../proto/message/trace.ts'
 import type { Mailbox, MailFrom } from '../proto/smtp/envelope.ts'
+import { formatMailbox } from '../proto/smtp/path.ts'
 import { Alarms } from './alarms.ts'
 import type { Aliases } from './aliases.ts'
 import {
@@ -192,12 +195,24 @@ export class MailQueue implements DeliveryTarget {
     this.#requireOpen()
     const draft = this.#spool.draft(mail.queueId)
     const recipients = new RecipientList(this.#targets.aliases)
+    const asked: Mailbox[] = []
+    /** Only where it tells nobody of a recipient that they need not know of. */
+    let markAlias = async (): Promise<void> => {
+      markAlias = async () => {}
+      const [only, ...others] = asked
+      if (only === undefined || others.length > 0 || !this.#targets.aliases.has(only)) return
+      await draft.write(fromUtf8(formatDeliveredTo(formatMailbox(only))))
+    }
     return {
       addRecipient: async (recipient, parameters = {}) => {
         this.requireRoute(recipient)
         recipients.add(recipient, parameters)
+        asked.push(recipient)
       },
-      write: (bytes) => draft.write(bytes),
+      write: async (bytes) => {
+        await markAlias()
+        await draft.write(bytes)
+      },
       prepend: (bytes) => draft.prepend(bytes),
       commit: () => this.#accept(mail, draft, recipients.all, alongside),
       abort: () => draft.abort(),

@@ -63,6 +63,14 @@ describe('the SMTP service', () => {
     ])
   })
 
+  it('a mail that has been at all its recipients before is refused as a loop (554 5.4.6)', async () => {
+    const { connect, say } = await bench('smtp')
+    const stream = connect()
+    const loop = [`Delivered-To: ${NEAR.toUpperCase()}`, '', 'Hello', '.']
+    await say(stream, 'EHLO c', 'MAIL FROM:<ann@b.com>', `RCPT TO:<${NEAR}>`, 'DATA')
+    expect(await say(stream, ...loop)).toMatch(/^554 5\.4\.6 <.*>: mail forwarding loop\r\n$/)
+  })
+
   it('relays for nobody who has not said who they are (554 5.7.1)', async () => {
     const { stage, connect, say } = await bench('smtp')
     const stream = connect()

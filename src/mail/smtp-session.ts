@@ -12,6 +12,7 @@ import {
   AUTHENTICATION_FAILED,
   AUTHENTICATION_NOT_NOW,
   LOCAL_ERROR,
+  mailLoop,
   noSuchUser,
   type Reply,
   relayDenied,
@@ -335,12 +336,14 @@ export class SmtpSession {
       await this.#reset()
       return this.#refuseBy('end of data', said)
     }
-    if (writing.intake.hops >= HOPS_MAX || transaction.fault !== undefined) {
+    const loop = loopOf(transaction, writing.intake)
+    if (loop !== undefined || transaction.fault !== undefined) {
       const { fault } = transaction
       await this.#reset()
       if (fault !== undefined) return this.#refuse('end of data', fault)
-      this.#tellRefused('end of data', TOO_MANY_HOPS)
-      return { ok: false, reply: TOO_MANY_HOPS }
+      const reply = loop ?? LOCAL_ERROR
+      this.#tellRefused('end of data', reply)
+      return { ok: false, reply }
     }
     this.#transaction = undefined
     const outcomes = await writing.target.delivery.commit()
@@ -441,6 +444,14 @@ export class SmtpSession {
     assert(transaction !== undefined, 'the machine asks this in a mail transaction only')
     return transaction
   }
+}
+
+/** Where it is going round in circles. RFC 5321 §6.3. */
+function loopOf({ recipients: all }: Transaction, intake: MessageIntake): Reply | undefined {
+  if (intake.hops >= HOPS_MAX) return TOO_MANY_HOPS
+  const [first] = all
+  const isLoop = first !== undefined && all.every(({ recipient }) => intake.wasAt(recipient))
+  return isLoop ? mailLoop(formatMailbox(first.recipient)) : undefined
 }
 
 function policyMail({ queueId, mail, recipients }: Transaction): PolicyMail {

@@ -105,6 +105,8 @@ export class LimitsPolicy implements Policy {
 
   #limitsOf(session: PolicySession): SenderLimits | undefined {
     const { perUser, perPeer } = this.#options
+    // A neighbour that a plan leads to brings the mail of many.
+    if (session.service === 'bundle') return undefined
     return session.user === undefined ? perPeer : perUser
   }
 }

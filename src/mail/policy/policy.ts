@@ -34,8 +34,9 @@ export interface Policy {
 /** The same object for all questions of a session. */
 export interface PolicySession {
   readonly id: string
-  readonly service: 'smtp' | 'submission' | 'submissions' | 'lmtp'
-  /** The client's address. */
+  /** `bundle`: a mail that came in one, asked as a session that has no more than it. */
+  readonly service: 'smtp' | 'submission' | 'submissions' | 'lmtp' | 'bundle'
+  /** The client's address; of `bundle` the far gateway's endpoint: `ipn:3.2525`. */
   readonly peer: string
   /** As the client calls itself; empty before it has. */
   readonly helo: string

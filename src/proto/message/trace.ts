@@ -2,7 +2,7 @@
 
 import { formatMailDate } from '../../base/calendar.ts'
 import type { WallMs } from '../../base/time.ts'
-import { formatField } from './header.ts'
+import { formatField, type HeaderField } from './header.ts'
 
 export interface ReceivedTrace {
   /** As the client named itself; undefined where it did not. */
@@ -39,6 +39,14 @@ export function formatReturnPath(path: string): string {
 /** `Delivered-To` with its CRLF. */
 export function formatDeliveredTo(recipient: string): string {
   return formatField('Delivered-To', [recipient])
+}
+
+/** Whether a header says that its message has been at this address before. */
+export function wasDeliveredTo(fields: readonly HeaderField[], recipient: string): boolean {
+  const address = recipient.toLowerCase()
+  return fields.some(
+    ({ name, value }) => name === 'delivered-to' && value.toLowerCase() === address,
+  )
 }
 
 /** `[172.21.0.3]`, `[IPv6:fd00::3]`. RFC 5321 §4.1.3. */

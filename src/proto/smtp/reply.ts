@@ -193,6 +193,11 @@ export function relayDenied(address: string): Reply {
   return reply(554, '5.7.1', `<${address}>: Relay access denied`)
 }
 
+/** In Postfix's words. */
+export function mailLoop(name: string): Reply {
+  return reply(554, '5.4.6', `<${name}>: mail forwarding loop`)
+}
+
 export const TOO_MANY_HOPS: Reply = reply(554, '5.4.6', 'Error: too many hops')
 
 /** What a client is told that said something we do not take. */

@@ -1,0 +1,76 @@
+/** What a gateway makes of mail in bundles: aliases, loops, and what policies say. */
+
+import { expect, test } from 'vitest'
+import type { Scenario } from '../../src/config/scenario.ts'
+import { parseMailbox } from '../../src/proto/smtp/path.ts'
+import { earthMoon, mailOf, TestLab } from '../support/lab.ts'
+
+type Host = Scenario['hosts'][number]
+
+function earthMoonWith(change: (host: Host) => Partial<Host>): Scenario {
+  const scenario = earthMoon()
+  return { ...scenario, hosts: scenario.hosts.map((host) => ({ ...host, ...change(host) })) }
+}
+
+function alias(address: string, member: string): Host['aliases'][number] {
+  const mailbox = parseMailbox(member)
+  if (mailbox === undefined) throw new Error(`${member} is no address`)
+  return { address, members: [mailbox] }
+}
+
+test('an alias at the far side is taken there, and says where the mail was', async () => {
+  const info = alias('info@mail-2.a.com', 'user@mail-2.a.com')
+  const lab = await TestLab.start(
+    earthMoonWith(({ host }) => ({ aliases: host === 'mail-2.a.com' ? [info] : [] })),
+  )
+  await lab.submitted(lab.mail1, mailOf('Hello'), ['info@mail-2.a.com'])
+  await lab.until('mail-removed', 2)
+  const [mail] = await lab.maildrop(lab.mail2)
+  expect(mail).toMatch(
+    /^Return-Path: .*\r\nDelivered-To: user@mail-2.a.com\r\nDelivered-To: info@mail-2.a.com\r\nReceived: /,
+  )
+  await lab.lab.stop()
+})
+
+test('a mail that is forwarded round in circles comes back once, and its sender hears why', async () => {
+  const lab = await TestLab.start(
+    earthMoonWith(({ host }) => {
+      const other = host === 'mail-1.a.com' ? 'mail-2.a.com' : 'mail-1.a.com'
+      return { aliases: [alias(`loop@${host}`, `loop@${other}`)] }
+    }),
+  )
+  await lab.submitted(lab.mail1, mailOf('Hello'), ['loop@mail-1.a.com'])
+  const failed = await lab.until('mail-failed')
+  expect(failed.event).toMatchObject({
+    dsn: '5.4.6',
+    reason: expect.stringContaining('<loop@mail-1.a.com>: mail forwarding loop'),
+  })
+  await lab.runFor(10_000)
+  expect(await lab.mailbox(lab.mail1)).toEqual([
+    expect.stringContaining('Final-Recipient: rfc822; loop@mail-1.a.com\r\nAction: failed\r\n'),
+  ])
+  expect(lab.events('transaction-sent').length).toBeLessThan(5)
+  await lab.lab.stop()
+})
+
+test('policies are asked of mail in a bundle: one refuses a recipient, one puts a mail off', async () => {
+  const no = { code: 550, enhanced: '5.7.1', lines: ['on purpose'] }
+  const later = { code: 451, enhanced: '4.3.0', lines: ['on purpose'] }
+  const lab = await TestLab.start(
+    earthMoonWith(({ host }) => ({
+      faults:
+        host === 'mail-1.a.com'
+          ? []
+          : [
+              { at: 'RCPT', recipient: 'user+no@mail-2.a.com', reply: no },
+              { at: 'end-of-data', until: 1, reply: later },
+            ],
+    })),
+  )
+  await lab.submitted(lab.mail1, mailOf('Hello'), ['user+no@mail-2.a.com', 'user@mail-2.a.com'])
+  const failed = await lab.until('mail-failed')
+  expect(failed.event).toMatchObject({ dsn: '5.7.1', recipient: 'user+no@mail-2.a.com' })
+  await lab.runFor(10_000)
+  expect(await lab.mailbox(lab.mail2)).toHaveLength(1)
+  await lab.lab.stop()
+})
