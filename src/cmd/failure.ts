@@ -32,6 +32,10 @@ export function reasonOf(error: unknown): string {
       return 'permission denied'
     case 'ENOSPC':
       return 'no space left'
+    case 'ENOTDIR':
+      return 'not a directory'
+    case 'EROFS':
+      return 'read-only file system'
     case 'EISDIR':
       return 'is a directory'
     default:

@@ -5,6 +5,7 @@ import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { toLatin1, toUtf8 } from '../base/bytes.ts'
 import type { MailClient } from '../bridge/mail-client.ts'
+import { decodeWords } from '../proto/message/encoded-word.ts'
 import { HeaderReader } from '../proto/message/header.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
 
@@ -34,7 +35,7 @@ export async function printHeaders(host: MailClient, user: string | undefined): 
       from.slice(0, FROM_WIDTH).padEnd(FROM_WIDTH),
       dateOf(arrivedAt),
       size.padStart(10),
-      field('subject'),
+      decodeWords(field('subject')),
     ]
     return shown(parts.join(' '))
   })

@@ -131,7 +131,7 @@ test.each([
   [
     '  idle:',
     '  idel:',
-    '11:3: unknown key "idel": one of listen, versions, keepalive, idle, tls, authentication',
+    '11:3: unknown key "idel" (did you mean idle?): one of listen, versions, keepalive, idle, tls, authentication',
   ],
 ])('"%s" as "%s" is refused with its place', (from, to, message) => {
   expect(problemsWith(from, to)).toEqual([`node.yaml:${message} would be right`])

@@ -47,6 +47,10 @@ export function parseWith<T>(
   schema: z.ZodType<T, unknown>,
   contradictions: (value: T) => readonly Contradiction[],
 ): Result<T, ConfigFaultCode> {
+  if (text.length > TEXT_LENGTH_MAX) {
+    const message = `${text.length} characters: a configuration of at most ${TEXT_LENGTH_MAX} would be right`
+    return refusal('', fileName, [{ code: 'config/not-yaml', offset: 0, message }])
+  }
   const { root, problems: textProblems } = readYaml(text)
   if (textProblems.some(({ code }) => code === 'config/not-yaml')) {
     return refusal(text, fileName, textProblems)
@@ -81,9 +85,18 @@ function refusal(
   const lines = inOrder.map(
     ({ offset, message }) => `${fileName}:${formatPosition(text, offset)}: ${message}`,
   )
+  if (lines.length > TOLD_MAX) {
+    lines.splice(TOLD_MAX, lines.length, `${fileName}: ${lines.length - TOLD_MAX} more`)
+  }
   const code = inOrder[0]?.code ?? 'config/bad-value'
   return { ok: false, fault: new Fault(code, lines.join('\n'), { temporary: false }) }
 }
+
+/** Far more than anybody writes; what is larger was meant for something else. */
+const TEXT_LENGTH_MAX = 1_048_576
+
+/** Of a file that was meant for something else there may be very many. */
+const TOLD_MAX = 50
 
 function describe(issue: z.core.$ZodIssue, root: YamlNode): readonly Problem[] {
   const { path, message } = issue
@@ -91,7 +104,7 @@ function describe(issue: z.core.$ZodIssue, root: YamlNode): readonly Problem[] {
     return issue.keys.map((key) => ({
       code: 'config/unknown-key',
       offset: keyOffsetAt(root, [...path, key]),
-      message: `unknown key "${key}": ${message} would be right`,
+      message: `unknown key "${key}"${meant(key, message)}: ${message} would be right`,
     }))
   }
   if (issue.code === 'invalid_key') {
@@ -126,6 +139,23 @@ export function nameOf(path: Path): string {
 function showNode(node: YamlNode): string {
   if (node.kind === 'scalar') return node.text === '' ? 'empty' : show(node.text)
   return node.kind === 'list' ? 'a list' : 'a mapping'
+}
+
+/** One of the words of `expected` that differs little from what was written. */
+function meant(written: string, expected: string): string {
+  const near = (expected.match(/\w+/g) ?? []).filter((word) => isNear(written, word))
+  return near.length === 1 ? ` (did you mean ${near[0]}?)` : ''
+}
+
+/** One letter is other, too much or missing, or two have changed places. */
+function isNear(a: string, b: string): boolean {
+  if (a.length < 3 || Math.abs(a.length - b.length) > 1) return false
+  let start = 0
+  while (start < a.length && a[start] === b[start]) start++
+  const [left, right] = [a.slice(start), b.slice(start)]
+  if (left.length !== right.length) return left.slice(1) === right || left === right.slice(1)
+  const swapped = `${left[1]}${left[0]}${left.slice(2)}`
+  return left.slice(1) === right.slice(1) || swapped === right
 }
 
 const SHOWN_LENGTH_MAX = 60

@@ -52,7 +52,7 @@ test.each([
   [
     '{}',
     'tls: {keys: a.key}\n',
-    'node.yaml:6:7: unknown key "keys": one of certificate, key, authority would be right',
+    'node.yaml:6:7: unknown key "keys" (did you mean key?): one of certificate, key, authority would be right',
   ],
 ])('tcp: %s and %s are refused with their place', (tcp, more, message) => {
   expect(problemsOf(tcp, more)).toContain(message)

@@ -42,7 +42,7 @@ export function readYaml(text: string): { root: YamlNode; problems: readonly Pro
     (error): Problem => ({
       code: 'config/not-yaml',
       offset: error.pos[0],
-      message: `not YAML as it is read here: ${oneLine(error.message)}`,
+      message: `not YAML as it is read here: ${plain(error.message)}`,
     }),
   )
   return { root: toYamlNode(document.contents, 0, problems), problems }
@@ -136,6 +136,15 @@ function mappingOf(
     entries.push({ key, keyOffset, value })
   }
   return { kind: 'mapping', offset, entries }
+}
+
+const SHOWN_LENGTH_MAX = 200
+
+/** The reader quotes what it has read, whatever that was. */
+function plain(text: string): string {
+  return oneLine(text)
+    .replace(/[^ -~]/g, '?')
+    .slice(0, SHOWN_LENGTH_MAX)
 }
 
 function oneLine(text: string): string {

@@ -1,5 +1,6 @@
 /** A listening port with a bounded number of sessions, in all and for each peer: what the services share. */
 
+import { asFault, Fault } from '../base/fault.ts'
 import { networkOf } from '../base/ip-address.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
@@ -70,11 +71,22 @@ export class SessionPort<Session> {
 
   /** Resolves with the address in use. Rejects with a Fault of the network. */
   async open(): Promise<SocketAddress> {
-    const { network, events, service } = this.#context
-    this.#listener = await network.listen(this.#options.listen, (stream) => this.#accept(stream))
+    const { events, service } = this.#context
+    this.#listener = await this.#listen()
     const { address } = this.#listener
     events({ type: 'listening', service, address: formatAddress(address) })
     return address
+  }
+
+  /** Says in a Fault which of the services it is. */
+  async #listen(): Promise<Listener> {
+    const { network, service } = this.#context
+    try {
+      return await network.listen(this.#options.listen, (stream) => this.#accept(stream))
+    } catch (error) {
+      const { code, message, temporary } = asFault(error)
+      throw new Fault(code, `${service}: ${message}`, { temporary, cause: error })
+    }
   }
 
   /** Accepts no more; the sessions go on. */

@@ -194,7 +194,7 @@ test('a dialogue of SMTP hands mail in, and mail lists and prints the mailbox', 
     'RCPT TO:<nobody@mail-1.a.com>',
     'RCPT TO:<user@mail-1.a.com> NOTIFY=SUCCESS',
     'DATA',
-    'Subject: by hand\r\n\r\n..dot\r\n.',
+    'Subject: =?utf-8?Q?by_h=C3=A4nd?=\r\n\r\n..dot\r\n.',
     'QUIT',
   ]
   const [host] = pair.hosts
@@ -209,7 +209,7 @@ test('a dialogue of SMTP hands mail in, and mail lists and prints the mailbox', 
   await delivered
   const listed = lightlag(['mail', '-H', '-u', 'user'])
   expect(listed.stdout.split('\n').at(-2)).toMatch(
-    /^[> ]N +\d+ ann@mail-1\.a\.com .*\/\d+ by hand$/,
+    /^[> ]N +\d+ ann@mail-1\.a\.com .*\/\d+ by händ$/,
   )
   expect(lightlag(['mail', '--print', '--user', 'user']).stdout).toMatch(
     /^Message \d+:\nReturn-Path: <ann@mail-1\.a\.com>\nDelivered-To: .*\n\n\.dot\n\n$/ms,
