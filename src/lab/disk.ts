@@ -40,8 +40,8 @@ interface FileNode {
   /** Files only grow, so what is durable is a beginning. */
   durableBytes: number
   modified: WallMs
-  /** Has a name, and so counts against the capacity. */
-  named: boolean
+  /** Its names; with one or more it counts against the capacity. */
+  nameCount: number
 }
 
 /**
@@ -124,6 +124,28 @@ export class LabDisk implements Disk {
     })
   }
 
+  link(from: string, to: string): Promise<void> {
+    return this.#perform(() => {
+      const file = this.#find(from)
+      if (file === undefined) throw fault('disk/not-found', from)
+      if (file.kind === 'directory') throw fault('disk/permission-denied', from)
+      const { directory, name } = this.#parent(to)
+      if (directory.names.has(name)) throw fault('disk/exists', to)
+      this.#link(directory, name, file)
+    })
+  }
+
+  removeDirectory(path: string): Promise<void> {
+    return this.#perform(() => {
+      const { directory, name } = this.#parent(path)
+      const removed = directory.names.get(name)
+      if (removed === undefined) throw fault('disk/not-found', path)
+      if (removed.kind === 'file') throw fault('disk/not-a-directory', path)
+      if (removed.names.size > 0) throw fault('disk/failed', path)
+      this.#unlink(directory, name)
+    })
+  }
+
   syncDirectory(path: string): Promise<void> {
     return this.#perform(() => {
       const directory = this.#directory(path)
@@ -186,7 +208,7 @@ export class LabDisk implements Disk {
       sizeBytes: 0,
       durableBytes: 0,
       modified: this.#options.clock.wall(),
-      named: true,
+      nameCount: 0,
     }
     this.#link(directory, name, file)
     return file
@@ -238,26 +260,20 @@ export class LabDisk implements Disk {
     file.content.set(bytes, file.sizeBytes)
     file.sizeBytes = needed
     file.modified = clock.wall()
-    if (file.named) this.#usedBytes += bytes.length
+    if (file.nameCount > 0) this.#usedBytes += bytes.length
   }
 
   #link(directory: Directory, name: string, node: FileNode | Directory): void {
     directory.names.set(name, node)
     directory.modified = this.#options.clock.wall()
-    if (node.kind === 'file' && !node.named) {
-      node.named = true
-      this.#usedBytes += node.sizeBytes
-    }
+    if (node.kind === 'file' && ++node.nameCount === 1) this.#usedBytes += node.sizeBytes
   }
 
   #unlink(directory: Directory, name: string): void {
     const node = directory.names.get(name)
     directory.names.delete(name)
     directory.modified = this.#options.clock.wall()
-    if (node?.kind === 'file') {
-      node.named = false
-      this.#usedBytes -= node.sizeBytes
-    }
+    if (node?.kind === 'file' && --node.nameCount === 0) this.#usedBytes -= node.sizeBytes
   }
 
   /** Undefined where nothing is there; what lies below a file is absent, or a Fault. */
@@ -314,7 +330,7 @@ function survivor(directory: Directory): Directory {
             ...node,
             content: node.content.slice(0, node.durableBytes),
             sizeBytes: node.durableBytes,
-            named: true,
+            nameCount: 1,
           },
     )
   }

@@ -33,8 +33,16 @@ export interface Disk {
    * `syncDirectory` of both directories.
    */
   rename(from: string, to: string): Promise<void>
-  /** `disk/not-found` where there is none. */
+  /**
+   * A second name for a file. `disk/not-found` where there is no such file, `disk/exists` where the
+   * new name is taken, `disk/failed` where the two lie on places that share no files. Durable as a
+   * rename is.
+   */
+  link(from: string, to: string): Promise<void>
+  /** Of a file; `disk/not-found` where there is none. */
   remove(path: string): Promise<void>
+  /** An empty one; `disk/not-found` where there is none, `disk/failed` where something is in it. */
+  removeDirectory(path: string): Promise<void>
   /** Makes the names in a directory durable. */
   syncDirectory(path: string): Promise<void>
   /** With its missing parents, all durable; content where it exists already. */

@@ -61,6 +61,42 @@ export function describeDisk(name: string, make: () => Promise<DiskWorld>): void
     )
 
     it(
+      'gives a file a second name, and keeps its content until the last is gone',
+      onDisk(async (disk, root) => {
+        await disk.makeDirectory(`${root}/other`)
+        await disk.writeNew(`${root}/a`, fromLatin1('abc'))
+        await disk.link(`${root}/a`, `${root}/other/b`)
+        await expect(disk.link(`${root}/a`, `${root}/other/b`)).rejects.toMatchObject({
+          code: 'disk/exists',
+        })
+        await expect(disk.link(`${root}/none`, `${root}/c`)).rejects.toMatchObject({
+          code: 'disk/not-found',
+        })
+        await disk.remove(`${root}/a`)
+        const reader = await disk.open(`${root}/other/b`)
+        expect(toLatin1(await reader.read(0, 10))).toBe('abc')
+        await reader.close()
+      }),
+    )
+
+    it(
+      'removes an empty directory only',
+      onDisk(async (disk, root) => {
+        await disk.makeDirectory(`${root}/full`)
+        await disk.writeNew(`${root}/full/a`, fromLatin1('abc'))
+        await expect(disk.removeDirectory(`${root}/full`)).rejects.toMatchObject({
+          code: 'disk/failed',
+        })
+        await disk.remove(`${root}/full/a`)
+        await disk.removeDirectory(`${root}/full`)
+        expect(await disk.stat(`${root}/full`)).toBeUndefined()
+        await expect(disk.removeDirectory(`${root}/full`)).rejects.toMatchObject({
+          code: 'disk/not-found',
+        })
+      }),
+    )
+
+    it(
       'gives the bytes read to the caller as its own, and keeps a copy of the bytes written',
       onDisk(async (disk, root) => {
         const bytes = fromLatin1('abc')

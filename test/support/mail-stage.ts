@@ -199,14 +199,14 @@ function remoteTarget(
   }
 }
 
-interface PowerSwitch {
+export interface PowerSwitch {
   operations(): number
   store(store: Store): Store
   disk(disk: Disk): Disk
 }
 
 /** Counts what changes something, and once the power is cut lets nothing more happen. */
-function powerSwitch(cut: PowerCut | undefined): PowerSwitch {
+export function powerSwitch(cut: PowerCut | undefined): PowerSwitch {
   let count = 0
   const never = new Promise<never>(() => {})
   const pass = async <T>(operation: () => Promise<T>): Promise<T> => {
@@ -236,7 +236,9 @@ function powerSwitch(cut: PowerCut | undefined): PowerSwitch {
       writeNew: (path, bytes) => pass(() => disk.writeNew(path, bytes)),
       open: (path) => disk.open(path),
       rename: (from, to) => pass(() => disk.rename(from, to)),
+      link: (from, to) => pass(() => disk.link(from, to)),
       remove: (path) => pass(() => disk.remove(path)),
+      removeDirectory: (path) => pass(() => disk.removeDirectory(path)),
       syncDirectory: (path) => pass(() => disk.syncDirectory(path)),
       makeDirectory: (path) => pass(() => disk.makeDirectory(path)),
       list: (path) => disk.list(path),
@@ -257,7 +259,9 @@ export function wrapped(disk: Disk): Disk {
     writeNew: (path, bytes) => disk.writeNew(path, bytes),
     open: (path) => disk.open(path),
     rename: (from, to) => disk.rename(from, to),
+    link: (from, to) => disk.link(from, to),
     remove: (path) => disk.remove(path),
+    removeDirectory: (path) => disk.removeDirectory(path),
     syncDirectory: (path) => disk.syncDirectory(path),
     makeDirectory: (path) => disk.makeDirectory(path),
     list: (path) => disk.list(path),

@@ -25,6 +25,7 @@ import type { SearchKey, SortKey, ThreadNode } from '../../src/mail/mailbox/sear
 import { decodeWords } from '../../src/proto/message/encoded-word.ts'
 import { parseMailDate } from '../../src/proto/message/mail-date.ts'
 import { parseMessageIds } from '../../src/proto/message/message-id.ts'
+import { envelopeOf } from '../../src/proto/message/part-fields.ts'
 import { StructureReader } from '../../src/proto/message/structure.ts'
 import { baseSubject } from '../../src/proto/message/subject.ts'
 
@@ -238,8 +239,9 @@ class MemoryMailbox implements OpenMailbox {
     if (stored === undefined) throw failed('mailbox/gone')
     const reader = new StructureReader()
     reader.push(stored.octets)
-    const { part, envelope, references } = reader.end()
-    const description = { envelope, part, references: parseMessageIds(references ?? '') }
+    const { part, fields } = reader.end()
+    const references = parseMessageIds(fields['references'] ?? '')
+    const description = { envelope: envelopeOf(fields), part, references }
     this.#descriptions.set(uid, description)
     return description
   }

@@ -94,8 +94,8 @@ export interface MailboxAccount {
   subscribe(name: string, isSubscribed: boolean): Promise<void>
   status(name: string): Promise<MailboxStatus>
   /**
-   * Looks at the files first. All sessions of this process that open one mailbox get the same
-   * object; `close` what was opened, once for each time.
+   * Looks at the files first. What it holds in memory is shared by all that have it open; `close` what
+   * was opened.
    */
   open(name: string): Promise<OpenMailbox>
   quota(): Promise<QuotaStatus>

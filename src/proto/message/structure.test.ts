@@ -1,15 +1,20 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { concat, fromLatin1, toLatin1 } from '../../base/bytes.ts'
-import type { MessagePart } from './envelope.ts'
+import type { Envelope, MessagePart } from './envelope.ts'
 import { FIELD_BYTES_MAX, PART_DEPTH_MAX, PARTS_MAX } from './limits.ts'
+import { envelopeOf } from './part-fields.ts'
 import { type MessageStructure, StructureReader } from './structure.ts'
 
-function read(text: string | Uint8Array, chunk = Number.POSITIVE_INFINITY): MessageStructure {
+function read(
+  text: string | Uint8Array,
+  chunk = Number.POSITIVE_INFINITY,
+): MessageStructure & { readonly envelope: Envelope } {
   const bytes = typeof text === 'string' ? fromLatin1(text) : text
   const reader = new StructureReader()
   for (let at = 0; at < bytes.length; at += chunk) reader.push(bytes.subarray(at, at + chunk))
-  return reader.end()
+  const structure = reader.end()
+  return { ...structure, envelope: envelopeOf(structure.fields) }
 }
 
 const lines = (...all: string[]): string => all.join('\r\n')

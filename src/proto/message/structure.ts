@@ -21,9 +21,8 @@ import {
 
 export interface MessageStructure {
   readonly part: MessagePart
-  readonly envelope: Envelope
-  /** Of the message itself, unfolded, raw; undefined where it has none. */
-  readonly references: string | undefined
+  /** Those of the message itself that ENVELOPE and References need: unfolded, raw. */
+  readonly fields: PartFields
 }
 
 const LF = 0x0a
@@ -86,7 +85,7 @@ export class StructureReader {
     const root = this.#frames[0] as Frame
     let part = this.#closeLast(this.#at)
     while (this.#frames.length > 0) part = this.#closeLast(this.#at)
-    return { part, envelope: envelopeOf(root.fields), references: root.fields['references'] }
+    return { part, fields: root.fields }
   }
 
   #hold(bytes: Uint8Array, from: number, end: number): void {

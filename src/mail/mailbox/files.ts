@@ -1,0 +1,113 @@
+/** The small files beside a mailbox's messages, and what is done to several files at once. */
+
+import { fromUtf8, toHex, toUtf8 } from '../../base/bytes.ts'
+import { asFault } from '../../base/fault.ts'
+import type { Disk } from '../../ports/disk.ts'
+import type { Entropy } from '../../ports/entropy.ts'
+import { FILES_AT_ONCE, KEYWORDS_MAX } from './limits.ts'
+import type { Flag, SpecialUse } from './mailbox.ts'
+
+/** What makes a directory the mailbox that it is, whatever it is called and whether it has an index. */
+export interface Marker {
+  readonly id: string
+  /** The last that was given out here: the next is greater. */
+  readonly uidValidity: number
+  readonly specialUse: readonly SpecialUse[]
+}
+
+const MARKER = 'lightlag-mailbox'
+
+/** Makes one where there is none that can be read. */
+export async function readMarker(disk: Disk, path: string, entropy: Entropy): Promise<Marker> {
+  const text = await readSmall(disk, `${path}/${MARKER}`)
+  try {
+    const { id, uidValidity, specialUse } = JSON.parse(text ?? '') as Marker
+    if (
+      /^[0-9a-f]{16}$/.test(id) &&
+      Number.isSafeInteger(uidValidity) &&
+      Array.isArray(specialUse)
+    ) {
+      return { id, uidValidity, specialUse }
+    }
+  } catch {
+    // As if there were none.
+  }
+  const marker = { id: toHex(entropy.bytes(8)), uidValidity: 0, specialUse: [] }
+  await writeMarker(disk, path, marker)
+  return marker
+}
+
+export function writeMarker(disk: Disk, path: string, marker: Marker): Promise<void> {
+  return replaceFile(disk, `${path}/${MARKER}`, JSON.stringify(marker))
+}
+
+const KEYWORDS = 'dovecot-keywords'
+
+/** In Dovecot's file and form, so that both mean the same by a letter. Undefined where there is none. */
+export async function readKeywords(disk: Disk, path: string): Promise<readonly Flag[] | undefined> {
+  const text = await readSmall(disk, `${path}/${KEYWORDS}`)
+  if (text === undefined) return undefined
+  const keywords: string[] = []
+  for (const line of text.split('\n')) {
+    const match = /^(\d{1,2}) (\S+)$/.exec(line)
+    const at = Number(match?.[1])
+    if (match !== null && at === keywords.length && at < KEYWORDS_MAX)
+      keywords.push(match[2] as Flag)
+  }
+  return keywords
+}
+
+export function writeKeywords(disk: Disk, path: string, keywords: readonly Flag[]): Promise<void> {
+  return replaceFile(
+    disk,
+    `${path}/${KEYWORDS}`,
+    keywords.map((one, i) => `${i} ${one}\n`).join(''),
+  )
+}
+
+/** Undefined where there is none; no more than its first megabyte. */
+export async function readSmall(disk: Disk, path: string): Promise<string | undefined> {
+  try {
+    const file = await disk.open(path)
+    try {
+      return toUtf8(await file.read(0, 1_048_576))
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
+  }
+}
+
+/** In one step, durable. */
+export async function replaceFile(disk: Disk, path: string, text: string): Promise<void> {
+  const temporary = `${path}.lightlag-new`
+  await disk.remove(temporary).catch(ignoreNotFound)
+  await disk.writeNew(temporary, fromUtf8(text))
+  await disk.rename(temporary, path)
+  await disk.syncDirectory(path.slice(0, path.lastIndexOf('/')))
+}
+
+/** Some at a time; all are waited for, also where one rejects. */
+export async function forEachFile<T>(
+  items: readonly T[],
+  action: (item: T) => Promise<void>,
+): Promise<void> {
+  let next = 0
+  const worker = async (): Promise<void> => {
+    while (next < items.length) await action(items[next++] as T)
+  }
+  const workers = Array.from({ length: Math.min(FILES_AT_ONCE, items.length) }, worker)
+  for (const result of await Promise.allSettled(workers)) {
+    if (result.status === 'rejected') throw result.reason
+  }
+}
+
+export function isNotFound(error: unknown): boolean {
+  return asFault(error).code === 'disk/not-found'
+}
+
+export function ignoreNotFound(error: unknown): void {
+  if (!isNotFound(error)) throw error
+}

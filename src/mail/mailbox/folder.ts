@@ -1,0 +1,504 @@
+/**
+ * One mailbox that is in memory. Whatever changes it takes its turn; what others see changes at once
+ * and only when it is durable: first the files, then the index, then the listeners.
+ */
+
+import { asFault } from '../../base/fault.ts'
+import { addMs } from '../../base/time.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Disk, FileReader } from '../../ports/disk.ts'
+import type { Entropy } from '../../ports/entropy.ts'
+import type { Store } from '../../ports/store.ts'
+import { contentOf } from './content.ts'
+import type { Descriptions } from './descriptions.ts'
+import { mailboxFault } from './fault.ts'
+import { formatFileName, KEYWORD_BIT, parseFileName } from './file-name.ts'
+import {
+  forEachFile,
+  ignoreNotFound,
+  isNotFound,
+  readKeywords,
+  readMarker,
+  writeKeywords,
+  writeMarker,
+} from './files.ts'
+import { type Differences, FolderScan, type Place } from './folder-scan.ts'
+import { FolderIndex, type Head, type Row } from './index-rows.ts'
+import { KEYWORD_LENGTH_MAX, KEYWORDS_MAX, POLL_MS } from './limits.ts'
+import {
+  type Flag,
+  type MailboxChange,
+  type MailboxStatus,
+  type MessageContent,
+  type ModSeq,
+  SYSTEM_FLAGS,
+  type Uid,
+} from './mailbox.ts'
+
+export interface FolderPorts {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly store: Store
+}
+
+/** A file in `tmp`, flushed, that is to become a message. */
+export interface Arrival {
+  readonly name: string
+  /** Up to the flags. */
+  readonly base: string
+  readonly flags: readonly Flag[]
+  readonly dateMs: number
+  readonly sizeBytes: number
+  readonly emailId?: string
+}
+
+/** What sessions see: replaced as a whole. */
+interface Published {
+  readonly rows: readonly Row[]
+  readonly head: Readonly<Head>
+  readonly unseen: number
+  readonly deleted: number
+}
+
+type Listener = (change: MailboxChange) => void
+
+export class Folder {
+  readonly path: string
+  readonly ports: FolderPorts
+  readonly descriptions: Descriptions
+  readonly #scan: FolderScan
+  readonly #listeners: Set<Listener> = new Set()
+  #id = ''
+  #index: FolderIndex | undefined
+  #published: Published | undefined
+  #turn: Promise<unknown> = Promise.resolve()
+  #stopPolling: (() => void) | undefined
+  #isInvalid = false
+  #lastMicrosecond = 0
+
+  constructor(path: string, ports: FolderPorts, descriptions: Descriptions) {
+    this.path = path
+    this.ports = ports
+    this.descriptions = descriptions
+    this.#scan = new FolderScan(ports.disk, path)
+  }
+
+  get id(): string {
+    return this.#id
+  }
+
+  /** Once `refresh` has resolved. */
+  get published(): Published {
+    if (this.#published === undefined) throw mailboxFault('mailbox/not-found', 'not open')
+    return this.#published
+  }
+
+  get rowCount(): number {
+    return this.#published?.rows.length ?? 0
+  }
+
+  find(uid: Uid): Row | undefined {
+    const { rows } = this.published
+    let low = 0
+    let high = rows.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((rows[middle] as Row).uid < uid) low = middle + 1
+      else high = middle
+    }
+    return rows[low]?.uid === uid ? rows[low] : undefined
+  }
+
+  status(): MailboxStatus {
+    const { head, rows, unseen, deleted } = this.published
+    let recent = 0
+    for (let i = rows.length - 1; i >= 0 && (rows[i] as Row).uid >= head.recentFrom; i--) recent++
+    return {
+      mailboxId: this.#id,
+      uidValidity: head.uidValidity,
+      uidNext: head.uidNext,
+      highestModSeq: head.highestModSeq,
+      messages: rows.length,
+      recent,
+      unseen,
+      deleted,
+      sizeBytes: head.messageBytes,
+    }
+  }
+
+  /** Each hears of one change before the next. */
+  subscribe(listener: Listener): () => void {
+    this.#listeners.add(listener)
+    this.#poll()
+    return () => {
+      this.#listeners.delete(listener)
+      if (this.#listeners.size > 0) return
+      this.#stopPolling?.()
+      this.#stopPolling = undefined
+    }
+  }
+
+  get hasListeners(): boolean {
+    return this.#listeners.size > 0
+  }
+
+  /** It is no longer there under its name, or no longer what it was. */
+  invalidate(): void {
+    this.#isInvalid = true
+    this.#stopPolling?.()
+    for (const listener of [...this.#listeners]) listener({ type: 'invalid' })
+    this.#listeners.clear()
+  }
+
+  refresh(): Promise<void> {
+    return this.inTurn(async (index) => this.#takeChanges(index))
+  }
+
+  vanishedSince(modSeq: ModSeq): readonly (readonly [Uid, Uid])[] {
+    return this.#index?.vanishedSince(modSeq) ?? []
+  }
+
+  /** Written with the next change: who crashes before finds them recent once more. */
+  claimRecent(): Uid {
+    const { head } = this.published
+    const from = head.recentFrom
+    if (this.#index !== undefined) this.#index.head.recentFrom = head.uidNext
+    this.#published = { ...this.published, head: { ...head, recentFrom: head.uidNext } }
+    return from
+  }
+
+  /** Bits of flags that are in use here; 0 for another. */
+  flagBit(flag: Flag): number {
+    return bitOf(this.published.head.keywords, flag)
+  }
+
+  flagsOf(bits: number): readonly Flag[] {
+    const { keywords } = this.published.head
+    const flags: Flag[] = []
+    for (let i = 0; i < KEYWORD_BIT; i++)
+      if ((bits & (1 << i)) !== 0) flags.push(SYSTEM_FLAGS[i] as Flag)
+    for (const [i, keyword] of keywords.entries()) {
+      if ((bits & (1 << (KEYWORD_BIT + i))) !== 0) flags.push(keyword)
+    }
+    return flags
+  }
+
+  /** Rejects with `mailbox/gone`. */
+  async content(uid: Uid): Promise<MessageContent> {
+    const row = this.find(uid)
+    if (row === undefined) throw gone(uid)
+    const files = new Whereabouts(this.#scan, this.path)
+    try {
+      const file: FileReader = await files.at(row, (path) => this.ports.disk.open(path))
+      return contentOf(file, row.sizeBytes)
+    } catch (error) {
+      throw isNotFound(error) ? gone(uid) : error
+    }
+  }
+
+  /**
+   * Sets flags as `change` says of each row, which gives its new bits or undefined to leave it as it
+   * is. `wanted` are keywords that may be new.
+   */
+  changeFlags(
+    uids: readonly Uid[],
+    wanted: readonly Flag[],
+    change: (row: Row, bits: number) => number | undefined,
+  ): Promise<void> {
+    return this.inTurn(async (index) => {
+      const bits = await this.#bitsFor(index, wanted)
+      const { disk } = this.ports
+      const files = new Whereabouts(this.#scan, this.path)
+      const changed: Row[] = []
+      const touched = new Set<Place>(['cur'])
+      await forEachFile(uids, async (uid) => {
+        const row = index.find(uid)
+        const flags = row && change(row, bits)
+        if (row === undefined || flags === undefined || flags === row.flags) return
+        const file = formatFileName(row.base, flags, parseFileName(row.file).otherLetters)
+        try {
+          await files.at(row, async (path) => {
+            const to = `${this.path}/cur/${file}`
+            if (path !== to) await disk.rename(path, to)
+          })
+        } catch (error) {
+          // Somebody has removed it; that is found out by the next look.
+          return ignoreNotFound(error)
+        }
+        touched.add(row.place)
+        changed.push({ ...row, place: 'cur', file, flags })
+      })
+      if (changed.length === 0 && wanted.length === 0) return
+      if (changed.length > 0) await this.#sync(touched)
+      const modSeq = changed.length > 0 ? index.nextModSeq() : 0
+      for (const row of changed) index.replace({ ...row, modSeq })
+      await this.#commit(index, changed.length === 0 ? [] : [flagsChanged(changed, modSeq)])
+    })
+  }
+
+  /** Durable, all or none; resolves with the UIDs in order. */
+  place(arrivals: readonly Arrival[]): Promise<readonly Uid[]> {
+    return this.inTurn(async (index) => {
+      const { disk } = this.ports
+      const all = arrivals.flatMap(({ flags }) => flags)
+      await this.#bitsFor(index, all)
+      const { keywords } = index.head
+      const moves = arrivals.map(({ name, base, flags }) => {
+        const bits = flags.reduce((sum, flag) => sum | bitOf(keywords, flag), 0)
+        return { from: name, to: formatFileName(base, bits, ''), bits }
+      })
+      const isJournaled = moves.length > 1
+      if (isJournaled) {
+        // One that fails in the middle is finished by the next run.
+        await disk.syncDirectory(`${this.path}/tmp`)
+        index.setPlacing(moves.map(({ from, to }) => [from, to]))
+        await index.commit()
+      }
+      try {
+        await forEachFile(moves, ({ from, to }) =>
+          disk.rename(`${this.path}/tmp/${from}`, `${this.path}/cur/${to}`),
+        )
+        await disk.syncDirectory(`${this.path}/cur`)
+      } catch (error) {
+        await forEachFile(moves, async ({ from, to }) => {
+          await disk.remove(`${this.path}/cur/${to}`).catch(ignoreNotFound)
+          await disk.remove(`${this.path}/tmp/${from}`).catch(ignoreNotFound)
+        })
+        if (isJournaled) index.setPlacing([])
+        await index.commit()
+        throw error
+      }
+      const modSeq = index.nextModSeq()
+      const uids = arrivals.map((arrival, i) => {
+        const { to: file, bits: flags } = moves[i] as (typeof moves)[number]
+        const { base, dateMs, sizeBytes, emailId } = arrival
+        const row = { base, place: 'cur', file, flags, modSeq, dateMs, sizeBytes } as const
+        return index.add(emailId === undefined ? row : { ...row, emailId }).uid
+      })
+      if (isJournaled) index.setPlacing([])
+      await this.#commit(index, [{ type: 'added', uids, modSeq }])
+      return uids
+    })
+  }
+
+  /** Those of `uids` that `isWanted`, with their files; resolves with them. */
+  remove(uids: readonly Uid[], isWanted: (row: Row) => boolean): Promise<readonly Uid[]> {
+    return this.inTurn(async (index) => {
+      const rows = uids.flatMap((uid) => index.find(uid) ?? []).filter(isWanted)
+      if (rows.length === 0) return []
+      const files = new Whereabouts(this.#scan, this.path)
+      await forEachFile(rows, async (row) => {
+        await files.at(row, (path) => this.ports.disk.remove(path)).catch(ignoreNotFound)
+      })
+      await this.#sync(new Set(rows.map(({ place }) => place)))
+      const modSeq = index.nextModSeq()
+      const removed = rows.map(({ uid }) => uid)
+      index.remove(removed, modSeq)
+      this.descriptions.forget(this.#id, removed)
+      await this.#commit(index, [{ type: 'expunged', uids: removed, modSeq }])
+      return removed
+    })
+  }
+
+  /** Of now, and greater than all before. */
+  nextMicrosecond(): number {
+    const now = Math.floor(this.ports.clock.wall() * 1000)
+    this.#lastMicrosecond = Math.max(now, this.#lastMicrosecond + 1)
+    return this.#lastMicrosecond
+  }
+
+  /** Gives a message's file a second name. */
+  async linkTo(row: Row, to: string): Promise<void> {
+    const files = new Whereabouts(this.#scan, this.path)
+    await files.at(row, (path) => this.ports.disk.link(path, to))
+  }
+
+  /** Nothing else changes meanwhile. What fails may have done one half: all is looked at again then. */
+  inTurn<T>(action: (index: FolderIndex) => Promise<T>): Promise<T> {
+    const result = this.#turn.then(async () => {
+      if (this.#isInvalid) throw mailboxFault('mailbox/not-found', 'it is no longer there')
+      this.#index ??= await this.#load()
+      try {
+        return await action(this.#index)
+      } catch (error) {
+        this.#index = undefined
+        throw error
+      }
+    })
+    this.#turn = result.catch(() => {})
+    return result
+  }
+
+  async #load(): Promise<FolderIndex> {
+    const { disk, store, entropy, clock } = this.ports
+    for (const place of ['tmp', 'new', 'cur']) await disk.makeDirectory(`${this.path}/${place}`)
+    const marker = await readMarker(disk, this.path, entropy)
+    this.#id = marker.id
+    this.#scan.forget()
+    let index = FolderIndex.load(store, marker.id)
+    if (index === undefined || index.head.uidValidity !== marker.uidValidity) {
+      const uidValidity = Math.max(Math.floor(clock.wall() / 1000), marker.uidValidity + 1)
+      // First here: an index that is lost again before it is written has given out no UID.
+      await writeMarker(disk, this.path, { ...marker, uidValidity })
+      index = FolderIndex.fresh(store, marker.id, uidValidity)
+    }
+    if (index.placing.length > 0) {
+      for (const [from, to] of index.placing) {
+        await disk
+          .rename(`${this.path}/tmp/${from}`, `${this.path}/cur/${to}`)
+          .catch(ignoreNotFound)
+      }
+      await disk.syncDirectory(`${this.path}/cur`)
+      index.setPlacing([])
+    }
+    await this.#takeChanges(index)
+    // Those who have it open heard of none of it.
+    if (
+      this.#published !== undefined &&
+      this.#published.head.uidValidity !== index.head.uidValidity
+    ) {
+      this.invalidate()
+      throw mailboxFault('mailbox/not-found', 'its index was lost')
+    }
+    if (this.#published === undefined) await this.#commit(index, [])
+    return index
+  }
+
+  async #takeChanges(index: FolderIndex): Promise<void> {
+    const found = await this.#scan.differences(index, this.ports.clock.wall())
+    if (found === undefined) return
+    const keywords = await readKeywords(this.ports.disk, this.path)
+    if (keywords !== undefined) index.head.keywords = keywords
+    const changes = await this.#differences(index, found)
+    if (changes.length > 0) await this.#commit(index, changes)
+  }
+
+  async #differences(
+    index: FolderIndex,
+    { changed, missing, added }: Differences,
+  ): Promise<readonly MailboxChange[]> {
+    const changes: MailboxChange[] = []
+    if (missing.length > 0) {
+      const modSeq = index.nextModSeq()
+      const uids = missing.map(({ uid }) => uid)
+      index.remove(uids, modSeq)
+      this.descriptions.forget(this.#id, uids)
+      changes.push({ type: 'expunged', uids, modSeq })
+    }
+    const reflagged = changed.filter((row) => index.find(row.uid)?.flags !== row.flags)
+    const modSeq = reflagged.length > 0 ? index.nextModSeq() : 0
+    const isReflagged = new Set(reflagged)
+    for (const row of changed) index.replace(isReflagged.has(row) ? { ...row, modSeq } : row)
+    if (reflagged.length > 0) changes.push(flagsChanged(reflagged, modSeq))
+    if (added.length > 0) {
+      const modSeq = index.nextModSeq()
+      const uids: Uid[] = []
+      for (const one of added) {
+        const measured = await this.#scan.measure(one)
+        if (measured === undefined) continue
+        const { base, flags } = parseFileName(one.file)
+        uids.push(index.add({ ...one, ...measured, base, flags, modSeq }).uid)
+      }
+      if (uids.length > 0) changes.push({ type: 'added', uids, modSeq })
+    }
+    return changes
+  }
+
+  /** Keywords that are new are in the file before any message bears their letter. */
+  async #bitsFor(index: FolderIndex, flags: readonly Flag[]): Promise<number> {
+    const { head } = index
+    const isNew = (flag: Flag) => !flag.startsWith('\\') && bitOf(head.keywords, flag) === 0
+    if (flags.some(isNew)) {
+      const keywords = [...((await readKeywords(this.ports.disk, this.path)) ?? head.keywords)]
+      for (const flag of flags) {
+        if (flag.startsWith('\\') || bitOf(keywords, flag) !== 0) continue
+        if (keywords.length >= KEYWORDS_MAX || flag.length > KEYWORD_LENGTH_MAX) {
+          throw mailboxFault('mailbox/too-many', `no room for the keyword ${flag}`)
+        }
+        keywords.push(flag)
+      }
+      await writeKeywords(this.ports.disk, this.path, keywords)
+      head.keywords = keywords
+    }
+    return flags.reduce((sum, flag) => sum | bitOf(head.keywords, flag), 0)
+  }
+
+  async #sync(places: ReadonlySet<Place>): Promise<void> {
+    await Promise.all(
+      [...places].map((place) => this.ports.disk.syncDirectory(`${this.path}/${place}`)),
+    )
+  }
+
+  /** Then it is there for all, in one turn. */
+  async #commit(index: FolderIndex, changes: readonly MailboxChange[]): Promise<void> {
+    await index.commit()
+    this.#published = {
+      rows: [...index.rows],
+      head: { ...index.head },
+      unseen: index.unseen,
+      deleted: index.deleted,
+    }
+    for (const change of changes) for (const listener of [...this.#listeners]) listener(change)
+  }
+
+  #poll(): void {
+    const { clock } = this.ports
+    this.#stopPolling ??= clock.at(addMs(clock.now(), POLL_MS), () => {
+      this.#stopPolling = undefined
+      if (this.#listeners.size === 0) return
+      // What cannot be looked at now is looked at the next time.
+      this.refresh().then(
+        () => this.#pollOn(),
+        (error: unknown) => {
+          asFault(error)
+          this.#pollOn()
+        },
+      )
+    })
+  }
+
+  #pollOn(): void {
+    if (this.#listeners.size > 0 && !this.#isInvalid) this.#poll()
+  }
+}
+
+/** A message's file is where its row says, unless somebody has just renamed it: then all are listed, once. */
+class Whereabouts {
+  readonly #scan: FolderScan
+  readonly #path: string
+  #listed: Promise<Map<string, { readonly place: Place; readonly file: string }>> | undefined
+
+  constructor(scan: FolderScan, path: string) {
+    this.#scan = scan
+    this.#path = path
+  }
+
+  async at<T>(row: Row, action: (path: string) => Promise<T>): Promise<T> {
+    try {
+      return await action(`${this.#path}/${row.place}/${row.file}`)
+    } catch (error) {
+      if (!isNotFound(error)) throw error
+      this.#listed ??= this.#scan.list()
+      const found = (await this.#listed).get(parseFileName(row.base).unique)
+      if (found === undefined) throw error
+      return action(`${this.#path}/${found.place}/${found.file}`)
+    }
+  }
+}
+
+function flagsChanged(rows: readonly Row[], modSeq: ModSeq): MailboxChange {
+  return { type: 'flags', uids: rows.map(({ uid }) => uid).sort((a, b) => a - b), modSeq }
+}
+
+function bitOf(keywords: readonly Flag[], flag: Flag): number {
+  const lower = flag.toLowerCase()
+  const system = SYSTEM_FLAGS.findIndex((one) => one.toLowerCase() === lower)
+  if (system >= 0) return 1 << system
+  const keyword = keywords.findIndex((one) => one.toLowerCase() === lower)
+  return keyword < 0 ? 0 : 1 << (KEYWORD_BIT + keyword)
+}
+
+function gone(uid: Uid): Error {
+  return mailboxFault('mailbox/gone', `message ${uid} is gone`)
+}

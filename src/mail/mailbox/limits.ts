@@ -1,0 +1,51 @@
+/** Every bound of this folder, with its reason. */
+
+/** A letter each in the names of files, `a` to `z`. */
+export const KEYWORDS_MAX = 26
+
+/** Octets of a keyword: each is in one line of a file and in every FLAGS response. */
+export const KEYWORD_LENGTH_MAX = 100
+
+/** Mailboxes of one account: all are looked at for every LIST. */
+export const MAILBOXES_MAX = 10_000
+
+/** Octets of a mailbox's directory: file systems take 255. */
+export const DIRECTORY_NAME_MAX = 240
+
+/** Messages whose rows are written together: a change of one writes as many. */
+export const PAGE_ROWS = 128
+
+/** Entries of the list of what was expunged; behind them QRESYNC clients hear of everything. */
+export const VANISHED_ENTRIES_MAX = 1000
+
+/** Descriptions that are kept in memory, of all mailboxes together: some 2 KB each. */
+export const DESCRIPTIONS_KEPT_MAX = 20_000
+
+/** Mailboxes that nobody has open and that are kept in memory all the same, and their messages together. */
+export const FOLDERS_KEPT_MAX = 200
+export const ROWS_KEPT_MAX = 2_000_000
+
+/** What a search looks at: of one message's header, and of all the texts in it. */
+export const SEARCHED_HEADER_BYTES_MAX = 262_144
+export const SEARCHED_TEXT_BYTES_MAX = 8_388_608
+
+/** Octets of the fingerprint of a message's text; beyond them it matches more than it should. */
+export const FINGERPRINT_BYTES_MAX = 32_768
+
+/** Files that are renamed, linked or removed at the same time: the thread pool has fewer threads. */
+export const FILES_AT_ONCE = 32
+
+/** Read at once, of a message that is looked through. */
+export const READ_BYTES = 262_144
+
+/** How often the directories of a mailbox that somebody has open are looked at for changes of others. */
+export const POLL_MS = 2000
+
+/**
+ * A directory whose time is as young as this may change again within the same tick of the file
+ * system's clock.
+ */
+export const DIRECTORY_TIME_MS = 50
+
+/** What may wait to be put into the index without being asked for: it can be found again. */
+export const CACHE_CHANGES_MAX = 256

@@ -1,0 +1,359 @@
+/** A mailbox as one session has it open. */
+
+import { toHex } from '../../base/bytes.ts'
+import { asFault } from '../../base/fault.ts'
+import { type WallMs, wallMs } from '../../base/time.ts'
+import { countBareLf } from '../../proto/message/line-endings.ts'
+import { MaildirDraft } from '../maildir-draft.ts'
+import { mailboxFault } from './fault.ts'
+import { DELETED } from './file-name.ts'
+import { ignoreNotFound } from './files.ts'
+import type { Arrival, Folder } from './folder.ts'
+import type { Row } from './index-rows.ts'
+import { KEYWORDS_MAX } from './limits.ts'
+import type {
+  AppendDraft,
+  AppendOptions,
+  CopiedUids,
+  Flag,
+  FlagChange,
+  MailboxChange,
+  MailboxStatus,
+  MessageContent,
+  MessageDescription,
+  MessageMetadata,
+  MessageState,
+  ModSeq,
+  OpenMailbox,
+  Uid,
+} from './mailbox.ts'
+import { type MessageText, readText } from './message-text.ts'
+import type { SearchKey, SortKey, ThreadAlgorithm, ThreadNode } from './search.ts'
+import { matches } from './search-run.ts'
+import { type Sortable, sortMessages, threadByReferences, threadBySubject } from './sort.ts'
+
+/** What a mailbox needs of the account that it belongs to. */
+export interface Surroundings {
+  readonly hostname: string
+  /** Rejects with `mailbox/not-found`. */
+  folder(name: string): Promise<Folder>
+  /** Rejects with `mailbox/over-quota`. */
+  requireRoom(bytes: number, messages: number): Promise<void>
+  closed(): void
+}
+
+export class OpenedMailbox implements OpenMailbox {
+  readonly name: string
+  readonly #folder: Folder
+  readonly #account: Surroundings
+  readonly #subscriptions: Set<() => void> = new Set()
+  #isClosed = false
+
+  constructor(name: string, folder: Folder, account: Surroundings) {
+    this.name = name
+    this.#folder = folder
+    this.#account = account
+  }
+
+  get mailboxId(): string {
+    return this.#folder.id
+  }
+
+  get uidValidity(): number {
+    return this.#folder.published.head.uidValidity
+  }
+
+  get uidNext(): Uid {
+    return this.#folder.published.head.uidNext
+  }
+
+  get highestModSeq(): ModSeq {
+    return this.#folder.published.head.highestModSeq
+  }
+
+  get uids(): Uint32Array {
+    return Uint32Array.from(this.#folder.published.rows, ({ uid }) => uid)
+  }
+
+  get keywords(): readonly Flag[] {
+    return this.#folder.published.head.keywords
+  }
+
+  get takesKeywords(): boolean {
+    return this.keywords.length < KEYWORDS_MAX
+  }
+
+  status(): MailboxStatus {
+    return this.#folder.status()
+  }
+
+  claimRecent(): Uid {
+    return this.#folder.claimRecent()
+  }
+
+  subscribe(listener: (change: MailboxChange) => void): () => void {
+    const end = this.#folder.subscribe(listener)
+    this.#subscriptions.add(end)
+    return () => {
+      end()
+      this.#subscriptions.delete(end)
+    }
+  }
+
+  refresh(): Promise<void> {
+    return this.#folder.refresh()
+  }
+
+  state(uid: Uid): MessageState | undefined {
+    const row = this.#folder.find(uid)
+    return row && { uid, flags: this.#folder.flagsOf(row.flags), modSeq: row.modSeq }
+  }
+
+  metadata(uid: Uid): MessageMetadata | undefined {
+    const row = this.#folder.find(uid)
+    if (row === undefined) return undefined
+    const { flags, modSeq, dateMs, sizeBytes, emailId } = row
+    const internalDate = wallMs(dateMs)
+    return { uid, flags: this.#folder.flagsOf(flags), modSeq, internalDate, sizeBytes, emailId }
+  }
+
+  changedSince(modSeq: ModSeq): readonly Uid[] {
+    return this.#rows.flatMap((row) => (row.modSeq > modSeq ? [row.uid] : []))
+  }
+
+  vanishedSince(modSeq: ModSeq): readonly (readonly [Uid, Uid])[] {
+    return this.#folder.vanishedSince(modSeq)
+  }
+
+  known(uid: Uid): MessageDescription | undefined {
+    if (this.#folder.find(uid) === undefined) return undefined
+    return this.#folder.descriptions.known(this.#folder.id, uid)
+  }
+
+  async describe(uid: Uid): Promise<MessageDescription> {
+    return this.known(uid) ?? this.#read(uid)
+  }
+
+  content(uid: Uid): Promise<MessageContent> {
+    return this.#folder.content(uid)
+  }
+
+  async append(options: AppendOptions): Promise<AppendDraft> {
+    return new Draft(this.#folder, this.#account.hostname, options)
+  }
+
+  async commit(drafts: readonly AppendDraft[]): Promise<readonly Uid[]> {
+    const own = drafts as readonly Draft[]
+    try {
+      const bytes = own.reduce((sum, one) => sum + one.sizeBytes, 0)
+      await this.#account.requireRoom(bytes, own.length)
+      return await this.#folder.place(await Promise.all(own.map((one) => one.finish())))
+    } catch (error) {
+      for (const one of own) await one.abort()
+      throw error
+    }
+  }
+
+  async store(uids: readonly Uid[], change: FlagChange): Promise<readonly Uid[]> {
+    const { mode, flags, unchangedSince } = change
+    const kept: Uid[] = []
+    await this.#folder.changeFlags(uids, mode === 'remove' ? [] : flags, (row, wanted) => {
+      if (unchangedSince !== undefined && row.modSeq > unchangedSince) {
+        kept.push(row.uid)
+        return undefined
+      }
+      if (mode === 'add') return row.flags | wanted
+      if (mode === 'replace') return wanted
+      return flags.reduce((left, flag) => left & ~this.#folder.flagBit(flag), row.flags)
+    })
+    return kept.sort((a, b) => a - b)
+  }
+
+  expunge(uids?: readonly Uid[]): Promise<readonly Uid[]> {
+    const asked = [...new Set(uids ?? this.uids)].sort((a, b) => a - b)
+    return this.#folder.remove(asked, (row) => (row.flags & DELETED) !== 0)
+  }
+
+  async copy(uids: readonly Uid[], target: string): Promise<CopiedUids> {
+    const folder = await this.#account.folder(target)
+    const rows = [...new Set(uids)]
+      .sort((a, b) => a - b)
+      .flatMap((uid) => this.#folder.find(uid) ?? [])
+    const bytes = rows.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+    await this.#account.requireRoom(bytes, rows.length)
+    const names = new UniqueNames(folder, this.#account.hostname)
+    const arrivals: Arrival[] = []
+    try {
+      for (const row of rows) {
+        const comma = row.base.indexOf(',')
+        const base = `${names.next(row.dateMs)}${comma < 0 ? '' : row.base.slice(comma)}`
+        const { dateMs, sizeBytes, emailId } = row
+        const flags = this.#folder.flagsOf(row.flags)
+        await this.#folder.linkTo(row, `${folder.path}/tmp/${base}`)
+        arrivals.push({ name: base, base, flags, dateMs, sizeBytes, emailId })
+      }
+    } catch (error) {
+      for (const { name } of arrivals) {
+        await folder.ports.disk.remove(`${folder.path}/tmp/${name}`).catch(ignoreNotFound)
+      }
+      throw error
+    }
+    const targets = arrivals.length === 0 ? [] : await folder.place(arrivals)
+    const sources = rows.map(({ uid }) => uid)
+    return { uidValidity: folder.published.head.uidValidity, sources, targets }
+  }
+
+  /** First there, then no longer here: a crash may leave both, never neither. */
+  async move(uids: readonly Uid[], target: string): Promise<CopiedUids> {
+    const copied = await this.copy(uids, target)
+    await this.#folder.remove(copied.sources, () => true)
+    return copied
+  }
+
+  async search(key: SearchKey): Promise<readonly Uid[]> {
+    const found: Uid[] = []
+    for (const row of this.#rows) {
+      if (await this.#matches(key, row)) found.push(row.uid)
+    }
+    return found
+  }
+
+  async sort(uids: readonly Uid[], order: readonly SortKey[]): Promise<readonly Uid[]> {
+    return sortMessages(await this.#sortable(uids), order)
+  }
+
+  async thread(uids: readonly Uid[], algorithm: ThreadAlgorithm): Promise<readonly ThreadNode[]> {
+    const messages = await this.#sortable(uids)
+    return algorithm === 'references' ? threadByReferences(messages) : threadBySubject(messages)
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    for (const end of this.#subscriptions) end()
+    this.#folder.descriptions.flush().catch(asFault)
+    this.#account.closed()
+  }
+
+  get #rows(): readonly Row[] {
+    return this.#folder.published.rows
+  }
+
+  async #read(uid: Uid): Promise<MessageDescription> {
+    const content = await this.content(uid)
+    try {
+      return await this.#folder.descriptions.read(this.#folder.id, uid, content)
+    } finally {
+      await content.close()
+    }
+  }
+
+  /** A message that is gone meanwhile is not among those found. */
+  async #matches(key: SearchKey, row: Row): Promise<boolean> {
+    const { descriptions, id } = this.#folder
+    const known = { row, flagBit: (flag: Flag) => this.#folder.flagBit(flag) }
+    const byRow = matches(key, known)
+    if (byRow !== undefined) return byRow
+    try {
+      if (descriptions.fingerprint(id, row.uid) === undefined) await this.#read(row.uid)
+      const fingerprint = descriptions.fingerprint(id, row.uid)
+      const printed = fingerprint === undefined ? known : { ...known, fingerprint }
+      const byPrint = matches(key, printed)
+      if (byPrint !== undefined) return byPrint
+      const description = await this.describe(row.uid)
+      const byDescription = matches(key, { ...printed, description })
+      if (byDescription !== undefined) return byDescription
+      const text = await this.#text(row.uid, description)
+      return matches(key, { ...printed, description, text }) ?? false
+    } catch (error) {
+      if (asFault(error).code === 'mailbox/gone') return false
+      throw error
+    }
+  }
+
+  async #text(uid: Uid, { part }: MessageDescription): Promise<MessageText> {
+    const content = await this.content(uid)
+    try {
+      return await readText(content, part)
+    } finally {
+      await content.close()
+    }
+  }
+
+  async #sortable(uids: readonly Uid[]): Promise<readonly Sortable[]> {
+    const sortable: Sortable[] = []
+    for (const uid of uids) {
+      const row = this.#folder.find(uid)
+      if (row === undefined) continue
+      try {
+        sortable.push({ row, description: this.known(uid) ?? (await this.#read(uid)) })
+      } catch (error) {
+        if (asFault(error).code !== 'mailbox/gone') throw error
+      }
+    }
+    return sortable
+  }
+}
+
+class Draft implements AppendDraft {
+  readonly #draft: MaildirDraft
+  readonly #flags: readonly Flag[]
+  readonly #dateMs: number
+  sizeBytes = 0
+  #last: number | undefined
+
+  constructor(folder: Folder, hostname: string, { flags, internalDate }: AppendOptions) {
+    const { disk, clock } = folder.ports
+    this.#flags = flags
+    this.#dateMs = wholeSecond(internalDate ?? clock.wall())
+    // Both are flushed by the folder, once for all that come together.
+    const later = async (): Promise<void> => {}
+    const place = { disk, path: folder.path, flushTmp: later, flushNew: later }
+    this.#draft = new MaildirDraft(new UniqueNames(folder, hostname).next(this.#dateMs), place)
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    this.sizeBytes += bytes.length + countBareLf(bytes, this.#last)
+    this.#last = bytes.at(-1) ?? this.#last
+    return this.#draft.write(bytes)
+  }
+
+  async finish(): Promise<Arrival> {
+    const { name } = await this.#draft.prepare()
+    const { sizeBytes } = this
+    return { name, base: name, flags: this.#flags, dateMs: this.#dateMs, sizeBytes }
+  }
+
+  async abort(): Promise<void> {
+    await this.#draft.abort().catch(ignoreNotFound)
+  }
+}
+
+/**
+ * Names that nobody gives twice. They begin with the second of the internal date, as a message's
+ * name does that was delivered then: so the date outlives the index.
+ */
+class UniqueNames {
+  readonly #folder: Folder
+  readonly #rest: string
+
+  constructor(folder: Folder, hostname: string) {
+    const host = hostname.replace(/[/:,]/g, '_')
+    this.#folder = folder
+    this.#rest = `${toHex(folder.ports.entropy.bytes(8))}.${host}`
+  }
+
+  /** Later ones sort behind earlier ones of the same second. */
+  next(dateMs: number): string {
+    const second = Math.max(0, Math.floor(dateMs / 1000))
+    return `${second}.M${this.#folder.nextMicrosecond()}R${this.#rest}`
+  }
+}
+
+function wholeSecond(at: WallMs): number {
+  return Math.floor(at / 1000) * 1000
+}
+
+export function notFound(name: string): Error {
+  return mailboxFault('mailbox/not-found', `there is no mailbox ${name}`)
+}

@@ -1,0 +1,120 @@
+/**
+ * Whether a message is one that is looked for. What costs least is asked first: the row, what was
+ * once read of the message, the fingerprint of its text, and only then the text.
+ */
+
+import { parseMailDate } from '../../proto/message/mail-date.ts'
+import type { Row } from './index-rows.ts'
+import type { MessageDescription } from './mailbox.ts'
+import { fieldValues, fold, type MessageText, mayContain } from './message-text.ts'
+import type { SearchKey } from './search.ts'
+
+const DAY_MS = 86_400_000
+
+/** What is known of a message by now. */
+export interface Known {
+  readonly row: Row
+  readonly flagBit: (flag: string) => number
+  readonly description?: MessageDescription
+  readonly fingerprint?: Uint8Array
+  readonly text?: MessageText
+}
+
+/** Undefined: more must be known. */
+export function matches(key: SearchKey, known: Known): boolean | undefined {
+  const { row } = known
+  switch (key.type) {
+    case 'all':
+      return true
+    case 'and':
+      return every(key.keys, known)
+    case 'or': {
+      const none = every(
+        key.keys.map((one) => ({ type: 'not', key: one }) as const),
+        known,
+      )
+      return none === undefined ? undefined : !none
+    }
+    case 'not': {
+      const found = matches(key.key, known)
+      return found === undefined ? undefined : !found
+    }
+    case 'uids':
+      return isWithin(key.ranges, row.uid)
+    case 'flag':
+      return (row.flags & known.flagBit(key.flag)) !== 0
+    case 'larger':
+      return row.sizeBytes > key.sizeBytes
+    case 'smaller':
+      return row.sizeBytes < key.sizeBytes
+    case 'older':
+      return row.dateMs <= key.than
+    case 'younger':
+      return row.dateMs >= key.than
+    case 'modseq':
+      return row.modSeq >= key.modSeq
+    case 'email-id':
+      return row.emailId === key.emailId
+    case 'before':
+    case 'on':
+    case 'since':
+      return matchesDay(key, known)
+    case 'header':
+    case 'body':
+    case 'text':
+      return matchesText(key, known)
+  }
+}
+
+function every(keys: readonly SearchKey[], known: Known): boolean | undefined {
+  let isCertain = true
+  for (const key of keys) {
+    const found = matches(key, known)
+    if (found === false) return false
+    if (found === undefined) isCertain = false
+  }
+  return isCertain ? true : undefined
+}
+
+function isWithin(ranges: readonly (readonly [number, number])[], uid: number): boolean {
+  let low = 0
+  let high = ranges.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((ranges[middle] as readonly [number, number])[1] < uid) low = middle + 1
+    else high = middle
+  }
+  return (ranges[low]?.[0] ?? Number.POSITIVE_INFINITY) <= uid
+}
+
+function matchesDay(
+  key: SearchKey & { readonly type: 'before' | 'on' | 'since' },
+  { row, description }: Known,
+): boolean | undefined {
+  let at: number | undefined = row.dateMs
+  if (key.of === 'sent-date') {
+    if (description === undefined) return undefined
+    at = parseMailDate(description.envelope.date ?? '')?.day
+  }
+  if (at === undefined) return false
+  if (key.type === 'before') return at < key.day
+  return at >= key.day && (key.type === 'since' || at < key.day + DAY_MS)
+}
+
+function matchesText(
+  key: SearchKey & { readonly type: 'header' | 'body' | 'text' },
+  { fingerprint, text }: Known,
+): boolean | undefined {
+  const wanted = fold(key.text)
+  if (text === undefined) {
+    if (fingerprint === undefined) return undefined
+    const isRuledOut =
+      !mayContain(fingerprint, wanted) ||
+      (key.type === 'header' && !mayContain(fingerprint, `${fold(key.field)}: `))
+    return isRuledOut ? false : undefined
+  }
+  if (key.type === 'header') {
+    return fieldValues(text.header, fold(key.field)).some((value) => value.includes(wanted))
+  }
+  return text.body.includes(wanted) || (key.type === 'text' && text.header.includes(wanted))
+}

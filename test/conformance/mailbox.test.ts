@@ -1,0 +1,59 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { seededRandom } from '../../src/base/random.ts'
+import { hostClock } from '../../src/host/clock.ts'
+import { hostDisk } from '../../src/host/disk.ts'
+import { hostEntropy } from '../../src/host/entropy.ts'
+import { openLmdbStore } from '../../src/host/store.ts'
+import { LabDisk } from '../../src/lab/disk.ts'
+import { labEntropy } from '../../src/lab/entropy.ts'
+import { LabStore } from '../../src/lab/store.ts'
+import { World as LabWorld } from '../../src/lab/world.ts'
+import { Mailboxes } from '../../src/mail/mailbox/mailboxes.ts'
+import type { Store } from '../../src/ports/store.ts'
+import { describeMailbox } from './mailbox.ts'
+
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+const maildir = '/home/user/Maildir'
+
+describeMailbox('lab', async () => {
+  const world = new LabWorld({ settle })
+  const disk = new LabDisk({ clock: world })
+  const entropy = labEntropy(seededRandom(1))
+  let store = new LabStore()
+  return {
+    run: async (action) => action(),
+    close: async () => {},
+    disk,
+    maildir,
+    open: async (index = 'keep') => {
+      store = index === 'delete' ? new LabStore() : new LabStore({}, store.crash())
+      const options = { hostname: 'mail.a.com', maildirOf: () => maildir }
+      return new Mailboxes(options, { disk, entropy, clock: world, store }).of('user')
+    },
+  }
+})
+
+describeMailbox('Node', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'mailbox-'))
+  let store: Store | undefined
+  let count = 0
+  return {
+    run: async (action) => action(),
+    close: async () => {
+      await store?.close()
+      rmSync(root, { recursive: true })
+    },
+    disk: hostDisk,
+    maildir: `${root}/Maildir`,
+    open: async (index = 'keep') => {
+      await store?.close()
+      if (index === 'delete') count++
+      store = await openLmdbStore(`${root}/index-${count}`, { capacityBytes: 100_000_000 })
+      const options = { hostname: 'mail.a.com', maildirOf: () => `${root}/Maildir` }
+      const ports = { disk: hostDisk, entropy: hostEntropy, clock: hostClock, store }
+      return new Mailboxes(options, ports).of('user')
+    },
+  }
+})
