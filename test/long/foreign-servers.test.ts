@@ -157,22 +157,29 @@ describe('Postfix', () => {
 describe('Dovecot', () => {
   const without = needs('dovecot') ?? needsRoot()
 
-  test.skipIf(without)('takes mail by LMTP, and answers for each recipient', async () => {
-    const dovecot = await started(startDovecot())
-    const target = sending().target(hopOf(`lmtp:127.0.0.1:${dovecot.port}`))
-    const to = ['user@b.com', 'nobody@b.com', 'user@c.com']
-    const outcomes = await send(target, to, fromLatin1(MESSAGE))
-    expect(outcomes).toMatchObject([
-      { type: 'delivered' },
-      { type: 'refused', fault: { temporary: false, detail: { status: '5.1.1' } } },
-      { type: 'delivered' },
-    ])
-    // It is in the mailbox: nothing is left to be reported.
-    expect(outcomes[0]).not.toHaveProperty('reports')
-    for (const mail of await dovecot.mailbox('user', 2)) {
-      expect(mail.replaceAll('\r', '')).toContain('\n.dot\n..two\nend\n')
-    }
-  })
+  test.skipIf(without)(
+    'takes mail by LMTP, over TCP and a local socket, and answers for each recipient',
+    async () => {
+      const dovecot = await started(startDovecot())
+      const target = sending().target(hopOf(`lmtp:127.0.0.1:${dovecot.port}`))
+      const to = ['user@b.com', 'nobody@b.com', 'user@c.com']
+      const outcomes = await send(target, to, fromLatin1(MESSAGE))
+      expect(outcomes).toMatchObject([
+        { type: 'delivered' },
+        { type: 'refused', fault: { temporary: false, detail: { status: '5.1.1' } } },
+        { type: 'delivered' },
+      ])
+      // It is in the mailbox: nothing is left to be reported.
+      expect(outcomes[0]).not.toHaveProperty('reports')
+      const socket = sending().target(hopOf(`lmtp:unix:${dovecot.directory}/run/lmtp`))
+      expect(await send(socket, ['user@b.com'], fromLatin1(MESSAGE))).toMatchObject([
+        { type: 'delivered', detail: expect.stringContaining('250 2.0.0') },
+      ])
+      for (const mail of await dovecot.mailbox('user', 3)) {
+        expect(mail.replaceAll('\r', '')).toContain('\n.dot\n..two\nend\n')
+      }
+    },
+  )
 
   test.skipIf(without)('has a program that a pipe: route gives mail to', async () => {
     const dovecot = await started(startDovecot())

@@ -73,6 +73,7 @@ export class PipeTransport {
       outputBytesMax: PROGRAM_OUTPUT_BYTES_MAX,
     })
     this.#running.add(process)
+    errand.mail.onReady?.()
     let isLate = false
     const forget = clock.at(addMs(clock.now(), timeLimitMs), () => {
       isLate = true
