@@ -64,3 +64,7 @@ test('a server that does not come to an end is given up', async () => {
   const https = hostHttps(authority.certificate)
   await expect(https.getText(url, { ...LIMITS, timeoutMs: 100 })).rejects.toThrow(/100 ms/)
 })
+
+test('what is no URL is asked of nobody', async () => {
+  await expect(hostHttps().getText('https://a b/', LIMITS)).rejects.toThrow(/no URL/)
+})

@@ -6,6 +6,10 @@ export function hostHttps(ca?: string): Https {
   return {
     getText: (url, { bytesMax, timeoutMs }) =>
       new Promise((resolve, reject) => {
+        if (!URL.canParse(url)) {
+          reject(httpsFault(`${url}: no URL`))
+          return
+        }
         const fail = (why: string): void => {
           reject(httpsFault(`${url}: ${why}`))
           request.destroy()

@@ -159,6 +159,10 @@ describe('what is known of a domain', () => {
     },
   )
 
+  test('is nothing of a name that is not of ASCII', async () => {
+    expect(await known().policies().of('bücher.example')).toBeUndefined()
+  })
+
   test('is bounded: the one that would end first is forgotten', async () => {
     const stage = known()
     const value = (until: number) =>

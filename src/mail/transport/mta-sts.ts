@@ -54,6 +54,8 @@ export class StsPolicies {
 
   /** Undefined where the domain has none, or none is known. */
   async of(domain: string): Promise<StsPolicy | undefined> {
+    // One in UTF-8 publishes under its other name, which we do not make of it.
+    if (!/^[!-~]{1,253}$/.test(domain)) return undefined
     const known = this.#known(domain)
     const id = await this.#publishedId(domain)
     if (id === undefined || id === known?.id || this.#isTooSoon(domain)) return known?.policy
