@@ -3,6 +3,7 @@ import { parseDuration, parseShare } from '../base/quantity.ts'
 import { ADMIN_PROGRAMS, type AdminProgram } from '../dtn/control/message.ts'
 import { TOOLS } from '../dtn/tools/tools.ts'
 import { addCertificateCommands } from './certificate-commands.ts'
+import { CLIENT_CONFIG_KINDS, type ClientConfigArguments, clientConfig } from './client-config.ts'
 import { type DemoArguments, demo } from './demo.ts'
 import { addDkimCommands } from './dkim-commands.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
@@ -70,6 +71,30 @@ ${EXIT_STATUSES}`,
   .action(
     (options: Omit<ServeArguments, 'config'> & { readonly config?: string }, command: Command) =>
       serve({ ...options, config: configOf(options, command) }),
+  )
+
+program
+  .command('client-config')
+  .argument('<user@domain>', 'whose mail program is to be set up')
+  .description('print what mail programs configure themselves from: autoconfig, SRV, mobileconfig')
+  .option('--config <file>', "the host's file, as etc/mail-1.yaml")
+  .addOption(
+    new Option('--only <kind>', 'one of them, without heading').choices(CLIENT_CONFIG_KINDS),
+  )
+  .addHelpText(
+    'after',
+    `
+Examples:
+  lightlag client-config user@mail-1.a.com --config etc/mail-1.yaml
+  lightlag client-config user@mail-1.a.com --config etc/mail-1.yaml --only mobileconfig >me.mobileconfig
+${EXIT_STATUSES}`,
+  )
+  .action(
+    (
+      address: string,
+      options: Omit<ClientConfigArguments, 'config'> & { readonly config?: string },
+      command: Command,
+    ) => clientConfig(address, { ...options, config: configOf(options, command) }),
   )
 
 const rc = program.command('rc').description("read and write ION's configuration files")
