@@ -124,13 +124,17 @@ function writeNew(path: string, bytes: Uint8Array, done: Done): void {
 }
 
 function syncDirectory(path: string, done: Done): void {
-  fs.open(path, DIRECTORY, (error, directory) => {
-    if (error) done(error)
-    else
-      fs.fsync(directory, (error) => {
-        fs.close(directory, () => {})
-        done(error)
-      })
+  let directory: number
+  try {
+    // Its names have just been changed, so it is in memory: opening it is no wait, a thread would be.
+    directory = fs.openSync(path, DIRECTORY)
+  } catch (error) {
+    done(error as Error)
+    return
+  }
+  fs.fsync(directory, (error) => {
+    fs.close(directory, () => {})
+    done(error)
   })
 }
 
