@@ -104,6 +104,12 @@ program
     const bench = new MailBench({ cases: casesOf(flags), pairs, count, directory })
     const tell = (result: object, text: () => string): void =>
       console.log(flags.json ? JSON.stringify(result) : text())
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => {
+        bench.dispose()
+        process.exit(1)
+      })
+    }
     try {
       const disk = await bench.diskLimit()
       tell({ disk }, () => `${diskLine(disk)}\n${MAIL_HEAD}`)

@@ -76,6 +76,8 @@ export class MailBench {
   readonly #options: MailOptions
   readonly #directory: string
   #runs = 0
+  /** The server that is being driven. */
+  #running: number | undefined
 
   constructor(options: MailOptions) {
     if (spawnSync('smtp-source').error) {
@@ -102,7 +104,9 @@ export class MailBench {
     }
   }
 
+  /** Also in the middle of a run. */
   dispose(): void {
+    if (this.#running !== undefined) process.kill(this.#running, 'SIGTERM')
     rmSync(this.#directory, { recursive: true, force: true })
   }
 
@@ -131,6 +135,7 @@ export class MailBench {
 
   async #run(name: ServerName, mailCase: MailCase): Promise<MailFigures> {
     const server = await startServer(name, this.#newDirectory())
+    this.#running = server.pid
     try {
       const count = this.#countOf(name, mailCase)
       await drive(server, mailCase, Math.min(WARM_UP[name], count))
@@ -149,6 +154,7 @@ export class MailBench {
         memoryMiB,
       }
     } finally {
+      this.#running = undefined
       await server.stop()
     }
   }
