@@ -97,8 +97,10 @@ export class SessionPort<Session> {
   #accept(stream: ByteStream): void {
     const { service, events, clock, entropy } = this.#context
     const peer = stream.remote.host
-    const ofPeer = this.#sessionsOfPeer.get(peer) ?? 0
-    const reason = this.#objectionTo(peer, ofPeer)
+    // Whoever has one address of IPv6 has a network of them.
+    const place = networkOf(peer)
+    const ofPeer = this.#sessionsOfPeer.get(place) ?? 0
+    const reason = this.#objectionTo(place, ofPeer)
     if (reason !== undefined) {
       stream.send(this.#hooks.refusal)
       stream.close()
@@ -109,31 +111,31 @@ export class SessionPort<Session> {
     events({ type: 'session-opened', service, session: id, peer: formatAddress(stream.remote) })
     const session = this.#hooks.open(id, stream)
     this.#sessions.set(session, stream)
-    this.#sessionsOfPeer.set(peer, ofPeer + 1)
+    this.#sessionsOfPeer.set(place, ofPeer + 1)
     const endSession = stream.onEnd
     stream.onEnd = (fault) => {
       endSession(fault)
-      this.#forget(session, peer)
+      this.#forget(session, place)
       void this.#hooks.ended(session).then(() => {
         events({ type: 'session-closed', service, session: id, peer: formatAddress(stream.remote) })
       })
     }
   }
 
-  #objectionTo(peer: string, sessionsOfPeer: number): string | undefined {
+  #objectionTo(place: string, sessionsOfPeer: number): string | undefined {
     const { sessionsMax = SESSIONS_MAX, sessionsPerPeerMax = SESSIONS_PER_PEER_MAX } = this.#options
     if (this.#sessions.size >= sessionsMax || sessionsOfPeer >= sessionsPerPeerMax) {
       return 'too many sessions'
     }
     const { connectionsPerPeerMax: max } = this.#options
-    if (max === undefined || this.#connections.take(networkOf(peer), max, 1)) return undefined
+    if (max === undefined || this.#connections.take(place, max, 1)) return undefined
     return 'too many connections'
   }
 
-  #forget(session: Session, peer: string): void {
+  #forget(session: Session, place: string): void {
     this.#sessions.delete(session)
-    const left = (this.#sessionsOfPeer.get(peer) ?? 1) - 1
-    if (left > 0) this.#sessionsOfPeer.set(peer, left)
-    else this.#sessionsOfPeer.delete(peer)
+    const left = (this.#sessionsOfPeer.get(place) ?? 1) - 1
+    if (left > 0) this.#sessionsOfPeer.set(place, left)
+    else this.#sessionsOfPeer.delete(place)
   }
 }

@@ -252,6 +252,14 @@ describe('the SMTP service', () => {
     expect(connect('10.0.0.1').heard).toMatch(/^220 /)
   })
 
+  it('takes the addresses of one IPv6 network for one peer', async () => {
+    const { connect } = await bench('smtp', { sessionsPerPeerMax: 2 })
+    const said = ['2001:db8::1', '2001:db8::2', '2001:db8::3', '2001:db8:0:1::1'].map((host) =>
+      connect(host).heard.slice(0, 4),
+    )
+    expect(said).toEqual(['220 ', '220 ', '421 ', '220 '])
+  })
+
   it('takes so many connections a minute of one peer or IPv6 network (421), and more as it goes by', async () => {
     const { stage, connect } = await bench('smtp', { connectionsPerPeerMax: 2 })
     const greeting = (host: string): string => {
