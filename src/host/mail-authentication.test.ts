@@ -200,6 +200,24 @@ describe('SPF', () => {
     expect((await spfOf(client, ...records)).result).toBe(result)
   })
 
+  test.each([
+    'v=spf1 a -all',
+    'v=spf1 mx -all',
+    'v=spf1 ptr -all',
+    'v=spf1 exists:%{ir}.%{v}.list.b.com -all',
+    'v=spf1 redirect=other.b.com',
+  ])('asks all kinds of records for %j', async (record) => {
+    names.set('b.com', {
+      ...{ txt: [record], a: ['192.0.2.1'], mx: [{ preference: 1, exchange: 'mx.b.com' }] },
+    })
+    names.set('mx.b.com', { a: ['192.0.2.1'] })
+    names.set('1.2.0.192.in-addr.arpa', { ptr: ['mx.b.com'] })
+    names.set('1.2.0.192.in-addr.list.b.com', { a: ['127.0.0.2'] })
+    names.set('other.b.com', { txt: ['v=spf1 ip4:192.0.2.1 -all'] })
+    expect((await authentication.spf(CLIENT)).result).toBe('pass')
+    expect((await authentication.spf({ ...CLIENT, address: '192.0.2.9' })).result).toBe('fail')
+  })
+
   test('asks ten questions and no more', async () => {
     for (let i = 0; i < 100; i++) {
       names.set(`${i}.c.com`, { txt: [`v=spf1 include:${i + 1}.c.com -all`] })

@@ -4,7 +4,7 @@
  */
 
 import { spawn, spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -15,7 +15,7 @@ import { hostMailAuthentication } from '../../src/host/mail-authentication.ts'
 import { type LabName, labDns } from '../../src/lab/dns.ts'
 import type { SigningKey } from '../../src/ports/mail-authentication.ts'
 import { type NameServer, startNameServer } from '../support/name-server.ts'
-import { needsModules } from '../support/programs.ts'
+import { needsModules, needsProc } from '../support/programs.ts'
 import { ServedPair } from '../support/served.ts'
 
 const absent =
@@ -83,6 +83,14 @@ function dkim(...args: readonly string[]): string {
   return stdout
 }
 
+/** What it complains of, and its exit status. */
+function dkimFailing(...args: readonly string[]): readonly [string, number | null] {
+  const config = join(pair.directory, 'mail-1.yaml')
+  const words = ['dist/cmd/lightlag.js', 'dkim', ...args, '--config', config]
+  const { stderr, status } = spawnSync(process.execPath, words, { encoding: 'utf8' })
+  return [stderr.trim(), status]
+}
+
 /** Takes a zone file's line out of what the command says. */
 function publish(said: string): void {
   const [, name = '', text = ''] = /^(\S+)\. 3600 IN TXT \( (.*) \)$/m.exec(said) ?? []
@@ -145,6 +153,50 @@ test.skipIf(absent)(
     await removed
     const mail = host.mails().find((one) => one.length > large.length) ?? ''
     expect(await perl(VERIFY, mail)).toMatch(/^s\d pass$/m)
+  },
+)
+
+test('lightlag dkim says what is wrong and what there is', () => {
+  dkim('new', '--selector', 'other', '--domain', 'x.com')
+  expect(dkimFailing('new', '--selector', 'other', '--domain', 'x.com')).toEqual([
+    ...['x.com has a key other: another selector would be right', 2],
+  ])
+  expect(dkimFailing('show', 'nobody', '--domain', 'x.com')).toEqual([
+    expect.stringMatching(/^x\.com has no key nobody; there are: .*other of x\.com/),
+    1,
+  ])
+  expect(dkimFailing('retire', 'other')).toEqual([expect.stringContaining('no key other'), 1])
+  expect(dkimFailing('new', '--algorithm', 'dsa')[1]).toBe(2)
+  expect(dkimFailing('new', '--in', 'soon')).toEqual([expect.stringContaining('2d or 0'), 2])
+  expect(dkimFailing('new', '--selector', '../x')).toEqual([expect.stringContaining('letters'), 2])
+})
+
+/** Of the host's own memory, in MiB. */
+function memory(): number {
+  const pid = /\[(\d+)\]/.exec(pair.hosts[0].lines.at(-1) ?? '')?.[1]
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  return Number(/RssAnon:\s+(\d+)/.exec(status)?.[1]) / 1024
+}
+
+test.skipIf(needsProc())(
+  'a message of fifty million octets takes no more memory than one of five',
+  async () => {
+    const [host] = pair.hosts
+    const peaks: number[] = []
+    for (const octets of [5_000_000, 50_000_000]) {
+      const large = LETTER + `${'x'.repeat(70)} \t y \r\n`.repeat(octets / 76)
+      const removed = host.until((line) => line.endsWith(': removed'))
+      let peak = 0
+      const watch = setInterval(() => {
+        peak = Math.max(peak, memory())
+      }, 10)
+      expect(await fromOutside(large, 'user@mail-1.a.com')).toMatch(/^250 /)
+      await removed
+      clearInterval(watch)
+      peaks.push(peak)
+    }
+    const [small = 0, large = 0] = peaks
+    expect(large - small).toBeLessThan(40)
   },
 )
 
