@@ -1,6 +1,7 @@
 /** `mailq`, `lightlag queue …`, `sendmail` and `mail`: what they say to a running host. */
 
 import { userInfo } from 'node:os'
+import { isatty } from 'node:tty'
 import { concat, fromUtf8, toLatin1 } from '../base/bytes.ts'
 import { asFault } from '../base/fault.ts'
 import type { MailClient } from '../bridge/mail-client.ts'
@@ -126,6 +127,7 @@ export async function mail(to: readonly string[], options: MailArguments): Promi
     throw exit(EX_USAGE, 'mail: to whom? An address, or -H or -p to look at your mailbox')
   }
   const from = options.from ?? userInfo().username
+  if (isatty(0)) process.stderr.write('Write the mail. Ctrl-D ends it, Ctrl-C drops it.\n')
   const text = readBytes('-')
   await withHost(options, EX_TEMPFAIL, async (host) => {
     const names = await Promise.all(to.map((name) => addressAt(host, name)))

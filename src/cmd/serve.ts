@@ -9,7 +9,8 @@ import { hostDisk } from '../host/disk.ts'
 import { hostDns } from '../host/dns.ts'
 import { hostEntropy } from '../host/entropy.ts'
 import { hostHttps } from '../host/https.ts'
-import { logSink } from '../host/log.ts'
+import { type LogOptions, logSink } from '../host/log.ts'
+import { LogFile } from '../host/log-file.ts'
 import { serveMetrics } from '../host/metrics-server.ts'
 import { hostNetwork } from '../host/network.ts'
 import { hostPasswords } from '../host/password.ts'
@@ -37,8 +38,14 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
   const directory = resolve(dirname(configFile), config.directory)
   const { host: name, node } = config
   const stopped = signalled()
-  const events = logSink(process.stdout, { format, host: name, pid: process.pid, clock: hostClock })
+  const about = { host: name, pid: process.pid, clock: hostClock }
   try {
+    const events = eventsOf(
+      config,
+      configFile,
+      logSink(process.stdout, { format, ...about }),
+      about,
+    )
     const control = controlSocketOf(node, directory)
     const store = await openLmdbStore(`${directory}/store`, {
       capacityBytes: config.limits.storeBytesMax,
@@ -114,6 +121,23 @@ function keepTls(config: NodeConfig, configFile: string, directory: string): Tls
     },
     () => hostClock.wall(),
   )
+}
+
+/** To the file for programs too, where there is to be one. */
+function eventsOf(
+  { log }: NodeConfig,
+  configFile: string,
+  lines: EventSink,
+  about: Omit<LogOptions, 'format'>,
+): EventSink {
+  if (log === undefined) return lines
+  const file = new LogFile(resolve(dirname(configFile), log.json))
+  onHangup(() => file.reopen())
+  const objects = logSink(file, { format: 'json', ...about })
+  return (event) => {
+    lines(event)
+    objects(event)
+  }
 }
 
 async function answerMetrics(

@@ -29,6 +29,8 @@ export interface NodeConfig extends MailHostOptions {
   readonly aliasesFile?: string
   /** By route of `outgoing`, the file that has its credentials. */
   readonly credentialFiles: ReadonlyMap<string, string>
+  /** A file of events as JSON, beside the log on standard output. */
+  readonly log?: { readonly json: string }
   /** Where `GET /metrics` is answered; default: nowhere. */
   readonly metrics?: { readonly listen: SocketAddress }
   /** Default: certificates of the host's own authority. */
@@ -62,6 +64,7 @@ export function parseNodeConfig(
       directory: parsed.value.directory,
       credentialFiles: credentialFilesOf(parsed.value.outgoing),
       ...(parsed.value.metrics && { metrics: parsed.value.metrics }),
+      ...(parsed.value.log && { log: parsed.value.log }),
       ...(typeof users === 'string' && { usersFile: users }),
       ...(typeof transport === 'string' && { transportFile: transport }),
       ...(typeof aliases === 'string' && { aliasesFile: aliases }),
@@ -86,7 +89,7 @@ interface PlanText extends CommonPlanText {
 }
 
 type NodeText = HostText<PlanText> &
-  Pick<NodeConfig, 'directory' | 'tls' | 'metrics' | 'dns'> &
+  Pick<NodeConfig, 'directory' | 'tls' | 'log' | 'metrics' | 'dns'> &
   MailAuthenticationText
 
 const resolver = word(
@@ -108,6 +111,11 @@ const nodeSchema = mapping<NodeText>({
   ...hostShape(mapping<PlanText>({ ...planShape, oneWayDelay: duration })),
   directory: word('a path such as ../var/mail-1', (text) => text || undefined),
   tls: mapping<TlsText>(tlsShape).optional(),
+  log: orOff(
+    mapping<Required<NodeConfig>['log']>({
+      json: word('a file such as mail-1.json', (text) => text || undefined),
+    }),
+  ),
   metrics: orOff(mapping<Required<NodeConfig>['metrics']>({ listen: loopback })),
   dns: mapping<DnsText>(dnsShape).optional(),
   ...mailAuthenticationShape,

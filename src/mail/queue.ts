@@ -291,7 +291,9 @@ export class MailQueue implements DeliveryTarget {
     const spooled = this.#spool.mail(job.mail.queueId)
     assert(spooled !== undefined, `${job.mail.queueId} is in the spool`)
     if (this.#reroute(job, spooled)) return
-    job.times = { startedAt: this.#ports.clock.now(), readyAt: undefined }
+    const startedAt = this.#ports.clock.now()
+    const connects = job.hop?.transport === 'smtp' || job.hop?.transport === 'lmtp'
+    job.times = { startedAt, readyAt: connects ? undefined : startedAt }
     const mail = this.#attemptMail(job, spooled)
     if (mail.addressees.length === 0) {
       // What is left is to record how it ended.

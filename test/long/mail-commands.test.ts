@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connectHost } from '../../src/cmd/control.ts'
@@ -161,7 +161,7 @@ test.skipIf(needs('curl'))(
   async () => {
     const port = await freePort()
     const served = await ServedPair.make(
-      (text) => `${text}\nmetrics: {listen: "127.0.0.1:${port}"}\n`,
+      (text) => `${text}\nmetrics: {listen: "127.0.0.1:${port}"}\nlog: {json: events.json}\n`,
     )
     try {
       const [host] = served.hosts
@@ -180,6 +180,14 @@ test.skipIf(needs('curl'))(
       // The second host wants the same port.
       await expect(served.hosts[1].start()).rejects.toThrow(/metrics.*address already in use/)
       expect(await host.stop()).toBe(0)
+      const events = readFileSync(join(served.directory, 'events.json'), 'utf8')
+        .trimEnd()
+        .split('\n')
+      expect(JSON.parse(events.at(-1) ?? '')).toMatchObject({
+        type: 'stopped',
+        host: 'mail-1.a.com',
+      })
+      expect(events.map((line) => JSON.parse(line).type)).toContain('mail-accepted')
     } finally {
       await served.dispose()
     }

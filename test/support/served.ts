@@ -100,6 +100,8 @@ export class ServedHost {
     const config = join(this.#directory, `${this.#name}.yaml`)
     const child = spawn(process.execPath, ['dist/cmd/lightlag.js', 'serve', '--config', config], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      // Nodes of the same numbers may run for another test.
+      env: { ...process.env, XDG_RUNTIME_DIR: join(this.#directory, 'run') },
     })
     this.#process = child
     this.#all.add(child)
