@@ -36,6 +36,11 @@ export type FlowEffect =
   /** No more `bytes` until `resume`, but for what is already on its way to the machine. */
   { readonly type: 'pause' } | { readonly type: 'resume' }
 
+/** From here on what is sent is deflated, and what comes is inflated. */
+export interface CompressEffect {
+  readonly type: 'compress'
+}
+
 /**
  * The stream is to be secured by TLS, which whoever runs the machine has the means for. Nothing comes
  * and nothing may be sent until `secured`; a handshake that fails is an `ended`. Bytes that the

@@ -11,6 +11,7 @@ import type { Alias } from '../mail/aliases.ts'
 import type { AuthenticationOptions } from '../mail/authentication/authentication-policy.ts'
 import type { InjectedFault } from '../mail/policy/injected-faults.ts'
 import type { LimitsOptions } from '../mail/policy/limits-policy.ts'
+import type { SessionPortOptions } from '../mail/session-port.ts'
 import type { SmtpPortOptions } from '../mail/smtp-service.ts'
 import type { OutgoingOptions } from '../mail/transport/outgoing-options.ts'
 import type { PipeOptions } from '../mail/transport/pipe-transport.ts'
@@ -32,7 +33,12 @@ export interface MailHostOptions {
   /** Submission under TLS from the first octet. */
   readonly submissions?: SmtpPortOptions
   readonly lmtp?: SmtpPortOptions
-  readonly pop3?: MailServiceOptions
+  readonly imap?: MailServiceOptions & AccessPortOptions
+  /** IMAP under TLS from the first octet. */
+  readonly imaps?: AccessPortOptions
+  readonly pop3?: MailServiceOptions & AccessPortOptions
+  /** POP3 under TLS from the first octet. */
+  readonly pop3s?: AccessPortOptions
   /** `moon` of `dtn://moon/`, where the node has a name of that scheme as well. */
   readonly dtnName?: string
   readonly udp?: { readonly listen: SocketAddress; readonly rateBytesPerSec?: number }
@@ -80,6 +86,11 @@ export interface MailServiceOptions {
   readonly listen: SocketAddress
   /** Whether a password may cross the network unencrypted. */
   readonly plaintextAuth: 'allow' | 'refuse'
+}
+
+export interface AccessPortOptions extends SessionPortOptions {
+  /** To the clients. */
+  readonly oneWayDelayMs: number
 }
 
 export interface StreamOptions {

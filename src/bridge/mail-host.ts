@@ -21,15 +21,15 @@ import { SigningKeys } from '../mail/authentication/signing-keys.ts'
 import { messageSigner } from '../mail/authentication/signing-policy.ts'
 import type { DeliveryTarget } from '../mail/delivery.ts'
 import { HELD_MESSAGES_BYTES_MAX } from '../mail/limits.ts'
-import { LocalTarget } from '../mail/local-target.ts'
+import { LocalTarget, type Maildrop } from '../mail/local-target.ts'
 import { LoginAttempts } from '../mail/login-attempts.ts'
 import { MailMetrics } from '../mail/mail-metrics.ts'
+import { Mailboxes } from '../mail/mailbox/mailboxes.ts'
 import { Maildir } from '../mail/maildir.ts'
 import { formatNextHop, parseNextHop, type RemoteHop } from '../mail/next-hop.ts'
 import { type InjectedFault, InjectedFaults } from '../mail/policy/injected-faults.ts'
 import { HoldBudget } from '../mail/policy/message-hold.ts'
 import { PolicyChain } from '../mail/policy/policy-chain.ts'
-import { Pop3Service } from '../mail/pop3-service.ts'
 import { MailQueue, type QueueTargets } from '../mail/queue.ts'
 import { Routes } from '../mail/route.ts'
 import { SmtpService } from '../mail/smtp-service.ts'
@@ -38,6 +38,7 @@ import { PROGRAM_TIME_LIMIT_MS } from '../mail/transport/limits.ts'
 import { PipeTransport } from '../mail/transport/pipe-transport.ts'
 import { SmtpTransport } from '../mail/transport/smtp-transport.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { Compression } from '../ports/compression.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Dns } from '../ports/dns.ts'
 import type { Entropy } from '../ports/entropy.ts'
@@ -66,6 +67,7 @@ import {
   QUEUED_MESSAGES_MAX,
   RECIPIENTS_MAX,
 } from './limits.ts'
+import { accessServices } from './mail-access.ts'
 import { MailControl } from './mail-control.ts'
 import type { ContactPlanOptions, MailHostOptions, TransportRule } from './mail-host-options.ts'
 import { mailPolicies } from './mail-policies.ts'
@@ -88,6 +90,8 @@ export interface MailHostPorts {
   readonly authentication?: MailAuthentication
   /** Where the host has a faster one. */
   readonly crc32c?: Crc32c
+  /** For mail programs; default: nothing is compressed. */
+  readonly compression?: Compression
   /** The host's certificate, and whose it believes. */
   readonly tls: Pick<TcpclTlsOptions, 'identity' | 'trust'> & {
     /** Of the servers that mail goes to; default: the same. */
@@ -135,6 +139,7 @@ export class MailHost {
   readonly #access: NodeAccess
   readonly #logins: LoginAttempts
   readonly #accounts: Accounts
+  readonly #mailboxes: Mailboxes
   readonly #faults: InjectedFaults
   readonly #signingKeys = new SigningKeys()
   readonly #metrics = new MailMetrics()
@@ -168,9 +173,17 @@ export class MailHost {
       maildirs.set(name, maildir)
       return maildir
     }
+    this.#mailboxes = new Mailboxes(
+      { hostname: options.host, maildirOf: (name) => `${ports.homes}/${name}/Maildir` },
+      ports,
+    )
     const aliases = new Aliases(options.aliases, (one) => accounts.find(one) !== undefined)
     this.#aliases = aliases
-    const local = new LocalTarget(accounts, maildirOf, aliases)
+    const local = new LocalTarget(
+      accounts,
+      (account) => this.#told(maildirOf(account), account.name),
+      aliases,
+    )
     this.#node = new BundleNode(
       {
         node: options.node,
@@ -248,17 +261,12 @@ export class MailHost {
     }
     this.#services = [
       ...this.#smtpServices(context),
-      ...(options.pop3 === undefined
-        ? []
-        : [
-            new Pop3Service(options.pop3, {
-              ...ports,
-              hostname: options.host,
-              accounts,
-              logins: this.#logins,
-              maildirOf,
-            }),
-          ]),
+      ...accessServices(options, ports, {
+        accounts,
+        logins: this.#logins,
+        maildirOf,
+        mailboxes: this.#mailboxes,
+      }),
       ...(ports.control === undefined
         ? []
         : [new ControlService(ports.control, { ...ports, node: this.#access })]),
@@ -318,6 +326,7 @@ export class MailHost {
     this.#servers.stop()
     this.#programs?.stop()
     await this.#queue.stop()
+    await this.#mailboxes.flush()
     await this.#node.stop()
     this.#ports.events({ type: 'stopped' })
   }
@@ -347,6 +356,24 @@ export class MailHost {
       accounts.push({ name, ...(await this.#ports.passwords.hash(password)), appPasswords: [] })
     }
     this.#accounts.replace(accounts)
+  }
+
+  /** What is placed there is told at once to those who have the mailbox open. */
+  #told(maildir: Maildir, account: string): Maildrop {
+    const { events } = this.#ports
+    return {
+      create: () => maildir.create(),
+      clearAbandoned: (awaited) => maildir.clearAbandoned(awaited),
+      place: async (placement) => {
+        const placed = await maildir.place(placement)
+        // It is delivered, whatever becomes of this.
+        this.#mailboxes.delivered(account).catch((error) => {
+          const reason = asFault(error).message
+          events({ type: 'trouble', where: `mailbox of ${account}`, reason })
+        })
+        return placed
+      },
+    }
   }
 
   #layers(): readonly ConvergenceLayer[] {

@@ -16,6 +16,7 @@ import {
   contactContradictions,
   contactsShape,
 } from './contacts.ts'
+import { ACCESS_SERVICES, type AccessText, accessShape, completeAccess } from './mail-access.ts'
 import {
   completeOutgoing,
   completePipe,
@@ -39,19 +40,7 @@ import {
   routingShape,
 } from './mail-routing.ts'
 import { type Contradiction, repeated } from './problems.ts'
-import {
-  domain,
-  ipnNode,
-  listOf,
-  mapping,
-  oneOf,
-  orFile,
-  orOff,
-  type Shape,
-  size,
-  socketAddress,
-  word,
-} from './schema.ts'
+import { domain, ipnNode, listOf, mapping, orFile, type Shape, size, word } from './schema.ts'
 import { completeSmtp, SMTP_SERVICES, type SmtpText, smtpShape } from './smtp.ts'
 import type { Path } from './yaml.ts'
 
@@ -61,7 +50,8 @@ export interface HostText<Plan>
     ContactsText,
     RoutingText,
     PolicyText,
-    SmtpText {
+    SmtpText,
+    AccessText {
   readonly host: string
   readonly node: bigint
   readonly mailService: bigint
@@ -69,7 +59,6 @@ export interface HostText<Plan>
   readonly domains?: readonly string[]
   /** With their passwords, or the file that has them; from the folder of the file that names it. */
   readonly users?: readonly UserText[] | string
-  readonly pop3?: Required<MailHostOptions>['pop3']
   readonly outgoing: OutgoingText
   readonly pipe?: PipeText
   readonly limits: { readonly messageSizeMax: number; readonly storeSizeMax: number }
@@ -91,7 +80,7 @@ export function hostShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<HostText<
     domains: listOf(domain, 'a list of domains such as [mail-1.a.com]').optional(),
     users: orFile(plainUsers, 'a file of users such as mail-1.users').optional(),
     ...smtpShape,
-    pop3: orOff(clientService),
+    ...accessShape,
     ...bundleShape(plan),
     ...contactsShape,
     ...routingShape,
@@ -120,11 +109,6 @@ export const plainUsers: z.ZodType<readonly UserText[], unknown> = listOf(
   'a list of users',
 )
 
-const clientService = mapping<Required<MailHostOptions>['pop3']>({
-  listen: socketAddress,
-  plaintextAuth: oneOf(['allow', 'refuse']).default('refuse'),
-})
-
 /** Fills in what was left out. */
 export function completeHost<Plan extends PlanText>(
   text: HostText<Plan>,
@@ -137,7 +121,7 @@ export function completeHost<Plan extends PlanText>(
     domains: text.domains ?? [text.host],
     ...(typeof text.users === 'object' && { users: text.users }),
     ...completeSmtp(text),
-    ...(text.pop3 && { pop3: text.pop3 }),
+    ...completeAccess(text),
     ...completeBundles(text, delayOf),
     ...completeContacts(text),
     ...completeRouting(text),
@@ -204,7 +188,7 @@ function sizeContradictions({ limits }: HostText<PlanText>, at: Path): readonly 
 }
 
 /** UDP has ports of its own. */
-const STREAM_SERVICES = [...SMTP_SERVICES, 'pop3', 'tcp', 'stcp', 'mtcp'] as const
+const STREAM_SERVICES = [...SMTP_SERVICES, ...ACCESS_SERVICES, 'tcp', 'stcp', 'mtcp'] as const
 
 function listenContradictions(host: HostText<PlanText>, at: Path): readonly Contradiction[] {
   const services = STREAM_SERVICES.flatMap((service) => {

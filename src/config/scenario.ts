@@ -18,6 +18,7 @@ import {
   plainUsers,
   type UserText,
 } from './host.ts'
+import { ACCESS_SERVICES } from './mail-access.ts'
 import { plainOutgoingText } from './mail-outgoing.ts'
 import { aliasesText, transportText } from './mail-routing.ts'
 import { type Contradiction, parseWith, repeated } from './problems.ts'
@@ -226,7 +227,14 @@ function placeContradictions(
     const message = `address ${host.address} on ${network.name}: one in ${network.prefix} would be right`
     wrong.push({ path: [...at, 'address'], message })
   }
-  for (const service of [...SMTP_SERVICES, 'pop3', 'udp', 'tcp', 'stcp', 'mtcp'] as const) {
+  for (const service of [
+    ...SMTP_SERVICES,
+    ...ACCESS_SERVICES,
+    'udp',
+    'tcp',
+    'stcp',
+    'mtcp',
+  ] as const) {
     const listen = host[service]?.listen
     if (listen === undefined || listen.host === host.address) continue
     const message = `${service} listens on ${listen.host}: this host's address ${host.address} would be right`

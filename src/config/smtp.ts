@@ -1,5 +1,6 @@
 /** What a file says of the services that speak SMTP. */
 
+import type { z } from 'zod'
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
 import {
   countFromOne,
@@ -30,10 +31,11 @@ interface PortText extends Omit<PortOptions, 'oneWayDelayMs'> {
 }
 
 /** More than one process can have open. */
-const SESSIONS_CONFIGURED_MAX = 100_000
+export const SESSIONS_CONFIGURED_MAX = 100_000
 
-const perMinute = word('a number a minute such as 60/min, or off for none', (text) =>
-  /^[1-9]\d{0,8}\/min$/.test(text) ? Number(text.slice(0, -4)) : undefined,
+export const perMinute: z.ZodType<number, unknown> = word(
+  'a number a minute such as 60/min, or off for none',
+  (text) => (/^[1-9]\d{0,8}\/min$/.test(text) ? Number(text.slice(0, -4)) : undefined),
 )
 
 const common: Shape<PortText> = {

@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.ts'
 import type {
+  CompressEffect,
   FlowEffect,
   Machine,
   SecuredEvent,
@@ -8,6 +9,7 @@ import type {
   StreamEvent,
 } from '../base/machine.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { CompressedChannel, Compression } from '../ports/compression.ts'
 import type { ByteStream } from '../ports/network.ts'
 import type { TlsOptions } from '../ports/tls.ts'
 import { runMachine } from './run.ts'
@@ -21,6 +23,8 @@ export interface SessionOptions {
   readonly flow?: StreamFlow
   /** For machines that have the stream secured. */
   readonly tls?: TlsOptions | undefined
+  /** For machines that have it compressed. */
+  readonly compression?: Compression | undefined
 }
 
 /**
@@ -36,7 +40,7 @@ export function runSession<
   stream: ByteStream,
   clock: Clock,
   ask: (effect: Effect, answer: (event: Event) => void) => void,
-  { flow = new StreamFlow(stream), tls }: SessionOptions = {},
+  { flow = new StreamFlow(stream), tls, compression }: SessionOptions = {},
 ): (event: Event) => void {
   const feed = runMachine<StreamEvent | SecuredEvent | Event, OwnEffect | Effect>(
     machine,
@@ -46,10 +50,30 @@ export function runSession<
       else ask(effect, answer)
     },
   )
+  let channel: CompressedChannel | undefined
+  const send = (bytes: Uint8Array): void => {
+    stream.send(bytes)
+    if (stream.unsentBytes > UNSENT_BYTES_MAX) flow.hold('unsent')
+  }
+  const compress = (): void => {
+    assert(compression !== undefined, 'whoever wants a stream compressed is given the means')
+    const opened = compression.open({
+      deflated: send,
+      inflated: (bytes) => feed({ type: 'bytes', bytes }),
+      broken: () => stream.abort(),
+    })
+    channel = opened
+    flow.alsoHolds(opened)
+    stream.onBytes = (bytes) => opened.inflate(bytes)
+  }
   const perform = (effect: OwnEffect): void => {
     switch (effect.type) {
       case 'close':
-        stream.close()
+        if (channel === undefined) stream.close()
+        else channel.end(() => stream.close())
+        return
+      case 'compress':
+        compress()
         return
       case 'pause':
         flow.hold('machine')
@@ -62,8 +86,8 @@ export function runSession<
         stream.secure(tls)
         return
       case 'send':
-        stream.send(effect.bytes)
-        if (stream.unsentBytes > UNSENT_BYTES_MAX) flow.hold('unsent')
+        if (channel === undefined) send(effect.bytes)
+        else channel.deflate(effect.bytes)
     }
   }
   stream.onBytes = (bytes) => feed({ type: 'bytes', bytes })
@@ -72,12 +96,15 @@ export function runSession<
     feed({ type: 'drained' })
   }
   stream.onSecured = (session) => feed({ type: 'secured', session })
-  stream.onEnd = (fault) => feed({ type: 'ended', fault })
+  stream.onEnd = (fault) => {
+    channel?.end(() => {})
+    feed({ type: 'ended', fault })
+  }
   feed({ type: 'connected' })
   return feed
 }
 
-type OwnEffect = StreamEffect | FlowEffect | SecureEffect
+type OwnEffect = StreamEffect | FlowEffect | SecureEffect | CompressEffect
 
 function isOwnEffect(effect: { readonly type: string }): effect is OwnEffect {
   switch (effect.type) {

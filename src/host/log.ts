@@ -185,6 +185,7 @@ const PROGRAMS: Readonly<Record<MailService, string>> = {
   submissions: 'submissions/smtpd',
   lmtp: 'lmtpd',
   pop3: 'pop3d',
+  pop3s: 'pop3d',
   imap: 'imapd',
   imaps: 'imapd',
 }

@@ -2,6 +2,7 @@
 
 import { runSession } from '../drive/session.ts'
 import { StreamFlow } from '../drive/stream-flow.ts'
+import type { Compression } from '../ports/compression.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { ByteStream, Network, SocketAddress } from '../ports/network.ts'
 import type { TlsIdentity } from '../ports/tls.ts'
@@ -31,6 +32,8 @@ export interface ImapServiceContext
   readonly entropy: Entropy
   /** Default: there is no TLS. */
   readonly tls?: { readonly identity: TlsIdentity }
+  /** Default: nothing is compressed. */
+  readonly compression?: Compression | undefined
 }
 
 export class ImapService {
@@ -74,7 +77,7 @@ export class ImapService {
   }
 
   #open(id: string, stream: ByteStream): ImapSession {
-    const { service, hostname, tls, accounts, messageBytesMax, clock } = this.#context
+    const { service, hostname, tls, accounts, messageBytesMax, clock, compression } = this.#context
     const { plaintextAuth, oneWayDelayMs } = this.#options
     const flow = new StreamFlow(stream)
     const session = new ImapSession(id, this.#session, stream.remote.host, flow)
@@ -83,6 +86,7 @@ export class ImapService {
       plaintextAuth,
       oneWayDelayMs,
       messageBytesMax,
+      canCompress: compression !== undefined,
       mechanisms: mechanismsFor(accounts),
       ...(tls && { tls: service === 'imaps' ? 'first' : 'offered' }),
     })
@@ -93,6 +97,7 @@ export class ImapService {
       (question, answer) => session.ask(question, answer),
       {
         flow,
+        compression,
         tls: tls && { role: 'server', identity: tls.identity, peerCertificate: 'ignored' },
       },
     )

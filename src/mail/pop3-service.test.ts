@@ -39,8 +39,10 @@ class Scene {
     const accounts = new Accounts(['a.com'], labPasswords)
     accounts.replace([labAccount('ada', 'secret'), labAccount('bob', 'other')])
     this.service = new Pop3Service(
-      { listen: SERVER, plaintextAuth: 'allow', ...options },
+      { listen: SERVER, plaintextAuth: 'allow', oneWayDelayMs: 0, ...options },
       {
+        service: 'pop3',
+        locked: new Set(),
         hostname: 'mail-1.a.com',
         network: this.#server.network,
         clock: this.world,

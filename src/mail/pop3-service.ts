@@ -1,25 +1,33 @@
-/** The POP3 port. */
+/** The ports of POP3: with STLS, and with TLS from the first octet. */
 
 import { runSession } from '../drive/session.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { ByteStream, Network, SocketAddress } from '../ports/network.ts'
+import type { TlsIdentity } from '../ports/tls.ts'
 import {
   type Pop3Answer,
   type Pop3Question,
   Pop3Server,
   tooManySessions,
 } from '../proto/pop3/server.ts'
+import { mechanismsFor } from './login.ts'
 import { Pop3Session, type Pop3SessionContext } from './pop3-session.ts'
 import { SessionPort, type SessionPortOptions } from './session-port.ts'
 
 export interface Pop3ServiceOptions extends SessionPortOptions {
   /** Whether a password may cross the network unencrypted; where not, nobody can log in yet. */
   readonly plaintextAuth: 'allow' | 'refuse'
+  /** To the clients: what is waited for may take longer by it, there and back. */
+  readonly oneWayDelayMs: number
 }
 
-export interface Pop3ServiceContext extends Pop3SessionContext {
+export interface Pop3ServiceContext extends Omit<Pop3SessionContext, 'secret'> {
   readonly hostname: string
+  /** Accounts whose maildrop a session holds: the same for all services that give them out. */
+  readonly locked: Set<string>
+  /** Default: there is no TLS. */
+  readonly tls?: { readonly identity: TlsIdentity }
   readonly network: Network
   readonly clock: Clock
   readonly entropy: Entropy
@@ -29,20 +37,17 @@ export class Pop3Service {
   readonly #options: Pop3ServiceOptions
   readonly #context: Pop3ServiceContext
   readonly #port: SessionPort<Pop3Session>
-  readonly #locked = new Set<string>()
+  readonly #session: Pop3SessionContext
 
   constructor(options: Pop3ServiceOptions, context: Pop3ServiceContext) {
     this.#options = options
     this.#context = context
-    this.#port = new SessionPort(
-      options,
-      { ...context, service: 'pop3' },
-      {
-        refusal: tooManySessions(),
-        open: (id, stream) => this.#open(id, stream),
-        ended: (session) => session.end(),
-      },
-    )
+    this.#session = { ...context, secret: context.entropy.bytes(32) }
+    this.#port = new SessionPort(options, context, {
+      refusal: tooManySessions(),
+      open: (id, stream) => this.#open(id, stream),
+      ended: (session) => session.end(),
+    })
   }
 
   /** Resolves with the address in use. Rejects with a Fault of the network. */
@@ -61,11 +66,22 @@ export class Pop3Service {
   }
 
   #open(id: string, stream: ByteStream): Pop3Session {
-    const { hostname, clock } = this.#context
-    const session = new Pop3Session(id, this.#context, stream.remote.host, this.#locked)
-    const machine = new Pop3Server({ hostname, plaintextAuth: this.#options.plaintextAuth })
-    runSession<Pop3Answer, Pop3Question>(machine, stream, clock, (question, answer) =>
-      session.ask(question, answer),
+    const { service, hostname, clock, tls, locked, accounts } = this.#context
+    const { plaintextAuth, oneWayDelayMs } = this.#options
+    const session = new Pop3Session(id, this.#session, stream.remote.host, locked)
+    const machine = new Pop3Server({
+      hostname,
+      plaintextAuth,
+      oneWayDelayMs,
+      mechanisms: mechanismsFor(accounts),
+      ...(tls && { tls: service === 'pop3s' ? 'first' : 'offered' }),
+    })
+    runSession<Pop3Answer, Pop3Question>(
+      machine,
+      stream,
+      clock,
+      (question, answer) => session.ask(question, answer),
+      { tls: tls && { role: 'server', identity: tls.identity, peerCertificate: 'ignored' } },
     )
     return session
   }

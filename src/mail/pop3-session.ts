@@ -3,17 +3,14 @@
 import { assert } from '../base/assert.ts'
 import { asFault, type Fault } from '../base/fault.ts'
 import type { FileReader } from '../ports/disk.ts'
-import type { EventSink } from '../ports/events.ts'
 import type { Pop3Answer, Pop3Question } from '../proto/pop3/server.ts'
 import { toUniqueId } from '../proto/pop3/unique-id.ts'
-import type { Account, Accounts } from './accounts.ts'
-import type { LoginAttempts } from './login-attempts.ts'
+import type { Account } from './accounts.ts'
+import { type LoginContext, logIn, scramKeys } from './login.ts'
 import type { Maildir, MaildirEntry } from './maildir.ts'
 
-export interface Pop3SessionContext {
-  readonly events: EventSink
-  readonly accounts: Accounts
-  readonly logins: LoginAttempts
+export interface Pop3SessionContext extends LoginContext {
+  readonly service: 'pop3' | 'pop3s'
   readonly maildirOf: (account: Account) => Maildir
 }
 
@@ -74,6 +71,8 @@ export class Pop3Session {
     switch (question.type) {
       case 'open':
         return this.#open(question)
+      case 'scram-keys':
+        return { type: 'scram-keys', ...scramKeys(this.#context, question.user) }
       case 'read':
         return this.#read(question)
       case 'update':
@@ -85,7 +84,7 @@ export class Pop3Session {
         this.#context.events({
           ...question,
           type: 'command-refused',
-          service: 'pop3',
+          service: this.#context.service,
           session: this.#id,
           peer: this.#peer,
         })
@@ -94,18 +93,12 @@ export class Pop3Session {
   }
 
   async #open({ user, password }: Question<'open'>): Promise<Pop3Answer> {
-    const { accounts, events, logins, maildirOf } = this.#context
-    const account = await logins.attempt(this.#peer, async () => {
-      const found = await accounts.verify(user, password)
-      if (!found) {
-        const [service, session, peer] = ['pop3', this.#id, this.#peer] as const
-        events({ type: 'authentication-failed', service, session, peer, user })
-      }
-      return found
-    })
+    const { service, events, maildirOf } = this.#context
+    const session = { service, session: this.#id, peer: this.#peer }
+    const account = await logIn(this.#context, session, user, password)
     if (account === 'not-now') return { type: 'not-opened', reason: 'trouble' }
     if (account === undefined) return { type: 'not-opened', reason: 'credentials' }
-    events({ type: 'authenticated', service: 'pop3', session: this.#id, user: account.name })
+    events({ type: 'authenticated', service, session: this.#id, user: account.name })
     if (this.#locked.has(account.name)) return { type: 'not-opened', reason: 'in-use' }
     this.#locked.add(account.name)
     this.#account = account

@@ -5,7 +5,15 @@
 
 import type { WallMs } from '../base/time.ts'
 
-export type MailService = 'smtp' | 'submission' | 'submissions' | 'lmtp' | 'pop3' | 'imap' | 'imaps'
+export type MailService =
+  | 'smtp'
+  | 'submission'
+  | 'submissions'
+  | 'lmtp'
+  | 'pop3'
+  | 'pop3s'
+  | 'imap'
+  | 'imaps'
 
 export type MailRoute = 'local' | 'bp' | 'smtp' | 'lmtp' | 'pipe' | 'discard' | 'error'
 

@@ -19,6 +19,7 @@ import { isPositive } from '../../src/proto/smtp/reply.ts'
 export interface Ports {
   readonly smtp: number
   readonly submission: number
+  readonly imap: number
   readonly pop3: number
   /** The same for a convergence layer over TCP. */
   readonly udp: number
@@ -34,10 +35,11 @@ export class ServedPair {
   private constructor(ports: readonly [Ports, Ports], change: (text: string) => string) {
     const portOf = new Map<number, number>()
     for (const [i, first] of [2000, 3000].entries()) {
-      const { smtp, submission, pop3, udp } = ports[i] as Ports
+      const { smtp, submission, imap, pop3, udp } = ports[i] as Ports
       for (const [offset, port] of [
         [125, smtp],
         [587, submission],
+        [143, imap],
         [110, pop3],
         [113, udp],
       ] as const) {
@@ -206,10 +208,17 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number 
 
 /** Ports that were free a moment ago. */
 async function freePorts(): Promise<Ports> {
-  const [smtp, submission, pop3] = [await tcpPort(), await tcpPort(), await tcpPort()]
+  const [smtp, submission] = [await tcpPort(), await tcpPort()]
+  const [imap, pop3] = [await tcpPort(), await tcpPort()]
   const udp = await portOfBoth()
-  for (const { close } of [smtp, submission, pop3]) close()
-  return { smtp: smtp.port, submission: submission.port, pop3: pop3.port, udp }
+  for (const { close } of [smtp, submission, imap, pop3]) close()
+  return {
+    smtp: smtp.port,
+    submission: submission.port,
+    imap: imap.port,
+    pop3: pop3.port,
+    udp,
+  }
 }
 
 /** A TCP port that was free a moment ago. */

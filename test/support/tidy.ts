@@ -42,7 +42,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** What each protocol may import of its siblings. */
 const PROTO_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   smtp: ['sasl', 'message'],
-  pop3: ['message'],
+  pop3: ['message', 'sasl'],
   imap: ['sasl', 'message'],
   bpv7: ['cbor'],
   stcp: ['bundle-session'],

@@ -215,6 +215,11 @@ describe('bounds', () => {
     expect(parsed(`SEARCH${' ALL'.repeat(SEARCH_KEYS_MAX + 1)}`)).toBe('imap/too-large')
   })
 
+  test('a sequence set as long as a command can be is read, and never written out', () => {
+    const ranges = Array.from({ length: 30_000 }, (_, i) => `${4_294_967_295 - i}:1`)
+    expect(parsed(`FETCH ${ranges.join(',')} FLAGS`)).toMatchObject({ verb: 'FETCH' })
+  })
+
   test('flags, items and fields', () => {
     expect(parsed(`STORE 1 FLAGS (${'a '.repeat(2000)}a)`)).toBe('imap/too-large')
     expect(parsed(`FETCH 1 (${'UID '.repeat(2000)}UID)`)).toBe('imap/too-large')

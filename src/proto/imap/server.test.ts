@@ -27,6 +27,7 @@ const OPTIONS: ImapServerOptions = {
   plaintextAuth: 'allow',
   mechanisms: ['PLAIN'],
   messageBytesMax: 100_000_000,
+  canCompress: false,
   oneWayDelayMs: 0,
 }
 
@@ -330,6 +331,29 @@ describe('IDLE (RFC 9051 §6.3.13)', () => {
     talk.say('c IDLE')
     expect(talk.say('d NOOP')).toBe('* BYE expected DONE\r\n')
     expect(talk.isClosed).toBe(true)
+  })
+})
+
+describe('COMPRESS (RFC 4978)', () => {
+  test('begins behind its answer, once', () => {
+    const talk = loggedIn({ canCompress: true })
+    expect(talk.said).toContain('COMPRESS=DEFLATE')
+    expect(talk.say('a COMPRESS DEFLATE')).toBe('a OK from here on it is compressed\r\n')
+    expect(talk.of('compress')).toHaveLength(1)
+    expect(talk.say('b COMPRESS DEFLATE')).toMatch(/^b NO \[COMPRESSIONACTIVE\]/)
+    expect(talk.say('c CAPABILITY')).not.toContain('COMPRESS')
+  })
+
+  test('what follows before the answer ends the session, as nobody can say what it is', () => {
+    const talk = loggedIn({ canCompress: true })
+    expect(talk.say('a COMPRESS DEFLATE', 'b NOOP')).toMatch(/^\* BYE /)
+    expect(talk.isClosed).toBe(true)
+  })
+
+  test('where there is none it is not offered', () => {
+    const talk = loggedIn()
+    expect(talk.said).not.toContain('COMPRESS')
+    expect(talk.say('a COMPRESS DEFLATE')).toMatch(/^a NO /)
   })
 })
 

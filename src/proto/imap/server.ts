@@ -4,6 +4,7 @@ import { unreachable } from '../../base/assert.ts'
 import { fromLatin1, fromUtf8 } from '../../base/bytes.ts'
 import { attempt, type Fault } from '../../base/fault.ts'
 import type {
+  CompressEffect,
   FlowEffect,
   Machine,
   SecuredEvent,
@@ -56,6 +57,8 @@ export interface ImapServerOptions {
   readonly tls?: 'offered' | 'first'
   /** Of one message in an APPEND. */
   readonly messageBytesMax: number
+  /** Whether the stream can be compressed. RFC 4978. */
+  readonly canCompress: boolean
   /** How far the client is away; what we wait for may take longer by its way there and back. */
   readonly oneWayDelayMs: number
 }
@@ -107,7 +110,12 @@ export type ImapAnswer =
   | { readonly type: 'shut-down' }
 
 export type ImapServerEvent = StreamEvent | SecuredEvent | ImapAnswer
-export type ImapServerEffect = StreamEffect | FlowEffect | SecureEffect | ImapQuestion
+export type ImapServerEffect =
+  | StreamEffect
+  | FlowEffect
+  | SecureEffect
+  | CompressEffect
+  | ImapQuestion
 
 type State =
   | { readonly name: 'securing' }
@@ -159,6 +167,7 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
   #tls: TlsSession | undefined
   #isLoggedIn = false
   #isSelected = false
+  #isCompressed = false
   #modes: Modes = NO_MODES
   #mistakes = 0
   #loginFailures = 0
@@ -495,7 +504,7 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
         return
       }
       case 'COMPRESS':
-        this.#complete(tag, command.verb, no('no such compression'))
+        this.#onCompress(tag, command.mechanism)
         return
       case 'LOGIN': {
         const { user, password } = command
@@ -570,6 +579,24 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
           : undefined
       default:
         return this.#isLoggedIn ? undefined : 'log in first'
+    }
+  }
+
+  /** RFC 4978 §3. */
+  #onCompress(tag: string, mechanism: string): void {
+    if (mechanism !== 'DEFLATE' || !this.#options.canCompress) {
+      this.#complete(tag, 'COMPRESS', no('not by this mechanism'))
+    } else if (this.#isCompressed) {
+      this.#complete(tag, 'COMPRESS', no('it is compressed already', 'COMPRESSIONACTIVE'))
+    } else if (this.#reader.length > 0) {
+      // Nobody can say which of it is compressed.
+      this.#say('* BYE nothing may follow COMPRESS before its answer')
+      this.#close()
+    } else {
+      this.#isCompressed = true
+      this.#complete(tag, 'COMPRESS', ok('from here on it is compressed'))
+      this.#flush()
+      this.#emit({ type: 'compress' })
     }
   }
 
@@ -699,7 +726,7 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
   }
 
   #capabilities(): string {
-    const { tls, messageBytesMax } = this.#options
+    const { tls, messageBytesMax, canCompress } = this.#options
     return capabilities({
       isSecured: this.#tls !== undefined,
       canSecure: tls !== undefined,
@@ -707,6 +734,7 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
       mechanisms: this.#mechanisms(),
       canLogIn: this.#mayShowPassword,
       messageBytesMax,
+      canCompress: canCompress && !this.#isCompressed,
     })
   }
 

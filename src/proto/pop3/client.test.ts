@@ -6,6 +6,8 @@ import { Pop3Client, type Pop3ClientEffect, type Pop3ClientEvent } from './clien
 import { MAILDROP_MESSAGES_MAX, RESPONSE_LENGTH_MAX, RESPONSE_TIMEOUT_MS } from './limits.ts'
 import { Pop3Server, type Pop3ServerEffect, type Pop3ServerEvent } from './server.ts'
 
+const OPTIONS = { mechanisms: [], oneWayDelayMs: 0 }
+
 const t0 = monoMs(0)
 const LOGIN = { user: 'ada', password: 'secret' }
 
@@ -164,7 +166,7 @@ function exchange(messages: readonly string[], cut: (text: string) => readonly s
   let removed: readonly number[] = []
   let toClient = ''
   let toServer = ''
-  const server = new Pop3Server({ hostname: 'a', plaintextAuth: 'allow' })
+  const server = new Pop3Server({ hostname: 'a', ...OPTIONS, plaintextAuth: 'allow' })
   const client = new Pop3Client(LOGIN)
   const onServer = (effect: Pop3ServerEffect): Pop3ServerEvent | undefined => {
     if (effect.type === 'send') toClient += toLatin1(effect.bytes)

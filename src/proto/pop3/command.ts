@@ -8,7 +8,13 @@ import { COMMAND_LENGTH_MAX } from './limits.ts'
 export type Command =
   | { readonly verb: 'USER'; readonly user: string }
   | { readonly verb: 'PASS'; readonly password: string }
+  | {
+      readonly verb: 'AUTH'
+      readonly mechanism: string
+      readonly initialResponse: string | undefined
+    }
   | { readonly verb: 'CAPA' }
+  | { readonly verb: 'STLS' | 'UTF8' }
   | { readonly verb: 'STAT' | 'NOOP' | 'RSET' | 'QUIT' }
   | { readonly verb: 'LIST' | 'UIDL'; readonly message: number | undefined }
   | { readonly verb: 'RETR' | 'DELE'; readonly message: number }
@@ -17,7 +23,9 @@ export type Command =
 export type Verb = Command['verb']
 
 /** How many numbers follow each keyword, at least and at most; USER and PASS take text. */
-const NUMBERS: Readonly<Record<Exclude<Verb, 'USER' | 'PASS'>, readonly [number, number]>> = {
+const NUMBERS: Readonly<
+  Record<Exclude<Verb, 'USER' | 'PASS' | 'AUTH'>, readonly [number, number]>
+> = {
   STAT: [0, 0],
   LIST: [0, 1],
   RETR: [1, 1],
@@ -28,6 +36,8 @@ const NUMBERS: Readonly<Record<Exclude<Verb, 'USER' | 'PASS'>, readonly [number,
   TOP: [2, 2],
   UIDL: [0, 1],
   CAPA: [0, 0],
+  STLS: [0, 0],
+  UTF8: [0, 0],
 }
 
 /** `line` excludes its LF and may end with CR. */
@@ -53,6 +63,7 @@ function parse(line: Uint8Array): Command {
     if (rest === '') throw fault('pop3/bad-syntax', `${verb} without argument`)
     return verb === 'USER' ? { verb, user: rest } : { verb, password: rest }
   }
+  if (verb === 'AUTH') return parseAuth(rest)
   const numbers = parseNumbers(verb, rest)
   switch (verb) {
     case 'LIST':
@@ -66,6 +77,13 @@ function parse(line: Uint8Array): Command {
     default:
       return { verb }
   }
+}
+
+/** RFC 1734 §2. An initial response may stand with it. */
+function parseAuth(rest: string): Command {
+  const match = /^([A-Za-z0-9_-]{1,20})(?: (=|[A-Za-z0-9+/]+={0,2}))?$/.exec(rest)
+  if (match === null) throw fault('pop3/bad-syntax', 'AUTH takes a mechanism')
+  return { verb: 'AUTH', mechanism: (match[1] ?? '').toUpperCase(), initialResponse: match[2] }
 }
 
 /** A space too many at the end is let pass. */
@@ -93,6 +111,8 @@ function formatArguments(command: Command): string {
       return formatText(command.user)
     case 'PASS':
       return formatText(command.password)
+    case 'AUTH':
+      return ` ${command.mechanism}${formatInitial(command.initialResponse)}`
     case 'LIST':
     case 'UIDL':
       return command.message === undefined ? '' : ` ${command.message}`
@@ -104,6 +124,10 @@ function formatArguments(command: Command): string {
     default:
       return ''
   }
+}
+
+function formatInitial(response: string | undefined): string {
+  return response === undefined ? '' : ` ${response}`
 }
 
 function formatText(text: string): string {
@@ -121,7 +145,7 @@ function hasControls(text: string): boolean {
 }
 
 function isVerb(word: string): word is Verb {
-  return word === 'USER' || word === 'PASS' || Object.hasOwn(NUMBERS, word)
+  return word === 'USER' || word === 'PASS' || word === 'AUTH' || Object.hasOwn(NUMBERS, word)
 }
 
 function fault(code: Pop3FaultCode, message: string): Fault {

@@ -33,3 +33,6 @@ export const MAILDROP_MESSAGES_MAX = 100_000
 
 /** Commands a client sends ahead of their responses, so that their bytes stay far below a TCP window. */
 export const PIPELINE_MAX = 100
+
+/** A line of an authentication in base64, with all that SCRAM and a channel binding need. */
+export const AUTHENTICATION_LINE_MAX = 8192

@@ -3,10 +3,21 @@
 import { unreachable } from '../../base/assert.ts'
 import { ByteQueue } from '../../base/byte-queue.ts'
 import { concat, fromLatin1, toLatin1 } from '../../base/bytes.ts'
-import type { Machine, StreamEffect, StreamEvent } from '../../base/machine.ts'
+import type {
+  Machine,
+  SecuredEvent,
+  SecureEffect,
+  StreamEffect,
+  StreamEvent,
+} from '../../base/machine.ts'
 import { addMs, type MonoMs } from '../../base/time.ts'
+import type { TlsSession } from '../../base/tls.ts'
+import { type DialogueStep, SaslDialogue } from '../sasl/dialogue.ts'
+import type { SaslMechanism } from '../sasl/mechanism.ts'
+import { offersBinding, type ScramKeys } from '../sasl/scram.ts'
 import { type Command, parseCommand } from './command.ts'
 import {
+  AUTHENTICATION_LINE_MAX,
   COMMAND_LENGTH_MAX,
   INACTIVITY_MS,
   LOGIN_FAILURES_MAX,
@@ -24,12 +35,25 @@ export interface Pop3ServerOptions {
   readonly hostname: string
   /** Whether a password may cross this stream. RFC 2595 §2.3. */
   readonly plaintextAuth: 'allow' | 'refuse'
+  /** For AUTH, the preferred first. */
+  readonly mechanisms: readonly SaslMechanism[]
+  /** `first`: before the greeting. Default: there is none. RFC 2595 §4. */
+  readonly tls?: 'offered' | 'first'
+  /** How far the client is away; what we wait for may take longer by its way there and back. */
+  readonly oneWayDelayMs: number
 }
 
 /** Each but the last two is answered by one Pop3Answer; no further command is read until then. */
 export type Pop3Question =
   /** Answered by `opened` or `not-opened`. */
-  | { readonly type: 'open'; readonly user: string; readonly password: string }
+  | {
+      readonly type: 'open'
+      readonly user: string
+      /** Or what SCRAM has shown: that the client knows the password, or does not. */
+      readonly password: string | { readonly isProven: boolean }
+    }
+  /** Answered by `scram-keys`. */
+  | { readonly type: 'scram-keys'; readonly user: string }
   /** Bytes of message `number` as stored, from `offset` on. Answered by `chunk` or `unreadable`. */
   | {
       readonly type: 'read'
@@ -48,17 +72,26 @@ export type Pop3Answer =
   /** The maildrop is locked for this session alone. */
   | { readonly type: 'opened'; readonly messages: readonly MaildropMessage[] }
   | { readonly type: 'not-opened'; readonly reason: 'credentials' | 'in-use' | 'trouble' }
+  | { readonly type: 'scram-keys'; readonly keys: ScramKeys; readonly nonce: string }
   /** `bytes` are taken over. */
   | { readonly type: 'chunk'; readonly bytes: Uint8Array; readonly isLast: boolean }
   | { readonly type: 'unreadable' }
   | { readonly type: 'updated'; readonly removedAll: boolean }
 
-export type Pop3ServerEvent = StreamEvent | Pop3Answer
-export type Pop3ServerEffect = StreamEffect | Pop3Question
+export type Pop3ServerEvent = StreamEvent | SecuredEvent | Pop3Answer
+export type Pop3ServerEffect = StreamEffect | SecureEffect | Pop3Question
 
 type State =
+  | { readonly name: 'securing' }
   | { readonly name: 'authorization'; readonly user: string | undefined }
-  | { readonly name: 'opening' }
+  /** `opened`: the client is right, and is being shown that the server is too. */
+  | {
+      readonly name: 'authenticating'
+      readonly dialogue: SaslDialogue
+      readonly opened: readonly MaildropMessage[] | undefined
+    }
+  /** `dialogue`: of AUTH; without it there was a password. */
+  | { readonly name: 'opening'; readonly dialogue: SaslDialogue | undefined }
   | { readonly name: 'transaction'; readonly maildrop: Maildrop }
   | { readonly name: 'answering'; readonly maildrop: Maildrop; readonly answer: Answer }
   | { readonly name: 'update' }
@@ -89,6 +122,8 @@ const CAPABILITIES = [
   'RESP-CODES',
   'AUTH-RESP-CODE',
   'EXPIRE NEVER',
+  'LOGIN-DELAY 0',
+  'UTF8 USER',
   'IMPLEMENTATION Lightlag',
 ]
 
@@ -117,6 +152,7 @@ export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
   /** The line being received is beyond its limit: the rest of it is not kept. */
   #isOverlong = false
   #mistakes = 0
+  #tls: TlsSession | undefined
   #deadline: MonoMs | undefined
   #loginFailures = 0
   /** Sent since the stream last reported that all had left. */
@@ -146,7 +182,15 @@ export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
     switch (event.type) {
       case 'connected':
         this.#touch(now)
-        this.#ok(`${this.#options.hostname} POP3 server ready`)
+        if (this.#options.tls === 'first') this.#secure()
+        else this.#greet()
+        return
+      case 'secured':
+        this.#touch(now)
+        if (this.#state.name !== 'securing') return
+        this.#tls = event.session
+        this.#state = { name: 'authorization', user: undefined }
+        if (this.#options.tls === 'first') this.#greet()
         return
       case 'bytes':
         this.#onBytes(event.bytes)
@@ -164,6 +208,7 @@ export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
         return
       case 'opened':
       case 'not-opened':
+      case 'scram-keys':
       case 'chunk':
       case 'unreadable':
       case 'updated':
@@ -195,8 +240,14 @@ export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
       const state = this.#state
       if (state.name === 'answering') {
         if (!this.#goOn(state.maildrop, state.answer)) return
+      } else if (state.name === 'authenticating') {
+        const line = this.#takeLine(AUTHENTICATION_LINE_MAX)
+        if (line === undefined) return
+        this.#touch(now)
+        const text = toLatin1(line).replace(/\r$/, '')
+        this.#onDialogue(state.dialogue.line(text), state.dialogue, state.opened)
       } else if (state.name === 'authorization' || state.name === 'transaction') {
-        const line = this.#takeLine()
+        const line = this.#takeLine(COMMAND_LENGTH_MAX)
         if (line === undefined) return
         this.#touch(now)
         this.#onLine(line)
@@ -205,15 +256,15 @@ export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
   }
 
   /** Undefined until a whole line is there. An overlong one comes as its beginning, still too long. */
-  #takeLine(): Uint8Array | undefined {
+  #takeLine(lengthMax: number): Uint8Array | undefined {
     const line = this.#received.takeLine()
-    if (line === undefined && this.#received.length >= COMMAND_LENGTH_MAX) {
+    if (line === undefined && this.#received.length >= lengthMax) {
       this.#isOverlong = true
       this.#received.clear()
     }
     if (line === undefined || !this.#isOverlong) return line
     this.#isOverlong = false
-    return new Uint8Array(COMMAND_LENGTH_MAX)
+    return new Uint8Array(lengthMax)
   }
 
   #onLine(line: Uint8Array): void {
@@ -238,9 +289,43 @@ export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
 
   /** The same in both states. RFC 2449 §5. */
   #onCapa(): void {
-    const mayLogIn = this.#options.plaintextAuth === 'allow'
+    const mechanisms = this.#mechanisms()
+    const canSecure =
+      this.#options.tls !== undefined &&
+      this.#tls === undefined &&
+      this.#state.name === 'authorization'
     this.#ok('capability list follows')
-    this.#text([...(mayLogIn ? ['USER'] : []), ...CAPABILITIES, '.'].join('\r\n'))
+    const own = [
+      ...(this.#mayShowPassword ? ['USER'] : []),
+      ...(mechanisms.length > 0 ? [`SASL ${mechanisms.join(' ')}`] : []),
+      ...(canSecure ? ['STLS'] : []),
+    ]
+    this.#text([...own, ...CAPABILITIES, '.'].join('\r\n'))
+  }
+
+  get #mayShowPassword(): boolean {
+    return this.#tls !== undefined || this.#options.plaintextAuth === 'allow'
+  }
+
+  #mechanisms(): readonly SaslMechanism[] {
+    const binds = offersBinding(this.#tls?.channelBinding)
+    return this.#options.mechanisms.filter((mechanism) => {
+      if (mechanism === 'SCRAM-SHA-256-PLUS') return binds
+      return this.#mayShowPassword || mechanism === 'SCRAM-SHA-256'
+    })
+  }
+
+  #greet(): void {
+    this.#ok(`${this.#options.hostname} POP3 server ready`)
+  }
+
+  /** Nothing that came before is believed, and nothing is known of the client. RFC 2595 §4. */
+  #secure(): void {
+    this.#received.clear()
+    this.#isOverlong = false
+    this.#flush()
+    this.#state = { name: 'securing' }
+    this.#emit({ type: 'secure' })
   }
 
   #onAuthorization(command: Command, user: string | undefined): void {
@@ -250,7 +335,7 @@ export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
         this.#close()
         return
       case 'USER':
-        if (this.#options.plaintextAuth === 'refuse') {
+        if (!this.#mayShowPassword) {
           this.#err('passwords are not taken on an unencrypted connection')
           return
         }
@@ -262,11 +347,65 @@ export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
           this.#err('USER comes first')
           return
         }
-        this.#state = { name: 'opening' }
+        this.#state = { name: 'opening', dialogue: undefined }
         this.#emit({ type: 'open', user, password: command.password })
+        return
+      case 'AUTH':
+        this.#onAuth(command)
+        return
+      case 'STLS':
+        if (this.#options.tls === undefined || this.#tls !== undefined) {
+          this.#err('no TLS to begin here')
+          return
+        }
+        this.#ok('begin the handshake')
+        this.#secure()
+        return
+      case 'UTF8':
+        this.#ok('messages are sent as they are')
         return
       default:
         this.#err('log in first')
+    }
+  }
+
+  #onAuth({ mechanism: name, initialResponse }: Extract<Command, { readonly verb: 'AUTH' }>): void {
+    const mechanism = this.#mechanisms().find((one) => one === name)
+    if (mechanism === undefined) {
+      this.#err('not by this mechanism on this connection')
+      return
+    }
+    const dialogue = new SaslDialogue(mechanism, this.#tls?.channelBinding)
+    this.#onDialogue(dialogue.begin(initialResponse), dialogue, undefined)
+  }
+
+  #onDialogue(
+    step: DialogueStep,
+    dialogue: SaslDialogue,
+    opened: readonly MaildropMessage[] | undefined,
+  ): void {
+    switch (step.type) {
+      case 'say':
+        this.#state = { name: 'authenticating', dialogue, opened }
+        this.#text(`+ ${step.base64}`)
+        return
+      case 'ask': {
+        this.#state = { name: 'opening', dialogue }
+        const { question } = step
+        this.#emit(question.type === 'authenticate' ? { ...question, type: 'open' } : question)
+        return
+      }
+      case 'done':
+        this.#beginTransaction(opened ?? [])
+        return
+      case 'refuse':
+        if (step.why === 'failed') this.#onNotOpened('credentials')
+        else {
+          this.#state = { name: 'authorization', user: undefined }
+          this.#err(step.why === 'cancelled' ? 'cancelled' : 'not in base64')
+        }
+        // A client that does not believe the server leaves no maildrop open.
+        if (opened !== undefined) this.#close()
     }
   }
 
@@ -274,6 +413,9 @@ export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
     switch (command.verb) {
       case 'USER':
       case 'PASS':
+      case 'AUTH':
+      case 'STLS':
+      case 'UTF8':
         this.#err('already logged in')
         return
       case 'NOOP':
@@ -381,7 +523,11 @@ export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
     const state = this.#state
     switch (answer.type) {
       case 'opened':
-        if (state.name === 'opening') this.#onOpened(answer.messages)
+        if (state.name === 'opening') this.#onOpened(answer.messages, state.dialogue)
+        return
+      case 'scram-keys':
+        if (state.name !== 'opening' || state.dialogue === undefined) return
+        this.#onDialogue(state.dialogue.keys(answer.keys, answer.nonce), state.dialogue, undefined)
         return
       case 'not-opened':
         if (state.name === 'opening') this.#onNotOpened(answer.reason)
@@ -403,7 +549,12 @@ export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
     }
   }
 
-  #onOpened(messages: readonly MaildropMessage[]): void {
+  #onOpened(messages: readonly MaildropMessage[], dialogue: SaslDialogue | undefined): void {
+    if (dialogue === undefined) this.#beginTransaction(messages)
+    else this.#onDialogue(dialogue.accept(), dialogue, messages)
+  }
+
+  #beginTransaction(messages: readonly MaildropMessage[]): void {
     const maildrop = new Maildrop(messages.slice(0, MAILDROP_MESSAGES_MAX))
     this.#state = { name: 'transaction', maildrop }
     this.#ok(summary(maildrop))
@@ -447,7 +598,7 @@ export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
   }
 
   #touch(now: MonoMs): void {
-    this.#deadline = addMs(now, INACTIVITY_MS)
+    this.#deadline = addMs(now, INACTIVITY_MS + 2 * this.#options.oneWayDelayMs)
   }
 
   #ok(text: string): void {

@@ -1,0 +1,49 @@
+/** The services by which the users of a host read their mail. */
+
+import type { Accounts } from '../mail/accounts.ts'
+import { ImapService } from '../mail/imap-service.ts'
+import type { LoginAttempts } from '../mail/login-attempts.ts'
+import type { Mailboxes } from '../mail/mailbox/mailboxes.ts'
+import type { Maildir } from '../mail/maildir.ts'
+import { Pop3Service } from '../mail/pop3-service.ts'
+import type { MailHostPorts } from './mail-host.ts'
+import type { MailHostOptions } from './mail-host-options.ts'
+
+export interface AccessContext {
+  readonly accounts: Accounts
+  readonly logins: LoginAttempts
+  readonly maildirOf: (account: { readonly name: string }) => Maildir
+  readonly mailboxes: Mailboxes
+}
+
+/** Those that the options ask for. */
+export function accessServices(
+  options: MailHostOptions,
+  ports: MailHostPorts,
+  { mailboxes, ...context }: AccessContext,
+): readonly (ImapService | Pop3Service)[] {
+  const tls = { identity: ports.tls.identity }
+  const common = { ...ports, ...context, hostname: options.host, tls }
+  const locked = new Set<string>()
+  const imap = (['imap', 'imaps'] as const).flatMap((service) => {
+    const port = options[service]
+    if (port === undefined) return []
+    return [
+      new ImapService(
+        { plaintextAuth: 'refuse', ...port },
+        {
+          ...common,
+          service,
+          mailboxesOf: ({ name }) => mailboxes.of(name),
+          messageBytesMax: options.limits.messageBytesMax,
+        },
+      ),
+    ]
+  })
+  const pop3 = (['pop3', 'pop3s'] as const).flatMap((service) => {
+    const port = options[service]
+    if (port === undefined) return []
+    return [new Pop3Service({ plaintextAuth: 'refuse', ...port }, { ...common, locked, service })]
+  })
+  return [...imap, ...pop3]
+}
