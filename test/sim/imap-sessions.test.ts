@@ -187,10 +187,10 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   }),
 )
 
-function perform(client: Client, one: Command, stage: ImapStage): void {
+async function perform(client: Client, one: Command, stage: ImapStage): Promise<void> {
   switch (one.type) {
     case 'deliver':
-      stage.account('ada').deliver('INBOX', 'x: y\r\n\r\n')
+      await stage.deliver('INBOX', 'x: y\r\n\r\n')
       return
     case 'append':
       client.send('APPEND INBOX (\\Seen) {8+}\r\nx: y\r\n\r\n')
@@ -237,15 +237,15 @@ test('property: whatever sessions do at once, each client knows the mailbox as i
       const stage = new ImapStage()
       await stage.start()
       const ada = stage.account('ada')
-      await ada.create('Other')
-      for (let n = 0; n < 5; n++) ada.deliver('INBOX', 'x: y\r\n\r\n')
+      await stage.perform(ada.create('Other'))
+      for (let n = 0; n < 5; n++) await stage.deliver('INBOX', 'x: y\r\n\r\n')
       const modes = ['', 'QRESYNC', 'IMAP4rev2', 'CONDSTORE']
       const clients: Client[] = []
       for (const mode of modes) clients.push(new Client(await stage.connect(), mode))
       for (const client of clients) await client.start(stage)
       for (const { client: index, command: one, waitMs } of steps) {
         const client = clients[index] as Client
-        perform(client, one, stage)
+        await perform(client, one, stage)
         // One command at a time for each, but at any moment of the others'.
         await stage.wait(waitMs)
         for (const other of clients) other.hear()
@@ -253,7 +253,7 @@ test('property: whatever sessions do at once, each client knows the mailbox as i
         for (const other of clients) other.hear()
       }
       await stage.wait(1000)
-      const mailbox = await ada.open('INBOX')
+      const mailbox = await stage.perform(ada.open('INBOX'))
       for (const client of clients) {
         client.hear()
         client.send('NOOP')

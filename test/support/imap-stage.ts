@@ -1,18 +1,22 @@
 /** An IMAP service on one host of a lab, and people at terminals on another. */
 
-import { fromLatin1, toLatin1 } from '../../src/base/bytes.ts'
+import { fromLatin1, fromUtf8, toLatin1 } from '../../src/base/bytes.ts'
 import { seededRandom } from '../../src/base/random.ts'
 import { addMs } from '../../src/base/time.ts'
+import { LabDisk } from '../../src/lab/disk.ts'
 import { labEntropy } from '../../src/lab/entropy.ts'
 import { LabNetwork } from '../../src/lab/network.ts'
 import { labAccount, labPasswords } from '../../src/lab/password.ts'
+import { LabStore } from '../../src/lab/store.ts'
 import { World } from '../../src/lab/world.ts'
 import { Accounts } from '../../src/mail/accounts.ts'
 import { ImapService, type ImapServiceOptions } from '../../src/mail/imap-service.ts'
 import { LoginAttempts } from '../../src/mail/login-attempts.ts'
+import type { Quota } from '../../src/mail/mailbox/account.ts'
+import type { MailboxAccount } from '../../src/mail/mailbox/mailbox.ts'
+import { Mailboxes } from '../../src/mail/mailbox/mailboxes.ts'
 import type { HostEvent } from '../../src/ports/events.ts'
 import type { ByteStream } from '../../src/ports/network.ts'
-import { MemoryAccount } from './memory-mailboxes.ts'
 
 const SERVER = { host: '172.21.0.3', port: 143 }
 const MESSAGE_BYTES_MAX = 1_000_000
@@ -25,8 +29,22 @@ export class ImapStage {
   readonly #network = new LabNetwork({ world: this.world, random: seededRandom(1) })
   readonly #server = this.#network.addHost('mail-1', 'earth', SERVER.host)
   readonly #program = this.#network.addHost('mail-3', 'earth', '172.21.0.4')
-  readonly #accounts = new Map<string, MemoryAccount>()
+  readonly #entropy = labEntropy(seededRandom(2))
+  readonly #mailboxes: Mailboxes
   #service: ImapService | undefined
+
+  /** `quota`: of each account. */
+  constructor(quota: Quota = {}) {
+    this.#mailboxes = new Mailboxes(
+      { hostname: 'mail-1.a.com', maildirOf: (name) => `/home/${name}/Maildir`, quota },
+      {
+        disk: new LabDisk({ clock: this.world }),
+        store: new LabStore(),
+        clock: this.world,
+        entropy: this.#entropy,
+      },
+    )
+  }
 
   async start(options: Partial<ImapServiceOptions> = {}): Promise<void> {
     const accounts = new Accounts(['a.com'], labPasswords)
@@ -38,7 +56,7 @@ export class ImapStage {
         hostname: 'mail-1.a.com',
         network: this.#server.network,
         clock: this.world,
-        entropy: labEntropy(seededRandom(2)),
+        entropy: this.#entropy,
         events: (event) => this.events.push(event),
         accounts,
         logins: new LoginAttempts(this.world),
@@ -53,12 +71,17 @@ export class ImapStage {
     await this.perform(this.#service?.stop() ?? Promise.resolve())
   }
 
-  account(name: string): MemoryAccount {
-    const known = this.#accounts.get(name)
-    if (known !== undefined) return known
-    const made = new MemoryAccount(() => this.world.wall())
-    this.#accounts.set(name, made)
-    return made
+  account(name: string): MailboxAccount {
+    return this.#mailboxes.of(name)
+  }
+
+  /** As a delivery does. */
+  async deliver(mailbox: string, message: string): Promise<void> {
+    const open = await this.perform(this.account('ada').open(mailbox))
+    const draft = await this.perform(open.append({ flags: [] }))
+    await this.perform(draft.write(fromUtf8(message)))
+    await this.perform(open.commit([draft]))
+    open.close()
   }
 
   async connect(): Promise<Terminal> {

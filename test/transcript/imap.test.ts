@@ -1,7 +1,7 @@
 /**
  * The transcripts beside: `C1:` is what the first connection says, `S1:` what it is told, and all of
  * it; `...` stands for any characters of one line. `+30s` lets time pass, `@deliver MAILBOX` and the
- * lines with a bar after it put a message there, `@login` logs connections in. Text is UTF-8.
+ * lines with a bar after it put a message there, `@login` logs connections in, `@quota BYTES` comes first. Text is UTF-8.
  */
 
 import { readdirSync, readFileSync } from 'node:fs'
@@ -32,7 +32,7 @@ function stepsOf(text: string): readonly Step[] {
 }
 
 class Play {
-  readonly #stage = new ImapStage()
+  #stage = new ImapStage()
   readonly #terminals = new Map<string, Terminal>()
   readonly #expected = new Map<string, string[]>()
 
@@ -67,7 +67,7 @@ class Play {
         lines.push(one.text.slice(1).replace(/^ /, ''))
       }
       const message = `${lines.join('\r\n')}\r\n`
-      this.#stage.account('ada').deliver(words[0] ?? 'INBOX', message)
+      await this.#stage.deliver(words[0] ?? 'INBOX', message)
     } else if (word === '@login') {
       for (const connection of words) {
         const terminal = await this.#terminal(connection)
@@ -75,8 +75,10 @@ class Play {
         await this.#stage.wait(1000)
         expect(terminal.heard()).toMatch(/^l OK /)
       }
-    } else if (word === '@quota') this.#stage.account('ada').bytesMax = Number(words[0])
-    else if (/^\+\d+s$/.test(word ?? '')) await this.#stage.wait(1000 * Number.parseInt(text, 10))
+    } else if (word === '@quota') {
+      this.#stage = new ImapStage({ bytesMax: Number(words[0]) })
+      await this.#stage.start()
+    } else if (/^\+\d+s$/.test(word ?? '')) await this.#stage.wait(1000 * Number.parseInt(text, 10))
     else throw new Error(`line ${line}: ${text} is no step`)
     return next
   }
