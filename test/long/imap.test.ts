@@ -1,10 +1,9 @@
-/** A mail host as a real process, read by curl over IMAP, with and without TLS, and compressed. */
+/** A mail host as a real process, read by curl over IMAP, with and without TLS. */
 
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { promisify } from 'node:util'
-import { constants, createDeflateRaw, createInflateRaw } from 'node:zlib'
 import { afterEach, expect, test } from 'vitest'
 import { mailOf } from '../support/lab.ts'
 import { needs } from '../support/programs.ts'
@@ -61,33 +60,18 @@ test.skipIf(needs('curl'))(
   },
 )
 
-/** Speaks IMAP, compressed from COMPRESS on. */
+/** Speaks IMAP. */
 class Client {
   readonly #socket: Socket
   #heard = ''
-  #send: (text: string) => void
 
   constructor(socket: Socket) {
     this.#socket = socket
-    this.#send = (text) => socket.write(text)
     socket.on('data', this.#hear)
   }
 
   readonly #hear = (bytes: Uint8Array): void => {
     this.#heard += Buffer.from(bytes).toString('latin1')
-  }
-
-  compress(): void {
-    const deflater = createDeflateRaw()
-    const inflater = createInflateRaw()
-    deflater.on('data', (bytes) => this.#socket.write(bytes))
-    inflater.on('data', this.#hear)
-    this.#socket.off('data', this.#hear)
-    this.#socket.on('data', (bytes) => inflater.write(bytes))
-    this.#send = (text) => {
-      deflater.write(text)
-      deflater.flush(constants.Z_SYNC_FLUSH)
-    }
   }
 
   /** What is heard until the answer that bears this tag. */
@@ -98,39 +82,13 @@ class Client {
   /** What is heard after `line` until there is `wanted` in it. */
   async hears(line: string, wanted: RegExp): Promise<string> {
     const from = this.#heard.length
-    this.#send(`${line}\r\n`)
+    this.#socket.write(`${line}\r\n`)
     while (!wanted.test(this.#heard.slice(from))) {
       await new Promise((resolve) => setImmediate(resolve))
     }
     return this.#heard.slice(from)
   }
-
-  async ended(): Promise<void> {
-    await once(this.#socket, 'close')
-  }
 }
-
-test('COMPRESS=DEFLATE: a long answer comes whole, and each is flushed (RFC 4978)', async () => {
-  const { imap, pair: made } = await served()
-  const [host] = made.hosts
-  const socket = connect(imap, '127.0.0.1')
-  await once(socket, 'connect')
-  const client = new Client(socket)
-  expect(await client.say('a', 'LOGIN user 123456')).toContain('COMPRESS=DEFLATE')
-  const size = 3_000_000
-  const message = `Subject: long\r\n\r\n${'0123456789abcdef\r\n'.repeat(size / 18)}`
-  expect(await client.say('b', 'COMPRESS DEFLATE')).toContain('b OK')
-  client.compress()
-  expect(await client.say('c', `APPEND INBOX {${message.length}+}\r\n${message}`)).toContain('c OK')
-  expect(await client.say('d', 'SELECT INBOX')).toContain('* 1 EXISTS')
-  expect(await client.say('e', 'FETCH 1 BODY.PEEK[]')).toContain(
-    `{${message.length}}\r\n${message})`,
-  )
-  const ended = client.ended()
-  expect(await client.say('f', 'LOGOUT')).toContain('* BYE')
-  await ended
-  expect(await host.stop()).toBe(0)
-})
 
 test('a delivery is told to those who wait for it', async () => {
   const { imap, pair: made } = await served()
