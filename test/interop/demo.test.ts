@@ -41,7 +41,7 @@ test('a message with LF or CRLF, without a line end or without a header arrives 
   }
 })
 
-test('what is not understood is one line on stderr and exit status 2', () => {
+test('what is not understood is one line on stderr, with a hint at most, and exit status 2', () => {
   for (const args of [
     ['--dleay', '1s'],
     ['--delay', '3parsecs'],
@@ -60,7 +60,8 @@ test('what is not understood is one line on stderr and exit status 2', () => {
     const { status, stdout, stderr } = demo(args)
     expect(status, args.join(' ')).toBe(2)
     expect(stdout, args.join(' ')).toBe('')
-    if (args[0] !== '--scenario') expect(stderr, args.join(' ')).toMatch(/^[^\n]+\n$/)
+    if (args[0] !== '--scenario')
+      expect(stderr, args.join(' ')).toMatch(/^[^\n]+\n(\(Did you mean [^\n]+\?\)\n)?$/)
   }
 })
 
