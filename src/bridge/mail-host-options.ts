@@ -11,6 +11,7 @@ import type { Alias } from '../mail/aliases.ts'
 import type { AuthenticationOptions } from '../mail/authentication/authentication-policy.ts'
 import type { InjectedFault } from '../mail/policy/injected-faults.ts'
 import type { LimitsOptions } from '../mail/policy/limits-policy.ts'
+import type { RelayRules } from '../mail/route.ts'
 import type { SessionPortOptions } from '../mail/session-port.ts'
 import type { SmtpPortOptions } from '../mail/smtp-service.ts'
 import type { OutgoingOptions } from '../mail/transport/outgoing-options.ts'
@@ -61,6 +62,8 @@ export interface MailHostOptions {
   /** Default: nothing holds bundles back. */
   readonly contactPlan?: ContactPlanOptions
   readonly transport: readonly TransportRule[]
+  /** Default: only users who have logged in send to others. */
+  readonly relay?: RelayRules
   readonly aliases: readonly Alias[]
   /** Mail to other servers, by SMTP and LMTP. Default: TLS where it is offered, and no delay. */
   readonly outgoing?: OutgoingOptions

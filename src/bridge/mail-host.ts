@@ -159,7 +159,7 @@ export class MailHost {
     const ports = { ...given, events }
     this.#options = options
     this.#ports = ports
-    const routes = new Routes(options.domains, options.transport.map(ruleOf))
+    const routes = new Routes(options.domains, options.transport.map(ruleOf), options.relay)
     const accounts = new Accounts(routes.localDomains, ports.passwords)
     this.#accounts = accounts
     this.#routes = routes

@@ -33,6 +33,8 @@ const ADMIN_EXAMPLES: Readonly<Record<AdminProgram, readonly string[]>> = {
 const program = new Command('lightlag')
   .description('Email that keeps working when the round trip takes minutes.')
   .version(version())
+  // `sendmail -V ENVID` is no question for the version.
+  .enablePositionalOptions()
   .exitOverride()
 
 program

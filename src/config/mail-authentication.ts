@@ -1,7 +1,7 @@
 /** What a node's file says of checks on mail from outside, and of signatures on mail from here. */
 
-import { parseIpPrefix } from '../base/ip-address.ts'
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
+import { network } from './mail-routing.ts'
 import { listOf, mapping, oneOf, type Shape, word } from './schema.ts'
 
 type Authentication = Required<MailHostOptions>['authentication']
@@ -23,13 +23,11 @@ export interface DkimText {
   readonly directory: string
 }
 
-const prefix = word('a network such as 192.0.2.0/24 or ::1/128', parseIpPrefix)
-
 const authenticationShape: Shape<AuthenticationText> = {
   check: oneOf(['on', 'off']).default('on'),
   dmarc: oneOf(['none', 'quarantine', 'reject']).default('none'),
   spf: oneOf(['none', 'reject']).default('none'),
-  trusted: listOf(prefix, 'a list of networks such as [127.0.0.0/8, ::1/128]').prefault([
+  trusted: listOf(network, 'a list of networks such as [127.0.0.0/8, ::1/128]').prefault([
     '127.0.0.0/8',
     '::1/128',
   ]),

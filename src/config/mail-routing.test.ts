@@ -1,4 +1,5 @@
 import { describe, expect, it, test } from 'vitest'
+import { parseIpPrefix } from '../base/ip-address.ts'
 import { parseNodeConfig } from './node-config.ts'
 
 const HOST = 'host: m.a.com\ndirectory: d\nnode: ipn:2\nusers: []\n'
@@ -77,6 +78,19 @@ test('aliases are addresses, or all others of a domain', () => {
   ])
   expect(problem('aliases: { info: [user@m.a.com] }\n')).toContain('an address such as info@a.com')
   expect(problem('aliases: { i@m.a.com: [user] }\n')).toContain('an address such as user@a.com')
+})
+
+test('whom mail is relayed for is domains and networks', () => {
+  const text = 'relay: { domains: [B.com, .c.com], networks: [192.0.2.0/24] }\n'
+  const parsed = read(text)
+  expect(parsed.ok && parsed.value.relay).toEqual({
+    domains: ['b.com', '.c.com'],
+    networks: [parseIpPrefix('192.0.2.0/24')],
+  })
+  const none = read('')
+  expect(none.ok && none.value.relay).toBeUndefined()
+  expect(problem('relay: { domains: ["*"] }\n')).toContain('a domain such as b.com')
+  expect(problem('relay: { networks: [all] }\n')).toContain('a network such as 192.0.2.0/24')
 })
 
 test('a route may be tried for longer than others', () => {

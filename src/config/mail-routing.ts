@@ -1,8 +1,10 @@
 /** Where mail goes and how long it is tried, as a host's file says it. */
 
 import type { z } from 'zod'
+import { type IpPrefix, parseIpPrefix } from '../base/ip-address.ts'
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
 import type { Alias } from '../mail/aliases.ts'
+import type { RelayRules } from '../mail/route.ts'
 import { parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { parseNextHop } from '../proto/smtp/next-hop.ts'
@@ -30,6 +32,7 @@ export interface RoutingText {
   /** Or the file that has it, in the notation of Postfix; from the folder of the file that names it. */
   readonly transport: TransportText | string
   readonly aliases: AliasesText | string
+  readonly relay?: RelayRules
   readonly retry: {
     readonly giveUpAfter: number
     readonly warnAfter?: number
@@ -80,9 +83,28 @@ export const aliasesText: z.ZodType<AliasesText, unknown> = pairsOf(
   'a mapping such as info@a.com: [user@a.com]',
 )
 
+const relayDomain: z.ZodType<string, unknown> = word(
+  'a domain such as b.com, or .b.com for the names below it',
+  (text) => {
+    const lower = text.toLowerCase()
+    return domain.safeParse(lower.replace(/^\./, '')).success ? lower : undefined
+  },
+)
+
+export const network: z.ZodType<IpPrefix, unknown> = word(
+  'a network such as 192.0.2.0/24 or ::1/128',
+  parseIpPrefix,
+)
+
+const relay = mapping<RelayRules>({
+  domains: listOf(relayDomain, 'a list of domains such as [b.com]').default([]),
+  networks: listOf(network, 'a list of networks such as [192.0.2.0/24]').default([]),
+})
+
 export const routingShape: Shape<RoutingText> = {
   transport: orFile(transportText, 'a mapping, or a file such as transport').default([]),
   aliases: orFile(aliasesText, 'a mapping, or a file such as aliases').default([]),
+  relay: relay.optional(),
   retry: mapping<RoutingText['retry']>({
     giveUpAfter: duration.default(GIVE_UP_DEFAULT_MS),
     warnAfter: patience.optional(),
@@ -97,12 +119,14 @@ export const routingShape: Shape<RoutingText> = {
 export function completeRouting(text: RoutingText): {
   readonly transport: MailHostOptions['transport']
   readonly aliases: readonly Alias[]
+  readonly relay?: RelayRules
   readonly retry: RetryText
 } {
   const { giveUpAfter, warnAfter, routes } = text.retry
   return {
     transport: writtenOut(text.transport).map(([domain, route]) => ({ domain, route })),
     aliases: writtenOut(text.aliases).map(([address, members]) => ({ address, members })),
+    ...(text.relay && { relay: text.relay }),
     retry: {
       giveUpAfterMs: giveUpAfter,
       ...(warnAfter !== undefined && { warnAfterMs: warnAfter }),

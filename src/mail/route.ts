@@ -1,5 +1,6 @@
 /** Where a mail goes next, by the domain of its recipient. */
 
+import { type IpPrefix, isInPrefix, parseIpAddress } from '../base/ip-address.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { plainLocalPart } from './aliases.ts'
 import { hopForDomain, type NextHop } from './next-hop.ts'
@@ -10,12 +11,28 @@ export interface Rule {
   readonly nextHop: NextHop
 }
 
+/** Mail that is passed on although nobody has logged in. */
+export interface RelayRules {
+  /** For these domains, and for every name below `.a.com`, from anybody; in lower case. */
+  readonly domains: readonly string[]
+  /** For anybody, from these. */
+  readonly networks: readonly IpPrefix[]
+}
+
+const RELAY_NOTHING: RelayRules = { domains: [], networks: [] }
+
 export class Routes {
   /** Domains whose mailboxes are here, in lower case. */
   readonly localDomains: readonly string[]
+  readonly #relay: RelayRules
   #rules = new Map<string, NextHop>()
 
-  constructor(domains: readonly string[], rules: readonly Rule[]) {
+  constructor(
+    domains: readonly string[],
+    rules: readonly Rule[],
+    relay: RelayRules = RELAY_NOTHING,
+  ) {
+    this.#relay = relay
     this.#rules = tableOf(domains, rules)
     this.localDomains = [...this.#rules]
       .filter(([domain, hop]) => hop.transport === 'local' && !domain.includes('@'))
@@ -39,6 +56,27 @@ export class Routes {
       this.#rules.get(`${plainLocalPart(localPart)}@${domain}`) ??
       this.#ruleFor(domain)
     return hop && hopForDomain(hop, mailbox.domain)
+  }
+
+  /**
+   * Whether mail for it is taken from anybody: it is in a domain of this host, wherever a rule for the
+   * address has it go, or in one that is relayed to.
+   */
+  isOpenTo({ domain }: Mailbox): boolean {
+    const name = domain.toLowerCase()
+    const { domains } = this.#relay
+    return (
+      this.localDomains.includes(name) ||
+      domains.some((one) => name === one || (one.startsWith('.') && name.endsWith(one)))
+    )
+  }
+
+  /** Whether `peer` may send to anybody without logging in. */
+  mayRelay(peer: string): boolean {
+    const address = parseIpAddress(peer)
+    return (
+      address !== undefined && this.#relay.networks.some((network) => isInPrefix(address, network))
+    )
   }
 
   #ruleFor(domain: string): NextHop | undefined {

@@ -236,14 +236,19 @@ export class SmtpSession {
     return ACCEPTED
   }
 
-  /** Nobody relays through us who has not said who they are. */
+  /** Nobody relays through us who has not said who they are, but for what the relay rules allow. */
   #objectionTo(recipient: Mailbox, user: string | undefined): Reply | undefined {
-    const { routes, local } = this.#context
+    const { service, routes, local } = this.#context
     const name = formatMailbox(recipient)
     const hop = routes.of(recipient)
-    if (hop?.transport === 'local') return local.knows(recipient) ? undefined : noSuchUser(name)
-    if (user === undefined) return relayDenied(name)
-    return hop === undefined ? noRoute(name) : undefined
+    if (hop?.transport === 'local') {
+      if (!local.knows(recipient)) return noSuchUser(name)
+      return leadsBack(local, recipient) ? mailLoop(name) : undefined
+    }
+    const mayRelay = user !== undefined || (service === 'smtp' && routes.mayRelay(this.#peer))
+    if (!mayRelay && !routes.isOpenTo(recipient)) return relayDenied(name)
+    if (hop?.transport === 'error') return recipientRejected(name, hop.code, hop.text)
+    return hop === undefined ? recipientRejected(name, '5.1.2', 'Domain not found') : undefined
   }
 
   async #data(): Promise<Verdict> {
@@ -446,6 +451,18 @@ export class SmtpSession {
   }
 }
 
+/** Whether it is an alias that stands for nobody, told before it takes the others' mail with it. */
+function leadsBack(local: LocalTarget, recipient: Mailbox): boolean {
+  if (!local.isAlias(recipient)) return false
+  try {
+    local.expand(recipient)
+    return false
+  } catch (error) {
+    asFault(error)
+    return true
+  }
+}
+
 /** Where it is going round in circles. RFC 5321 §6.3. */
 function loopOf({ recipients: all }: Transaction, intake: MessageIntake): Reply | undefined {
   if (intake.hops >= HOPS_MAX) return TOO_MANY_HOPS
@@ -470,8 +487,8 @@ function replyToFault(fault: Fault): Reply {
   }
 }
 
-/** RFC 3463: bad destination system address. */
-function noRoute(recipient: string): Reply {
-  const text = `<${recipient}>: Recipient address rejected: Domain not found`
-  return { code: 550, enhanced: '5.1.2', lines: [text] }
+/** For good; `enhanced` is the enhanced status code. RFC 3463 §2. */
+function recipientRejected(recipient: string, enhanced: string, why: string): Reply {
+  const text = `<${recipient}>: Recipient address rejected: ${why}`
+  return { code: 550, enhanced, lines: [text] }
 }

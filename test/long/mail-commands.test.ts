@@ -260,6 +260,12 @@ test('sendmail, mailq and mail are called by their own names where links were ma
   })
 }, 60_000)
 
+test('sendmail -V names the envelope, rather than asking for the version', () => {
+  const words = ['-N', 'success', '-R', 'hdrs', '-V', 'env1', '-f', 'user@mail-1.a.com']
+  const ran = lightlag(['sendmail', ...words, 'ann@nowhere.org'], 'Subject: x\n\n')
+  expect([ran.status, ran.stdout, ran.stderr]).toEqual([65, '', 'no route to nowhere.org\n'])
+})
+
 test('sendmail ends as sysexits.h says', () => {
   expect(lightlag(['sendmail', '-t'], 'Subject: x\n\n').status).toBe(64)
   expect(lightlag(['sendmail', '-Z', 'x']).status).toBe(64)

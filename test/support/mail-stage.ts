@@ -16,7 +16,7 @@ import { LocalTarget } from '../../src/mail/local-target.ts'
 import { Maildir } from '../../src/mail/maildir.ts'
 import { MailQueue, type QueueOptions } from '../../src/mail/queue.ts'
 import { newQueueId } from '../../src/mail/queue-id.ts'
-import { Routes } from '../../src/mail/route.ts'
+import { type RelayRules, Routes, type Rule } from '../../src/mail/route.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { HostEvent } from '../../src/ports/events.ts'
 import type { Store } from '../../src/ports/store.ts'
@@ -52,6 +52,9 @@ export interface StageOptions {
   readonly powerCut?: PowerCut
   readonly queue?: Partial<QueueOptions>
   readonly aliases?: readonly Alias[]
+  /** Beside the one to `mail-2.a.com`. */
+  readonly rules?: readonly Rule[]
+  readonly relay?: RelayRules
   /** What a delivery to another host ends with; undefined: never. Default: delivered. */
   readonly remote?: (mail: MailStart, recipient: Mailbox) => Promise<Outcome>
   readonly store?: (store: Store) => Store
@@ -101,7 +104,11 @@ export function mailStage(options: StageOptions = {}): Stage {
   }
   const routes = new Routes(
     [HOST],
-    [{ domain: 'mail-2.a.com', nextHop: { transport: 'bp', nextHop: 'ipn:3.2525' } }],
+    [
+      { domain: 'mail-2.a.com', nextHop: { transport: 'bp', nextHop: 'ipn:3.2525' } },
+      ...(options.rules ?? []),
+    ],
+    options.relay,
   )
   const accounts = new Accounts(routes.localDomains, labPasswords)
   accounts.replace(ACCOUNTS)
