@@ -1,6 +1,5 @@
 /** What is asked about a mail that came in a bundle before it is taken, as in a session. */
 
-import { fromUtf8 } from '../base/bytes.ts'
 import { Fault } from '../base/fault.ts'
 import { HOPS_MAX } from '../mail/limits.ts'
 import type { LocalTarget } from '../mail/local-target.ts'
@@ -124,9 +123,4 @@ function readHeader(body: readonly Uint8Array[]): HeaderReader {
   }
   header.end()
   return header
-}
-
-/** As it stands above a message. */
-export function headerBytes(fields: readonly string[]): Uint8Array {
-  return fromUtf8(fields.map((field) => `${field}\r\n`).join(''))
 }

@@ -10,6 +10,7 @@ import { fromLatin1 } from '../base/bytes.ts'
 import { asFault, Fault } from '../base/fault.ts'
 import type { BundleNode, ReceivedAdu } from '../dtn/node.ts'
 import { type Accounts, onlyFirst } from '../mail/accounts.ts'
+import { headerText } from '../mail/policy/policy.ts'
 import type { MailQueue } from '../mail/queue.ts'
 import { newQueueId } from '../mail/queue-id.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -21,13 +22,7 @@ import { formatReceived } from '../proto/message/trace.ts'
 import { formatMailbox, formatPath } from '../proto/smtp/path.ts'
 import type { Reply } from '../proto/smtp/reply.ts'
 import { decodeAdu, encodeAcknowledgement, type Refusal } from './adu.ts'
-import {
-  type ArrivedBatch,
-  type BatchContext,
-  headerBytes,
-  type Judgement,
-  judgeBatch,
-} from './batch-judge.ts'
+import { type ArrivedBatch, type BatchContext, type Judgement, judgeBatch } from './batch-judge.ts'
 import { type BatchMail, readBatch } from './batch-reader.ts'
 import type { BpTransport } from './bp-transport.ts'
 import type { BridgeFaultCode } from './fault.ts'
@@ -131,7 +126,7 @@ export class Gateway {
     if (refusals.length === read.mail.recipients.length) return refusals
     const changes = this.#taken.remember(from, transaction, refusals, received.expiresAt)
     try {
-      await this.#accept(arrived, refused, headerBytes(headers), changes)
+      await this.#accept(arrived, refused, headerText(headers), changes)
     } catch (error) {
       this.#taken.ended(changes, 'failed')
       throw error

@@ -154,6 +154,27 @@ describe('QueueMachine', () => {
     expect(queue.deadline).toBeUndefined()
   })
 
+  it('of many next hops only those that are due are looked at', () => {
+    let looks = 0
+    const queue = new QueueMachine({
+      handingOverMax: 10,
+      schedule: () => {
+        looks++
+        return SCHEDULE
+      },
+    })
+    const hops = 10_000
+    for (let i = 0; i < hops; i++) {
+      const later = { ...job(`j${i}`, `smtp:d${i}.com`), dueAt: monoMs(1000 + (i % 100)) }
+      queue.handle({ type: 'added', job: later }, monoMs(0))
+      expect(queue.deadline).toBe(1000)
+    }
+    expect(looks).toBeLessThan(5 * hops)
+    const started = queue.handle({ type: 'tick' }, monoMs(1000))
+    expect(ids(started).slice(0, 2)).toEqual(['attempt j0', 'attempt j100'])
+    expect(started).toHaveLength(10)
+  })
+
   const steps = fc.array(
     fc.record({
       hop: fc.constantFrom('x', 'y', 'z'),

@@ -6,7 +6,7 @@
 import { assert } from '../base/assert.ts'
 import { Heap } from '../base/heap.ts'
 import type { Machine } from '../base/machine.ts'
-import { addMs, earlier, type MonoMs } from '../base/time.ts'
+import { addMs, type MonoMs } from '../base/time.ts'
 
 export interface RetrySchedule {
   /** From the first attempt to the second; doubles each time. */
@@ -73,9 +73,18 @@ interface Hop {
   /** In the two, without what was withdrawn and not yet cleared away. */
   size: number
   active: number
+  /** Its place among all that wait for their time; undefined where it has no job or no room. */
+  due: Due | undefined
 }
 
-/** Withdrawn jobs that may lie in a heap however few others there are. */
+/** When the first job of a next hop that may begin another is due. */
+interface Due {
+  readonly hop: string
+  readonly dueAt: MonoMs
+  readonly order: number
+}
+
+/** Withdrawn jobs, or places given up, that may lie in a heap however few others there are. */
 const WITHDRAWN_MAX = 64
 
 interface Active {
@@ -85,8 +94,11 @@ interface Active {
 
 export class QueueMachine implements Machine<QueueEvent, QueueEffect> {
   readonly #options: QueueMachineOptions
-  /** In the order of their turns: the one that has just had its turn goes to the end. */
+  /** There may be as many as mails: nothing below looks at all of them. */
   readonly #hops = new Map<string, Hop>()
+  readonly #due = new Heap<Due>(isEarlier)
+  /** Those that can begin a job now, in the order of their turns. */
+  readonly #turns = new Set<string>()
   readonly #active = new Map<string, Active>()
   /** All that is in a heap and not withdrawn. */
   readonly #waiting = new Map<string, Waiting>()
@@ -99,11 +111,7 @@ export class QueueMachine implements Machine<QueueEvent, QueueEffect> {
 
   get deadline(): MonoMs | undefined {
     if (this.#handingOver >= this.#options.handingOverMax) return undefined
-    let earliest: MonoMs | undefined
-    for (const [name, hop] of this.#hops) {
-      if (this.#hasRoom(name, hop)) earliest = earlier(earliest, this.#first(hop.waiting)?.dueAt)
-    }
-    return earliest
+    return this.#firstDue()?.dueAt
   }
 
   handle(event: QueueEvent, now: MonoMs): readonly QueueEffect[] {
@@ -142,7 +150,7 @@ export class QueueMachine implements Machine<QueueEvent, QueueEffect> {
     hop.active--
     this.#active.delete(job.id)
     if (settled) {
-      this.#forgetIdle(job.hop, hop)
+      this.#index(job.hop, hop)
       return []
     }
     const { firstRetryMs, retryMaxMs } = this.#options.schedule(job.hop)
@@ -156,28 +164,34 @@ export class QueueMachine implements Machine<QueueEvent, QueueEffect> {
 
   /** One of each hop in turn, so that a long queue for one does not keep the others waiting. */
   #startDue(now: MonoMs): readonly QueueEffect[] {
+    for (let due = this.#firstDue(); due !== undefined && due.dueAt <= now; ) {
+      const hop = this.#hopOf(due.hop)
+      this.#makeReady(hop, now)
+      this.#index(due.hop, hop)
+      due = this.#firstDue()
+    }
     const effects: QueueEffect[] = []
-    for (let startedBefore = -1; startedBefore < effects.length; ) {
-      startedBefore = effects.length
-      for (const [name, hop] of [...this.#hops]) {
-        if (this.#handingOver >= this.#options.handingOverMax) return effects
-        if (!this.#hasRoom(name, hop)) continue
-        this.#makeReady(hop, now)
-        const next = this.#first(hop.ready)
-        if (next === undefined) continue
-        hop.ready.pop()
-        this.#waiting.delete(next.id)
-        hop.size--
-        hop.active++
-        this.#hops.delete(name)
-        this.#hops.set(name, hop)
-        const handingOver = !next.expired
-        if (handingOver) this.#handingOver++
-        this.#active.set(next.id, { job: next, handingOver })
-        effects.push({ type: next.expired ? 'give-up' : 'attempt', id: next.id })
-      }
+    for (const name of this.#turns) {
+      if (this.#handingOver >= this.#options.handingOverMax) break
+      effects.push(this.#start(name, this.#hopOf(name)))
     }
     return effects
+  }
+
+  #start(name: string, hop: Hop): QueueEffect {
+    const next = this.#first(hop.ready)
+    assert(next !== undefined, `${name} has its turn for a job`)
+    hop.ready.pop()
+    this.#waiting.delete(next.id)
+    hop.size--
+    hop.active++
+    const handingOver = !next.expired
+    if (handingOver) this.#handingOver++
+    this.#active.set(next.id, { job: next, handingOver })
+    // To the end of the turns, which whoever goes through them still comes to.
+    this.#turns.delete(name)
+    this.#index(name, hop)
+    return { type: next.expired ? 'give-up' : 'attempt', id: next.id }
   }
 
   #wait(job: Waiting): void {
@@ -185,6 +199,7 @@ export class QueueMachine implements Machine<QueueEvent, QueueEffect> {
     this.#waiting.set(job.id, job)
     hop.waiting.push(job)
     hop.size++
+    this.#index(job.hop, hop)
   }
 
   #withdraw(id: string): void {
@@ -193,7 +208,7 @@ export class QueueMachine implements Machine<QueueEvent, QueueEffect> {
     this.#waiting.delete(id)
     const hop = this.#hopOf(job.hop)
     hop.size--
-    this.#forgetIdle(job.hop, hop)
+    this.#index(job.hop, hop)
     if (hop.waiting.size + hop.ready.size <= 2 * hop.size + WITHDRAWN_MAX) return
     for (const heap of [hop.waiting, hop.ready]) heap.retain((other) => this.#isCurrent(other))
   }
@@ -217,8 +232,30 @@ export class QueueMachine implements Machine<QueueEvent, QueueEffect> {
     }
   }
 
-  #forgetIdle(name: string, hop: Hop): void {
+  /** Finds its place anew, after any change to it; one with nothing left is forgotten. */
+  #index(name: string, hop: Hop): void {
+    const hasRoom = this.#hasRoom(name, hop)
+    if (hasRoom && this.#first(hop.ready) !== undefined) this.#turns.add(name)
+    else this.#turns.delete(name)
+    const first = hasRoom ? this.#first(hop.waiting) : undefined
+    if (hop.due?.dueAt !== first?.dueAt || hop.due?.order !== first?.order) {
+      hop.due = first && { hop: name, dueAt: first.dueAt, order: first.order }
+      if (hop.due !== undefined) this.#due.push(hop.due)
+    }
     if (hop.active === 0 && hop.size === 0) this.#hops.delete(name)
+    if (this.#due.size <= 2 * this.#hops.size + WITHDRAWN_MAX) return
+    this.#due.retain((due) => this.#isOfHop(due))
+  }
+
+  #isOfHop(due: Due): boolean {
+    return this.#hops.get(due.hop)?.due === due
+  }
+
+  /** The first that is still so. */
+  #firstDue(): Due | undefined {
+    let first = this.#due.peek()
+    for (; first !== undefined && !this.#isOfHop(first); first = this.#due.peek()) this.#due.pop()
+    return first
   }
 
   #handedOver(active: Active): void {
@@ -234,12 +271,13 @@ export class QueueMachine implements Machine<QueueEvent, QueueEffect> {
     const known = this.#hops.get(name)
     if (known !== undefined) return known
     const hop: Hop = {
-      waiting: new Heap(isEarlier),
+      waiting: new Heap<Waiting>(isEarlier),
       ready: new Heap((a, b) =>
         a.priority === b.priority ? isEarlier(a, b) : a.priority > b.priority,
       ),
       size: 0,
       active: 0,
+      due: undefined,
     }
     this.#hops.set(name, hop)
     return hop
@@ -252,6 +290,6 @@ export class QueueMachine implements Machine<QueueEvent, QueueEffect> {
   }
 }
 
-function isEarlier(a: Waiting, b: Waiting): boolean {
+function isEarlier(a: Due | Waiting, b: Due | Waiting): boolean {
   return a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.order < b.order)
 }

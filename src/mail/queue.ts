@@ -487,7 +487,8 @@ export class MailQueue implements DeliveryTarget {
     this.#targets.withdraw(queueId)
     let isDone = true
     for (const job of [...mail.jobs.values()]) {
-      if (this.#machine.isActive(job.id)) continue
+      // While another was recorded this one may have begun, or gone on by another way.
+      if (this.#machine.isActive(job.id) || this.#jobs.get(job.id) !== job) continue
       this.#feed({ type: 'withdrawn', id: job.id })
       const ended: Outcomes = new Map(job.ended)
       for (const index of job.waiting) if (!ended.has(index)) ended.set(index, refused(verdict))

@@ -231,6 +231,22 @@ describe('a server that has its own ways', () => {
     await lab.lab.stop()
   })
 
+  test('who says farewell with its greeting keeps no mail waiting and no place', async () => {
+    const lab = await TestLab.start(bySmtp({ route }))
+    const seen = await scripted(lab, (line) =>
+      line.startsWith('EHLO') ? '250 b.com\r\n421 4.3.2 b.com is leaving' : friendly(line),
+    )
+    for (let i = 0; i <= CONNECTIONS_MAX; i++) {
+      await lab.submitted(lab.mail1, mailOf('hello'), to)
+      const { event } = await lab.until('mail-deferred', i + 1)
+      if (i === 0) {
+        expect(event).toMatchObject({ reason: expect.stringMatching(/421 4\.3\.2 b\.com is leav/) })
+      }
+    }
+    expect(seen.count).toBeGreaterThan(CONNECTIONS_MAX)
+    await lab.lab.stop()
+  })
+
   test('a connection serves so many mails, and no more', async () => {
     const lab = await TestLab.start(bySmtp({ route }))
     const seen = await scripted(lab, (line) => friendly(line))

@@ -32,6 +32,8 @@ export class ClientSession {
   readonly #stream: ByteStream
   readonly #feed: (event: SmtpClientEvent) => void
   #state: 'busy' | 'ready' | 'over' = 'busy'
+  /** Why it is over. */
+  #fault: Fault | undefined
   #waiting: Waiting | undefined
   #replies: readonly Reply[] = []
   #offered: Extensions = NO_EXTENSIONS
@@ -48,6 +50,8 @@ export class ClientSession {
   ): Promise<ClientSession> {
     const session = new ClientSession(stream, options, clock)
     await session.#turn()
+    // With the last of its greeting a server may have said farewell.
+    session.#requireOpen()
     return session
   }
 
@@ -102,6 +106,7 @@ export class ClientSession {
 
   /** One reply for each recipient. Rejects with a Fault where the session ended before. */
   async send(mail: OutgoingMail, body: Body): Promise<readonly Reply[]> {
+    this.#requireOpen()
     this.#mails++
     this.#state = 'busy'
     this.#body = body
@@ -122,8 +127,13 @@ export class ClientSession {
     this.#over(transportFault('transport/stopped', 'this host is stopping', '4.3.2'))
   }
 
+  #requireOpen(): void {
+    if (this.#fault !== undefined) throw this.#fault
+  }
+
   /** Nobody waits for two things at once. */
   #turn(): Promise<void> {
+    this.#requireOpen()
     return new Promise<void>((resolve, reject) => {
       if (this.#state === 'ready') resolve()
       this.#waiting = { resolve, reject }
@@ -150,7 +160,8 @@ export class ClientSession {
     if (this.#state === 'over') return
     this.#state = 'over'
     // Without TLS the same server may do better, so that this one must be told apart.
-    this.#waiting?.reject(cause.code === 'smtp/tls-failed' ? cause : fault)
+    this.#fault = cause.code === 'smtp/tls-failed' ? cause : fault
+    this.#waiting?.reject(this.#fault)
     this.#waiting = undefined
     this.onOver()
   }

@@ -1,4 +1,4 @@
-/** An exchange whose messages are lines of base64, as IMAP and POP3 have it. RFC 9051 §6.2.2. */
+/** An exchange whose messages are lines of base64, as SMTP, IMAP and POP3 have it. RFC 2554 §4, RFC 9051 §6.2.2. */
 
 import { fromBase64, NO_BYTES, toBase64 } from '../../base/bytes.ts'
 import type { ChannelBinding } from '../../base/tls.ts'

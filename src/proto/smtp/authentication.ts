@@ -1,9 +1,8 @@
 /** One AUTH and the lines after it, as replies to give and questions to ask. RFC 2554 §4. */
 
-import { fromBase64, NO_BYTES, toBase64 } from '../../base/bytes.ts'
 import type { Result } from '../../base/fault.ts'
 import type { ChannelBinding } from '../../base/tls.ts'
-import { SaslExchange, type SaslStep } from '../sasl/exchange.ts'
+import { type DialogueStep, SaslDialogue } from '../sasl/dialogue.ts'
 import type { SaslMechanism } from '../sasl/mechanism.ts'
 import type { ScramKeys } from '../sasl/scram.ts'
 import type { SmtpFaultCode } from './fault.ts'
@@ -18,69 +17,56 @@ export type AuthenticationStep =
   | { readonly type: 'refuse'; readonly reply: Reply }
   | { readonly type: 'done'; readonly user: string }
 
+const REFUSALS = {
+  cancelled: replies.AUTHENTICATION_CANCELLED,
+  'bad-base64': replies.BAD_BASE64,
+  failed: replies.AUTHENTICATION_FAILED,
+} as const
+
 export class Authentication {
-  readonly #exchange: SaslExchange
+  readonly #dialogue: SaslDialogue
   readonly #mechanism: SaslMechanism
-  /** Who it is, once that is certain but not yet said. */
-  #accepted: string | undefined
-  #final: Uint8Array = NO_BYTES
+  /** Who it is, once that is asked. */
+  #user = ''
 
   constructor(mechanism: SaslMechanism, binding: ChannelBinding | undefined) {
     this.#mechanism = mechanism
-    this.#exchange = new SaslExchange(mechanism, binding)
+    this.#dialogue = new SaslDialogue(mechanism, binding)
   }
 
   /** `=` is an empty response, and no response is none. */
   begin(initialResponse: string | undefined): AuthenticationStep {
-    if (initialResponse === undefined) return this.#translate(this.#exchange.step(undefined))
-    return this.#respond(initialResponse === '=' ? '' : initialResponse)
+    return this.#translate(this.#dialogue.begin(initialResponse))
   }
 
   line(line: Result<string, SmtpFaultCode>): AuthenticationStep {
     if (!line.ok) return { type: 'refuse', reply: replies.replyTo(line.fault) }
-    if (line.value === '*') return { type: 'refuse', reply: replies.AUTHENTICATION_CANCELLED }
-    return this.#respond(line.value)
+    return this.#translate(this.#dialogue.line(line.value))
   }
 
   /** The answer to `scram-keys`. */
   keys(keys: ScramKeys, nonce: string): AuthenticationStep {
-    return this.#translate(this.#exchange.keys(keys, nonce))
+    return this.#translate(this.#dialogue.keys(keys, nonce))
   }
 
   /** The answer to `authenticate` was yes. */
-  accept(user: string): AuthenticationStep {
-    if (this.#final.length === 0) return { type: 'done', user }
-    // What the server has to prove comes as one more challenge. RFC 2554 §4.
-    this.#accepted = user
-    return { type: 'say', reply: replies.challenge(toBase64(this.#final)) }
+  accept(): AuthenticationStep {
+    return this.#translate(this.#dialogue.accept())
   }
 
-  #respond(base64: string): AuthenticationStep {
-    const response = fromBase64(base64)
-    if (response === undefined) return { type: 'refuse', reply: replies.BAD_BASE64 }
-    if (this.#accepted === undefined) return this.#translate(this.#exchange.step(response))
-    return response.length === 0
-      ? { type: 'done', user: this.#accepted }
-      : { type: 'refuse', reply: replies.AUTHENTICATION_FAILED }
-  }
-
-  #translate(step: SaslStep): AuthenticationStep {
-    const mechanism = this.#mechanism
+  #translate(step: DialogueStep): AuthenticationStep {
     switch (step.type) {
-      case 'challenge':
-        return { type: 'say', reply: replies.challenge(toBase64(step.bytes)) }
-      case 'credentials':
-        return { type: 'ask', question: { type: 'authenticate', mechanism, ...step.credentials } }
-      case 'user':
-        return { type: 'ask', question: { type: 'scram-keys', user: step.user } }
-      case 'proof': {
-        const { user, isProven, final } = step
-        this.#final = final
-        const question = { type: 'authenticate', mechanism, user, password: { isProven } } as const
-        return { type: 'ask', question }
-      }
-      case 'refused':
-        return { type: 'refuse', reply: replies.AUTHENTICATION_FAILED }
+      case 'say':
+        return { type: 'say', reply: replies.challenge(step.base64) }
+      case 'ask':
+        this.#user = step.question.user
+        return step.question.type === 'authenticate'
+          ? { type: 'ask', question: { ...step.question, mechanism: this.#mechanism } }
+          : { type: 'ask', question: step.question }
+      case 'refuse':
+        return { type: 'refuse', reply: REFUSALS[step.why] }
+      case 'done':
+        return { type: 'done', user: this.#user }
     }
   }
 }

@@ -440,7 +440,7 @@ export class SmtpServer implements Machine<Event, Effect> {
       case 'look-up':
         break
       case 'authenticate':
-        this.#onAuthenticated(question.user, verdict)
+        this.#onAuthenticated(verdict)
         break
       case 'mail': {
         this.#sayInGroup(verdict.ok ? replies.SENDER_OK : verdict.reply)
@@ -495,9 +495,9 @@ export class SmtpServer implements Machine<Event, Effect> {
     if (verdict.ok) this.#mistakes.forgive()
   }
 
-  #onAuthenticated(user: string, verdict: Verdict): void {
+  #onAuthenticated(verdict: Verdict): void {
     if (verdict.ok && this.#authentication !== undefined) {
-      this.#onAuthenticationStep(this.#authentication.accept(user))
+      this.#onAuthenticationStep(this.#authentication.accept())
       return
     }
     this.#authentication = undefined
