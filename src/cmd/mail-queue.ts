@@ -82,12 +82,16 @@ async function handIn(
   const whole = parsed.endsAtDot ? upToDot(input) : input
   const taken = parsed.isFromHeader ? takeRecipients(whole) : { recipients: [], message: whole }
   const to = [...parsed.recipients, ...taken.recipients]
-  if (to.length === 0) throw exit(EX_USAGE, 'sendmail: no recipients: name them, or use -t')
+  if (to.length === 0) {
+    const what = parsed.isFromHeader ? 'To, Cc and Bcc name nobody' : 'name them, or use -t'
+    throw exit(EX_USAGE, `sendmail: no recipients: ${what}`)
+  }
   const { fullName, parameters, notify } = parsed
   const from = parsed.from ?? userInfo().username
   const recipientParameters = to.map(() => (notify === undefined ? {} : { notify }))
   await withHost(options, EX_TEMPFAIL, async (host) => {
-    const author = formatAuthor(fullName, await addressAt(host, from))
+    // Where reports go to nobody, the message is still of somebody. RFC 5322 §3.6.2.
+    const author = formatAuthor(fullName, await addressAt(host, from || 'MAILER-DAEMON'))
     const head = hasField(taken.message, 'from') ? '' : `From: ${author}\r\n`
     const message = concat(fromUtf8(head), withCrlf(taken.message))
     await host.submit({ from, to, parameters, recipientParameters }, message)

@@ -188,6 +188,7 @@ const STATUS_DETAILS: Readonly<Record<string, string>> = {
   'network/unreachable': '4.1',
   'network/timed-out': '4.1',
   'network/reset': '4.2',
+  'smtp/connection-lost': '4.2',
 }
 
 function headerOf(head: Uint8Array): string {

@@ -118,11 +118,13 @@ export class SmtpService {
       mechanisms: isSubmission ? mechanismsFor(this.#context.accounts) : [],
       requireAuthentication: isSubmission,
       ...(tls && { tls: service === 'submissions' ? 'first' : 'offered' }),
-      extensions: EXTENSIONS,
-      releaseMax: {
-        afterSec: RELEASE_AFTER_MAX_SEC,
-        until: addMs(clock.wall(), RELEASE_AFTER_MAX_SEC * 1000),
-      },
+      extensions: isSubmission ? [...EXTENSIONS, 'FUTURERELEASE'] : EXTENSIONS,
+      ...(isSubmission && {
+        releaseMax: {
+          afterSec: RELEASE_AFTER_MAX_SEC,
+          until: addMs(clock.wall(), RELEASE_AFTER_MAX_SEC * 1000),
+        },
+      }),
     })
   }
 }
@@ -132,11 +134,13 @@ const EXTENSIONS: readonly OptionalExtension[] = [
   'BINARYMIME',
   'SMTPUTF8',
   'DELIVERBY',
-  'FUTURERELEASE',
   'MT-PRIORITY',
   'REQUIRETLS',
   'DSN',
 ]
 
-/** As long as a mail may be asked to wait for its release: many large ones would fill the store. */
+/**
+ * As long as a mail may be asked to wait for its release: many large ones would fill the store. Only
+ * users may ask, for nobody knows whom else to hold to that; RFC 4865 is for submission.
+ */
 const RELEASE_AFTER_MAX_SEC = 30 * 86_400

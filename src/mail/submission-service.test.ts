@@ -29,6 +29,18 @@ describe('the submission service', () => {
     })
   })
 
+  it('lets users alone say when their mail is to go', async () => {
+    const offers: boolean[] = []
+    for (const service of ['smtp', 'submission'] as const) {
+      const { connect, say } = await bench(service)
+      const stream = connect()
+      offers.push((await say(stream, 'EHLO c')).includes('FUTURERELEASE 2592000'))
+      if (service === 'submission') continue
+      expect(await say(stream, 'MAIL FROM:<ann@b.com> HOLDFOR=60')).toMatch(/^555 5\.5\.4 /)
+    }
+    expect(offers).toEqual([false, true])
+  })
+
   it('takes nothing without a password (530), nor with a wrong one (535)', async () => {
     const { stage, connect, say } = await bench('submission')
     const stream = connect()

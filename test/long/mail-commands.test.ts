@@ -267,7 +267,11 @@ test('sendmail -V names the envelope, rather than asking for the version', () =>
 })
 
 test('sendmail ends as sysexits.h says', () => {
-  expect(lightlag(['sendmail', '-t'], 'Subject: x\n\n').status).toBe(64)
+  const nobody = lightlag(['sendmail', '-t'], 'Subject: x\n\n')
+  expect([nobody.status, nobody.stderr]).toEqual([
+    64,
+    'sendmail: no recipients: To, Cc and Bcc name nobody\n',
+  ])
   expect(lightlag(['sendmail', '-Z', 'x']).status).toBe(64)
   const refused = lightlag(['sendmail', 'ann@nowhere.org'], 'Subject: x\n\n')
   expect([refused.status, refused.stderr]).toEqual([65, 'no route to nowhere.org\n'])

@@ -105,6 +105,14 @@ describe('mail from outside', () => {
     expect(toUtf8(filter?.push(fromUtf8(forged)) ?? fromUtf8(''))).toBe('To: x\r\n\r\n')
   })
 
+  it.each(['192.0.2.1', '127.0.0.1'])('so does that of a user at %s', (peer) => {
+    const user: PolicySession = { ...SESSION, peer, service: 'submission', user: 'ann' }
+    const trusted = [parseIpPrefix('127.0.0.0/8')].filter((one) => one !== undefined)
+    const filter = policyWith({ trusted }).policy.filter(user)
+    const forged = 'authentication-results: MAIL-1.a.com; spf=pass\r\nTo: x\r\n\r\n'
+    expect(toUtf8(filter?.push(fromUtf8(forged)) ?? fromUtf8(''))).toBe('To: x\r\n\r\n')
+  })
+
   const failing = (policy: 'none' | 'quarantine' | 'reject'): DmarcResult => ({
     ...{ result: 'fail', domain: 'b.com', policy },
   })
@@ -170,7 +178,6 @@ describe('mail from outside', () => {
 describe('other mail', () => {
   const trusted = [parseIpPrefix('192.0.2.0/24'), parseIpPrefix('2001:db8::/32')] as IpPrefix[]
   it.each([
-    ['of users', { service: 'submission', user: 'ann' }],
     ['by LMTP', { service: 'lmtp' }],
     ['of servers that are trusted', {}],
     ['of servers that are trusted, over IPv6', { peer: '2001:db8::1' }],
@@ -199,6 +206,13 @@ describe('mail of users', () => {
     reader?.push(fromUtf8('Hello'))
     expect(await reader?.end()).toEqual({ type: 'accept', headers: ['DKIM-Signature: s 1000'] })
     expect(authentication.seen).toEqual(['Hello'])
+  })
+
+  it('is not looked at', async () => {
+    const { authentication, policy } = policyWith({ spf: 'reject', dmarc: 'reject' })
+    expect(policy.reader(user, MAIL)).toBeUndefined()
+    expect(await policy.mail(user, MAIL)).toBeUndefined()
+    expect(authentication.clients).toEqual([])
   })
 
   it('is not signed for another domain, nor where no author can be told, nor where there are no keys', async () => {
