@@ -13,6 +13,7 @@ import { type RcRunArguments, rcRun } from './ion/rc-run.ts'
 import { runTool } from './ion/tool.ts'
 import { makeLinks, wordsOf } from './links.ts'
 import { addMailCommands } from './mail-commands.ts'
+import { addMailboxCommands } from './mailbox-commands.ts'
 import { rcCheck, rcReference, rcWrite } from './rc.ts'
 import { type ServeArguments, serve } from './serve.ts'
 import { addUserCommands } from './user-commands.ts'
@@ -167,6 +168,7 @@ addCertificateCommands(program, EXIT_STATUSES)
 addUserCommands(program, EXIT_STATUSES, configOf)
 addDkimCommands(program, EXIT_STATUSES, configOf)
 addMailCommands(program, EXIT_STATUSES)
+addMailboxCommands(program, EXIT_STATUSES)
 addFaultCommands(program, EXIT_STATUSES)
 
 program

@@ -143,8 +143,8 @@ anvil unix - - n - 1 anvil
   return started(directory, port, child)
 }
 
-/** LMTP for `user` with the password `secret`, whose Maildir is in its directory. */
-export async function startDovecot(): Promise<ForeignServer> {
+/** LMTP, and IMAP at a port, for `user` with the password `secret`, whose Maildir is in its directory. */
+export async function startDovecot(imapPort?: number): Promise<ForeignServer> {
   const directory = newDirectory()
   const { port } = await freeAddress()
   const mail = join(directory, 'mail')
@@ -162,7 +162,7 @@ export async function startDovecot(): Promise<ForeignServer> {
     conf,
     `base_dir = ${directory}/run
 state_dir = ${directory}/state
-protocols = lmtp
+protocols = lmtp${imapPort === undefined ? '' : ' imap'}
 ssl = no
 log_path = ${directory}/log
 mail_location = maildir:${mail}/%n
@@ -183,7 +183,7 @@ service lmtp {
     port = ${port}
   }
 }
-service auth {
+${imapPort === undefined ? '' : imapService(imapPort)}service auth {
   unix_listener auth-client {
     mode = 0666
   }
@@ -199,6 +199,19 @@ service stats {
 `,
   )
   return started(directory, port, spawn('dovecot', ['-F', '-c', conf], { stdio: 'ignore' }))
+}
+
+function imapService(port: number): string {
+  return `service imap-login {
+  inet_listener imap {
+    address = 127.0.0.1
+    port = ${port}
+  }
+  inet_listener imaps {
+    port = 0
+  }
+}
+`
 }
 
 /** One that the users of other programs may enter. */

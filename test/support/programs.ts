@@ -13,6 +13,11 @@ export function needs(program: string): string | undefined {
   return skipped(`${program} is not installed`)
 }
 
+/** The same for a program that is in no folder of PATH. */
+export function needsFile(path: string): string | undefined {
+  return isExecutable(path) ? undefined : skipped(`${path} is not installed`)
+}
+
 /** The same for tests that look at loopback with tshark: it may be there and not be allowed to. */
 export function needsCapture(): string | undefined {
   const absent = needs('tshark')

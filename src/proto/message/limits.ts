@@ -24,3 +24,6 @@ export const PARAMETERS_MAX = 100
 
 /** Message identifiers kept of a References field. */
 export const REFERENCES_MAX = 1000
+
+/** Octets of the line between two messages of an mbox file: an address and a date. */
+export const MBOX_SEPARATOR_BYTES_MAX = 1000
