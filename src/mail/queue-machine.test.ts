@@ -85,6 +85,24 @@ describe('QueueMachine', () => {
     expect(ids(queue.handle({ type: 'tick' }, due))).toEqual(['give-up a'])
   })
 
+  it('what is put off waits as after an attempt, beside those that are under way', () => {
+    const queue = machine()
+    queue.handle({ type: 'added', job: job('a') }, monoMs(0))
+    const effects = queue.handle({ type: 'put-off', job: job('b') }, monoMs(0))
+    expect(effects).toEqual([{ type: 'defer', id: 'b', attempts: 1, retryInMs: 60_000 }])
+    expect(queue.deadline).toBe(60_000)
+    expect(ids(queue.handle({ type: 'tick' }, monoMs(60_000)))).toEqual(['attempt b'])
+    const [next] = queue.handle({ type: 'finished', id: 'b', settled: false }, monoMs(60_000))
+    expect(next).toMatchObject({ attempts: 2, retryInMs: 120_000 })
+  })
+
+  it('what is put off when its time is nearly over has its last attempt at the end of it', () => {
+    const queue = machine()
+    const late = { ...job('a'), expiresAt: monoMs(5000) }
+    const effects = queue.handle({ type: 'put-off', job: late }, monoMs(0))
+    expect(effects).toMatchObject([{ type: 'defer', retryInMs: 5000 }])
+  })
+
   it('has no more attempts to one next hop under way than its bound', () => {
     const queue = machine()
     for (const id of ['a', 'b', 'c']) queue.handle({ type: 'added', job: job(id) }, monoMs(0))
@@ -178,7 +196,7 @@ describe('QueueMachine', () => {
   const steps = fc.array(
     fc.record({
       hop: fc.constantFrom('x', 'y', 'z'),
-      action: fc.constantFrom('add', 'settle', 'fail', 'hand-over', 'tick', 'withdraw'),
+      action: fc.constantFrom('add', 'put-off', 'settle', 'fail', 'hand-over', 'tick', 'withdraw'),
       afterMs: fc.nat(400_000),
       pick: fc.nat(),
     }),
@@ -212,13 +230,12 @@ describe('QueueMachine', () => {
           now = addMs(now, afterMs)
           const running = [...active.keys()]
           const picked = running[pick % Math.max(1, running.length)]
-          if (action === 'add') {
+          if (action === 'add' || action === 'put-off') {
             const id = `${hop}${i}`
             open.add(id)
             const expiresAt = addMs(now, SCHEDULE.giveUpAfterMs)
-            take(
-              queue.handle({ type: 'added', job: { ...job(id, hop), dueAt: now, expiresAt } }, now),
-            )
+            const type = action === 'add' ? 'added' : 'put-off'
+            take(queue.handle({ type, job: { ...job(id, hop), dueAt: now, expiresAt } }, now))
           } else if (action === 'withdraw') {
             const id = [...open][pick % Math.max(1, open.size)] ?? ''
             if (!queue.isActive(id)) open.delete(id)

@@ -40,6 +40,8 @@ export interface QueueJob {
 export type QueueEvent =
   /** Accepted just now, or found after a restart. */
   | { readonly type: 'added'; readonly job: QueueJob }
+  /** Accepted just now, but an attempt would be in vain: it waits as after one. */
+  | { readonly type: 'put-off'; readonly job: QueueJob }
   /** The attempt has the whole message and waits for its outcome, perhaps for days. */
   | { readonly type: 'handed-over'; readonly id: string }
   /** `settled`: nothing is left to do for this job. Ends an attempt and a giving up. */
@@ -119,6 +121,8 @@ export class QueueMachine implements Machine<QueueEvent, QueueEffect> {
       case 'added':
         this.#wait({ ...event.job, expired: false, order: this.#order++ })
         return this.#startDue(now)
+      case 'put-off':
+        return [this.#putOff({ ...event.job, expired: false, order: 0 }, now)]
       case 'handed-over':
         this.#handedOver(this.#activeOf(event.id))
         return this.#startDue(now)
@@ -153,13 +157,17 @@ export class QueueMachine implements Machine<QueueEvent, QueueEffect> {
       this.#index(job.hop, hop)
       return []
     }
+    return [this.#putOff(job, now)]
+  }
+
+  #putOff(job: Waiting, now: MonoMs): QueueEffect {
     const { firstRetryMs, retryMaxMs } = this.#options.schedule(job.hop)
     const attempts = job.attempts + 1
     const backoffMs = Math.min(firstRetryMs * 2 ** (attempts - 1), retryMaxMs)
     // The last attempt is made when the time is over, not some back-off before.
     const retryInMs = job.expired ? backoffMs : Math.min(backoffMs, job.expiresAt - now)
     this.#wait({ ...job, attempts, dueAt: addMs(now, retryInMs), order: this.#order++ })
-    return [{ type: 'defer', id: job.id, attempts, retryInMs }]
+    return { type: 'defer', id: job.id, attempts, retryInMs }
   }
 
   /** One of each hop in turn, so that a long queue for one does not keep the others waiting. */

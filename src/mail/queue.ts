@@ -253,7 +253,16 @@ export class MailQueue implements DeliveryTarget {
   }
 
   #schedule(job: Job, mail: SpooledMail): void {
-    this.#add(this.#keep(job, mail))
+    const kept = this.#keep(job, mail)
+    const now = this.#ports.clock.now()
+    const dead = this.#deadHops.faultOf(kept.hop, now)
+    if (dead === undefined || kept.dueAt > now || kept.expiresAt <= now) {
+      this.#add(kept)
+      return
+    }
+    // The attempt would end with this: the turns of all that comes for a dead hop cost more than the mail.
+    job.reasons = new Map(job.waiting.map((index) => [index, dead]))
+    this.#feed({ type: 'put-off', job: kept })
   }
 
   /** Notes a job; the result is what the machine is to know of it. */
@@ -280,7 +289,7 @@ export class MailQueue implements DeliveryTarget {
         this.#run(this.#attempt(job))
         return
       case 'defer':
-        this.#run(this.#defer(job, effect.attempts, effect.retryInMs))
+        this.#defer(job, effect.attempts, effect.retryInMs)
         return
       case 'give-up':
         this.#run(this.#giveUp(job))
@@ -572,35 +581,43 @@ export class MailQueue implements DeliveryTarget {
     if (settled) job.waiting = job.waiting.filter((index) => !ended.has(index))
   }
 
-  async #defer(job: Job, attempts: number, retryInMs: number): Promise<void> {
-    const { mail } = job
-    const { queueId } = mail
+  #defer(job: Job, attempts: number, retryInMs: number): void {
+    const retryAt = addMs(this.#ports.clock.wall(), retryInMs)
+    const wasTried = job.times !== undefined
+    job.untried = wasTried ? undefined : { attempts, retryAt }
+    this.#tellDeferred(job, retryInMs)
+    // A restart would only try sooner; a queue full of mail for a dead hop costs no flush each.
+    if (wasTried) this.#run(this.#recordDeferred(job, attempts, retryAt))
+  }
+
+  #tellDeferred(job: Job, retryInMs: number): void {
+    const { queueId } = job.mail
     const { clock, events } = this.#ports
     const envelope = this.#envelope(queueId)
-    const retryAt = addMs(clock.wall(), retryInMs)
     const progress = delaysOf(envelope, job.times, clock)
-    const changes: StoreChange[] = []
     for (const index of job.waiting) {
       const fault = job.reasons?.get(index)
-      const reason = fault?.message ?? 'not recorded yet'
-      const recipient = recipientName(envelope, index)
       events({
-        ...{ type: 'mail-deferred', queueId, recipient, reason, retryInMs, ...progress },
+        ...{ type: 'mail-deferred', queueId, recipient: recipientName(envelope, index) },
+        ...{ reason: reasonOf(fault), retryInMs, ...progress },
         relay: (fault && relayOf(fault)) ?? nameOf(job.hop),
         ...(job.hop && { route: job.hop.transport }),
         ...(fault && { dsn: statusCode(fault, 'delayed') }),
       })
-      if (this.#spool.status(queueId, index)?.type === 'placing') continue
-      const status = { type: 'deferred', attempts, retryAt, reason } as const
-      changes.push(
-        statusChange(queueId, index, mail.isWarned ? { ...status, isWarned: true } : status),
-      )
     }
-    const wasTried = job.times !== undefined
-    job.untried = wasTried ? undefined : { attempts, retryAt }
+  }
+
+  async #recordDeferred(job: Job, attempts: number, retryAt: WallMs): Promise<void> {
+    const { queueId, isWarned } = job.mail
+    const changes: StoreChange[] = []
+    for (const index of job.waiting) {
+      if (this.#spool.status(queueId, index)?.type === 'placing') continue
+      const reason = reasonOf(job.reasons?.get(index))
+      const status = { type: 'deferred', attempts, retryAt, reason } as const
+      changes.push(statusChange(queueId, index, isWarned ? { ...status, isWarned } : status))
+    }
     try {
-      // A restart would only try sooner; a queue full of mail for a dead hop costs no flush each.
-      if (wasTried) await this.#spool.commit(changes)
+      await this.#spool.commit(changes)
     } catch (error) {
       // Without the record a restart only tries sooner.
       this.#trouble(queueId, asFault(error).message)
@@ -713,6 +730,11 @@ function awaitedOf({ envelope, statuses }: SpooledMail): readonly Awaited[] {
     if (status.type !== 'placing' || recipient === undefined) return []
     return [{ recipient, placement: status.placement }]
   })
+}
+
+/** Why a recipient is still waiting. */
+function reasonOf(fault: Fault | undefined): string {
+  return fault?.message ?? 'not recorded yet'
 }
 
 /** The envelope as the next host is to see it: less the time that has passed here. */
