@@ -4,7 +4,7 @@
  * bytes stay as they are.
  */
 
-import { ByteQueue } from '../base/byte-queue.ts'
+import { ByteList } from '../base/byte-list.ts'
 import { concat, fromUtf8, NO_BYTES } from '../base/bytes.ts'
 import { formatMailDate } from '../base/calendar.ts'
 import { formatField, HeaderReader } from '../proto/message/header.ts'
@@ -16,7 +16,7 @@ export class MessageIntake {
   readonly #trace: ReceivedTrace
   readonly #kind: 'transfer' | 'submission'
   readonly #header = new HeaderReader()
-  readonly #held = new ByteQueue()
+  readonly #held = new ByteList()
   #begun = false
   #addedId: string | undefined
 
@@ -41,7 +41,7 @@ export class MessageIntake {
     return wasDeliveredTo(this.#header.fields, formatMailbox(recipient))
   }
 
-  /** The next bytes as they came in; returns those that go out. */
+  /** The next bytes as they came in, taken over; returns those that go out. */
   push(bytes: Uint8Array): Uint8Array {
     if (this.#begun) return bytes
     this.#header.push(bytes)

@@ -4,7 +4,7 @@
  * without an envelope are the leftovers of a crash.
  */
 
-import { ByteQueue } from '../base/byte-queue.ts'
+import { ByteList } from '../base/byte-list.ts'
 import { concat, fromLatin1, NO_BYTES, toLatin1 } from '../base/bytes.ts'
 import { asFault, type Fault } from '../base/fault.ts'
 import { type Store, type StoreChange, type StoreRange, withPrefix } from '../ports/store.ts'
@@ -240,7 +240,7 @@ export class SpoolDraft {
   readonly #store: Store
   readonly #queueId: string
   readonly #room: Room
-  readonly #unwritten = new ByteQueue()
+  readonly #unwritten = new ByteList()
   #sizeBytes = 0
   #chunkCount = 0
   #head: Uint8Array = NO_BYTES
@@ -252,7 +252,7 @@ export class SpoolDraft {
     this.#room = room
   }
 
-  /** Copies the bytes. Rejects with a Fault where there is no room; then only `abort` is left. */
+  /** Takes the bytes over. Rejects with a Fault where there is no room; then only `abort` is left. */
   async write(bytes: Uint8Array): Promise<void> {
     this.#room.grow(bytes.length)
     this.#sizeBytes += bytes.length

@@ -12,6 +12,7 @@ export interface HeaderField {
 }
 
 const CR = 0x0d
+const LF = 0x0a
 
 /**
  * Reads the header of a message as its bytes come, and never complains: what is no header field ends
@@ -42,9 +43,12 @@ export class HeaderReader {
     if (this.#state !== 'reading') return
     const looked = bytes.subarray(0, HEADER_BYTES_MAX - this.#seenBytes)
     this.#seenBytes += looked.length
-    this.#unread.append(looked)
+    // Mostly the whole header comes at once, with a body many times its size: neither is copied.
+    const left = this.#unread.length === 0 ? this.#readLines(looked) : looked
+    if (this.#state !== 'reading') return
+    this.#unread.append(left)
     for (let line = this.#unread.takeLine(); line; line = this.#unread.takeLine()) {
-      this.#line(toLatin1(line.at(-1) === CR ? line.subarray(0, -1) : line))
+      this.#line(textOf(line))
       if (this.#state !== 'reading') return
     }
     if (this.#seenBytes >= HEADER_BYTES_MAX) this.#finish('cut')
@@ -55,6 +59,17 @@ export class HeaderReader {
     if (this.#state !== 'reading') return
     if (this.#unread.length > 0) this.#line(toLatin1(this.#unread.takeAll()))
     if (this.#state === 'reading') this.#finish('complete')
+  }
+
+  /** The complete lines; returns what is left. */
+  #readLines(bytes: Uint8Array): Uint8Array {
+    let from = 0
+    for (let lf = bytes.indexOf(LF); lf >= 0; lf = bytes.indexOf(LF, from)) {
+      this.#line(textOf(bytes.subarray(from, lf)))
+      from = lf + 1
+      if (this.#state !== 'reading') break
+    }
+    return bytes.subarray(from)
   }
 
   #line(line: string): void {
@@ -75,6 +90,10 @@ export class HeaderReader {
     this.#state = state
     this.#unread.clear()
   }
+}
+
+function textOf(line: Uint8Array): string {
+  return toLatin1(line.at(-1) === CR ? line.subarray(0, -1) : line)
 }
 
 /**
