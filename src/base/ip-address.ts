@@ -50,13 +50,13 @@ function hostBits(address: IpAddress, prefix: IpPrefix): bigint {
 function parseIpv4(text: string): bigint | undefined {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)
   if (match === null) return undefined
-  let value = 0n
+  let value = 0
   for (const digits of match.slice(1)) {
     // A leading zero is octal to some readers and decimal to others.
     if (Number(digits) > 255 || (digits.length > 1 && digits.startsWith('0'))) return undefined
-    value = value * 256n + BigInt(digits)
+    value = value * 256 + Number(digits)
   }
-  return value
+  return BigInt(value)
 }
 
 function parseIpv6(text: string): bigint | undefined {

@@ -78,7 +78,12 @@ export class JobPlanner {
     const { deliverBy, priority = 0 } = from.parameters
     const releaseAt = decision === 'released' ? acceptedAt : releaseOf(envelope)
     const mail: QueuedMail = {
-      ...{ queueId, acceptedAt, priority, unsettled: 0, turn: undefined, jobs: new Map() },
+      queueId,
+      acceptedAt,
+      priority,
+      unsettled: 0,
+      turn: undefined,
+      jobs: new Map(),
       releaseAt,
       warnAt: this.#warnTime(envelope, releaseAt),
       isWarned: [...statuses.values()].some(
@@ -117,8 +122,14 @@ export class JobPlanner {
       groups.set(name, group)
     }
     return [...groups].map(([name, { hop, waiting }]) => ({
-      ...{ id: `${queueId} ${name}`, mail, hop, waiting },
-      ...{ ended: undefined, reasons: undefined, times: undefined, untried: undefined },
+      id: `${queueId} ${name}`,
+      mail,
+      hop,
+      waiting,
+      ended: undefined,
+      reasons: undefined,
+      times: undefined,
+      untried: undefined,
     }))
   }
 

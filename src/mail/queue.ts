@@ -594,12 +594,17 @@ export class MailQueue implements DeliveryTarget {
     const { queueId } = job.mail
     const { clock, events } = this.#ports
     const envelope = this.#envelope(queueId)
-    const progress = delaysOf(envelope, job.times, clock)
+    const { delayMs, delays } = delaysOf(envelope, job.times, clock)
     for (const index of job.waiting) {
       const fault = job.reasons?.get(index)
       events({
-        ...{ type: 'mail-deferred', queueId, recipient: recipientName(envelope, index) },
-        ...{ reason: reasonOf(fault), retryInMs, ...progress },
+        type: 'mail-deferred',
+        queueId,
+        recipient: recipientName(envelope, index),
+        reason: reasonOf(fault),
+        retryInMs,
+        delayMs,
+        delays,
         relay: (fault && relayOf(fault)) ?? nameOf(job.hop),
         ...(job.hop && { route: job.hop.transport }),
         ...(fault && { dsn: statusCode(fault, 'delayed') }),

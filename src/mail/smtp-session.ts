@@ -402,7 +402,9 @@ export class SmtpSession {
       recipients: recipients.map(({ recipient }) => formatMailbox(recipient)),
       sizeBytes,
       client: {
-        ...{ service, session: this.#id, peer: this.#peer },
+        service,
+        session: this.#id,
+        peer: this.#peer,
         ...(mail.user !== undefined && { user: mail.user }),
       },
       ...(writing?.intake.messageId !== undefined && { messageId: writing.intake.messageId }),
