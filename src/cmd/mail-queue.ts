@@ -8,6 +8,8 @@ import type { MailClient } from '../bridge/mail-client.ts'
 import type { QueueAction, QueueSelection } from '../bridge/mail-requests.ts'
 import { formatQueue } from '../mail/format-queue.ts'
 import { parseSendmail, type SendmailArguments, takeRecipients } from '../mail/sendmail.ts'
+import { encodeWords } from '../proto/message/encoded-word.ts'
+import { formatField } from '../proto/message/header.ts'
 import { connectHost } from './control.ts'
 import { EXIT, Failure } from './failure.ts'
 import { readBytes } from './files.ts'
@@ -106,7 +108,7 @@ async function addressAt(host: MailClient, name: string): Promise<string> {
 /** A name is a phrase: of words, or quoted, or encoded. RFC 5322 §3.2.5, RFC 2047 §5. */
 function formatAuthor(name: string | undefined, address: string): string {
   if (name === undefined) return `<${address}>`
-  const encoded = encodedWord(name)
+  const encoded = encodeWords(oneLine(name)).join(' ')
   const isPlain =
     encoded !== name || /^[\w!#$%&'*+/=?^`{|}~-]+(?: [\w!#$%&'*+/=?^`{|}~-]+)*$/.test(name)
   return `${isPlain ? encoded : `"${name.replace(/["\\]/g, '\\$&')}"`} <${address}>`
@@ -138,7 +140,7 @@ export async function mail(to: readonly string[], options: MailArguments): Promi
     const head = [
       `From: <${await addressAt(host, from)}>`,
       `To: ${names.map((name) => `<${name}>`).join(',\r\n ')}`,
-      `Subject: ${encodedWord(options.subject ?? '')}`,
+      formatField('Subject', encodeWords(oneLine(options.subject ?? ''))).trimEnd(),
       'MIME-Version: 1.0',
       'Content-Type: text/plain; charset=utf-8',
       'Content-Transfer-Encoding: 8bit',
@@ -193,9 +195,6 @@ function hasField(message: Uint8Array, name: string): boolean {
   return new RegExp(`^${name}[ \\t]*:`, 'im').test(header)
 }
 
-/** RFC 2047 §2. */
-function encodedWord(text: string): string {
-  const oneLine = text.replace(/[\r\n]+/g, ' ')
-  if (/^[ -~]*$/.test(oneLine)) return oneLine
-  return `=?utf-8?B?${Buffer.from(oneLine).toString('base64')}?=`
+function oneLine(text: string): string {
+  return text.replace(/[\r\n]+/g, ' ')
 }

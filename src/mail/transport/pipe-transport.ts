@@ -72,6 +72,10 @@ export class PipeTransport {
       user,
       outputBytesMax: PROGRAM_OUTPUT_BYTES_MAX,
     })
+    if (this.#isStopped) {
+      process.kill()
+      throw stopping()
+    }
     this.#running.add(process)
     errand.mail.onReady?.()
     let isLate = false

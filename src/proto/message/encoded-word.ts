@@ -1,6 +1,14 @@
 /** Text in header fields: encoded words, and octets of UTF-8 as they are. RFC 2047 §2, §6.2. */
 
-import { concat, fromLatin1, toLatin1, toText, toUtf8Strict } from '../../base/bytes.ts'
+import {
+  concat,
+  fromLatin1,
+  fromUtf8,
+  toBase64,
+  toLatin1,
+  toText,
+  toUtf8Strict,
+} from '../../base/bytes.ts'
 import { decodeBase64Leniently, decodeQuotedPrintable } from './transfer-encoding.ts'
 
 const WORD = /=\?([!-)+->@-~]{1,64})(?:\*[!->@-~]{1,64})?\?([bBqQ])\?([!->@-~ ]*)\?=/g
@@ -56,4 +64,28 @@ function plain(raw: string): string {
   if (/^[\x00-\x7f]*$/.test(raw)) return raw
   const bytes = fromLatin1(raw)
   return toUtf8Strict(bytes) ?? toText(bytes, 'windows-1252') ?? toLatin1(bytes)
+}
+
+const HEAD = '=?utf-8?B?'
+const TAIL = '?='
+/** Of a line with encoded words in it, the name of a field at its beginning. RFC 2047 §2. */
+const LINE_LENGTH_MAX = 76
+const NAME_LENGTH = 12
+/** Of UTF-8 in one word: base64 makes four characters of three octets. */
+const WORD_BYTES_MAX =
+  Math.floor((LINE_LENGTH_MAX - NAME_LENGTH - HEAD.length - TAIL.length) / 4) * 3
+
+/** Words for `formatField`, none with half a character in it; the text itself where it is plain ASCII. */
+export function encodeWords(text: string): readonly string[] {
+  if (/^[ -~]*$/.test(text) && !text.includes('=?')) return [text]
+  const words: string[] = []
+  let word = ''
+  for (const character of text) {
+    if (fromUtf8(word + character).length > WORD_BYTES_MAX) {
+      words.push(word)
+      word = ''
+    }
+    word += character
+  }
+  return [...words, word].map((part) => `${HEAD}${toBase64(fromUtf8(part))}${TAIL}`)
 }

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { fromLatin1, fromUtf8, toBase64, toLatin1 } from '../../base/bytes.ts'
 import { parseTimestamp } from '../../base/calendar.ts'
 import { parseAddressList } from './address-list.ts'
-import { decodeWords } from './encoded-word.ts'
+import { decodeWords, encodeWords } from './encoded-word.ts'
+import { formatField } from './header.ts'
 import { parseMailDate } from './mail-date.ts'
 import { parseMessageIds } from './message-id.ts'
 import { parseParametrized } from './parameters.ts'
@@ -105,6 +106,19 @@ describe('encoded words (RFC 2047)', () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 40 }), (text) => {
         expect(decodeWords(`=?utf-8?B?${toBase64(fromUtf8(text))}?=`)).toBe(text)
+      }),
+    )
+  })
+
+  it('what is encoded is decoded again, in lines of 76 characters (RFC 2047 §2)', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', maxLength: 300 }), (text) => {
+        const words = encodeWords(text)
+        expect(decodeWords(words.join(' '))).toBe(text)
+        if (words.length < 2) return
+        for (const line of formatField('Subject', words).split('\r\n')) {
+          expect(line.length).toBeLessThanOrEqual(76)
+        }
       }),
     )
   })
