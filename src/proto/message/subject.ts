@@ -18,7 +18,7 @@ export function baseSubject(subject: string): BaseSubject {
   let isReplyOrForward = false
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const before = text
-    text = text.trimEnd()
+    text = text.trim()
     while (/\(fwd\)$/i.test(text)) {
       text = text.slice(0, -5).trimEnd()
       isReplyOrForward = true
