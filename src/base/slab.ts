@@ -16,7 +16,7 @@ interface Chunk {
 /** Bytes whose owner says when nobody looks at them any more; who never says so costs only time. */
 export class Piece {
   readonly bytes: Uint8Array
-  readonly #slab: Slab | undefined
+  #slab: Slab | undefined
 
   /** `slab` is whose allocation it is; undefined where it shall not be used again. */
   constructor(bytes: Uint8Array, slab?: Slab) {
@@ -27,6 +27,11 @@ export class Piece {
   /** Once. */
   release(): void {
     this.#slab?.release(this.bytes)
+  }
+
+  /** Somebody may look at it for ever: `release` is without effect from now on. */
+  keep(): void {
+    this.#slab = undefined
   }
 }
 

@@ -1,6 +1,5 @@
 /** The endpoints that applications have opened on this node, and what is delivered to them. */
 
-import { assert } from '../base/assert.ts'
 import { asFault, Fault } from '../base/fault.ts'
 import type { WallMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -164,7 +163,12 @@ export class Applications {
   ): void {
     const name = this.#formatter.format(endpoint)
     const application = this.#open.get(name)
-    assert(application !== undefined, 'delivered to registered endpoints only')
+    // Closed, or refused by the store, in the turn in which it was to be delivered.
+    if (application === undefined || !this.#ports.store.has(key)) {
+      this.#ports.feed({ type: 'not-delivered', key, failure: { temporary: true } })
+      done()
+      return
+    }
     const assembled = assemble(keys.map((k) => this.#ports.store.read(k)))
     if (!assembled.ok) {
       this.#onNotDelivered(key, name, assembled.fault)

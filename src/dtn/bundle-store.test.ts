@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import { Fault } from '../base/fault.ts'
-import { Piece } from '../base/slab.ts'
+import { Piece, Slab } from '../base/slab.ts'
 import { wallMs } from '../base/time.ts'
 import { LabStore } from '../lab/store.ts'
 import type { EventSink, HostEvent } from '../ports/events.ts'
@@ -319,17 +319,46 @@ test('what is removed before it is written is never written, and answered with w
 
 test('where what came of it cannot be kept, it is refused for now', async () => {
   const store = opened(new LabStore({ capacityBytes: 50 }))
-  const { key, done } = arrive(store)
+  const { key, done, release } = arrive(store)
   const other = arrive(store)
   store.remove([key])
   store.alongside([{ table: 'taken', key: 'a', value: new Uint8Array(100) }])
   await store.settled()
   const refused = [[expect.objectContaining({ code: 'store/full', temporary: true })]]
   expect([done.mock.calls, other.done.mock.calls]).toEqual([refused, refused])
+  // A neighbour that cannot be refused anything is offered for: the same bytes come again.
+  expect([release, other.release].map(({ mock }) => mock.calls)).toEqual([[], []])
   const durable = vi.fn()
   store.whenDurable(durable)
   await store.settled()
   expect(durable.mock.calls).toEqual(refused)
+})
+
+test('what is offered again is not released while an application has it from the first time', async () => {
+  const slab = new Slab()
+  const store = opened(new LabStore({ capacityBytes: 300 }))
+  const piece = slab.piece(1000)
+  const offer = async () => {
+    const { record, sealed } = sized(store, 150, false)
+    piece.bytes.set(sealed.bytes)
+    const done = vi.fn()
+    store.add(record, { bundle: sealed.bundle, piece }, done)
+    return { key: record.key, done }
+  }
+  store.alongside([{ table: 'taken', key: 'a', value: new Uint8Array(200) }])
+  await store.settled()
+  const first = await offer()
+  expect(store.read(first.key)).toBeDefined()
+  await store.settled()
+  expect(first.done.mock.calls).toEqual([[expect.objectContaining({ code: 'store/full' })]])
+  store.alongside([{ table: 'taken', key: 'a', value: undefined }])
+  await store.settled()
+  const second = await offer()
+  await store.settled()
+  expect(second.done.mock.calls).toEqual([[undefined]])
+  store.remove([second.key])
+  await store.settled()
+  expect(slab.allocate(1000).byteOffset).not.toBe(piece.bytes.byteOffset)
 })
 
 test('what is under way is durable when its commit is, and nothing else is waited for', async () => {

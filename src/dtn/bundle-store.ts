@@ -131,13 +131,19 @@ export class BundleStore {
     return records
   }
 
+  /** Whether the bundle is here, on the disk or on its way there. */
+  has(key: number): boolean {
+    return this.#held.has(key)
+  }
+
   newKey(): number {
     return this.#nextKey++
   }
 
   /**
    * Stores the bundle, with the encoding of which the piece begins; both are the store's from now on.
-   * The piece is released when the bundle has gone and nobody looks at it any more.
+   * The piece is released when the bundle has gone and nobody looks at it any more; that of a bundle
+   * that was refused is the caller's again.
    * `done` hears once that it is on the disk, or why it is not: a temporary Fault where there is no
    * room, and those of `Store.commit`.
    */
@@ -324,8 +330,9 @@ export class BundleStore {
 
   #onAdded({ record, done, isSpared }: Addition, fault: Fault | undefined): void {
     this.#use(record, { count: 0, bytes: 0, unflushedBytes: -record.sizeBytes })
-    if (isSpared) this.#forget(record.key)
-    else if (fault !== undefined) this.#release(record.key)
+    if (fault === undefined) {
+      if (isSpared) this.#forget(record.key)
+    } else this.#return(record.key)
     done(fault)
   }
 
@@ -392,6 +399,13 @@ export class BundleStore {
     const held = this.#held.get(key)
     this.#release(key)
     if (held?.lent === 0) held.piece?.release()
+  }
+
+  /** Of one that is refused: who brought it may offer it again, with the same piece. */
+  #return(key: number): void {
+    const held = this.#held.get(key)
+    if (held !== undefined && held.lent > 0) held.piece?.keep()
+    this.#release(key)
   }
 
   #release(key: number): void {

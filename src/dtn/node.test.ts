@@ -9,7 +9,7 @@ import { LabNetwork } from '../lab/network.ts'
 import { LabStore } from '../lab/store.ts'
 import { World } from '../lab/world.ts'
 import type { HostEvent } from '../ports/events.ts'
-import type { Store } from '../ports/store.ts'
+import type { Store, StoreChange } from '../ports/store.ts'
 import { BLOCK_FLAGS, type Bundle, findBlock } from '../proto/bpv7/bundle.ts'
 import { decodeBundle, encodeBundle } from '../proto/bpv7/codec.ts'
 import { ipnEndpoint, NULL_ENDPOINT } from '../proto/bpv7/endpoint-id.ts'
@@ -389,6 +389,82 @@ test('what was delivered is not delivered again after a crash, and its applicati
   await second.world.run(monoMs(2))
   expect(count).toBe(0)
   expect(second.node.status().refused).toEqual({ 'dtn/duplicate': 1 })
+})
+
+/** A disk that is full for so many commits. */
+class FillingStore extends LabStore {
+  failures = 0
+
+  override commit(changes: readonly StoreChange[]): Promise<void> {
+    if (this.failures === 0) return super.commit(changes)
+    this.failures--
+    return Promise.reject(new Fault('store/full', 'no room', { temporary: true }))
+  }
+}
+
+test.each([
+  ['takes it', ['store/full', undefined], ['text']],
+  ['fails', ['store/full', undefined], ['text', 'text']],
+])(
+  'what is refused while its application looks at it is not given to it again before it %s',
+  async (outcome, answered, given) => {
+    const store = new FillingStore()
+    const { world, node, receive } = await alone({ store })
+    await node.start()
+    const deliveries: string[] = []
+    let settleFirst = (_: Promise<void>): void => {}
+    const first = new Promise<void>((resolve) => (settleFirst = resolve))
+    node.register(SERVICE, ({ payload }) => {
+      deliveries.push(toUtf8(payload))
+      return deliveries.length === 1 ? first : Promise.resolve()
+    })
+    const answers: (string | undefined)[] = []
+    const arrive = () => receive(incoming('text'), (fault) => answers.push(fault?.code))
+    store.failures = 1
+    arrive()
+    await world.run(monoMs(1))
+    arrive()
+    await world.run(monoMs(2))
+    expect([answers, deliveries]).toEqual([answered, ['text']])
+    const failure = new Fault('dtn/stopped', 'not now', { temporary: true })
+    settleFirst(outcome === 'takes it' ? Promise.resolve() : Promise.reject(failure))
+    await world.run(monoMs(3))
+    expect(deliveries).toEqual(given)
+    expect(node.status().store.bundles).toBe(0)
+  },
+)
+
+test('a bundle for an open endpoint that finds the store full is no failure of its delivery', async () => {
+  const { world, node, receive } = await alone({ limits: { storeCountMax: 0 } })
+  await node.start()
+  node.register(SERVICE, async () => {})
+  const answers: (string | undefined)[] = []
+  receive(incoming('text'), (fault) => answers.push(fault?.code))
+  await world.run(monoMs(1))
+  expect(answers).toEqual(['dtn/store-full'])
+  expect(node.status().endpoints.map(({ refused }) => refused)).toEqual([0, 0])
+})
+
+test('an application that leaves with the first of what waits leaves the rest for the next', async () => {
+  const { world, node, receive } = await alone()
+  await node.start()
+  const given: string[] = []
+  receive(incoming('a'))
+  receive(incoming('b', { creationTimestamp: { time: 848_736_000_000n, sequence: 1n } }))
+  await world.run(monoMs(1))
+  const leaving = node.register(
+    SERVICE,
+    async ({ payload }) => {
+      given.push(toUtf8(payload))
+      leaving.unregister()
+    },
+    { isActive: false },
+  )
+  leaving.setActive(true)
+  await world.run(monoMs(2))
+  node.register(SERVICE, async ({ payload }) => void given.push(toUtf8(payload)))
+  await world.run(monoMs(RETRY_FIRST_MS + 2))
+  expect(given).toEqual(['a', 'b'])
 })
 
 test('what comes again while the first is being written is acknowledged with the first', async () => {
