@@ -1,5 +1,6 @@
 /** The STCP convergence layer of ION and HDTN, and MTCP of µD3TN and dtn7: nothing is acknowledged. */
 
+import { Slab } from '../base/slab.ts'
 import type { SocketAddress } from '../ports/network.ts'
 import type { Framing } from '../proto/stcp/framing.ts'
 import { StcpSession } from '../proto/stcp/session.ts'
@@ -19,13 +20,14 @@ export function stcpConvergenceLayer(
   ports: StreamLayerPorts,
 ): StreamConvergenceLayer {
   const { framing, listen, bundleBytesMax = STREAM_BUNDLE_BYTES_MAX } = options
+  const slab = new Slab()
   return new StreamLayer(
     {
       protocol: framing,
       listen,
       bundleBytesMax,
       hasLeft: true,
-      session: (role) => new StcpSession({ role, framing, bundleBytesMax }),
+      session: (role) => new StcpSession({ role, framing, bundleBytesMax, slab }),
     },
     ports,
   )

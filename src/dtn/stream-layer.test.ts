@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { concat } from '../base/bytes.ts'
 import { Fault } from '../base/fault.ts'
 import { seededRandom } from '../base/random.ts'
+import type { Piece } from '../base/slab.ts'
 import { addMs } from '../base/time.ts'
 import { LabNetwork } from '../lab/network.ts'
 import { World } from '../lab/world.ts'
@@ -97,6 +98,23 @@ function stubbed(world: ReturnType<typeof build>) {
   )
   return { layer, sessions }
 }
+
+test('the sessions of a layer use the memory again that bundles of the others have left', async () => {
+  const world = build()
+  const layer = stcpConvergenceLayer({ framing: 'stcp', listen: world.listen }, world.ports)
+  const pieces: Piece[] = []
+  await layer.start((_bundle, _from, answer, piece) => {
+    if (piece !== undefined) pieces.push(piece)
+    piece?.release()
+    answer?.(undefined)
+  })
+  for (const stream of [await world.connect(), await world.connect()]) {
+    stream.send(concat(Uint8Array.of(0, 0, 0, 3), three))
+    await world.runFor(100)
+  }
+  expect(pieces).toHaveLength(2)
+  expect(pieces[1]?.bytes.buffer).toBe(pieces[0]?.bytes.buffer)
+})
 
 test('when too much is being received, the largest session is ended, and it is told', async () => {
   const world = build()

@@ -1,5 +1,6 @@
 /** The TCPCL convergence layer: version 4 (RFC 9174) and version 3 (RFC 7242), which ION speaks. */
 
+import { Slab } from '../base/slab.ts'
 import type { SocketAddress } from '../ports/network.ts'
 import type { TlsIdentity, TlsOptions, TlsTrust } from '../ports/tls.ts'
 import type { SessionRole } from '../proto/bundle-session/session.ts'
@@ -46,6 +47,7 @@ export function tcpclConvergenceLayer(
     versions,
     keepaliveSec,
     transferBytesMax: bundleBytesMax,
+    slab: new Slab(),
     ...(idleMs !== undefined && { idleMs }),
   }
   return new StreamLayer(

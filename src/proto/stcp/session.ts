@@ -26,6 +26,8 @@ export interface StcpOptions {
   readonly framing: Framing
   /** Largest bundle, either way. */
   readonly bundleBytesMax: number
+  /** For what is received: sessions that share one share what it keeps. Default: its own. */
+  readonly slab?: Slab
 }
 
 interface Transmission {
@@ -43,7 +45,7 @@ export class StcpSession implements BundleSession {
   readonly #options: StcpOptions
   readonly #input: Input = new Input()
   readonly #receptions: Receptions = new Receptions()
-  readonly #slab: Slab = new Slab()
+  readonly #slab: Slab
   #state: State = { name: 'open' }
   /** The bundle whose rest is to come. */
   #incoming: { readonly assembly: Assembly; missingBytes: number } | undefined
@@ -57,6 +59,7 @@ export class StcpSession implements BundleSession {
 
   constructor(options: StcpOptions) {
     this.#options = options
+    this.#slab = options.slab ?? new Slab()
   }
 
   get deadline(): MonoMs | undefined {

@@ -61,7 +61,7 @@ export interface CompleteTransfer extends Assembled {
 export class IncomingTransfers {
   readonly #transferBytesMax: number
   readonly #receptions: Receptions = new Receptions()
-  readonly #slab: Slab = new Slab()
+  readonly #slab: Slab
   readonly #pending: Window<Due> = new Window()
   readonly #due: Queue<Due> = new Queue()
   #transfer: Transfer | undefined
@@ -69,7 +69,8 @@ export class IncomingTransfers {
   #refused: { readonly transferId: bigint | undefined; readonly reason: number } | undefined
   #segment: Segment | undefined
 
-  constructor(transferBytesMax: number) {
+  constructor(transferBytesMax: number, slab: Slab = new Slab()) {
+    this.#slab = slab
     this.#transferBytesMax = transferBytesMax
   }
 

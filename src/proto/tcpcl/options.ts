@@ -1,3 +1,4 @@
+import type { Slab } from '../../base/slab.ts'
 import type { SessionRole } from '../bundle-session/session.ts'
 import type { TcpclVersion } from './contact-header.ts'
 
@@ -15,6 +16,8 @@ export interface TcpclOptions {
   readonly idleMs?: number
   /** Default: TLS is not offered. */
   readonly tls?: TcpclTls
+  /** For what is received: sessions that share one share what it keeps. Default: its own. */
+  readonly slab?: Slab
 }
 
 export interface TcpclTls {

@@ -67,7 +67,7 @@ export class TcpclSession implements BundleSession {
   constructor(options: TcpclOptions) {
     this.#options = options
     this.#establishment = new Establishment(options)
-    this.#incoming = new IncomingTransfers(options.transferBytesMax)
+    this.#incoming = new IncomingTransfers(options.transferBytesMax, options.slab)
   }
 
   get deadline(): MonoMs | undefined {
