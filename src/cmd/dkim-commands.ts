@@ -1,7 +1,6 @@
 /** `lightlag dkim …`: the commands and their options. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { Fault } from '../base/fault.ts'
 import { parseDuration } from '../base/quantity.ts'
 import {
   type DkimArguments,
@@ -12,7 +11,7 @@ import {
   dkimRetire,
   dkimShow,
 } from './dkim.ts'
-import { EXIT, Failure } from './failure.ts'
+import { told } from './failure.ts'
 
 /** `exitStatuses` ends every help text; `configOf` misses the option that all of them need. */
 export function addDkimCommands(
@@ -61,16 +60,6 @@ export function addDkimCommands(
     .action((name: string, options: DkimRetireArguments, command: Command) =>
       told(async () => dkimRetire(name, by(options, command))),
     )
-}
-
-/** What went wrong with the files, in its own words. */
-async function told(work: () => Promise<void>): Promise<void> {
-  try {
-    await work()
-  } catch (error) {
-    if (error instanceof Fault) throw new Failure(EXIT.failed, error.message)
-    throw error
-  }
 }
 
 function domain(text: string): string {

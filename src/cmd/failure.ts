@@ -1,3 +1,5 @@
+import { Fault } from '../base/fault.ts'
+
 /** Exit statuses, as in the `--help` of every command. */
 export const EXIT = {
   ok: 0,
@@ -18,6 +20,16 @@ export class Failure extends Error {
   constructor(status: number, message: string) {
     super(message)
     this.status = status
+  }
+}
+
+/** Does `work`; a Fault of it ends the command in its own words. */
+export async function told(work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (error instanceof Fault) throw new Failure(EXIT.failed, error.message)
+    throw error
   }
 }
 

@@ -1,8 +1,7 @@
 /** `lightlag user …`: the commands and their options. */
 
 import type { Command } from 'commander'
-import { Fault } from '../base/fault.ts'
-import { EXIT, Failure } from './failure.ts'
+import { told } from './failure.ts'
 import {
   appPasswordAdd,
   appPasswordDel,
@@ -86,14 +85,4 @@ export function addUserCommands(
     .action((name: string, options: object, command: Command) =>
       told(async () => appPasswordList(name, by(options, command))),
     )
-}
-
-/** What went wrong with the file, in its own words. */
-async function told(work: () => Promise<void>): Promise<void> {
-  try {
-    await work()
-  } catch (error) {
-    if (error instanceof Fault) throw new Failure(EXIT.failed, error.message)
-    throw error
-  }
 }

@@ -1,6 +1,5 @@
 /** A scenario come to life: its networks and links, and on every host the real services. */
 
-import { Fault } from '../base/fault.ts'
 import { seededRandom } from '../base/random.ts'
 import { type MonoMs, wallMs } from '../base/time.ts'
 import { MailHost, type MailHostPorts } from '../bridge/mail-host.ts'
@@ -14,7 +13,6 @@ import { labIdentity, labTrust } from './certificate.ts'
 import { type DiskImage, LabDisk } from './disk.ts'
 import { type LabName, labDns } from './dns.ts'
 import { labEntropy } from './entropy.ts'
-import type { LabFaultCode } from './fault.ts'
 import type { LabHost } from './host.ts'
 import { labHttps } from './https.ts'
 import { LabNetwork } from './network.ts'
@@ -104,20 +102,9 @@ export class Lab {
     await this.perform(Promise.all(this.hosts.map((host) => host.stop())))
   }
 
-  /** Lets time pass until `work` is done. Rejects as it does, or where nothing is left that could finish it. */
-  async perform<T>(work: Promise<T>): Promise<T> {
-    let settled = false
-    const watched = work.finally(() => {
-      settled = true
-    })
-    // Its rejection is for the caller, below; until then somebody has to hold it.
-    watched.catch(() => {})
-    await this.world.run(() => settled)
-    if (!settled) {
-      const text = `nothing is left to happen at ${this.world.now()} ms, and yet it is not done`
-      throw new Fault<LabFaultCode>('lab/stuck', text, { temporary: false })
-    }
-    return watched
+  /** As `World.perform`. */
+  perform<T>(work: Promise<T>): Promise<T> {
+    return this.world.perform(work)
   }
 }
 

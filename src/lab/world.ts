@@ -81,6 +81,25 @@ export class World implements Clock {
     }
   }
 
+  /**
+   * Lets time pass until `work` is done. Rejects as it does, or with a Fault `lab/stuck` where nothing is left
+   * that could finish it.
+   */
+  async perform<T>(work: Promise<T>): Promise<T> {
+    let settled = false
+    const watched = work.finally(() => {
+      settled = true
+    })
+    // Its rejection is for the caller, below; until then somebody has to hold it.
+    watched.catch(() => {})
+    await this.run(() => settled)
+    if (!settled) {
+      const text = `nothing is left to happen at ${this.#now} ms, and yet it is not done`
+      throw new Fault<LabFaultCode>('lab/stuck', text, { temporary: false })
+    }
+    return watched
+  }
+
   async #runEvents(done: () => boolean, end: MonoMs): Promise<void> {
     const { settle, eventsMax = EVENTS_MAX } = this.#options
     await settle()

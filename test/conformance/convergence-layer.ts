@@ -136,13 +136,8 @@ class Meeting {
   }
 
   /** Carries out `action` while time goes on. */
-  async perform<T>(action: Promise<T>): Promise<T> {
-    let done = false
-    const finished = action.finally(() => {
-      done = true
-    })
-    await this.world.run(() => done)
-    return finished
+  perform<T>(action: Promise<T>): Promise<T> {
+    return this.world.perform(action)
   }
 
   /** A stream to the receiver from a host that keeps to nothing. */

@@ -97,14 +97,8 @@ export class BundleLab {
   }
 
   /** Carries out `work` while time passes. */
-  async perform<T>(work: Promise<T>): Promise<T> {
-    let settled = false
-    const watched = work.finally(() => {
-      settled = true
-    })
-    watched.catch(() => {})
-    await this.world.run(() => settled)
-    return watched
+  perform<T>(work: Promise<T>): Promise<T> {
+    return this.world.perform(work)
   }
 
   /** The bundles that came to the neighbour; whatever is none fails the test. */

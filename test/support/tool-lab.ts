@@ -71,15 +71,8 @@ export class ToolLab {
   }
 
   /** Lets time pass until `action` is done. */
-  async perform<T>(action: Promise<T>): Promise<T> {
-    let done = false
-    const finished = action.finally(() => {
-      done = true
-    })
-    finished.catch(() => {})
-    await this.world.run(() => done)
-    if (!done) throw new Error('the world came to rest before it was done')
-    return finished
+  perform<T>(action: Promise<T>): Promise<T> {
+    return this.world.perform(action)
   }
 
   runFor(durationMs: number): Promise<void> {
