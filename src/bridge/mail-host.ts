@@ -322,10 +322,8 @@ export class MailHost {
     this.#logins.stop()
     this.#faults.stop()
     for (const service of this.#services) await service.stop()
-    // What it cut off is tried again at the next start.
-    this.#servers.stop()
-    this.#programs?.stop()
-    await this.#queue.stop()
+    // What they cut off is tried again at the next start.
+    await Promise.all([this.#queue.stop(), this.#servers.stop(), this.#programs?.stop()])
     await this.#mailboxes.flush()
     await this.#node.stop()
     this.#ports.events({ type: 'stopped' })

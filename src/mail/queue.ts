@@ -122,7 +122,8 @@ export class MailQueue implements DeliveryTarget {
   readonly #work = new Set<Promise<void>>()
   #justAccepted: Envelope[] = []
   #recovered: QueueJob[] = []
-  #state: 'closed' | 'open' | 'stopped' = 'closed'
+  /** `stopping`: nothing is begun, and what ends is recorded. */
+  #state: 'closed' | 'open' | 'stopping' | 'stopped' = 'closed'
 
   constructor(options: QueueOptions, ports: QueuePorts, targets: QueueTargets) {
     this.#options = options
@@ -171,11 +172,15 @@ export class MailQueue implements DeliveryTarget {
     this.#recovered = []
   }
 
-  /** Begins nothing more; what waits for an answer from afar goes on after the next `open`. */
+  /**
+   * Begins nothing more, and records how the attempts under way end, which their targets see to;
+   * bundles that wait for an answer from afar go on after the next `open`.
+   */
   async stop(): Promise<void> {
-    this.#state = 'stopped'
+    this.#state = 'stopping'
     this.#warnings.stop()
     while (this.#work.size > 0) await Promise.all(this.#work)
+    this.#state = 'stopped'
   }
 
   /** Throws a temporary Fault where a message of `bytes` would not fit. */
@@ -342,12 +347,15 @@ export class MailQueue implements DeliveryTarget {
     const target = this.#targets.remote(hop)
     const { outcomes } = await handOver((start) => target.start(start), mail)
     this.#feed({ type: 'handed-over', id: job.id })
-    void outcomes.then((known) => {
+    const conclude = async (known: Outcomes): Promise<void> => {
       const [first] = known.values()
       const fault = first?.type === 'refused' ? first.fault : undefined
       this.#deadHops.note(name, fault, clock.now())
-      if (this.#state === 'open') this.#run(this.#conclude(job, known))
-    })
+      if (this.#state !== 'stopped') await this.#conclude(job, known)
+    }
+    // What bundles bring about may take days, and goes on after a stop.
+    if (hop.transport === 'bp') void outcomes.then((known) => this.#run(conclude(known)))
+    else this.#run(outcomes.then(conclude))
   }
 
   #attemptMail(job: Job, { envelope, statuses }: SpooledMail): AttemptMail {

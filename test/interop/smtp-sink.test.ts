@@ -40,7 +40,7 @@ beforeEach(() => {
 })
 
 afterEach(async () => {
-  transport.stop()
+  await transport.stop()
   if (sink?.kill()) await once(sink, 'exit')
   rmSync(directory, { recursive: true })
 })

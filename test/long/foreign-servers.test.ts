@@ -40,7 +40,7 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  transport?.stop()
+  await transport?.stop()
   for (const server of servers.splice(0)) await server.stop()
   await store.close()
   rmSync(directory, { recursive: true })
@@ -144,7 +144,7 @@ describe('Postfix', () => {
         const routes = [{ route, tls: 'required', credentials }] as const
         const target = sending({ routes }).target(hopOf(route))
         const outcomes = await send(target, ['mail@mail.example'], fromLatin1(MESSAGE))
-        transport?.stop()
+        await transport?.stop()
         return outcomes
       }
       expect(await withPassword('secret')).toMatchObject([{ type: 'delivered' }])

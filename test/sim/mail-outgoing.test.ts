@@ -1,7 +1,6 @@
 /** How mail goes to other servers: far away, by whose word, and under which protection. */
 
 import { describe, expect, test } from 'vitest'
-import { fromLatin1, toLatin1 } from '../../src/base/bytes.ts'
 import { CONNECTIONS_PER_DESTINATION_MAX } from '../../src/bridge/limits.ts'
 import type { Scenario, ScenarioHost } from '../../src/config/scenario.ts'
 import {
@@ -11,6 +10,7 @@ import {
 } from '../../src/mail/transport/limits.ts'
 import type { OutgoingRoute } from '../../src/mail/transport/outgoing-options.ts'
 import { earthMoon, mailOf, TestLab } from '../support/lab.ts'
+import { friendly, SCRIPTED_PORT, scripted } from '../support/scripted-server.ts'
 import { Typist } from '../support/typist.ts'
 
 interface Change {
@@ -167,54 +167,8 @@ describe('MTA-STS (RFC 8461)', () => {
 })
 
 describe('a server that has its own ways', () => {
-  const PORT = 2525
-  const route = `smtp:[172.22.0.3]:${PORT}`
+  const route = `smtp:[172.22.0.3]:${SCRIPTED_PORT}`
   const to = ['user@b.com']
-
-  /** On mail-2: what it says to each line, and how many connections it has had and has. */
-  async function scripted(
-    lab: TestLab,
-    reply: (line: string, connection: number) => string,
-    ports: readonly number[] = [PORT],
-  ): Promise<{ readonly lines: string[]; count: number; open: number }> {
-    const seen = { lines: [] as string[], count: 0, open: 0 }
-    for (const port of ports) {
-      await lab.lab.perform(
-        lab.mail2.machine.network.listen({ host: '0.0.0.0', port }, (stream) => {
-          const connection = ++seen.count
-          seen.open++
-          let text = ''
-          const say = (line: string): void => {
-            seen.lines.push(`${connection} ${line}`)
-            const words = reply(line, connection)
-            if (words !== '') stream.send(fromLatin1(`${words}\r\n`))
-            // A handshake that comes to nothing.
-            if (line === 'QUIT' || line === 'STARTTLS') stream.close()
-          }
-          stream.onBytes = (bytes) => {
-            text += toLatin1(bytes)
-            const lines = text.split('\r\n')
-            text = lines.pop() ?? ''
-            for (const line of lines) say(line)
-          }
-          stream.onEnd = () => {
-            seen.open--
-          }
-          say('(connected)')
-        }),
-      )
-    }
-    return seen
-  }
-
-  /** One that takes everything, and offers this. */
-  function friendly(line: string, offers: readonly string[] = []): string {
-    if (line === '(connected)') return '220 b.com'
-    if (line === 'DATA') return '354 go on'
-    if (line.startsWith('EHLO'))
-      return `${offers.map((offer) => `250-${offer}\r\n`).join('')}250 b.com`
-    return /^(MAIL|RCPT|RSET|\.$)/.test(line) ? '250 2.0.0 ok' : line === 'QUIT' ? '221 bye' : ''
-  }
 
   test.each([
     ['offered', 'mail-removed'],
@@ -262,7 +216,7 @@ describe('a server that has its own ways', () => {
   })
 
   test('of the servers of one domain so many are tried at a time', async () => {
-    const lab = await TestLab.start(bySmtp({ route: `smtp:b.com:${PORT}` }))
+    const lab = await TestLab.start(bySmtp({ route: `smtp:b.com:${SCRIPTED_PORT}` }))
     const names = Array.from({ length: SERVERS_TRIED_MAX + 2 }, (_, i) => `m${i}.b.com`)
     lab.lab.names.set('b.com', {
       mx: names.map((exchange, preference) => ({ preference, exchange })),
@@ -277,7 +231,7 @@ describe('a server that has its own ways', () => {
 
   test('one destination has so many connections, and all together have so many', async () => {
     const destinations = CONNECTIONS_MAX / CONNECTIONS_PER_DESTINATION_MAX + 1
-    const ports = Array.from({ length: destinations }, (_, i) => PORT + i)
+    const ports = Array.from({ length: destinations }, (_, i) => SCRIPTED_PORT + i)
     const scenario = bySmtp({})
     const lab = await TestLab.start({
       ...scenario,
@@ -295,7 +249,7 @@ describe('a server that has its own ways', () => {
         await lab.submitted(lab.mail1, mailOf('hello'), [`user@b${port}.com`])
       }
     }
-    await send(PORT)
+    await send(SCRIPTED_PORT)
     await lab.runFor(5000)
     expect(seen.open).toBe(CONNECTIONS_PER_DESTINATION_MAX)
     for (const port of ports.slice(1)) await send(port)

@@ -38,6 +38,7 @@ export class ClientSession {
   #replies: readonly Reply[] = []
   #offered: Extensions = NO_EXTENSIONS
   #body: Body | undefined
+  #isAnswerAwaited = false
   #mails = 0
   /** Called once, when the connection is of no more use. */
   onOver: () => void = () => {}
@@ -73,6 +74,7 @@ export class ClientSession {
             this.#giveBody(answer)
             return
           case 'settled':
+            this.#isAnswerAwaited = false
             this.#replies = effect.replies
             this.#done()
             return
@@ -102,6 +104,11 @@ export class ClientSession {
   /** Of this connection, so far. */
   get mails(): number {
     return this.#mails
+  }
+
+  /** The server has the end of a message and has not said whether it took it: cut off, it may have. */
+  get isAnswerAwaited(): boolean {
+    return this.#isAnswerAwaited && this.#state !== 'over'
   }
 
   /** One reply for each recipient. Rejects with a Fault where the session ended before. */
@@ -142,7 +149,10 @@ export class ClientSession {
 
   #giveBody(answer: (event: SmtpClientEvent) => void): void {
     this.#body?.next().then(
-      (bytes) => answer(bytes === undefined ? { type: 'body-end' } : { type: 'body', bytes }),
+      (bytes) => {
+        this.#isAnswerAwaited = bytes === undefined
+        answer(bytes === undefined ? { type: 'body-end' } : { type: 'body', bytes })
+      },
       // Closing before its end takes the message back. RFC 5321 §4.1.1.4.
       (error: unknown) => {
         this.#stream.abort()

@@ -3,7 +3,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { ByteStream } from '../../ports/network.ts'
 import type { ClientSession } from './client-session.ts'
 import { transportFault } from './fault.ts'
-import { CONNECTIONS_MAX, IDLE_MS, MAILS_PER_CONNECTION_MAX } from './limits.ts'
+import { CONNECTIONS_MAX, IDLE_MS, MAILS_PER_CONNECTION_MAX, STOP_WAIT_MS } from './limits.ts'
 
 interface Idle {
   readonly session: ClientSession
@@ -19,6 +19,8 @@ export class ConnectionPool {
   #connections = 0
   readonly #waiting: (() => void)[] = []
   #isStopped = false
+  /** Called when the last connection is gone. */
+  #onEmpty = (): void => {}
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -28,12 +30,24 @@ export class ConnectionPool {
     return this.#isStopped
   }
 
-  /** Cuts off what is under way. */
-  stop(): void {
+  /**
+   * Cuts off what is under way, at once or, where a server has a whole message to answer for, when it
+   * has done so, or a while later. Resolves when no connection is left.
+   */
+  async stop(): Promise<void> {
     this.#isStopped = true
     for (const stream of this.#opening) stream.abort()
-    for (const session of [...this.#open]) session.abort()
     for (const go of this.#waiting.splice(0)) go()
+    for (const session of [...this.#open]) if (!session.isAnswerAwaited) session.abort()
+    if (this.#open.size === 0) return
+    await new Promise<void>((resolve) => {
+      const forget = this.#clock.at(addMs(this.#clock.now(), STOP_WAIT_MS), resolve)
+      this.#onEmpty = () => {
+        forget()
+        resolve()
+      }
+    })
+    for (const session of [...this.#open]) session.abort()
   }
 
   /** Waits for a place among all; rejects with a Fault where there is no connection, or no session on it. */
@@ -57,7 +71,9 @@ export class ConnectionPool {
     }
     this.#open.add(session)
     session.onOver = () => {
-      if (this.#open.delete(session)) this.#leavePlace()
+      if (!this.#open.delete(session)) return
+      this.#leavePlace()
+      if (this.#open.size === 0) this.#onEmpty()
     }
     return session
   }
@@ -65,7 +81,8 @@ export class ConnectionPool {
   /** For the next mail, for a while. */
   keep(session: ClientSession, kind: string): void {
     if (!session.isReady) return
-    if (session.mails >= MAILS_PER_CONNECTION_MAX || this.#waiting.length > 0) {
+    const isLast = session.mails >= MAILS_PER_CONNECTION_MAX
+    if (isLast || this.#waiting.length > 0 || this.#isStopped) {
       session.quit()
       return
     }

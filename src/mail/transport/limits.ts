@@ -21,6 +21,13 @@ export const MAILS_PER_CONNECTION_MAX = 100
 /** In all: each holds a socket and a part of a message. */
 export const CONNECTIONS_MAX = 200
 
+/**
+ * How long a host that stops waits for servers and programs that have a whole message and may be
+ * taking it: cut off, it would be sent to them again. Longer than a server looks at one as a rule, and
+ * half of what service managers give before they kill.
+ */
+export const STOP_WAIT_MS = 30_000
+
 /** RFC 8461: a policy of more than this nobody has to read. */
 export const STS_POLICY_BYTES_MAX = 65_536
 

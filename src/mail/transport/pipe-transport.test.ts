@@ -24,8 +24,9 @@ test('a program that has just been started when the host stops is killed, and th
   const delivery = await transport.target(['/bin/program']).start({ queueId: 'Q', from })
   await delivery.addRecipient({ localPart: 'bob', domain: 'b.com' })
   const outcomes = delivery.commit()
-  transport.stop()
+  const stopped = transport.stop()
   begin()
   expect(await outcomes).toMatchObject([{ type: 'refused', fault: { temporary: true } }])
+  await stopped
   expect(kills).toBe(1)
 })

@@ -12,7 +12,7 @@ import type { DeliveryTarget, MailStart, Outcome } from '../delivery.ts'
 import { stopping } from './connection-pool.ts'
 import { transportFault } from './fault.ts'
 import { LfWriter } from './lf-writer.ts'
-import { PROGRAM_OUTPUT_BYTES_MAX } from './limits.ts'
+import { PROGRAM_OUTPUT_BYTES_MAX, STOP_WAIT_MS } from './limits.ts'
 import { type Errand, OutgoingDelivery, refusedAll } from './outgoing-delivery.ts'
 import { pipeArguments } from './pipe-arguments.ts'
 
@@ -28,6 +28,15 @@ export interface PipePorts {
   readonly processes: Processes
 }
 
+/** A program that was started for a mail. */
+interface Run {
+  readonly process: Process
+  /** It has been given the whole message. */
+  hasAll: boolean
+  /** It was killed because this host stops. */
+  isCut: boolean
+}
+
 /** Nothing that this host was started with is any program's concern. */
 const ENVIRONMENT: Readonly<Record<string, string>> = {
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
@@ -36,7 +45,7 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
 export class PipeTransport {
   readonly #options: PipeOptions
   readonly #ports: PipePorts
-  readonly #running = new Set<Process>()
+  readonly #running = new Set<Run>()
   #isStopped = false
 
   constructor(options: PipeOptions, ports: PipePorts) {
@@ -56,10 +65,24 @@ export class PipeTransport {
     }
   }
 
-  /** Kills what runs: each mail stays with whoever gave it. */
-  stop(): void {
+  /**
+   * Begins nothing more. A program that has its whole mail is waited for, so that it does not get it
+   * twice, but not for long; others are killed, and their mail stays with whoever gave it.
+   */
+  async stop(): Promise<void> {
     this.#isStopped = true
-    for (const process of this.#running) process.kill()
+    const { clock } = this.#ports
+    for (const run of this.#running) if (!run.hasAll) cut(run)
+    const ends = [...this.#running].map(({ process }) => process.ended)
+    if (ends.length === 0) return
+    await new Promise<void>((resolve) => {
+      const forget = clock.at(addMs(clock.now(), STOP_WAIT_MS), resolve)
+      void Promise.all(ends).then(() => {
+        forget()
+        resolve()
+      })
+    })
+    for (const run of this.#running) cut(run)
   }
 
   async #deliver(argv: readonly string[], errand: Errand): Promise<readonly Outcome[]> {
@@ -76,7 +99,8 @@ export class PipeTransport {
       process.kill()
       throw stopping()
     }
-    this.#running.add(process)
+    const run: Run = { process, hasAll: false, isCut: false }
+    this.#running.add(run)
     errand.mail.onReady?.()
     let isLate = false
     const forget = clock.at(addMs(clock.now(), timeLimitMs), () => {
@@ -84,18 +108,20 @@ export class PipeTransport {
       process.kill()
     })
     try {
-      const end = await this.#feed(process, errand)
-      if (this.#isStopped) throw stopping()
+      const end = await this.#feed(run, errand)
+      // What had ended by itself has, whoever stops meanwhile.
+      if (run.isCut && typeof end.by === 'string') throw stopping()
       const [program = ''] = argv
       return outcomes(errand.recipients.length, program, end, isLate)
     } finally {
       forget()
-      this.#running.delete(process)
+      this.#running.delete(run)
     }
   }
 
   /** A program need not read all of it. */
-  async #feed(process: Process, { body, mail }: Errand): Promise<ProcessEnd> {
+  async #feed(run: Run, { body, mail }: Errand): Promise<ProcessEnd> {
+    const { process } = run
     const isBinary = mail.from.parameters.body === 'BINARYMIME'
     const writer = new LfWriter()
     const asRead = (bytes: Uint8Array): Uint8Array => (isBinary ? bytes : writer.push(bytes))
@@ -117,9 +143,15 @@ export class PipeTransport {
       await over
       throw error
     }
+    run.hasAll = true
     process.end()
     return process.ended
   }
+}
+
+function cut(run: Run): void {
+  run.isCut = true
+  run.process.kill()
 }
 
 /** A gateway to elsewhere tells whom it is from. RFC 5321 §4.4. */

@@ -71,14 +71,18 @@ export class SmtpTransport {
     }
   }
 
-  /** Cuts off what is under way: each mail stays with whoever gave it. */
-  stop(): void {
+  /**
+   * Begins nothing more. Mail that a server has as a whole is waited for, so that it is not sent
+   * twice, but not for long; what else is under way is cut off, and stays with whoever gave it.
+   */
+  stop(): Promise<void> {
     for (const body of this.#bodies) body.close()
-    this.#pool.stop()
+    return this.#pool.stop()
   }
 
   async #deliver(hop: ServerHop, errand: Errand): Promise<readonly Outcome[]> {
     const { body, mail } = errand
+    if (this.#pool.isStopped) throw stopping()
     this.#bodies.add(body)
     try {
       const way = await this.#wayOf(hop, errand)
