@@ -5,6 +5,7 @@ import type { PayloadCrc } from '../dtn/node.ts'
 import { type BundlesResult, benchBundles } from './bundles.ts'
 import type { Layer, StoreKind } from './bundles-node.ts'
 import type { DiskLimit } from './disk-limit.ts'
+import { imapCommand } from './imap-command.ts'
 import { MailBench, type MailCase, type MailResult, type MailWork } from './mail.ts'
 
 const LAYERS: readonly Layer[] = ['udp', 'tcp', 'stcp']
@@ -118,6 +119,8 @@ program
       bench.dispose()
     }
   })
+
+program.addCommand(imapCommand())
 
 const USUAL: readonly MailCase[] = [
   { work: 'maildir', sessions: 20, bytes: 4096, connections: 'reused' },

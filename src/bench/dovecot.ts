@@ -6,7 +6,7 @@ import { join } from 'node:path'
 export const DOVECOT = '/usr/sbin/dovecot'
 
 /** Debian's user `mail`. */
-const MAIL_UID = 8
+export const MAIL_UID = 8
 
 export function dovecotFiles(directory: string, lmtp: number): void {
   const mail = join(directory, 'mail')

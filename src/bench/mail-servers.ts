@@ -122,7 +122,12 @@ const STARTS: Readonly<Record<ServerName, (directory: string, ports: Ports) => S
   }),
 }
 
-async function answering(child: ChildProcess, port: number, directory: string): Promise<void> {
+/** Resolves once something on the port greets; rejects where `child` ends or says nothing. */
+export async function answering(
+  child: ChildProcess,
+  port: number,
+  directory: string,
+): Promise<void> {
   for (let waited = 0; waited < START_MS_MAX; waited += LOOK_MS) {
     if (child.exitCode !== null) break
     if (await answers(port)) return
@@ -137,7 +142,7 @@ async function answers(port: number): Promise<boolean> {
   try {
     const [greeting] = (await once(socket, 'data')) as [Buffer]
     socket.end('QUIT\r\n')
-    return greeting.toString().startsWith('220')
+    return /^(?:220|\* OK)/.test(greeting.toString())
   } catch {
     return false
   } finally {
@@ -146,7 +151,7 @@ async function answers(port: number): Promise<boolean> {
 }
 
 /** Ports that were free a moment ago. */
-async function freePorts(count: number): Promise<readonly number[]> {
+export async function freePorts(count: number): Promise<readonly number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
   await Promise.all(servers.map((server) => once(server, 'listening')))
   const ports = servers.map((server) => (server.address() as AddressInfo).port)
