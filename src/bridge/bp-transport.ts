@@ -25,6 +25,7 @@ import { formatMailbox, parseMailbox } from '../proto/smtp/path.ts'
 import { type Acknowledgement, encodeMailAdu, TRANSACTION_BYTES } from './adu.ts'
 import type { BridgeFaultCode } from './fault.ts'
 import { OPEN_TRANSACTIONS_MAX } from './limits.ts'
+import type { MailFormat } from './mail-format.ts'
 import { type OpenTransaction, Outbox } from './outbox.ts'
 import { type TransactionEffect, type TransactionEvent, Transactions } from './transactions.ts'
 
@@ -65,7 +66,7 @@ interface Job {
   readonly expiresAt: WallMs
 }
 
-export class BpTransport {
+export class BpTransport implements MailFormat {
   readonly #options: BpTransportOptions
   readonly #ports: BpTransportPorts
   readonly #outbox: Outbox

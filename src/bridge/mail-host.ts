@@ -69,8 +69,10 @@ import {
 } from './limits.ts'
 import { accessServices } from './mail-access.ts'
 import { MailControl } from './mail-control.ts'
+import { type MailFormat, MailFormats } from './mail-format.ts'
 import type { ContactPlanOptions, MailHostOptions, TransportRule } from './mail-host-options.ts'
 import { mailPolicies } from './mail-policies.ts'
+import { MailTaking } from './mail-taking.ts'
 
 export interface MailHostPorts {
   /** The directory in which every user has one, with a `Maildir` in it. */
@@ -210,7 +212,8 @@ export class MailHost {
     const pipe = { timeLimitMs: PROGRAM_TIME_LIMIT_MS, ...options.pipe }
     this.#programs = processes && new PipeTransport(pipe, { clock, processes })
     const transport = this.#transport()
-    this.#queue = this.#newQueue({ routes, aliases, local }, transport)
+    const formats = new MailFormats(transport)
+    this.#queue = this.#newQueue({ routes, aliases, local }, formats)
     const policies = new PolicyChain(
       mailPolicies(options, {
         ...ports,
@@ -221,6 +224,13 @@ export class MailHost {
       }),
       ports.events,
     )
+    const taking = new MailTaking(options.host, {
+      ...ports,
+      queue: this.#queue,
+      accounts,
+      local,
+      policies,
+    })
     const gateway = new Gateway(
       {
         host: options.host,
@@ -229,7 +239,7 @@ export class MailHost {
         reaches: (peer) =>
           peer.scheme === 'ipn' && options.plans.some(({ node }) => node === peer.node),
       },
-      { ...ports, node: this.#node, queue: this.#queue, transport, accounts, local, policies },
+      { ...ports, node: this.#node, transport, taking },
     )
     gateway.register()
     if (options.echo) registerEcho(this.#node, ports.clock)
@@ -406,10 +416,10 @@ export class MailHost {
     )
   }
 
-  #targetOf(hop: RemoteHop, transport: BpTransport): DeliveryTarget {
+  #targetOf(hop: RemoteHop, formats: MailFormat): DeliveryTarget {
     switch (hop.transport) {
       case 'bp':
-        return transport.target(endpointOf(hop.nextHop))
+        return formats.target(endpointOf(hop.nextHop))
       case 'smtp':
       case 'lmtp':
         return this.#servers.target(hop)
@@ -424,7 +434,7 @@ export class MailHost {
 
   #newQueue(
     targets: Pick<QueueTargets, 'routes' | 'aliases' | 'local'>,
-    transport: BpTransport,
+    formats: MailFormat,
   ): MailQueue {
     const { host, limits, retry } = this.#options
     const schedule = {
@@ -456,9 +466,9 @@ export class MailHost {
       this.#ports,
       {
         ...targets,
-        remote: (hop) => this.#targetOf(hop, transport),
-        withdraw: (queueId) => transport.withdraw(queueId),
-        forget: (queueId) => transport.removal(queueId),
+        remote: (hop) => this.#targetOf(hop, formats),
+        withdraw: (queueId) => formats.withdraw(queueId),
+        forget: (queueId) => formats.removal(queueId),
       },
     )
   }
