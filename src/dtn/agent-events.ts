@@ -54,8 +54,8 @@ export type AgentEvent =
   /** Answers to `transmit`. */
   | { readonly type: 'transmitted'; readonly key: number }
   | { readonly type: 'not-transmitted'; readonly key: number; readonly failure: Failure }
-  /** Answers to `deliver`. */
-  | { readonly type: 'delivered'; readonly key: number }
+  /** Answers to `deliver`. `isRepeat`: the ADU had been delivered before, and was not again. */
+  | { readonly type: 'delivered'; readonly key: number; readonly isRepeat: boolean }
   | { readonly type: 'not-delivered'; readonly key: number; readonly failure: Failure }
   /** Of a held bundle, by the name that it is held under. */
   | { readonly type: 'resend'; readonly hold: string }

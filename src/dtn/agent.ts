@@ -79,11 +79,6 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   /** Where an answer is due, even when the bundle is gone by then. */
   readonly #transmitting: Window<Way> = new Window()
   readonly #delivering: Window<Registration> = new Window()
-  /**
-   * By ID, the keys of bundles that were refused while an application that was given them ahead looks
-   * at them still: what it does with one is the fate of the copy that comes next.
-   */
-  readonly #refusedAhead = new Map<string, number>()
   readonly #ledger: ReassemblyLedger
   readonly #names = new EndpointFormatter()
   #expiries: Heap<Expiry> = newExpiries()
@@ -219,7 +214,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
         this.#onTransmitted(event.key, now, effects)
         break
       case 'delivered':
-        this.#onDelivered(event.key, now, effects)
+        this.#onDelivered(event.key, event.isRepeat, now, effects)
         break
       case 'not-transmitted':
         this.#onNotTransmitted(event.key, event.failure, now, effects)
@@ -278,10 +273,9 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
    * and who takes it at once saves the writing.
    */
   #mayGoAhead({ record, registration, way }: Entry): boolean {
-    const { id, own, fragment, reports, hold, destination } = record
+    const { own, fragment, reports, hold, destination } = record
     return (
       registration?.state === 'active' &&
-      !this.#refusedAhead.has(id) &&
       way === undefined &&
       !own &&
       fragment === undefined &&
@@ -365,19 +359,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
 
   #onNotStored(key: number): void {
     const entry = this.#entries.get(key)
-    if (entry === undefined) return
-    if (entry.isAhead && this.#delivering.has(key)) this.#refusedAhead.set(entry.record.id, key)
-    this.#forget(entry)
-  }
-
-  /** The copy that has come since of what was refused under `key`, whose fate is known now. */
-  #takeCopy(key: number): Entry | undefined {
-    for (const [id, refused] of this.#refusedAhead) {
-      if (refused !== key) continue
-      this.#refusedAhead.delete(id)
-      return this.#entries.get(this.#keysById.get(id) ?? NO_KEY)
-    }
-    return undefined
+    if (entry !== undefined) this.#forget(entry)
   }
 
   /** RFC 9171 §5.3: deliver, and forward where the endpoint may have other members. */
@@ -431,7 +413,6 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
       this.#giveUp(entry, 'toDeliver', ABANDONED, effects)
       return
     }
-    if (this.#refusedAhead.has(record.id)) return
     registration.lane.add(key, sizeBytes)
     if (registration.state === 'active') this.#deliver(registration, now, effects)
   }
@@ -485,7 +466,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   }
 
   /** RFC 9171 §5.7 step 3. */
-  #onDelivered(key: number, now: MonoMs, effects: AgentEffect[]): void {
+  #onDelivered(key: number, isRepeat: boolean, now: MonoMs, effects: AgentEffect[]): void {
     const registration = this.#delivering.get(key)
     this.#delivering.delete(key)
     registration?.lane.finish(key)
@@ -494,9 +475,10 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
       report(first, 'delivered', STATUS_REASONS.noAdditionalInformation, effects)
       this.#settle([first, ...rest], 'toDeliver', effects)
     }
-    const copy = this.#takeCopy(key)
-    if (copy !== undefined) this.#settle([copy], 'toDeliver', effects)
     if (registration?.state === 'active') this.#deliver(registration, now, effects)
+    // Whoever polled has been given nothing yet.
+    else if (isRepeat && registration?.state === 'passive')
+      this.#deliver(registration, now, effects, 1)
   }
 
   #onNotTransmitted(key: number, failure: Failure, now: MonoMs, effects: AgentEffect[]): void {
@@ -530,8 +512,6 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
         this.#giveUp(entry, 'toDeliver', failure, effects)
       }
     }
-    const copy = this.#takeCopy(key)
-    if (copy?.state === 'waiting') this.#dispatch(copy, now, effects)
     if (registration?.state === 'active') this.#deliver(registration, now, effects)
   }
 

@@ -83,6 +83,12 @@ interface Application {
   readonly borrows: boolean
 }
 
+/** A delivery that the agent has asked for, by its key. */
+interface Turn {
+  readonly key: number
+  readonly done: () => void
+}
+
 export interface ApplicationsPorts {
   readonly clock: Clock
   readonly events: EventSink
@@ -101,6 +107,8 @@ export class Applications {
   readonly #ports: ApplicationsPorts
   /** By endpoint, in text. */
   readonly #open = new Map<string, Application>()
+  /** By ADU that an application looks at, the deliveries of the same that wait for the end of that. */
+  readonly #beingTaken = new Map<string, readonly Turn[]>()
   readonly #formatter = new EndpointFormatter()
 
   constructor(names: NodeNames, ports: ApplicationsPorts) {
@@ -156,46 +164,88 @@ export class Applications {
     this.#ports.feed({ type: 'withdrawn', endpoint: this.#endpointOf(service) })
   }
 
-  /** RFC 9171 §5.7. `done` hears when it is over. */
-  deliver(
-    { key, keys, endpoint, expiresAt }: AgentEffect & { readonly type: 'deliver' },
-    done: () => void,
-  ): void {
+  /**
+   * RFC 9171 §5.7. `done` hears when it is over.
+   *
+   * An ADU may be here more than once: whole, in fragments, and anew while the application looks at one
+   * that the store has refused meanwhile. So it is asked here, and not only when a bundle comes,
+   * whether it was delivered; where it is just being delivered, that comes to its end first.
+   */
+  deliver(effect: AgentEffect & { readonly type: 'deliver' }, done: () => void): void {
+    const { key, keys, endpoint, expiresAt } = effect
+    const { store, delivered, clock } = this.#ports
     const name = this.#formatter.format(endpoint)
     const application = this.#open.get(name)
     // Closed, or refused by the store, in the turn in which it was to be delivered.
-    if (application === undefined || !this.#ports.store.has(key)) {
-      this.#ports.feed({ type: 'not-delivered', key, failure: { temporary: true } })
-      done()
+    if (application === undefined || !store.has(key)) {
+      this.#later({ key, done })
       return
     }
-    const assembled = assemble(keys.map((k) => this.#ports.store.read(k)))
+    const assembled = assemble(keys.map((k) => store.read(k)))
     if (!assembled.ok) {
       this.#onNotDelivered(key, name, assembled.fault)
       done()
       return
     }
-    const bundle = assembled.value
-    const adu = aduOf(bundle, expiresAt)
+    const adu = aduOf(assembled.value, expiresAt)
+    // All anonymous ADUs have the same name. RFC 9171 §4.2.3.
+    const isOnce = !application.takesRepeats && !isNullEndpoint(adu.source)
+    if (isOnce && !this.#begin(adu.bundle, effect, { key, done })) return
     const changes: StoreChange[] = []
     void application
       .deliver(adu, (alongside) => changes.push(...alongside))
       .then(
         () => {
-          if (!application.takesRepeats && !isNullEndpoint(adu.source)) {
-            const wall = this.#ports.clock.wall()
-            this.#ports.delivered.remember(adu.bundle, expiresAt, wall)
-          }
-          this.#ports.store.alongside(changes)
-          if (application.borrows) for (const each of keys) this.#ports.store.giveBack(each)
+          if (isOnce) delivered.remember(adu.bundle, expiresAt, clock.wall())
+          store.alongside(changes)
+          if (application.borrows) for (const each of keys) store.giveBack(each)
           this.#onDelivered(key, name, adu)
           done()
+          if (isOnce) this.#end(adu.bundle, (next) => this.#onRepeat(next))
         },
         (error: unknown) => {
           this.#onNotDelivered(key, name, asFault(error))
           done()
+          if (isOnce) this.#end(adu.bundle, (next) => this.#later(next))
         },
       )
+  }
+
+  /** Whether the application shall be given the ADU now; where not, what becomes of it is seen to. */
+  #begin(adu: string, { keys }: { readonly keys: readonly number[] }, turn: Turn): boolean {
+    const { delivered, store } = this.#ports
+    const behind = this.#beingTaken.get(adu)
+    const isRepeat = delivered.has(adu)
+    if (!isRepeat && behind === undefined) {
+      this.#beingTaken.set(adu, [])
+      return true
+    }
+    for (const each of keys) store.giveBack(each)
+    if (isRepeat || behind === undefined) this.#onRepeat(turn)
+    else {
+      // Those that the store has refused meanwhile keep no place.
+      const gone = behind.filter(({ key }) => !store.has(key))
+      this.#beingTaken.set(adu, [...behind.filter(({ key }) => store.has(key)), turn])
+      for (const next of gone) this.#later(next)
+    }
+    return false
+  }
+
+  #end(adu: string, settle: (turn: Turn) => void): void {
+    const behind = this.#beingTaken.get(adu)
+    this.#beingTaken.delete(adu)
+    if (behind !== undefined) for (const next of behind) settle(next)
+  }
+
+  #onRepeat({ key, done }: Turn): void {
+    this.#ports.counters.repeated()
+    this.#ports.feed({ type: 'delivered', key, isRepeat: true })
+    done()
+  }
+
+  #later({ key, done }: Turn): void {
+    this.#ports.feed({ type: 'not-delivered', key, failure: { temporary: true } })
+    done()
   }
 
   #onDelivered(key: number, name: string, adu: ReceivedAdu): void {
@@ -208,7 +258,7 @@ export class Applications {
       endpoint: this.#formatter.format(adu.destination),
       payloadBytes: payload.length,
     })
-    this.#ports.feed({ type: 'delivered', key })
+    this.#ports.feed({ type: 'delivered', key, isRepeat: false })
   }
 
   #onNotDelivered(key: number, name: string, fault: Fault): void {

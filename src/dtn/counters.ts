@@ -4,6 +4,7 @@
  */
 
 import { describeReason } from '../proto/bpv7/status-report.ts'
+import type { DtnFaultCode } from './fault.ts'
 import { ENDPOINTS_COUNTED_MAX } from './limits.ts'
 import type { StaticPlan } from './static-plan.ts'
 
@@ -86,6 +87,11 @@ export class Counters {
   refused(protocol: string, code: string): void {
     this.#layer(protocol).refused++
     increment(this.#refused, code)
+  }
+
+  /** An ADU that was taken when it came, and had been delivered when its turn came. */
+  repeated(): void {
+    increment(this.#refused, 'dtn/duplicate' satisfies DtnFaultCode)
   }
 
   /** Of a session or a message; `code` is that of a Fault of ours. */

@@ -428,7 +428,7 @@ test.each([
     expect([answers, deliveries]).toEqual([answered, ['text']])
     const failure = new Fault('dtn/stopped', 'not now', { temporary: true })
     settleFirst(outcome === 'takes it' ? Promise.resolve() : Promise.reject(failure))
-    await world.run(monoMs(3))
+    await world.run(monoMs(3 + RETRY_FIRST_MS))
     expect(deliveries).toEqual(given)
     expect(node.status().store.bundles).toBe(0)
   },
