@@ -4,7 +4,9 @@ import { connectTcp, listenTcp } from './tcp.ts'
 import { bindUdp } from './udp.ts'
 
 export const hostNetwork: Network = {
-  listen: (at, onStream) => (isLocalSocket(at) ? listenLocal : listenTcp)(at, onStream),
-  connect: (to, timeoutMs) => (isLocalSocket(to) ? connectLocal : connectTcp)(to, timeoutMs),
+  listen: (at, onStream, options) =>
+    isLocalSocket(at) ? listenLocal(at, onStream) : listenTcp(at, onStream, options),
+  connect: (to, timeoutMs, options) =>
+    isLocalSocket(to) ? connectLocal(to, timeoutMs) : connectTcp(to, timeoutMs, options),
   bind: bindUdp,
 }

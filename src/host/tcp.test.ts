@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { fromLatin1, toLatin1 } from '../base/bytes.ts'
 import type { Fault } from '../base/fault.ts'
-import type { ByteStream, Listener } from '../ports/network.ts'
+import type { ByteStream, Listener, StreamOptions } from '../ports/network.ts'
 import { listenTcp } from './tcp.ts'
 
 describe('a TCP stream', () => {
@@ -15,6 +15,27 @@ describe('a TCP stream', () => {
     expect(first.length).toBe(100)
     await close()
   })
+
+  it.each([
+    [false, 0],
+    [true, 6],
+  ])(
+    'that sends together with others (%s) waits until they have been heard',
+    async (sendsTogether, unsent) => {
+      const { stream, peer, close } = await accepted({ sendsTogether })
+      const left = new Promise<number>((resolve) => {
+        stream.onBytes = () => {
+          stream.send(fromLatin1('250 ok'))
+          // Behind what is to be done at the next tick.
+          process.nextTick(() => process.nextTick(() => resolve(stream.unsentBytes)))
+        }
+      })
+      peer.write('NOOP')
+      expect(await left).toBe(unsent)
+      expect(String((await once(peer, 'data'))[0])).toBe('250 ok')
+      await close()
+    },
+  )
 
   it('hears what a peer says that closes its half at once, and answers it still', async () => {
     const { stream, peer, ended, close } = await accepted()
@@ -89,12 +110,12 @@ interface Accepted {
   close(): Promise<void>
 }
 
-async function accepted(): Promise<Accepted> {
+async function accepted(options: StreamOptions = {}): Promise<Accepted> {
   const limits = { idleMs: 50, peerCloseMs: 50, answerMs: 50 }
   let listener: Listener | undefined
   let peer: Socket | undefined
   const stream = await new Promise<ByteStream>((resolve) => {
-    void listenTcp({ host: '127.0.0.1', port: 0 }, resolve, limits).then((listening) => {
+    void listenTcp({ host: '127.0.0.1', port: 0 }, resolve, options, limits).then((listening) => {
       listener = listening
       peer = connect({ ...listening.address, allowHalfOpen: true })
     })

@@ -10,6 +10,7 @@ import {
   type Listener,
   type NetworkFaultCode,
   type SocketAddress,
+  type StreamOptions,
 } from '../ports/network.ts'
 import { type TlsOptions, tlsFault } from '../ports/tls.ts'
 import { plainBytes } from './bytes.ts'
@@ -47,11 +48,12 @@ const SPARE_BUFFERS_MAX = 4
 export function listenTcp(
   at: SocketAddress,
   onStream: (stream: ByteStream) => void,
+  options: StreamOptions = {},
   limits: ClosingLimits = CLOSING_LIMITS,
 ): Promise<Listener> {
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
     const ends = endsOf(socket)
-    if (ends !== undefined) onStream(wrapSocket(socket, ends, limits))
+    if (ends !== undefined) onStream(wrapSocket(socket, ends, options, limits))
   })
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(networkFault(error, 'network/address-unavailable')))
@@ -72,7 +74,11 @@ export function listenTcp(
   })
 }
 
-export function connectTcp(to: SocketAddress, timeoutMs: number): Promise<ByteStream> {
+export function connectTcp(
+  to: SocketAddress,
+  timeoutMs: number,
+  options: StreamOptions = {},
+): Promise<ByteStream> {
   return new Promise((resolve, reject) => {
     const socket = createConnection({ host: to.host, port: to.port, noDelay: true })
     const timer = setTimeout(
@@ -91,7 +97,7 @@ export function connectTcp(to: SocketAddress, timeoutMs: number): Promise<ByteSt
       clearTimeout(timer)
       socket.off('error', fail)
       const ends = endsOf(socket)
-      if (ends !== undefined) resolve(wrapSocket(socket, ends))
+      if (ends !== undefined) resolve(wrapSocket(socket, ends, options))
       else reject(new Fault('network/reset', 'gone as soon as connected', { temporary: true }))
     })
   })
@@ -117,8 +123,11 @@ function endsOf(socket: Socket): StreamEnds | undefined {
 export function wrapSocket(
   socket: Socket,
   ends: StreamEnds,
+  { sendsTogether = false }: StreamOptions = {},
   limits: ClosingLimits = CLOSING_LIMITS,
 ): ByteStream {
+  // In Node's loop all sockets that can be read come before what is set immediately.
+  const later = sendsTogether ? setImmediate : process.nextTick
   /** What carries the owner's bytes: the socket, and once TLS has begun that. */
   let carrier = socket
   /** `leaving`: what was sent before the handshake has not yet left. */
@@ -126,7 +135,7 @@ export function wrapSocket(
   let paused = false
   let closing = false
   let aborted = false
-  /** Sent in this turn: it leaves in one write. */
+  /** Sent and not yet given to the carrier: it leaves in one write. */
   let gathered: Uint8Array[] = []
   let gatheredBytes = 0
   /** For what goes together, one for each write that is under way. */
@@ -251,7 +260,7 @@ export function wrapSocket(
     },
     send: (bytes) => {
       if (closing || isSecuring()) return
-      if (gathered.length === 0) process.nextTick(leave)
+      if (gathered.length === 0) later(leave)
       gathered.push(bytes)
       gatheredBytes += bytes.length
       drainOwed = true

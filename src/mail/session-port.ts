@@ -82,7 +82,9 @@ export class SessionPort<Session> {
   async #listen(): Promise<Listener> {
     const { network, service } = this.#context
     try {
-      return await network.listen(this.#options.listen, (stream) => this.#accept(stream))
+      return await network.listen(this.#options.listen, (stream) => this.#accept(stream), {
+        sendsTogether: true,
+      })
     } catch (error) {
       const { code, message, temporary } = asFault(error)
       throw new Fault(code, `${service}: ${message}`, { temporary, cause: error })

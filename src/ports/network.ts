@@ -33,11 +33,24 @@ export type NetworkFaultCode =
 
 export interface Network {
   /** Rejects with a Fault: address in use, unavailable, or permission denied. */
-  listen(at: SocketAddress, onStream: (stream: ByteStream) => void): Promise<Listener>
+  listen(
+    at: SocketAddress,
+    onStream: (stream: ByteStream) => void,
+    options?: StreamOptions,
+  ): Promise<Listener>
   /** Rejects with a Fault: refused, unreachable or timed out. */
-  connect(to: SocketAddress, timeoutMs: number): Promise<ByteStream>
+  connect(to: SocketAddress, timeoutMs: number, options?: StreamOptions): Promise<ByteStream>
   /** Rejects with a Fault, as `listen` does. */
   bind(at: SocketAddress): Promise<DatagramSocket>
+}
+
+export interface StreamOptions {
+  /**
+   * Lets what is sent wait until all peers that have said something have been heard, and leave
+   * together with the answers to them: for many sessions that each wait for a short answer, not for
+   * a stream that is to be kept full. Default: it leaves as soon as its owner has no more to say.
+   */
+  readonly sendsTogether?: boolean
 }
 
 export interface Listener {

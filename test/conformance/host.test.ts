@@ -28,7 +28,8 @@ const nothing = async (): Promise<void> => {}
 /** Waits less long for a session that says nothing after its peer's end. */
 const quickNetwork: Network = {
   ...hostNetwork,
-  listen: (at, onStream) => listenTcp(at, onStream, { ...CLOSING_LIMITS, answerMs: 300 }),
+  listen: (at, onStream, options) =>
+    listenTcp(at, onStream, options, { ...CLOSING_LIMITS, answerMs: 300 }),
 }
 
 /** The buffers of a connection hold less: net.ipv4.tcp_rmem and tcp_wmem allow some 10 MB. */
