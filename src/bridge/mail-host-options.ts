@@ -65,6 +65,8 @@ export interface MailHostOptions {
   /** Default: only users who have logged in send to others. */
   readonly relay?: RelayRules
   readonly aliases: readonly Alias[]
+  /** Whether mail for `user+Lists` goes into the user's mailbox `Lists`, where there is one. */
+  readonly subaddress: 'inbox' | 'folder'
   /** Mail to other servers, by SMTP and LMTP. Default: TLS where it is offered, and no delay. */
   readonly outgoing?: OutgoingOptions
   /** Mail to programs. */

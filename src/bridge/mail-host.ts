@@ -20,8 +20,9 @@ import { type Alias, Aliases } from '../mail/aliases.ts'
 import { SigningKeys } from '../mail/authentication/signing-keys.ts'
 import { messageSigner } from '../mail/authentication/signing-policy.ts'
 import type { DeliveryTarget } from '../mail/delivery.ts'
+import type { DeliveryFilter } from '../mail/delivery-filter.ts'
 import { HELD_MESSAGES_BYTES_MAX } from '../mail/limits.ts'
-import { LocalTarget, type Maildrop } from '../mail/local-target.ts'
+import { LocalTarget } from '../mail/local-target.ts'
 import { LoginAttempts } from '../mail/login-attempts.ts'
 import { MailMetrics } from '../mail/mail-metrics.ts'
 import { Mailboxes } from '../mail/mailbox/mailboxes.ts'
@@ -90,6 +91,8 @@ export interface MailHostPorts {
   readonly passwords: Passwords
   /** Default: mail is neither looked at for where it is from, nor signed. */
   readonly authentication?: MailAuthentication
+  /** Where mail for a user goes. Default: it is kept. */
+  readonly filter?: DeliveryFilter
   /** Where the host has a faster one. */
   readonly crc32c?: Crc32c
   /** For mail programs; default: nothing is compressed. */
@@ -183,7 +186,14 @@ export class MailHost {
     this.#aliases = aliases
     const local = new LocalTarget(
       accounts,
-      (account) => this.#told(maildirOf(account), account.name),
+      {
+        disk: ports.disk,
+        maildirOf,
+        subaddress: options.subaddress,
+        told: ({ name }) => this.#told(name),
+        redirect: (...mail) => this.#queue.redirect(...mail),
+        ...(ports.filter && { filter: ports.filter }),
+      },
       aliases,
     )
     this.#node = new BundleNode(
@@ -366,22 +376,13 @@ export class MailHost {
     this.#accounts.replace(accounts)
   }
 
-  /** What is placed there is told at once to those who have the mailbox open. */
-  #told(maildir: Maildir, account: string): Maildrop {
-    const { events } = this.#ports
-    return {
-      create: () => maildir.create(),
-      clearAbandoned: (awaited) => maildir.clearAbandoned(awaited),
-      place: async (placement) => {
-        const placed = await maildir.place(placement)
-        // It is delivered, whatever becomes of this.
-        this.#mailboxes.delivered(account).catch((error) => {
-          const reason = asFault(error).message
-          events({ type: 'trouble', where: `mailbox of ${account}`, reason })
-        })
-        return placed
-      },
-    }
+  /** What was placed is told at once to those who have the mailbox open. */
+  #told(account: string): void {
+    // It is delivered, whatever becomes of this.
+    this.#mailboxes.delivered(account).catch((error) => {
+      const reason = asFault(error).message
+      this.#ports.events({ type: 'trouble', where: `mailbox of ${account}`, reason })
+    })
   }
 
   #layers(): readonly ConvergenceLayer[] {

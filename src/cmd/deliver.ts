@@ -60,10 +60,11 @@ async function deliverOnce(user: string, options: DeliverArguments): Promise<voi
     return
   }
   const ports = { disk: hostDisk, clock: hostClock, entropy: hostEntropy }
-  const draft = await new Maildir(place.path, place.host, ports).create()
+  const maildir = new Maildir(place.path, place.host, ports)
+  const draft = await maildir.create()
   try {
     await draft.write(bytes)
-    await draft.deliver()
+    await maildir.deliver(await draft.finish())
   } catch (error) {
     await draft.abort().catch(asFault)
     throw error

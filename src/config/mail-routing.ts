@@ -15,6 +15,7 @@ import {
   duration,
   listOf,
   mapping,
+  oneOf,
   orFile,
   pairsOf,
   patience,
@@ -33,6 +34,7 @@ export interface RoutingText {
   readonly transport: TransportText | string
   readonly aliases: AliasesText | string
   readonly relay?: RelayRules
+  readonly subaddress: MailHostOptions['subaddress']
   readonly retry: {
     readonly giveUpAfter: number
     readonly warnAfter?: number
@@ -105,6 +107,7 @@ export const routingShape: Shape<RoutingText> = {
   transport: orFile(transportText, 'a mapping, or a file such as transport').default([]),
   aliases: orFile(aliasesText, 'a mapping, or a file such as aliases').default([]),
   relay: relay.optional(),
+  subaddress: oneOf(['inbox', 'folder']).default('inbox'),
   retry: mapping<RoutingText['retry']>({
     giveUpAfter: duration.default(GIVE_UP_DEFAULT_MS),
     warnAfter: patience.optional(),
@@ -120,6 +123,7 @@ export function completeRouting(text: RoutingText): {
   readonly transport: MailHostOptions['transport']
   readonly aliases: readonly Alias[]
   readonly relay?: RelayRules
+  readonly subaddress: MailHostOptions['subaddress']
   readonly retry: RetryText
 } {
   const { giveUpAfter, warnAfter, routes } = text.retry
@@ -127,6 +131,7 @@ export function completeRouting(text: RoutingText): {
     transport: writtenOut(text.transport).map(([domain, route]) => ({ domain, route })),
     aliases: writtenOut(text.aliases).map(([address, members]) => ({ address, members })),
     ...(text.relay && { relay: text.relay }),
+    subaddress: text.subaddress,
     retry: {
       giveUpAfterMs: giveUpAfter,
       ...(warnAfter !== undefined && { warnAfterMs: warnAfter }),

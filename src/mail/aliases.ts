@@ -73,6 +73,12 @@ export function plainLocalPart(localPart: string): string {
   return plus > 0 ? localPart.slice(0, plus) : localPart
 }
 
+/** `tag` of `user+tag`; empty where the address has none, or where it is the user's whole name. */
+export function detailOf({ localPart }: Mailbox, user: string): string {
+  const plain = plainLocalPart(localPart)
+  return localPart.toLowerCase() === user.toLowerCase() ? '' : localPart.slice(plain.length + 1)
+}
+
 function keyOf(mailbox: Mailbox): string {
   return formatMailbox(mailbox).toLowerCase()
 }

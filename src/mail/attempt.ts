@@ -2,6 +2,7 @@
 
 import { assert } from '../base/assert.ts'
 import { asFault, type Fault } from '../base/fault.ts'
+import type { StoreChange } from '../ports/store.ts'
 import type { Mailbox, RecipientParameters } from '../proto/smtp/envelope.ts'
 import type { Delivery, MailStart, Outcome } from './delivery.ts'
 import type { LocalTarget } from './local-target.ts'
@@ -13,7 +14,13 @@ export interface Addressee {
   readonly mailbox: Mailbox
   readonly parameters: RecipientParameters
   /** Where it has been written already, in an attempt that did not end. */
-  readonly placement: Placement | undefined
+  readonly placing: Placing | undefined
+}
+
+/** What is written of a message for one recipient; where nothing is kept of it, `detail` says why. */
+export interface Placing {
+  readonly placements: readonly Placement[]
+  readonly detail?: string
 }
 
 export type Outcomes = Map<number, Outcome>
@@ -43,46 +50,67 @@ export async function handOver(
   return { outcomes: committed }
 }
 
-/** Delivers into mailboxes of this host; `record` makes the placements durable. */
+/**
+ * Delivers into mailboxes of this host. `record` makes durable what is about to appear, `changes` says
+ * what that is.
+ */
 export async function deliverLocally(
   local: LocalTarget,
   mail: AttemptMail,
-  record: (placements: ReadonlyMap<number, Placement>) => Promise<void>,
+  { changes, record }: PlacingRecord,
 ): Promise<Outcomes> {
-  const placements = new Map<number, Placement>()
-  const unwritten = mail.addressees.filter(({ placement }) => placement === undefined)
+  const placing = new Map<number, Placing>()
+  const unwritten = mail.addressees.filter((one) => one.placing === undefined)
   let outcomes: Outcomes = new Map()
   if (unwritten.length > 0) {
     const written = await begin((start) => local.start(start), { ...mail, addressees: unwritten })
     outcomes = written.outcomes
     const results = (await written.delivery?.prepare()) ?? []
+    const unrecorded = new Map<number, Placing>()
     for (const [i, { index }] of written.taken.entries()) {
       const result = required(results[i])
-      if (result.ok) placements.set(index, result.value)
-      else outcomes.set(index, refused(result.fault))
+      if (!result.ok) {
+        outcomes.set(index, refused(result.fault))
+        continue
+      }
+      const { placements, detail, redirect } = result.value
+      const one = detail === '' ? { placements } : { placements, detail }
+      if (redirect === undefined) unrecorded.set(index, one)
+      else {
+        // Accepted for the others and recorded here in one commit, so that nobody has it twice.
+        const fault = await faultOf(redirect(changes(new Map([[index, one]]))))
+        if (fault === undefined) placing.set(index, one)
+        else outcomes.set(index, refused(fault))
+      }
     }
-    try {
-      if (placements.size > 0) await record(placements)
-    } catch (error) {
-      await written.delivery?.abort()
-      for (const index of placements.keys()) outcomes.set(index, refused(asFault(error)))
-      placements.clear()
+    const fault = unrecorded.size === 0 ? undefined : await faultOf(record(changes(unrecorded)))
+    for (const [index, one] of unrecorded) {
+      if (fault === undefined) placing.set(index, one)
+      else outcomes.set(index, refused(fault))
     }
+    await written.delivery?.finish((i) => placing.has(required(written.taken[i]).index))
   }
-  for (const { index, mailbox, placement } of mail.addressees) {
-    const written = placement ?? placements.get(index)
+  for (const { index, mailbox, placing: before } of mail.addressees) {
+    const written = before ?? placing.get(index)
     if (written !== undefined) outcomes.set(index, await place(local, mailbox, written))
   }
   return outcomes
 }
 
+export interface PlacingRecord {
+  readonly changes: (placing: ReadonlyMap<number, Placing>) => readonly StoreChange[]
+  readonly record: (changes: readonly StoreChange[]) => Promise<void>
+}
+
 export async function place(
   local: LocalTarget,
   mailbox: Mailbox,
-  placement: Placement,
+  { placements, detail }: Placing,
 ): Promise<Outcome> {
   try {
-    return { type: 'delivered', detail: await local.place(mailbox, placement) }
+    const paths = await local.place(mailbox, placements)
+    const said = detail === undefined ? paths : [...paths, detail]
+    return { type: 'delivered', detail: said.join(', ') }
   } catch (error) {
     return refused(asFault(error))
   }

@@ -20,6 +20,8 @@ export type MailFaultCode =
   | 'mail/deleted'
   /** The operator had it returned to its sender. */
   | 'mail/returned'
+  /** The filter of a mailbox does not want it; the message says why. */
+  | 'mail/rejected'
 
 export function mailFault(
   code: MailFaultCode,

@@ -1,50 +1,45 @@
-/**
- * Delivery into the mailboxes of this host. RFC 5321 §4.4: final delivery.
- *
- * Straight from a session it is one step: `commit`. From the queue it is two, because a crash may
- * come between the mailbox and the queue's own record: `prepare` writes the message where no reader
- * sees it, the queue records the placement, and `place` lets it appear, as often as it is called
- * exactly once.
- */
+/** Delivery into the mailboxes of this host. RFC 5321 §4.4: final delivery. */
 
-import { fromUtf8 } from '../base/bytes.ts'
-import { asFault, type Fault, type Result } from '../base/fault.ts'
-import { formatDeliveredTo, formatReturnPath } from '../proto/message/trace.ts'
+import { asFault, type Fault } from '../base/fault.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { formatMailbox } from '../proto/smtp/path.ts'
 import type { Account, Accounts } from './accounts.ts'
-import { Aliases } from './aliases.ts'
-import type { Delivery, DeliveryTarget, MailStart, Outcome } from './delivery.ts'
+import { Aliases, detailOf } from './aliases.ts'
+import type { DeliveryTarget, MailStart } from './delivery.ts'
 import { type MailFaultCode, mailFault } from './fault.ts'
+import { type Destination, LocalDelivery, type LocalSurroundings } from './local-delivery.ts'
 import type { Maildir } from './maildir.ts'
-import type { MaildirDraft, Placement } from './maildir-draft.ts'
+import type { Placement } from './maildir-draft.ts'
 
-/** What delivery needs of a mailbox. */
-export type Maildrop = Pick<Maildir, 'create' | 'place' | 'clearAbandoned'>
+export interface LocalOptions extends LocalSurroundings {
+  readonly maildirOf: (account: Account) => Maildir
+  /** Whether mail for `user+Lists` goes into the user's mailbox `Lists`, where there is one. */
+  readonly subaddress: 'inbox' | 'folder'
+}
 
-/** A message that was written for a mailbox and has not appeared there yet. */
+/** A message that was written for a user and has not appeared in all its places yet. */
 export interface Awaited {
   readonly recipient: Mailbox
-  readonly placement: Placement
+  readonly placements: readonly Placement[]
 }
 
 export class LocalTarget implements DeliveryTarget {
   readonly #accounts: Accounts
   readonly #aliases: Aliases
-  readonly #maildirOf: (account: Account) => Maildrop
+  readonly #options: LocalOptions
 
   constructor(
     accounts: Accounts,
-    maildirOf: (account: Account) => Maildrop,
+    options: LocalOptions,
     aliases: Aliases = new Aliases([], () => true),
   ) {
     this.#accounts = accounts
     this.#aliases = aliases
-    this.#maildirOf = maildirOf
+    this.#options = options
   }
 
   async start(mail: MailStart): Promise<LocalDelivery> {
-    return new LocalDelivery(mail, (recipient) => this.#maildir(recipient))
+    return new LocalDelivery(mail, (recipient) => this.#destination(recipient), this.#options)
   }
 
   /** Also those that stand for others: the queue knows whom. */
@@ -62,11 +57,16 @@ export class LocalTarget implements DeliveryTarget {
   }
 
   /**
-   * Lets a prepared message appear; does nothing more where it has appeared already. Resolves with
-   * its path, durable.
+   * Lets a prepared message appear wherever it is to be; does nothing more where it has appeared already.
+   * Resolves with its paths, durable.
    */
-  async place(recipient: Mailbox, placement: Placement): Promise<string> {
-    return this.#maildir(recipient).place(placement)
+  async place(recipient: Mailbox, placements: readonly Placement[]): Promise<readonly string[]> {
+    const account = this.#account(recipient)
+    const maildir = this.#options.maildirOf(account)
+    const paths: string[] = []
+    for (const placement of placements) paths.push(await maildir.place(placement))
+    if (paths.length > 0) this.#options.told(account)
+    return paths
   }
 
   /** Removes what old runs wrote and nobody awaits. Resolves with what went wrong. */
@@ -75,7 +75,8 @@ export class LocalTarget implements DeliveryTarget {
     for (const account of this.#accounts.all) {
       const own = awaited.filter(({ recipient }) => this.#accounts.find(recipient) === account)
       try {
-        await this.#maildirOf(account).clearAbandoned(own.map(({ placement }) => placement))
+        const placements = own.flatMap((one) => one.placements)
+        await this.#options.maildirOf(account).clearAbandoned(placements)
       } catch (error) {
         faults.push(asFault(error))
       }
@@ -83,10 +84,18 @@ export class LocalTarget implements DeliveryTarget {
     return faults
   }
 
-  #maildir(recipient: Mailbox): Maildrop {
+  async #destination(recipient: Mailbox): Promise<Destination> {
+    const account = this.#account(recipient)
+    const maildir = this.#options.maildirOf(account)
+    const detail = this.#options.subaddress === 'folder' ? detailOf(recipient, account.name) : ''
+    const mailbox = detail !== '' && (await maildir.has(detail)) ? detail : 'INBOX'
+    return { account, maildir, mailbox }
+  }
+
+  #account(recipient: Mailbox): Account {
     const account = this.#accounts.find(recipient)
     if (account === undefined) throw unknownUser(recipient)
-    return this.#maildirOf(account)
+    return account
   }
 }
 
@@ -94,84 +103,4 @@ export function unknownUser(recipient: Mailbox): Fault<MailFaultCode> {
   return mailFault('mail/unknown-user', `no user ${formatMailbox(recipient)} here`, {
     temporary: false,
   })
-}
-
-interface Copy {
-  readonly draft: MaildirDraft
-  /** Why this copy will not be delivered. */
-  fault: Fault | undefined
-}
-
-export class LocalDelivery implements Delivery {
-  readonly #mail: MailStart
-  readonly #maildirOf: (recipient: Mailbox) => Maildrop
-  readonly #copies: Copy[] = []
-
-  constructor(mail: MailStart, maildirOf: (recipient: Mailbox) => Maildrop) {
-    this.#mail = mail
-    this.#maildirOf = maildirOf
-  }
-
-  async addRecipient(recipient: Mailbox): Promise<void> {
-    const draft = await this.#maildirOf(recipient).create()
-    const copy: Copy = { draft, fault: undefined }
-    this.#copies.push(copy)
-    const { reversePath } = this.#mail.from
-    const returnPath = reversePath === undefined ? '' : formatMailbox(reversePath)
-    const trace = formatReturnPath(returnPath) + formatDeliveredTo(formatMailbox(recipient))
-    await writeTo(copy, fromUtf8(trace))
-  }
-
-  async write(bytes: Uint8Array): Promise<void> {
-    for (const copy of this.#copies) await writeTo(copy, bytes)
-  }
-
-  /** Makes every copy durable where no reader sees it; one result each, as `commit`. */
-  async prepare(): Promise<readonly Result<Placement>[]> {
-    return Promise.all(this.#copies.map(prepareCopy))
-  }
-
-  commit(): Promise<readonly Outcome[]> {
-    return Promise.all(this.#copies.map(deliverCopy))
-  }
-
-  async abort(): Promise<void> {
-    for (const { draft } of this.#copies) await discard(draft)
-  }
-}
-
-/** A copy that cannot be written is left behind; the others go on. */
-async function writeTo(copy: Copy, bytes: Uint8Array): Promise<void> {
-  if (copy.fault !== undefined) return
-  try {
-    await copy.draft.write(bytes)
-  } catch (error) {
-    copy.fault = asFault(error)
-    await discard(copy.draft)
-  }
-}
-
-/** What cannot be removed now, the mailbox clears away when it has grown old. */
-async function discard(draft: MaildirDraft): Promise<void> {
-  await draft.abort().catch(asFault)
-}
-
-async function prepareCopy(copy: Copy): Promise<Result<Placement>> {
-  if (copy.fault !== undefined) return { ok: false, fault: copy.fault }
-  try {
-    return { ok: true, value: await copy.draft.prepare() }
-  } catch (error) {
-    await discard(copy.draft)
-    return { ok: false, fault: asFault(error) }
-  }
-}
-
-async function deliverCopy({ draft, fault }: Copy): Promise<Outcome> {
-  if (fault !== undefined) return { type: 'refused', fault }
-  try {
-    return { type: 'delivered', detail: await draft.deliver() }
-  } catch (error) {
-    await discard(draft)
-    return { type: 'refused', fault: asFault(error) }
-  }
 }

@@ -8,9 +8,11 @@ import { asFault } from '../base/fault.ts'
 import type { Disk, FileWriter } from '../ports/disk.ts'
 import { countBareLf } from '../proto/message/line-endings.ts'
 
-/** A message that waits in `tmp` under its final name. May be kept as JSON. */
+/** A message that waits in `tmp` under its final name, and where it is to appear. May be kept as JSON. */
 export interface Placement {
   readonly name: string
+  /** Beneath the Maildir: `new/NAME`, or `.Lists/cur/NAME:2,S`. */
+  readonly to: string
 }
 
 export interface DraftPlace {
@@ -18,7 +20,6 @@ export interface DraftPlace {
   /** Of the Maildir. */
   readonly path: string
   readonly flushTmp: () => Promise<void>
-  readonly flushNew: () => Promise<void>
 }
 
 /** Most that is kept in memory before it is written. */
@@ -50,28 +51,19 @@ export class MaildirDraft {
 
   /** Ends the message: its content and its name in `tmp` are durable. */
   async prepare(): Promise<Placement> {
-    const name = await this.#finish()
-    if (this.#name !== name) await this.#rename('tmp', name)
+    const placement = await this.finish()
     await this.#place.flushTmp()
-    return { name }
+    return placement
   }
 
-  /**
-   * Ends the message and lets it appear in `new`; resolves with its path, durable. Where that fails
-   * it is taken out again, for whoever sent it will do so once more.
-   */
-  async deliver(): Promise<string> {
-    const { disk, path, flushNew } = this.#place
+  /** Ends the message under its final name in `tmp`; its content is durable, the name is not yet. */
+  async finish(): Promise<Placement> {
     const name = await this.#finish()
-    await this.#rename('new', name)
-    const delivered = `${path}/new/${name}`
-    try {
-      await flushNew()
-    } catch (error) {
-      await disk.remove(delivered).then(flushNew).catch(asFault)
-      throw error
+    if (this.#name !== name) {
+      await this.#place.disk.rename(this.#pathOf(this.#name ?? name), this.#pathOf(name))
+      this.#name = name
     }
-    return delivered
+    return { name, to: `new/${name}` }
   }
 
   /** Leaves nothing behind. After `prepare` only while the placement is given up as well. */
@@ -87,7 +79,7 @@ export class MaildirDraft {
     }
   }
 
-  /** The content is durable in `tmp`; resolves with the final name, which it may not have yet. */
+  /** Resolves with the final name, which it may not have yet. */
   async #finish(): Promise<string> {
     const name = `${this.#unique},${this.#counter.marks}`
     if (this.#name === undefined) {
@@ -107,12 +99,6 @@ export class MaildirDraft {
       this.#name = this.#unique
     }
     if (this.#gatheredBytes > 0) await this.#writer.append(this.#takeGathered())
-  }
-
-  async #rename(folder: 'tmp' | 'new', name: string): Promise<void> {
-    const { disk, path } = this.#place
-    await disk.rename(this.#pathOf(this.#name ?? name), `${path}/${folder}/${name}`)
-    this.#name = folder === 'tmp' ? name : undefined
   }
 
   async #close(): Promise<void> {

@@ -117,7 +117,7 @@ test('a message that is delivered at once survives a power failure, however larg
     const { disk, maildir } = machine()
     const draft = await maildir.create()
     await draft.write(body)
-    const path = await draft.deliver()
+    const path = await maildir.deliver(await draft.finish())
     expect(path).toContain(`,S=${body.length}`)
     const after = machine(disk.crash())
     expect(await after.maildir.list()).toMatchObject([{ path }])
@@ -139,12 +139,11 @@ test('property: a message that is delivered at once is there whole or not at all
         },
       })
       const body = isLarge ? LARGE : fromLatin1('body\r\n')
-      const delivered = maildirOn(failing, before.clock)
-        .create()
-        .then(async (draft) => {
-          await draft.write(body)
-          return draft.deliver()
-        })
+      const target = maildirOn(failing, before.clock)
+      const delivered = target.create().then(async (draft) => {
+        await draft.write(body)
+        return target.deliver(await draft.finish())
+      })
       const settled = await Promise.race([
         delivered,
         new Promise<undefined>((resolve) => setImmediate(() => resolve(undefined))),

@@ -284,11 +284,11 @@ describe('MailQueue', () => {
       const delivery = await stage.local.start({ queueId: 'ID', from })
       await delivery.addRecipient(mailbox(NEAR))
       const [prepared] = await delivery.prepare()
-      return prepared?.ok ? prepared.value.name : ''
+      return prepared?.ok ? (prepared.value.placements[0]?.name ?? '') : ''
     }
     const [kept, forgotten] = [await prepare(), await prepare()]
     const queueId = await submit(stage, [NEAR])
-    const status = { type: 'placing', placement: { name: kept } }
+    const status = { type: 'placing', placements: [{ name: kept, to: `new/${kept}` }] }
     const value = fromUtf8(JSON.stringify(status))
     await stage.store.commit([{ table: SPOOL_TABLE, key: `r/${queueId}/00000`, value }])
     expect(await stage.disk.list(tmp)).toEqual([kept, forgotten])

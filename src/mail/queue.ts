@@ -24,6 +24,7 @@ import {
   deliverLocally,
   handOver,
   type Outcomes,
+  type Placing,
   place,
   refused,
 } from './attempt.ts'
@@ -33,9 +34,9 @@ import { type ReportedRecipient, statusCode } from './dsn.ts'
 import { mailFault } from './fault.ts'
 import { HANDING_OVER_MAX } from './limits.ts'
 import { type Awaited, type LocalTarget, unknownUser } from './local-target.ts'
-import type { Placement } from './maildir-draft.ts'
 import { formatNextHop, type RemoteHop } from './next-hop.ts'
 import { delaysOf } from './progress.ts'
+import { newQueueId } from './queue-id.ts'
 import {
   type Job,
   JobPlanner,
@@ -224,6 +225,30 @@ export class MailQueue implements DeliveryTarget {
     }
   }
 
+  /** Accepts a mail for others than it was sent to. Rejects with a Fault. */
+  async redirect(
+    { from }: MailStart,
+    to: readonly Mailbox[],
+    message: AsyncIterable<Uint8Array>,
+    alongside: readonly StoreChange[],
+  ): Promise<void> {
+    const { clock, entropy } = this.#ports
+    const delivery = await this.start(
+      { queueId: newQueueId(clock, entropy), from },
+      () => alongside,
+    )
+    try {
+      for (const one of to) await delivery.addRecipient(one)
+      for await (const bytes of message) await delivery.write(bytes)
+    } catch (error) {
+      await delivery.abort()
+      throw error
+    }
+    for (const outcome of await delivery.commit()) {
+      if (outcome.type === 'refused') throw outcome.fault
+    }
+  }
+
   async #accept(
     mail: MailStart,
     draft: SpoolDraft,
@@ -315,8 +340,10 @@ export class MailQueue implements DeliveryTarget {
     } else if (job.hop !== undefined && job.hop.transport !== 'local') {
       await this.#attemptElsewhere(job, job.hop, mail)
     } else if (job.hop?.transport === 'local') {
-      const record = (placements: ReadonlyMap<number, Placement>): Promise<void> =>
-        this.#recordPlacements(job, placements)
+      const record = {
+        changes: (placing: ReadonlyMap<number, Placing>) => placingChanges(job, placing),
+        record: (changes: readonly StoreChange[]) => this.#spool.commit(changes),
+      }
       const isAlias = ({ index }: Addressee): boolean =>
         spooled.envelope.recipients[index]?.isExpanded === true
       const boxes = { ...mail, addressees: mail.addressees.filter((one) => !isAlias(one)) }
@@ -365,9 +392,9 @@ export class MailQueue implements DeliveryTarget {
       const mailbox = envelope.recipients[index]
       if (mailbox === undefined || job.ended?.has(index)) continue
       const status = statuses.get(index)
-      const placement = status?.type === 'placing' ? status.placement : undefined
+      const placing = status?.type === 'placing' ? status : undefined
       const { parameters = {} } = mailbox
-      addressees.push({ index, mailbox, parameters, placement })
+      addressees.push({ index, mailbox, parameters, placing })
     }
     const { clock } = this.#ports
     const from = passedOn(envelope, clock.wall())
@@ -401,22 +428,13 @@ export class MailQueue implements DeliveryTarget {
     return true
   }
 
-  #recordPlacements(job: Job, placements: ReadonlyMap<number, Placement>): Promise<void> {
-    const { queueId } = job.mail
-    return this.#spool.commit(
-      [...placements].map(([index, placement]) =>
-        statusChange(queueId, index, { type: 'placing', placement }),
-      ),
-    )
-  }
-
   async #finishPlacing(job: Job, { envelope, statuses }: SpooledMail): Promise<void> {
     const outcomes: Outcomes = new Map()
     for (const index of job.waiting) {
       const status = statuses.get(index)
       const mailbox = envelope.recipients[index]
       if (status?.type !== 'placing' || mailbox === undefined) continue
-      const outcome = await place(this.#targets.local, mailbox, status.placement)
+      const outcome = await place(this.#targets.local, mailbox, status)
       if (outcome.type === 'delivered') outcomes.set(index, outcome)
     }
     await this.#settle(job, outcomes)
@@ -741,8 +759,17 @@ function awaitedOf({ envelope, statuses }: SpooledMail): readonly Awaited[] {
   return [...statuses].flatMap(([index, status]) => {
     const recipient = envelope.recipients[index]
     if (status.type !== 'placing' || recipient === undefined) return []
-    return [{ recipient, placement: status.placement }]
+    return [{ recipient, placements: status.placements }]
   })
+}
+
+function placingChanges(
+  { mail }: Job,
+  placing: ReadonlyMap<number, Placing>,
+): readonly StoreChange[] {
+  return [...placing].map(([index, one]) =>
+    statusChange(mail.queueId, index, { type: 'placing', ...one }),
+  )
 }
 
 /** Why a recipient is still waiting. */

@@ -110,10 +110,10 @@ describe('the SMTP service', () => {
       {
         disk: (disk) => ({
           ...wrapped(disk),
-          writeNew: (path, bytes) =>
-            broken && path.startsWith('/home/other/')
-              ? Promise.reject(new Fault('disk/failed', 'broken', { temporary: true }))
-              : disk.writeNew(path, bytes),
+          link: (from, to) =>
+            broken && to.startsWith('/home/other/')
+              ? Promise.reject(new Fault('disk/full', 'broken', { temporary: true }))
+              : disk.link(from, to),
         }),
       },
     )

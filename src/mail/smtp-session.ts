@@ -484,6 +484,8 @@ function replyToFault(fault: Fault): Reply {
     case 'store/full':
     case 'disk/full':
       return STORAGE_FULL
+    case 'mail/rejected':
+      return { code: 550, enhanced: '5.7.1', lines: [fault.message] }
     default:
       return fault.temporary ? LOCAL_ERROR : { ...LOCAL_ERROR, code: 554, enhanced: '5.3.0' }
   }

@@ -40,8 +40,12 @@ export type RecipientStatus =
       /** The sender has heard that it takes longer. */
       readonly isWarned?: true
     }
-  /** Written and about to appear in the mailbox: must only be placed, never written again. */
-  | { readonly type: 'placing'; readonly placement: Placement }
+  /** Written and about to appear in its mailboxes: must only be placed, never written again. */
+  | {
+      readonly type: 'placing'
+      readonly placements: readonly Placement[]
+      readonly detail?: string
+    }
   | { readonly type: 'settled' }
 
 export const SPOOL_TABLE: TableName = 'spool'

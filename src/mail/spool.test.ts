@@ -148,14 +148,17 @@ describe('Spool', () => {
     await accept(before.draft('A'), fromUtf8('Hello'))
     await before.draft('B').write(new Uint8Array(CHUNK_BYTES_MAX + 1))
     await store.commit([
-      statusChange('A', 0, { type: 'placing', placement: { name: 'x' } }),
+      statusChange('A', 0, { type: 'placing', placements: [{ name: 'x', to: 'new/x' }] }),
       statusChange('C', 0, { type: 'settled' }),
     ])
     const after = new Spool(new LabStore({}, store.crash()), LIMITS)
     const [mail, ...others] = [...(await after.open())]
     expect(others).toEqual([])
     expect(mail?.envelope.queueId).toBe('A')
-    expect(mail?.statuses.get(0)).toEqual({ type: 'placing', placement: { name: 'x' } })
+    expect(mail?.statuses.get(0)).toEqual({
+      type: 'placing',
+      placements: [{ name: 'x', to: 'new/x' }],
+    })
     expect([after.bytes, after.messages]).toEqual([5, 1])
   })
 

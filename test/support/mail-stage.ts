@@ -12,6 +12,7 @@ import { HostClock, World } from '../../src/lab/world.ts'
 import { type Account, Accounts } from '../../src/mail/accounts.ts'
 import { type Alias, Aliases } from '../../src/mail/aliases.ts'
 import type { DeliveryTarget, MailStart, Outcome } from '../../src/mail/delivery.ts'
+import type { DeliveryFilter } from '../../src/mail/delivery-filter.ts'
 import { LocalTarget } from '../../src/mail/local-target.ts'
 import { Maildir } from '../../src/mail/maildir.ts'
 import { MailQueue, type QueueOptions } from '../../src/mail/queue.ts'
@@ -59,6 +60,7 @@ export interface StageOptions {
   readonly remote?: (mail: MailStart, recipient: Mailbox) => Promise<Outcome>
   readonly store?: (store: Store) => Store
   readonly disk?: (disk: Disk) => Disk
+  readonly filter?: DeliveryFilter
 }
 
 export interface Stage {
@@ -70,6 +72,7 @@ export interface Stage {
   readonly accounts: Accounts
   readonly routes: Routes
   readonly local: LocalTarget
+  maildir(user: string): Maildir
   readonly queue: MailQueue
   readonly events: HostEvent[]
   /** What other hosts were given: `recipient: message`. */
@@ -115,17 +118,25 @@ export function mailStage(options: StageOptions = {}): Stage {
   const maildirs = new Map(
     ACCOUNTS.map(({ name }) => [name, new Maildir(`/home/${name}/Maildir`, HOST, ports)]),
   )
+  const maildirOf = (name: string): Maildir => {
+    const maildir = maildirs.get(name)
+    if (maildir === undefined) throw new Error(`no Maildir for ${name}`)
+    return maildir
+  }
   const aliases = new Aliases(options.aliases ?? [], (one) => accounts.find(one) !== undefined)
   const local = new LocalTarget(
     accounts,
-    ({ name }) => {
-      const maildir = maildirs.get(name)
-      if (maildir === undefined) throw new Error(`no Maildir for ${name}`)
-      return maildir
+    {
+      disk: ports.disk,
+      maildirOf: ({ name }) => maildirOf(name),
+      subaddress: 'folder',
+      told: () => {},
+      redirect: (...mail) => queue.redirect(...mail),
+      ...(options.filter && { filter: options.filter }),
     },
     aliases,
   )
-  const queue = new MailQueue({ ...QUEUE_OPTIONS, ...options.queue }, ports, {
+  const queue: MailQueue = new MailQueue({ ...QUEUE_OPTIONS, ...options.queue }, ports, {
     routes,
     aliases,
     local,
@@ -135,6 +146,7 @@ export function mailStage(options: StageOptions = {}): Stage {
   })
   return {
     ...{ world, store, disk, clock, entropy, accounts, routes, local, queue, events, sent },
+    maildir: maildirOf,
     operations: power.operations,
     crash: () => {
       clock.stop()

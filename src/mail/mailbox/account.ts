@@ -193,10 +193,9 @@ export class MaildirAccount implements MailboxAccount {
     return { usedBytes, usedMessages, bytesMax, messagesMax }
   }
 
-  /** For a delivery from this process: whoever has INBOX open hears of it now. */
+  /** For a delivery from this process: whoever has a mailbox open hears of it now. */
   async delivered(): Promise<void> {
-    const inbox = this.#folders.get('INBOX')
-    if (inbox?.hasListeners) await inbox.refresh()
+    for (const folder of this.#folders.values()) if (folder.hasListeners) await folder.refresh()
   }
 
   /** In use until the keeper hears that it was released. Its files have been looked at. */

@@ -31,6 +31,7 @@ export type Uid = number
 export type ModSeq = number
 
 export const SYSTEM_FLAGS = ['\\Answered', '\\Flagged', '\\Deleted', '\\Seen', '\\Draft'] as const
+export type SystemFlag = (typeof SYSTEM_FLAGS)[number]
 
 /** A system flag spelled as above, or a keyword as it was first spelled; keywords are compared without regard to case. */
 export type Flag = string

@@ -39,7 +39,7 @@ export class Mailboxes {
     return this.#account(account)
   }
 
-  /** A message has just been placed in this account's INBOX. */
+  /** A message has just been placed in one of this account's mailboxes. */
   delivered(account: string): Promise<void> {
     return this.#accounts.get(account)?.delivered() ?? Promise.resolve()
   }
