@@ -78,15 +78,26 @@ export class Accounts {
 }
 
 /**
- * For a `filter`: keeps the first of all mailboxes that are one, so that nobody is given two copies.
- * Those of an account here are one by any name; of others only their host knows. RFC 5321 §2.4.
+ * Numbers mailboxes from 0 on, those that are one alike, so that nobody is given two copies. Those of an
+ * account here are one by any name; of others only their host knows. RFC 5321 §2.4.
  */
-export function onlyFirst(accounts: Accounts): (mailbox: Mailbox) => boolean {
-  const seen = new Set<Account | string>()
+export function numbering(accounts: Accounts): (mailbox: Mailbox) => number {
+  const seen = new Map<Account | string, number>()
   return (mailbox) => {
     const whose = accounts.find(mailbox) ?? formatMailbox(mailbox)
-    const isFirst = !seen.has(whose)
-    seen.add(whose)
+    const number = seen.get(whose) ?? seen.size
+    seen.set(whose, number)
+    return number
+  }
+}
+
+/** For a `filter`: keeps the first of all mailboxes that are one. */
+export function onlyFirst(accounts: Accounts): (mailbox: Mailbox) => boolean {
+  const numberOf = numbering(accounts)
+  let next = 0
+  return (mailbox) => {
+    const isFirst = numberOf(mailbox) === next
+    if (isFirst) next++
     return isFirst
   }
 }

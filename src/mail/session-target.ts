@@ -20,34 +20,48 @@ function needsQueue({ from }: MailStart, { parameters }: Addressee): boolean {
 }
 
 /**
- * Where the message of a session is written, once: into the mailbox of an only recipient here, so
- * that one durable write is enough; else into the queue. Of two mailboxes one might be refused when
- * the other has its copy already, and one reply cannot say both. RFC 5321 §6.1.
+ * Where the message of a session is written, once: into the mailboxes of recipients here, so that one
+ * durable write is enough; else into the queue. Of two mailboxes one might be refused when the other
+ * has its copy already: only LMTP has a reply for each. RFC 5321 §6.1, RFC 2033 §4.2.
  */
 export class SessionTarget {
   readonly #queue: MailQueue
   readonly #local: LocalTarget
   readonly #routes: Routes
+  readonly #replies: 'one' | 'each'
 
-  constructor(queue: MailQueue, local: LocalTarget, routes: Routes) {
+  /** `replies`: for the whole message, or for each recipient. */
+  constructor(queue: MailQueue, local: LocalTarget, routes: Routes, replies: 'one' | 'each') {
     this.#queue = queue
     this.#local = local
     this.#routes = routes
+    this.#replies = replies
   }
 
   /** Rejects with a Fault where the mail cannot be taken now. */
   async start(mail: MailStart, recipients: readonly Addressee[]): Promise<SessionDelivery> {
-    const [only, ...others] = recipients
-    const direct =
-      only !== undefined &&
-      others.length === 0 &&
-      !needsQueue(mail, only) &&
-      !this.#local.isAlias(only.recipient) &&
-      this.#routes.of(only.recipient)?.transport === 'local'
-    if (!direct) return this.startQueued(mail, recipients)
+    const isOne = recipients.length === 1
+    const isDirect =
+      (isOne || this.#replies === 'each') && recipients.every((one) => this.#isHere(mail, one))
+    if (!isDirect) return this.startQueued(mail, recipients)
     const delivery = await this.#local.start(mail)
-    await addAll(delivery, recipients)
+    try {
+      await addAll(delivery, recipients)
+    } catch (error) {
+      if (isOne) throw error
+      // A mailbox that cannot be used now must not keep the others waiting.
+      return this.startQueued(mail, recipients)
+    }
     return { kind: 'direct', delivery }
+  }
+
+  #isHere(mail: MailStart, addressee: Addressee): boolean {
+    const { recipient } = addressee
+    return (
+      !needsQueue(mail, addressee) &&
+      !this.#local.isAlias(recipient) &&
+      this.#routes.of(recipient)?.transport === 'local'
+    )
   }
 
   /** Into the queue, whoever it is for. */

@@ -130,6 +130,64 @@ describe('the SMTP service', () => {
     expect(spooled(stage)).toEqual([])
   })
 
+  it('by LMTP it is delivered at once and each recipient has its own answer (RFC 2033 §4.2)', async () => {
+    const { stage, connect, say } = await bench(
+      'lmtp',
+      {},
+      {
+        disk: (disk) => ({
+          ...wrapped(disk),
+          link: (from, to) =>
+            to.startsWith('/home/other/')
+              ? Promise.reject(new Fault('disk/full', 'broken', { temporary: true }))
+              : disk.link(from, to),
+        }),
+      },
+    )
+    const stream = connect()
+    const again = [`RCPT TO:<other@${HOST}>`, `RCPT TO:<OTHER@${HOST}>`, `RCPT TO:<${NEAR}>`]
+    const from = ['LHLO client.a.com', 'MAIL FROM:<ann@b.com>', `RCPT TO:<${NEAR}>`]
+    await say(stream, ...from, ...again, 'DATA')
+    expect((await say(stream, 'Hello', '.')).replace(/queued as .*/g, 'queued')).toBe(
+      [
+        ...['250 2.0.0 Ok: queued', '452 4.3.1 Insufficient system storage'],
+        ...['452 4.3.1 Insufficient system storage', '250 2.0.0 Ok: queued', ''],
+      ].join('\r\n'),
+    )
+    expect(await stage.inbox('user')).toHaveLength(1)
+    expect(await stage.inbox('other')).toEqual([])
+    expect(spooled(stage)).toEqual([])
+    const told = stage.events.filter(({ type }) => /mail|refused/.test(type))
+    expect(told).toMatchObject([
+      { type: 'mail-accepted', recipients: [NEAR] },
+      { type: 'mail-delivered', recipient: NEAR },
+      { type: 'command-refused', command: `end of data for <other@${HOST}>` },
+    ])
+  })
+
+  it('by LMTP a mailbox that cannot be used now keeps nobody waiting: the queue has the mail', async () => {
+    const { stage, connect, say } = await bench(
+      'lmtp',
+      {},
+      {
+        disk: (disk) => ({
+          ...wrapped(disk),
+          makeDirectory: (path) =>
+            path.startsWith('/home/other/')
+              ? Promise.reject(new Fault('disk/failed', 'broken', { temporary: true }))
+              : disk.makeDirectory(path),
+        }),
+      },
+    )
+    const stream = connect()
+    const from = ['LHLO client.a.com', 'MAIL FROM:<ann@b.com>', `RCPT TO:<${NEAR}>`]
+    await say(stream, ...from, `RCPT TO:<other@${HOST}>`, 'DATA')
+    expect(await say(stream, 'Hello', '.')).toMatch(/^250 .*\r\n250 .*\r\n$/)
+    await pass(stage, 0)
+    expect(await stage.inbox('user')).toHaveLength(1)
+    expect(spooled(stage)).not.toEqual([])
+  })
+
   it('a message that is written and cannot be placed is refused for now and leaves nothing', async () => {
     const { stage, connect, say } = await bench(
       'smtp',

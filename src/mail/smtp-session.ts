@@ -20,7 +20,7 @@ import {
   TOO_MANY_HOPS,
 } from '../proto/smtp/reply.ts'
 import type { SmtpAnswer, SmtpQuestion, Verdict } from '../proto/smtp/server.ts'
-import { type Accounts, onlyFirst } from './accounts.ts'
+import { type Accounts, numbering } from './accounts.ts'
 import { lookUpAddress } from './address-lookup.ts'
 import type { Outcome } from './delivery.ts'
 import { HELD_MESSAGE_BYTES_MAX, HOPS_MAX, UNWRITTEN_BYTES_MAX } from './limits.ts'
@@ -66,7 +66,9 @@ interface Transaction {
   readonly mail: Question<'mail'>
   /** Each once, however often it was named. */
   readonly recipients: Addressee[]
-  readonly isFirst: (recipient: Mailbox) => boolean
+  readonly numberOf: (recipient: Mailbox) => number
+  /** For each RCPT that was accepted, which of the recipients it named. */
+  readonly named: number[]
   writing:
     | {
         readonly filter: MessageFilter
@@ -106,7 +108,8 @@ export class SmtpSession {
     this.#flow = flow
     const { service, policies } = context
     this.#policies = new SessionPolicies(policies, { id, service, peer })
-    this.#target = new SessionTarget(context.queue, context.local, context.routes)
+    const replies = service === 'lmtp' ? 'each' : 'one'
+    this.#target = new SessionTarget(context.queue, context.local, context.routes, replies)
   }
 
   /** Reads no more; resolves when everything that came in before is done and answered. */
@@ -207,7 +210,8 @@ export class SmtpSession {
       queueId: newQueueId(clock, entropy),
       mail,
       recipients: [],
-      isFirst: onlyFirst(accounts),
+      numberOf: numbering(accounts),
+      named: [],
       writing: undefined,
       fault: undefined,
       bytesTaken: 0,
@@ -232,7 +236,11 @@ export class SmtpSession {
       recipient,
     )
     if (!said.ok) return this.#refuseBy(`RCPT TO:<${formatMailbox(recipient)}>`, said)
-    if (transaction.isFirst(recipient)) transaction.recipients.push({ recipient, parameters })
+    const number = transaction.numberOf(recipient)
+    if (number === transaction.recipients.length) {
+      transaction.recipients.push({ recipient, parameters })
+    }
+    transaction.named.push(number)
     return ACCEPTED
   }
 
@@ -332,7 +340,7 @@ export class SmtpSession {
 
   async #endOfData(): Promise<Verdict> {
     const transaction = this.#required()
-    const { writing, queueId } = transaction
+    const { writing } = transaction
     if (writing === undefined) return { ok: false, reply: LOCAL_ERROR }
     await this.#take(transaction, writing.intake.push(writing.filter.end()))
     await this.#take(transaction, writing.intake.end())
@@ -352,10 +360,28 @@ export class SmtpSession {
     }
     this.#transaction = undefined
     const outcomes = await writing.target.delivery.commit()
+    return this.#settled(transaction, outcomes)
+  }
+
+  /** Only mailboxes here have outcomes that differ: the queue has all of it or nothing. */
+  #settled(transaction: Transaction, outcomes: readonly Outcome[]): Verdict {
+    const { queueId, recipients, named, writing } = transaction
     const refusal = outcomes.find((outcome) => outcome.type === 'refused')
-    if (refusal !== undefined) return this.#refuse('end of data', refusal.fault)
-    this.#tellAccepted(transaction, outcomes)
-    return { ok: true, queueId }
+    if (refusal === undefined) {
+      this.#tellAccepted(transaction, outcomes)
+      return { ok: true, queueId }
+    }
+    if (writing?.target.kind !== 'direct' || outcomes.length === 1) {
+      return this.#refuse('end of data', refusal.fault)
+    }
+    if (outcomes.some(({ type }) => type === 'delivered')) this.#tellAccepted(transaction, outcomes)
+    const verdicts = recipients.map(({ recipient }, i): Verdict => {
+      const outcome = outcomes[i]
+      return outcome?.type === 'refused'
+        ? this.#refuse(`end of data for <${formatMailbox(recipient)}>`, outcome.fault)
+        : { ok: true, queueId }
+    })
+    return { ok: true, queueId, each: named.flatMap((number) => verdicts[number] ?? []) }
   }
 
   /** Lets the message pass where they take it. */
@@ -394,12 +420,15 @@ export class SmtpSession {
   #tellAccepted(transaction: Transaction, outcomes: readonly Outcome[]): void {
     const { events, service, clock } = this.#context
     const { queueId, mail, recipients, sizeBytes, writing } = transaction
+    const isDirect = writing?.target.kind === 'direct'
     events({
       type: 'mail-accepted',
       queueId,
       via: service,
       from: formatPath(mail.from.reversePath),
-      recipients: recipients.map(({ recipient }) => formatMailbox(recipient)),
+      recipients: recipients.flatMap(({ recipient }, i) =>
+        isDirect && outcomes[i]?.type === 'refused' ? [] : [formatMailbox(recipient)],
+      ),
       sizeBytes,
       client: {
         service,
@@ -409,7 +438,7 @@ export class SmtpSession {
       },
       ...(writing?.intake.messageId !== undefined && { messageId: writing.intake.messageId }),
     })
-    if (writing?.target.kind !== 'direct') return
+    if (!isDirect) return
     const progress = delaysOf({ queueId, acceptedAt: clock.wall() }, undefined, clock)
     for (const [i, { recipient }] of recipients.entries()) {
       const outcome = outcomes[i]

@@ -71,7 +71,7 @@ export interface Bench {
 }
 
 export async function bench(
-  service: 'smtp' | 'submission',
+  service: 'smtp' | 'submission' | 'lmtp',
   options: Partial<SmtpServiceOptions> = {},
   stageOptions: StageOptions = {},
   policies: (stage: Stage) => readonly Policy[] = () => [],

@@ -106,7 +106,15 @@ export interface HurryEvent {
 }
 
 export type Verdict =
-  | { readonly ok: true; readonly queueId?: string }
+  | {
+      readonly ok: true
+      readonly queueId?: string
+      /**
+       * Of the end of a message by LMTP, where its recipients do not fare alike: a verdict for each that was
+       * accepted, in their order. RFC 2033 §4.2.
+       */
+      readonly each?: readonly Verdict[]
+    }
   | { readonly ok: false; readonly reply: Reply }
 
 /** What is waited for. */

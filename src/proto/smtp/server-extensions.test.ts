@@ -17,6 +17,7 @@ import {
   IDLE_COMMANDS_MAX,
   SERVER_TIMEOUT_MS,
 } from './limits.ts'
+import type { Verdict } from './question.ts'
 import { type SmtpQuestion, SmtpServer, type SmtpServerOptions } from './server.ts'
 
 const T0 = monoMs(1000)
@@ -54,6 +55,8 @@ class Talk {
   readonly flow: string[] = []
   sent = ''
   body = ''
+  /** The verdict on the next message; default: it is taken. */
+  final: Verdict | undefined
 
   constructor(options: SmtpServerOptions) {
     this.server = new SmtpServer(options)
@@ -81,7 +84,8 @@ class Talk {
               : { code: 550, enhanced: '5.1.1', lines: ['No'] }
             inbox.push({ type: 'looked-up', reply })
           } else if (!['reset', 'refused'].includes(question.type)) {
-            inbox.push({ type: 'verdict', verdict: verdictOn(question) })
+            const verdict = question.type === 'end-of-data' ? this.final : undefined
+            inbox.push({ type: 'verdict', verdict: verdict ?? verdictOn(question) })
           }
         }
       }
@@ -329,6 +333,20 @@ describe('LMTP (RFC 2033)', () => {
     talk.lines(...ENVELOPE, 'RCPT TO:<c@b.com>', 'DATA')
     expect(talk.say('a\nb\r\n.\r\n').match(/550 5\.6\.11/g)).toHaveLength(2)
     expect(talk.heard[1]).toMatchObject({ protocol: 'LMTP' })
+  })
+
+  test('recipients that do not fare alike hear of it in their order (RFC 2033 §4.2)', () => {
+    const talk = new Talk({ ...OPTIONS, role: 'lmtp' })
+    const full = { code: 552, enhanced: '5.2.2', lines: ['full'] }
+    talk.lines('LHLO a.com', ...ENVELOPE, 'RCPT TO:<c@b.com>', 'DATA')
+    talk.final = {
+      ok: true,
+      each: [
+        { ok: false, reply: full },
+        { ok: true, queueId: 'ID' },
+      ],
+    }
+    expect(talk.lines('text', '.')).toBe('552 5.2.2 full\r\n250 2.0.0 Ok: queued as ID\r\n')
   })
 
   test('others do not know LHLO', () => {

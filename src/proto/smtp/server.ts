@@ -490,8 +490,10 @@ export class SmtpServer implements Machine<Event, Effect> {
   #onAccepted(verdict: Verdict): void {
     this.#session.transaction = undefined
     this.#chunks = undefined
-    const reply = verdict.ok ? replies.queued(verdict.queueId) : verdict.reply
-    for (let i = 0; i < this.#finalReplies; i++) this.#say(reply)
+    for (let i = 0; i < this.#finalReplies; i++) {
+      const one = (verdict.ok && verdict.each?.[i]) || verdict
+      this.#say(one.ok ? replies.queued(one.queueId) : one.reply)
+    }
     if (verdict.ok) this.#mistakes.forgive()
   }
 
