@@ -95,8 +95,8 @@ export interface MailHostPorts {
   readonly filter?: DeliveryFilter
   /** Where the host has a faster one. */
   readonly crc32c?: Crc32c
-  /** For mail programs; default: nothing is compressed. */
-  readonly compression?: Compression
+  /** For mail programs. */
+  readonly compression: Compression
   /** The host's certificate, and whose it believes. */
   readonly tls: Pick<TcpclTlsOptions, 'identity' | 'trust'> & {
     /** Of the servers that mail goes to; default: the same. */

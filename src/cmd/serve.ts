@@ -4,6 +4,7 @@ import { MailHost } from '../bridge/mail-host.ts'
 import { certificateNamesOf } from '../bridge/mail-host-options.ts'
 import { type NodeConfig, parseNodeConfig } from '../config/node-config.ts'
 import { hostClock } from '../host/clock.ts'
+import { hostCompression } from '../host/compression.ts'
 import { hostCrc32c } from '../host/crc32c.ts'
 import { hostDisk } from '../host/disk.ts'
 import { hostDns } from '../host/dns.ts'
@@ -60,6 +61,7 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
         homes: `${directory}/home`,
         clock: hostClock,
         crc32c: hostCrc32c,
+        compression: hostCompression,
         network: hostNetwork,
         disk: hostDisk,
         store,

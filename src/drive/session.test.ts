@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { fromLatin1, toLatin1 } from '../base/bytes.ts'
 import type { Fault } from '../base/fault.ts'
 import type {
+  CompressEffect,
   FlowEffect,
   Machine,
   SecuredEvent,
@@ -12,6 +13,7 @@ import type {
 import { monoMs, wallMs } from '../base/time.ts'
 import type { TlsSession } from '../base/tls.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { Compression, CompressionHandlers } from '../ports/compression.ts'
 import type { ByteStream } from '../ports/network.ts'
 import { type TlsOptions, tlsFault } from '../ports/tls.ts'
 import { runSession, UNSENT_BYTES_MAX } from './session.ts'
@@ -72,6 +74,7 @@ test('a session hears of its stream, asks, and carries out what the machine says
     answer({ type: 'verdict', text: question.text.toUpperCase() }),
   )
   stream.onBytes(fromLatin1('hello'))
+  stream.unsentBytes = 0
   stream.onDrained()
   stream.onEnd(undefined)
   expect(parrot.heard).toEqual(['connected', 'bytes', 'verdict', 'drained', 'ended'])
@@ -133,6 +136,55 @@ test('what others hold the stream for stands beside the reasons of the session',
   flow.release('stopping')
   flow.release('stopping')
   expect(stream.done.slice(2)).toEqual(['resume'])
+})
+
+test('a machine has its stream compressed, and what has not been handed out counts as unsent', () => {
+  const stream = new StuckStream()
+  const heard: string[] = []
+  const machine: Machine<StreamEvent | Answer, StreamEffect | FlowEffect | CompressEffect> = {
+    deadline: undefined,
+    handle: (event) => {
+      heard.push(event.type === 'bytes' ? toLatin1(event.bytes) : event.type)
+      if (event.type === 'connected') {
+        return [{ type: 'send', bytes: fromLatin1('OK') }, { type: 'compress' }]
+      }
+      if (event.type !== 'verdict') return []
+      if (event.text === 'close') return [{ type: 'close' }]
+      return [{ type: 'send', bytes: new Uint8Array(UNSENT_BYTES_MAX + 1) }]
+    },
+  }
+  let handlers: CompressionHandlers | undefined
+  const channel = {
+    unsentBytes: 0,
+    deflate: (bytes: Uint8Array) => {
+      channel.unsentBytes += bytes.length
+    },
+    inflate: (bytes: Uint8Array) => handlers?.inflated(bytes.slice(1)),
+    pause: () => stream.done.push('pause inflating'),
+    resume: () => stream.done.push('resume inflating'),
+    end: (done: () => void) => done(),
+  }
+  const compression: Compression = {
+    open: (given) => {
+      handlers = given
+      return channel
+    },
+  }
+  const feed = runSession<Answer, never>(machine, stream, clock, () => {}, { compression })
+  stream.onBytes(fromLatin1('zNOOP'))
+  feed({ type: 'verdict', text: 'much' })
+  expect(stream.done).toEqual(['send OK', 'pause', 'pause inflating'])
+  // The network has all that it was given; the channel not.
+  stream.unsentBytes = 0
+  stream.onDrained()
+  expect(heard).toEqual(['connected', 'NOOP', 'verdict'])
+  channel.unsentBytes = 0
+  handlers?.drained()
+  expect(heard.at(-1)).toBe('drained')
+  expect(stream.done.slice(3)).toEqual(['resume', 'resume inflating'])
+  feed({ type: 'verdict', text: 'close' })
+  handlers?.broken()
+  expect(stream.done.slice(5)).toEqual(['close', 'abort'])
 })
 
 test('a machine has its stream secured, and hears what came of it', () => {

@@ -51,14 +51,22 @@ export function runSession<
     },
   )
   let channel: CompressedChannel | undefined
+  const unsentBytes = (): number => stream.unsentBytes + (channel?.unsentBytes ?? 0)
   const send = (bytes: Uint8Array): void => {
-    stream.send(bytes)
-    if (stream.unsentBytes > UNSENT_BYTES_MAX) flow.hold('unsent')
+    if (channel === undefined) stream.send(bytes)
+    else channel.deflate(bytes)
+    if (unsentBytes() > UNSENT_BYTES_MAX) flow.hold('unsent')
+  }
+  const drained = (): void => {
+    if (unsentBytes() > 0) return
+    flow.release('unsent')
+    feed({ type: 'drained' })
   }
   const compress = (): void => {
     assert(compression !== undefined, 'whoever wants a stream compressed is given the means')
     const opened = compression.open({
-      deflated: send,
+      deflated: (bytes) => stream.send(bytes),
+      drained,
       inflated: (bytes) => feed({ type: 'bytes', bytes }),
       broken: () => stream.abort(),
     })
@@ -86,15 +94,11 @@ export function runSession<
         stream.secure(tls)
         return
       case 'send':
-        if (channel === undefined) send(effect.bytes)
-        else channel.deflate(effect.bytes)
+        send(effect.bytes)
     }
   }
   stream.onBytes = (bytes) => feed({ type: 'bytes', bytes })
-  stream.onDrained = () => {
-    flow.release('unsent')
-    feed({ type: 'drained' })
-  }
+  stream.onDrained = drained
   stream.onSecured = (session) => feed({ type: 'secured', session })
   stream.onEnd = (fault) => {
     channel?.end(() => {})
@@ -106,15 +110,15 @@ export function runSession<
 
 type OwnEffect = StreamEffect | FlowEffect | SecureEffect | CompressEffect
 
+const OWN: Readonly<Record<OwnEffect['type'], true>> = {
+  send: true,
+  close: true,
+  pause: true,
+  resume: true,
+  secure: true,
+  compress: true,
+}
+
 function isOwnEffect(effect: { readonly type: string }): effect is OwnEffect {
-  switch (effect.type) {
-    case 'send':
-    case 'close':
-    case 'pause':
-    case 'resume':
-    case 'secure':
-      return true
-    default:
-      return false
-  }
+  return Object.hasOwn(OWN, effect.type)
 }

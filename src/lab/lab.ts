@@ -10,6 +10,7 @@ import type { Dns } from '../ports/dns.ts'
 import type { HostEvent } from '../ports/events.ts'
 import type { DatedSigningKey, MailAuthentication } from '../ports/mail-authentication.ts'
 import { labIdentity, labTrust } from './certificate.ts'
+import { labCompression } from './compression.ts'
 import { type DiskImage, LabDisk } from './disk.ts'
 import { type LabName, labDns } from './dns.ts'
 import { labEntropy } from './entropy.ts'
@@ -223,6 +224,7 @@ export class LabMachine {
       disk: this.#disk,
       store: this.#store,
       entropy: this.#entropy,
+      compression: labCompression(clock),
       ...outside,
       ...(authentication && {
         authentication: authentication({ dns: outside.dns, clock, hostname }),

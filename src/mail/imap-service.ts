@@ -32,8 +32,7 @@ export interface ImapServiceContext
   readonly entropy: Entropy
   /** Default: there is no TLS. */
   readonly tls?: { readonly identity: TlsIdentity }
-  /** Default: nothing is compressed. */
-  readonly compression?: Compression | undefined
+  readonly compression: Compression
 }
 
 export class ImapService {
@@ -86,7 +85,6 @@ export class ImapService {
       plaintextAuth,
       oneWayDelayMs,
       messageBytesMax,
-      canCompress: compression !== undefined,
       mechanisms: mechanismsFor(accounts),
       ...(tls && { tls: service === 'imaps' ? 'first' : 'offered' }),
     })

@@ -4,9 +4,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { constants, deflateRawSync } from 'node:zlib'
 import { test } from 'vitest'
 import { issueCertificate, makeAuthority } from '../../src/host/certificates.ts'
 import { hostClock } from '../../src/host/clock.ts'
+import { hostCompression } from '../../src/host/compression.ts'
 import { hostDisk } from '../../src/host/disk.ts'
 import { hostNetwork } from '../../src/host/network.ts'
 import { openLmdbStore } from '../../src/host/store.ts'
@@ -15,6 +17,7 @@ import { makeIdentity, makeTrust } from '../../src/host/tls.ts'
 import type { Network, SocketAddress } from '../../src/ports/network.ts'
 import { needsIpv6Loopback } from '../support/programs.ts'
 import { describeClock } from './clock.ts'
+import { describeCompression } from './compression.ts'
 import { describeDisk } from './disk.ts'
 import { describeLocalSockets, describeNetwork } from './network.ts'
 import { securedNetwork } from './secured.ts'
@@ -36,6 +39,14 @@ const quickNetwork: Network = {
 const FLOOD_BYTES = 48 * 1_048_576
 
 describeClock('Node', async () => ({ run, close: nothing, clock: hostClock }))
+
+describeCompression('Node', async () => ({
+  run,
+  close: nothing,
+  compression: hostCompression,
+  deflatedZeros: (count) =>
+    deflateRawSync(new Uint8Array(count), { finishFlush: constants.Z_SYNC_FLUSH }),
+}))
 
 describeDisk('Node', async () => {
   const { root, close } = temporaryDirectory()

@@ -1,7 +1,9 @@
+import { constants, deflateRawSync } from 'node:zlib'
 import { concat, fromLatin1 } from '../../src/base/bytes.ts'
 import { seededRandom } from '../../src/base/random.ts'
 import { wallMs } from '../../src/base/time.ts'
 import { labIdentity, labTrust } from '../../src/lab/certificate.ts'
+import { labCompression } from '../../src/lab/compression.ts'
 import { LabDisk } from '../../src/lab/disk.ts'
 import { labHttps } from '../../src/lab/https.ts'
 import { WINDOW_BYTES_MAX } from '../../src/lab/limits.ts'
@@ -10,6 +12,7 @@ import { type LabProgram, labProcesses } from '../../src/lab/processes.ts'
 import { LabStore, type StoreImage } from '../../src/lab/store.ts'
 import { HostClock, World as LabWorld } from '../../src/lab/world.ts'
 import { describeClock } from './clock.ts'
+import { describeCompression } from './compression.ts'
 import { describeDisk } from './disk.ts'
 import { describeHttps } from './https.ts'
 import { describeLocalSockets, describeNetwork, type NetworkWorld } from './network.ts'
@@ -40,6 +43,16 @@ function inLab(world: LabWorld): World {
 describeClock('lab', async () => {
   const world = new LabWorld({ settle })
   return { ...inLab(world), clock: new HostClock(world) }
+})
+
+describeCompression('lab', async () => {
+  const world = new LabWorld({ settle })
+  return {
+    ...inLab(world),
+    compression: labCompression(world),
+    deflatedZeros: (count) =>
+      deflateRawSync(new Uint8Array(count), { level: 0, finishFlush: constants.Z_SYNC_FLUSH }),
+  }
 })
 
 for (const [name, options] of [

@@ -1,9 +1,10 @@
-/** A mail host as a real process, read by curl over IMAP, with and without TLS. */
+/** A mail host as a real process, read by curl over IMAP, with and without TLS, and compressed. */
 
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { promisify } from 'node:util'
+import { constants, createDeflateRaw, createInflateRaw } from 'node:zlib'
 import { afterEach, expect, test } from 'vitest'
 import { mailOf } from '../support/lab.ts'
 import { needs } from '../support/programs.ts'
@@ -58,18 +59,35 @@ test.skipIf(needs('curl'))(
   },
 )
 
-/** Speaks IMAP. */
+/** Speaks IMAP, compressed from COMPRESS on. */
 class Client {
   readonly #socket: Socket
   #heard = ''
+  #send: (text: string) => void
+  #changed = (): void => {}
 
   constructor(socket: Socket) {
     this.#socket = socket
+    this.#send = (text) => socket.write(text)
     socket.on('data', this.#hear)
   }
 
   readonly #hear = (bytes: Uint8Array): void => {
     this.#heard += Buffer.from(bytes).toString('latin1')
+    this.#changed()
+  }
+
+  compress(): void {
+    const deflater = createDeflateRaw()
+    const inflater = createInflateRaw()
+    deflater.on('data', (bytes) => this.#socket.write(bytes))
+    inflater.on('data', this.#hear)
+    this.#socket.off('data', this.#hear)
+    this.#socket.on('data', (bytes) => inflater.write(bytes))
+    this.#send = (text) => {
+      deflater.write(text)
+      deflater.flush(constants.Z_SYNC_FLUSH)
+    }
   }
 
   /** What is heard until the answer that bears this tag. */
@@ -79,14 +97,40 @@ class Client {
 
   /** What is heard after `line` until there is `wanted` in it. */
   async hears(line: string, wanted: RegExp): Promise<string> {
-    const from = this.#heard.length
-    this.#socket.write(`${line}\r\n`)
-    while (!wanted.test(this.#heard.slice(from))) {
-      await new Promise((resolve) => setImmediate(resolve))
+    this.#heard = ''
+    this.#send(`${line}\r\n`)
+    // It is among the last that comes.
+    while (!wanted.test(this.#heard.slice(-1000))) {
+      await new Promise<void>((resolve) => {
+        this.#changed = resolve
+      })
     }
-    return this.#heard.slice(from)
+    return this.#heard
   }
 }
+
+test('COMPRESS=DEFLATE: long messages and answers come whole, and each is flushed (RFC 4978)', async () => {
+  const { imap, pair: made } = await served()
+  const [host] = made.hosts
+  const socket = connect(imap, '127.0.0.1')
+  await once(socket, 'connect')
+  const client = new Client(socket)
+  expect(await client.say('a', 'LOGIN user 123456')).toContain('COMPRESS=DEFLATE')
+  const message = `Subject: long\r\n\r\n${'0123456789abcdef\r\n'.repeat(3_000_000 / 18)}`
+  expect(await client.say('b', 'COMPRESS DEFLATE')).toContain('b OK')
+  client.compress()
+  expect(await client.say('c', `APPEND INBOX {${message.length}+}\r\n${message}`)).toContain('c OK')
+  expect(await client.say('d', 'SELECT INBOX')).toContain('* 1 EXISTS')
+  for (const tag of ['e', 'f', 'g']) {
+    expect(await client.say(tag, 'FETCH 1 BODY.PEEK[]')).toContain(
+      `{${message.length}}\r\n${message})`,
+    )
+  }
+  const ended = once(socket, 'close')
+  expect(await client.say('h', 'LOGOUT')).toContain('* BYE')
+  await ended
+  expect(await host.stop()).toBe(0)
+})
 
 test('a delivery is told to those who wait for it', async () => {
   const { imap, pair: made } = await served()

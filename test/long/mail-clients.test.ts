@@ -64,7 +64,11 @@ async function arrived(client: ImapFlow, subject: string): Promise<void> {
 
 test('imapflow fetches, searches, files, flags, deletes, appends and is told of new mail; nodemailer sends', async () => {
   host.deliver('imapflow', letter('one'), letter('two'), letter('three'), letter('four'))
-  const client = await host.connect('imapflow')
+  const logged: string[] = []
+  const note = (entry: unknown): void => void logged.push(JSON.stringify(entry))
+  const logger = { debug: note, info: note, warn: note, error: note }
+  const client = await host.connect('imapflow', { logger })
+  expect(logged.join()).toContain('OK from here on it is compressed')
   const lock = await client.getMailboxLock('INBOX')
   expect(await client.search({ subject: 'three' }, { uid: true })).toEqual([3])
   const whole = await client.fetchOne('2', { source: true, bodyStructure: true, size: true })

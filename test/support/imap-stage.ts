@@ -3,6 +3,7 @@
 import { fromLatin1, fromUtf8, toLatin1 } from '../../src/base/bytes.ts'
 import { seededRandom } from '../../src/base/random.ts'
 import { addMs } from '../../src/base/time.ts'
+import { labCompression } from '../../src/lab/compression.ts'
 import { LabDisk } from '../../src/lab/disk.ts'
 import { labEntropy } from '../../src/lab/entropy.ts'
 import { LabNetwork } from '../../src/lab/network.ts'
@@ -62,6 +63,7 @@ export class ImapStage {
         logins: new LoginAttempts(this.world),
         mailboxesOf: ({ name }) => this.account(name),
         messageBytesMax: MESSAGE_BYTES_MAX,
+        compression: labCompression(this.world),
       },
     )
     await this.perform(this.#service.start())
@@ -106,21 +108,39 @@ export class Terminal {
   readonly stream: ByteStream
   readonly #stage: ImapStage
   #heard = ''
+  #send: (bytes: Uint8Array) => void
   isEnded = false
 
   constructor(stage: ImapStage, stream: ByteStream) {
     this.#stage = stage
     this.stream = stream
-    stream.onBytes = (bytes) => {
-      this.#heard += toLatin1(bytes)
-    }
+    this.#send = (bytes) => stream.send(bytes)
+    stream.onBytes = (bytes) => this.#hear(bytes)
     stream.onEnd = () => {
       this.isEnded = true
     }
   }
 
   send(octets: string): void {
-    this.stream.send(fromLatin1(octets))
+    this.#send(fromLatin1(octets))
+  }
+
+  /** From here on, as both have agreed. */
+  compress(): void {
+    const channel = labCompression(this.#stage.world).open({
+      deflated: (bytes) => this.stream.send(bytes),
+      drained: () => {},
+      inflated: (bytes) => this.#hear(bytes),
+      broken: () => {
+        this.#heard += '(no DEFLATE)'
+      },
+    })
+    this.stream.onBytes = (bytes) => channel.inflate(bytes)
+    this.#send = (bytes) => channel.deflate(bytes)
+  }
+
+  #hear(bytes: Uint8Array): void {
+    this.#heard += toLatin1(bytes)
   }
 
   /** What has come since it was asked last. */

@@ -20,7 +20,7 @@ export interface Offer {
   readonly mechanisms: readonly SaslMechanism[]
   readonly canLogIn: boolean
   readonly messageBytesMax: number
-  readonly canCompress: boolean
+  readonly isCompressed: boolean
 }
 
 /** At every moment. */
@@ -66,7 +66,7 @@ export function capabilities(offer: Offer): string {
     names.push(...offer.mechanisms.map((mechanism) => `AUTH=${mechanism}`))
   }
   names.push(...LOGGED_IN, `APPENDLIMIT=${offer.messageBytesMax}`)
-  if (offer.canCompress) names.push('COMPRESS=DEFLATE')
+  if (!offer.isCompressed) names.push('COMPRESS=DEFLATE')
   return names.join(' ')
 }
 

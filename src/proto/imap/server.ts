@@ -57,8 +57,6 @@ export interface ImapServerOptions {
   readonly tls?: 'offered' | 'first'
   /** Of one message in an APPEND. */
   readonly messageBytesMax: number
-  /** Whether the stream can be compressed. RFC 4978. */
-  readonly canCompress: boolean
   /** How far the client is away; what we wait for may take longer by its way there and back. */
   readonly oneWayDelayMs: number
 }
@@ -584,7 +582,7 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
 
   /** RFC 4978 §3. */
   #onCompress(tag: string, mechanism: string): void {
-    if (mechanism !== 'DEFLATE' || !this.#options.canCompress) {
+    if (mechanism !== 'DEFLATE') {
       this.#complete(tag, 'COMPRESS', no('not by this mechanism'))
     } else if (this.#isCompressed) {
       this.#complete(tag, 'COMPRESS', no('it is compressed already', 'COMPRESSIONACTIVE'))
@@ -726,7 +724,7 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
   }
 
   #capabilities(): string {
-    const { tls, messageBytesMax, canCompress } = this.#options
+    const { tls, messageBytesMax } = this.#options
     return capabilities({
       isSecured: this.#tls !== undefined,
       canSecure: tls !== undefined,
@@ -734,7 +732,7 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
       mechanisms: this.#mechanisms(),
       canLogIn: this.#mayShowPassword,
       messageBytesMax,
-      canCompress: canCompress && !this.#isCompressed,
+      isCompressed: this.#isCompressed,
     })
   }
 
