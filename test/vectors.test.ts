@@ -4,6 +4,7 @@
  */
 
 import { readdirSync, readFileSync } from 'node:fs'
+import { inflateSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { concat, fromHex, fromLatin1, toHex } from '../src/base/bytes.ts'
 import type { Result } from '../src/base/fault.ts'
@@ -18,6 +19,7 @@ import {
   encodeStatusReport,
   type StatusReport,
 } from '../src/proto/bpv7/status-report.ts'
+import { decodeDtpc, encodeDtpc } from '../src/proto/dtpc/codec.ts'
 import { decodeFrameHead, encodeFrameHead } from '../src/proto/stcp/framing.ts'
 import { decodeContactHeader, encodeContactHeader } from '../src/proto/tcpcl/contact-header.ts'
 import { decodeMessage3, encodeMessage3 } from '../src/proto/tcpcl/version3.ts'
@@ -65,6 +67,12 @@ const FILES: Readonly<Record<string, Shown>> = {
     shows: 'the datagrams of one octet that ION sends itself: no bundles',
     cases: 2,
     check: (bytes, line) => expect(line.split(' ')[1]).toBe(codeOf(decodeBundle(bytes))),
+  },
+  'dtpc/ion.valid.txt': {
+    shows:
+      'what ION’s DTPC sent in bundles, mails of bpmail among it: the stated fields, the same octets',
+    cases: 9,
+    check: checkDtpc,
   },
   'stcp/ion.valid.txt': {
     shows: 'frames that ION sent over STCP, bundles and keepalives: the same',
@@ -148,6 +156,26 @@ function checkAgainst(bytes: Uint8Array, stated: StatedBundle, line: string): vo
   // Decoding has found it right; it stands at the end of the primary block.
   expect(toHex(bytes.subarray(0, 80)), name).toContain(`42${crc}85`)
   expect(equal(encodeBundle(bundle), bytes), name).toBe(true)
+}
+
+interface StatedDtpc {
+  readonly type: 'data' | 'acknowledgement'
+  readonly topics?: readonly { readonly topic: number; readonly records: readonly string[] }[]
+  /** Of the records, in the same order. */
+  readonly inflated?: readonly string[]
+}
+
+function checkDtpc(bytes: Uint8Array, line: string): void {
+  const { inflated, ...stated } = statedIn(line) as StatedDtpc
+  const bundle = value(decodeBundle(bytes))
+  expect(equal(encodeBundle(bundle), bytes)).toBe(true)
+  const pdu = value(decodeDtpc(bundle.payload.data))
+  const topics = pdu.type === 'data' ? pdu.topics : undefined
+  const hexes = topics?.map(({ topic, records }) => ({ topic, records: records.map(toHex) }))
+  expect({ ...pdu, ...(hexes && { topics: hexes }) }).toEqual(stated)
+  expect(toHex(encodeDtpc(pdu))).toBe(toHex(bundle.payload.data))
+  const texts = topics?.flatMap(({ records }) => records.map((r) => inflateSync(r).toString()))
+  if (inflated !== undefined) expect(texts).toEqual(inflated)
 }
 
 function checkFrame(bytes: Uint8Array, line: string): void {

@@ -46,6 +46,7 @@ const PROTO_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   imap: ['sasl', 'message'],
   bpv7: ['cbor'],
   stcp: ['bundle-session'],
+  dtpc: ['sdnv'],
   tcpcl: ['bundle-session', 'sdnv', 'bpv7'],
 }
 
