@@ -29,6 +29,7 @@ const ADMIN_EXAMPLES: Readonly<Record<AdminProgram, readonly string[]>> = {
   ],
   bpadmin: ["echo 'a endpoint ipn:2.9 q' | lightlag bpadmin", 'lightlag bpadmin more.bprc'],
   ipnadmin: ["echo 'c plan 3 50000' | lightlag ipnadmin", 'lightlag ipnadmin more.ipnrc'],
+  dtpcadmin: ["echo 'l profile' | lightlag dtpcadmin", 'lightlag dtpcadmin more.dtpcrc'],
 }
 
 const program = new Command('lightlag')

@@ -10,6 +10,7 @@ import { type EndpointId, formatEndpointId, ipnEndpoint } from '../proto/bpv7/en
 import type { ContactPlan } from './contact-plan.ts'
 import { ControlService } from './control/service.ts'
 import type { ConvergenceLayer } from './convergence-layer.ts'
+import { DtpcService, type ServiceProfile } from './dtpc/service.ts'
 import { ECHO_SERVICE, registerEcho } from './echo.ts'
 import { BundleNode, type BundleNodeLimits, type EndpointRegistration } from './node.ts'
 import { NodeAccess, type NodeAccessPorts } from './node-access.ts'
@@ -39,6 +40,8 @@ export interface BundleHostSetup {
   readonly plans: readonly StaticPlan[]
   readonly contactPlan: ContactPlan
   readonly inducts: readonly InductOptions[]
+  /** The profiles of DTPC; default: it is not spoken. */
+  readonly dtpc?: readonly ServiceProfile[]
 }
 
 /** ION's names of the convergence layers that there are. */
@@ -71,6 +74,7 @@ export class BundleHost {
   /** By their names in `layersOf`. */
   readonly #layers = new Map<string, ConvergenceLayer>()
   #echo: EndpointRegistration | undefined
+  #dtpc: DtpcService | undefined
   #started: Promise<void> = Promise.resolve()
   #isStopping = false
 
@@ -93,7 +97,12 @@ export class BundleHost {
     )
     this.#setEcho(endpoints)
     const access = { node, endpoints, onlyDeclared: true }
-    this.#access = new NodeAccess(access, { ...ports, node: this.#node })
+    this.#access = new NodeAccess(access, {
+      ...ports,
+      node: this.#node,
+      dtpc: () => this.#dtpc,
+    })
+    if (options.dtpc !== undefined) this.#makeDtpc(options.dtpc)
     this.#control =
       control === undefined
         ? undefined
@@ -112,6 +121,7 @@ export class BundleHost {
     // First, lest an application that is cut off seem to have left what it was given.
     this.#access.stop()
     await this.#control?.stop()
+    await this.#dtpc?.stop()
     await this.#node.stop()
     this.#ports.events({ type: 'stopped' })
   }
@@ -120,6 +130,7 @@ export class BundleHost {
   async #start(): Promise<void> {
     await this.#node.start()
     if (this.#isStopping) return
+    this.#dtpc?.start()
     await this.#control?.start()
     this.#ports.events({ type: 'started' })
   }
@@ -139,6 +150,7 @@ export class BundleHost {
     await this.#addLayers(wanted)
     this.#setup = setup
     this.#changeEndpoints(before.endpoints, setup.endpoints)
+    await this.#changeDtpc(setup.dtpc)
     this.#node.setContactPlan(setup.contactPlan)
     for (const { node } of before.plans) {
       if (!setup.plans.some((plan) => plan.node === node)) this.#node.removePlan(node)
@@ -149,6 +161,22 @@ export class BundleHost {
     }
     const names = wanted.map(({ name }) => name)
     await this.#removeLayers([...this.#layers.keys()].filter((name) => !names.includes(name)))
+  }
+
+  #makeDtpc(profiles: readonly ServiceProfile[]): DtpcService {
+    const { clock, store, events } = this.#ports
+    this.#dtpc = new DtpcService(profiles, { clock, store, events, node: this.#node })
+    this.#dtpc.register()
+    return this.#dtpc
+  }
+
+  async #changeDtpc(profiles: readonly ServiceProfile[] | undefined): Promise<void> {
+    if (profiles === undefined) {
+      const dtpc = this.#dtpc
+      this.#dtpc = undefined
+      await dtpc?.stop()
+    } else if (this.#dtpc !== undefined) this.#dtpc.setProfiles(profiles)
+    else this.#makeDtpc(profiles).start()
   }
 
   async #addLayers(wanted: readonly LayerOptions[]): Promise<void> {

@@ -33,6 +33,8 @@ interface Usage {
 interface Addition {
   readonly record: BundleRecord
   readonly change: StoreChange
+  /** What goes to the disk with it, or in its place where it has gone before. */
+  readonly alongside: readonly StoreChange[]
   readonly done: (fault: Fault | undefined) => void
   /** It was removed before it was written. */
   isSpared: boolean
@@ -149,7 +151,11 @@ export class BundleStore {
    */
   add(
     record: BundleRecord,
-    stored: { readonly bundle: Bundle; readonly piece: Piece },
+    stored: {
+      readonly bundle: Bundle
+      readonly piece: Piece
+      readonly alongside?: readonly StoreChange[] | undefined
+    },
     done: (fault: Fault | undefined) => void,
   ): void {
     const fault = this.#objection(record)
@@ -169,7 +175,8 @@ export class BundleStore {
       key: held.name,
       value: encodeStored(record, stored.piece.bytes),
     }
-    held.addition = { record, change, done, isSpared: false }
+    const { alongside = [] } = stored
+    held.addition = { record, change, alongside, done, isSpared: false }
     this.#additions.push(held.addition)
     this.#commitSoon()
   }
@@ -284,7 +291,7 @@ export class BundleStore {
     removals: readonly StoreChange[],
     fault: Fault,
   ): Promise<Fault | undefined> {
-    const written = additions.filter(({ isSpared }) => !isSpared)
+    const written = additions.filter(({ isSpared, alongside }) => !isSpared || alongside.length > 0)
     const isAlone = written.length + Math.min(1, removals.length) === 1
     let notRemoved: Fault | undefined
     if (removals.length > 0) {
@@ -292,7 +299,7 @@ export class BundleStore {
     }
     for (const addition of additions) {
       let failure = notRemoved
-      if (!addition.isSpared) {
+      if (!addition.isSpared || addition.alongside.length > 0) {
         failure = isAlone ? fault : await failureOf(() => this.#write([addition], []))
       }
       this.#onAdded(addition, failure)
@@ -318,7 +325,8 @@ export class BundleStore {
   #write(additions: readonly Addition[], removals: readonly StoreChange[]): Promise<void> {
     const changes: StoreChange[] = []
     let isOwn = false
-    for (const { record, change, isSpared } of additions) {
+    for (const { record, change, alongside, isSpared } of additions) {
+      for (const other of alongside) changes.push(other)
       if (isSpared) continue
       changes.push(change)
       isOwn ||= record.own

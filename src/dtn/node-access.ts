@@ -4,12 +4,18 @@ import { toHex } from '../base/bytes.ts'
 import { Fault } from '../base/fault.ts'
 import { type WallMs, wallToDtn } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
-import { type EndpointId, formatEndpointId } from '../proto/bpv7/endpoint-id.ts'
+import {
+  type EndpointId,
+  formatEndpointId,
+  NULL_ENDPOINT,
+  parseEndpointId,
+} from '../proto/bpv7/endpoint-id.ts'
 import type { ControlFaultCode } from './control/fault.ts'
 import { BUNDLES_PER_PAGE, PAYLOAD_PREVIEW_BYTES_MAX } from './control/limits.ts'
-import type { SendAdu } from './control/message.ts'
-import type { AdminSession, ControlledNode } from './control/service.ts'
+import type { SendAdu, SendItem } from './control/message.ts'
+import type { AdminSession, ControlledNode, ItemDelivery } from './control/service.ts'
 import type { BundleState, BundleSummary, ControlStatus } from './control/status.ts'
+import type { DtpcService } from './dtpc/service.ts'
 import type { BundleNode, StaticPlan, StoredBundle } from './node.ts'
 import {
   type ActiveRegistration,
@@ -24,6 +30,8 @@ export interface NodeAccessPorts {
   readonly clock: Clock
   /** Begins a run of an admin program; default: there is none. */
   readonly administer?: () => AdminSession
+  /** Default: the node does not speak it. */
+  readonly dtpc?: () => DtpcService | undefined
   /** What the host does besides bundles; default: nothing. */
   readonly call?: (name: string, body: Uint8Array) => Promise<Uint8Array>
 }
@@ -71,6 +79,27 @@ export class NodeAccess implements ControlledNode {
         ? {}
         : { reports: { kinds: reports, times: true, ...(reportTo && { to: reportTo }) } }
     return this.#ports.node.send({ ...adu, ...requested })
+  }
+
+  openTopic(topic: number, receive: (delivery: ItemDelivery) => void): ActiveRegistration {
+    return this.#dtpc().open(topic, ({ item, take }) => {
+      const source = parseEndpointId(item.source) ?? NULL_ENDPOINT
+      receive({
+        item: { topic, source, bytes: item.bytes },
+        // A crash before it is on the disk lets the item come again.
+        take: () => void take().catch(() => {}),
+      })
+    })
+  }
+
+  sendItem({ destination, ...item }: SendItem): Promise<void> {
+    return this.#dtpc().send({ ...item, destination: formatEndpointId(destination) })
+  }
+
+  #dtpc(): DtpcService {
+    const dtpc = this.#ports.dtpc?.()
+    if (dtpc === undefined) throw unavailable('this node does not speak DTPC')
+    return dtpc
   }
 
   status(): ControlStatus {

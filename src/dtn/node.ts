@@ -89,6 +89,7 @@ export interface BundleNodePorts {
 /** A bundle that is not yet on the disk. */
 interface Offer extends Acceptable {
   readonly origin: Sending | Arrival
+  readonly alongside?: readonly StoreChange[] | undefined
   /** Those who brought the same bundle meanwhile: what becomes of the first is their answer too. */
   others?: Answer[]
 }
@@ -262,7 +263,7 @@ export class BundleNode {
   send(request: SendRequest): Promise<string> {
     return new Promise((resolve, refused) => {
       assert(request.lifetimeMs > 0, 'a lifetime is above 0')
-      const { payload, hold } = request
+      const { payload, hold, alongside } = request
       const timestamps = this.#requireRunning()
       if (payload.length > this.#limits.aduBytesMax) {
         throw new Fault<DtnFaultCode>('dtn/adu-too-large', `ADU of ${payload.length} bytes`, {
@@ -281,13 +282,18 @@ export class BundleNode {
         })
         resolve(id)
       }
-      this.#offerOwn(bundle, hold, { type: 'sent', stored, refused })
+      this.#offerOwn(bundle, hold, { type: 'sent', stored, refused }, alongside)
     })
+  }
+
+  /** Whether a bundle that was sent here has not left yet. */
+  mayCancel(bundle: string): boolean {
+    return this.#state === 'running' && this.#agent.mayCancel(bundle)
   }
 
   /** Deletes a bundle that was sent here; false where it is not here any more. RFC 9171 §5.12. */
   cancel(bundle: string): boolean {
-    if (this.#state !== 'running' || !this.#agent.mayCancel(bundle)) return false
+    if (!this.mayCancel(bundle)) return false
     this.#feed({ type: 'cancel', id: bundle })
     return true
   }
@@ -375,11 +381,16 @@ export class BundleNode {
     throw new Fault<DtnFaultCode>('dtn/stopped', 'the node is not running', { temporary: true })
   }
 
-  #offerOwn(made: Bundle, hold: string | undefined, origin: Sending): void {
+  #offerOwn(
+    made: Bundle,
+    hold: string | undefined,
+    origin: Sending,
+    alongside?: readonly StoreChange[],
+  ): void {
     const { bundle, bytes, withRoom } = sealBundle(made, { ...this.#aids, roomBytes: ROOM_BYTES })
     const sizeBytes = bytes.length
     const piece = new Piece(withRoom, this.#aids.slab)
-    this.#offer({ bundle, piece, sizeBytes, origin }, hold, Number.POSITIVE_INFINITY)
+    this.#offer({ bundle, piece, sizeBytes, origin, alongside }, hold, Number.POSITIVE_INFINITY)
   }
 
   #offer(offer: Offer, hold: string | undefined, lifetimeMsMax: number): void {

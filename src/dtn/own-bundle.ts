@@ -1,6 +1,7 @@
 /** What an application asks to be sent, as a bundle. RFC 9171 §5.2. */
 
 import { Fault } from '../base/fault.ts'
+import type { StoreChange } from '../ports/store.ts'
 import {
   BLOCK_TYPES,
   BUNDLE_FLAGS,
@@ -34,6 +35,8 @@ export type SendRequest = Sender & {
    */
   readonly hold?: string
   readonly mustNotFragment?: boolean
+  /** Goes to the disk together with the bundle, or not at all. */
+  readonly alongside?: readonly StoreChange[]
   /** What the nodes on the way are asked to tell; they need not. */
   readonly reports?: ReportsRequest
 }

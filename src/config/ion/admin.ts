@@ -77,8 +77,7 @@ export class IonAdmin {
       case 'v':
         return done([this.#ports.version])
       case 't': {
-        const what = program === 'ionadmin' ? 'ION system' : 'BP agent'
-        return { lines: [`${what} is started`], outcome: 'started' }
+        return { lines: [`${STARTED[program] ?? 'BP agent'} is started`], outcome: 'started' }
       }
       // It has been created and runs, or nobody could say so.
       case 's':
@@ -119,6 +118,12 @@ export class IonAdmin {
     this.#draft = draft
     return this.#notices.filter((notice) => !before.includes(notice))
   }
+}
+
+/** What ION's programs call what they ask for. */
+const STARTED: Readonly<Record<string, string>> = {
+  ionadmin: 'ION system',
+  dtpcadmin: 'DTPC entity',
 }
 
 /** The verbs that change what the node does; the others set what is only read. */

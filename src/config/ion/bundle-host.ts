@@ -1,10 +1,12 @@
 /** What ION's files say of a node, as the options of ours. */
 
 import type { BundleHostOptions, InductOptions, Protocol } from '../../dtn/bundle-host.ts'
+import type { ServiceProfile } from '../../dtn/dtpc/service.ts'
 import type { StaticPlan } from '../../dtn/static-plan.ts'
 import { formatEndpointId, ipnEndpoint } from '../../proto/bpv7/endpoint-id.ts'
 import { isSpoken, parseDuctAddress } from './duct.ts'
 import type { DuctName, IonNode, IonPlan } from './ion-node.ts'
+import type { DtpcProfile } from './programs/dtpcadmin.ts'
 
 export interface IonHost {
   readonly options: Omit<BundleHostOptions, 'control' | 'limits'>
@@ -49,6 +51,9 @@ export function bundleHostOf(ion: IonNode, addresses: ReadonlyMap<string, string
     }),
     plans: ion.plans.flatMap((plan) => plansOf(plan, ion, { addresses, notices })),
     contactPlan: ion.contactPlan,
+    ...(ion.profiles.length > 0 && {
+      dtpc: ion.profiles.map((profile) => serviceProfileOf(profile, notices)),
+    }),
     tcpclVersions: TCPCL_VERSIONS,
     // ION sends those that a bundle asks for.
     statusReports: {},
@@ -58,6 +63,38 @@ export function bundleHostOf(ion: IonNode, addresses: ReadonlyMap<string, string
   }
   return { options, notices }
 }
+
+function serviceProfileOf(profile: DtpcProfile, notices: string[]): ServiceProfile {
+  const { id, reports = '', reportTo, qos } = profile
+  const flags = reports.split(',')
+  const kinds = REPORT_KINDS.flatMap(([flag, kind]) => (flags.includes(flag) ? [kind] : []))
+  if (qos.isCustodyWanted || flags.includes('ct')) {
+    notices.push(`profile ${id}: there is no custody in version 7 of the protocol`)
+  }
+  if (qos.priority !== STANDARD_PRIORITY || qos.ordinal > 0 || qos.isUnreliable || qos.isCritical) {
+    notices.push(
+      `profile ${id}: its bundles go as all others do, whatever their quality of service`,
+    )
+  }
+  return {
+    id,
+    retransmissionsMax: profile.retransmissionsMax,
+    aggregationBytes: profile.aggregationBytes,
+    // ION completes an ADU at once where either limit is 0.
+    aggregationMs: profile.aggregationBytes === 0 ? 0 : profile.aggregationSec * 1000,
+    lifetimeMs: profile.lifetimeSec * 1000,
+    ...(kinds.length > 0 && { reports: { kinds, to: reportTo, times: true } }),
+  }
+}
+
+const STANDARD_PRIORITY = 1
+
+const REPORT_KINDS = [
+  ['rcv', 'received'],
+  ['fwd', 'forwarded'],
+  ['dlv', 'delivered'],
+  ['del', 'deleted'],
+] as const
 
 interface Context {
   readonly addresses: ReadonlyMap<string, string>

@@ -16,11 +16,13 @@ import {
   describeInduct,
   describeOutduct,
   describePlan,
+  describeProfile,
   describeRange,
   describeScheme,
   type Processes,
 } from './listing.ts'
 import type { BpadminCommand } from './programs/bpadmin.ts'
+import type { DtpcadminCommand } from './programs/dtpcadmin.ts'
 import type { ContactTime, IonadminCommand } from './programs/ionadmin.ts'
 import type { IpnadminCommand } from './programs/ipnadmin.ts'
 import type { Step } from './read.ts'
@@ -45,6 +47,8 @@ export function inspect(context: Context): readonly string[] | undefined {
       return inspectBp(context, command)
     case 'ipnadmin':
       return inspectIpn(context, command)
+    case 'dtpcadmin':
+      return inspectDtpc(context, command)
     default:
       return undefined
   }
@@ -149,6 +153,18 @@ function inspectIpn(context: Context, command: IpnadminCommand): readonly string
       return draft.exits.values().map(describeExit)
     case 'l ovrd':
       return []
+    default:
+      return undefined
+  }
+}
+
+function inspectDtpc(context: Context, command: DtpcadminCommand): readonly string[] | undefined {
+  const { draft } = context
+  switch (command.command) {
+    case 'i profile':
+      return one(context, draft.profiles, 'id', String(command.id), describeProfile)
+    case 'l profile':
+      return draft.profiles.values().map(describeProfile)
     default:
       return undefined
   }

@@ -13,6 +13,7 @@ import type {
   IonPlan,
   IonScheme,
 } from './ion-node.ts'
+import type { DtpcProfile } from './programs/dtpcadmin.ts'
 import { formatInstant } from './time.ts'
 
 /** Of processes ION has many, this node one. */
@@ -72,6 +73,20 @@ export function describeEgress({ endpoint, via, ducts, rateBytesPerSec = 0 }: Io
 
 export function describeExit({ first, last, gateway }: IonExit): string {
   return `From ${first} through ${last}, forward via ${formatEndpointId(gateway)}.`
+}
+
+/** As dtpcadmin does, in five lines. */
+export function describeProfile(profile: DtpcProfile): string {
+  const { id, retransmissionsMax, lifetimeSec, aggregationBytes, aggregationSec, qos } = profile
+  const flags = (profile.reports ?? '').split(',')
+  const report = (flag: string): number => Number(flags.includes(flag))
+  return [
+    `profileID: ${id} maxRtx: ${retransmissionsMax} lifespan: ${lifetimeSec}`,
+    `aggrSizeLimit: ${aggregationBytes}, aggTimeLimit: ${aggregationSec} Priority: ${qos.priority} Custody: ${Number(qos.isCustodyWanted)}`,
+    `reportToEid: ${formatEndpointId(profile.reportTo)}`,
+    `Ordinal: ${qos.ordinal} Unreliable: ${Number(qos.isUnreliable)}  Critical: ${Number(qos.isCritical)}`,
+    `rcvReport: ${report('rcv')} ctReport: ${report('ct')} fwdReport: ${report('fwd')} dlvReport: ${report('dlv')} delReport: ${report('del')}`,
+  ].join('\n')
 }
 
 export function describeContact(contact: Contact): string {

@@ -15,6 +15,7 @@ import {
   type ControlRequest,
   decodeReply,
   encodeRequest,
+  type ReceivedItem,
 } from './message.ts'
 
 export type ControlWish =
@@ -28,6 +29,7 @@ export type ControlHearing =
   | { readonly type: 'done'; readonly id: number; readonly body: Uint8Array }
   | { readonly type: 'failed'; readonly id: number; readonly fault: Fault }
   | { readonly type: 'delivered'; readonly delivery: number; readonly adu: ReceivedAdu }
+  | { readonly type: 'item-delivered'; readonly delivery: number; readonly item: ReceivedItem }
   /** The last: why nothing more comes. All that was unanswered has failed with the same. */
   | { readonly type: 'over'; readonly fault: Fault }
 
@@ -92,6 +94,8 @@ export class ControlClient
         return [reply, ...this.#ask()]
       case 'deliver':
         return [{ type: 'delivered', delivery: reply.delivery, adu: reply.adu }]
+      case 'deliver-item':
+        return [{ type: 'item-delivered', delivery: reply.delivery, item: reply.item }]
       case 'refused':
         return this.#giveUp(reply.fault)
     }

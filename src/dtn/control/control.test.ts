@@ -45,6 +45,12 @@ const request: fc.Arbitrary<ControlRequest> = fc.oneof(
       { requiredKeys: ['source', 'destination', 'payload', 'lifetimeMs', 'reports'] },
     ),
   }),
+  fc.record({ type: fc.constant('open-topic' as const), id, topic: fc.nat() }),
+  fc.record({
+    type: fc.constant('send-item' as const),
+    id,
+    item: fc.record({ destination: endpoint, profile: fc.nat(), topic: fc.nat(), bytes: body }),
+  }),
   fc.record({ type: fc.constant('take' as const), delivery: fc.nat() }),
   fc.record({ type: fc.constant('status' as const), id }),
   fc.constant({ type: 'leave' as const }),
@@ -78,6 +84,11 @@ const reply: fc.Arbitrary<ControlReply> = fc.oneof(
   fc.record({ type: fc.constant('done' as const), id, body }),
   fc.record({ type: fc.constant('failed' as const), id, fault }),
   fc.record({ type: fc.constant('refused' as const), fault }),
+  fc.record({
+    type: fc.constant('deliver-item' as const),
+    delivery: fc.nat(),
+    item: fc.record({ topic: fc.nat(), source: endpoint, bytes: body }),
+  }),
   fc.record({
     type: fc.constant('deliver' as const),
     delivery: fc.nat(),

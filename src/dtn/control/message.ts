@@ -12,7 +12,7 @@ import { LIFETIME_MS_MAX } from './limits.ts'
 /** Both sides speak one version or end the session. */
 export const CONTROL_PROTOCOL = 1
 
-export const ADMIN_PROGRAMS = ['ionadmin', 'bpadmin', 'ipnadmin'] as const
+export const ADMIN_PROGRAMS = ['ionadmin', 'bpadmin', 'ipnadmin', 'dtpcadmin'] as const
 export type AdminProgram = (typeof ADMIN_PROGRAMS)[number]
 
 export interface SendAdu {
@@ -26,6 +26,22 @@ export interface SendAdu {
   readonly reports: readonly StatusKind[]
   /** Default: the source. */
   readonly reportTo?: EndpointId
+}
+
+/** An application data item for a topic of another node, by DTPC. */
+export interface SendItem {
+  /** That of the other node's DTPC: `ipn:3.129`. */
+  readonly destination: EndpointId
+  readonly profile: number
+  readonly topic: number
+  readonly bytes: Uint8Array
+}
+
+/** One that came. */
+export interface ReceivedItem {
+  readonly topic: number
+  readonly source: EndpointId
+  readonly bytes: Uint8Array
 }
 
 /** A line for an admin program, as it stands in a file or comes from standard input. */
@@ -53,6 +69,10 @@ export type AnsweredRequest =
   | { readonly type: 'open'; readonly id: number; readonly endpoint: EndpointId }
   /** Answered with the bundle's ID once it is durable. */
   | { readonly type: 'send-adu'; readonly id: number; readonly adu: SendAdu }
+  /** DTPC's items of a topic are delivered to this program, one at a time. */
+  | { readonly type: 'open-topic'; readonly id: number; readonly topic: number }
+  /** Answered once it is durable. */
+  | { readonly type: 'send-item'; readonly id: number; readonly item: SendItem }
   /** Answered with JSON. */
   | { readonly type: 'status'; readonly id: number }
   /** Answered with a page of JSON: the bundles after the one with this key, or the first. */
@@ -74,6 +94,7 @@ export type ControlReply =
   | { readonly type: 'done'; readonly id: number; readonly body: Uint8Array }
   | { readonly type: 'failed'; readonly id: number; readonly fault: Fault }
   | { readonly type: 'deliver'; readonly delivery: number; readonly adu: ReceivedAdu }
+  | { readonly type: 'deliver-item'; readonly delivery: number; readonly item: ReceivedItem }
   /** The last that the node says. */
   | { readonly type: 'refused'; readonly fault: Fault }
 
@@ -92,6 +113,11 @@ export function encodeRequest(request: ControlRequest): Uint8Array {
         ...rest,
       }
       return frame(header, payload)
+    }
+    case 'send-item': {
+      const { bytes, destination, ...rest } = request.item
+      const to = { destination: formatEndpointId(destination), ...rest }
+      return frame({ type: request.type, id: request.id, ...to }, bytes)
     }
     case 'admin':
       return frame({ type: request.type, id: request.id, ...request.line })
@@ -113,6 +139,17 @@ function requestOf(header: Header, body: Uint8Array): ControlRequest {
       return { type, id: count(header, 'id'), endpoint: endpoint(header, 'endpoint') }
     case 'send-adu':
       return { type, id: count(header, 'id'), adu: sendAduOf(header, body) }
+    case 'open-topic':
+      return { type, id: count(header, 'id'), topic: count(header, 'topic') }
+    case 'send-item': {
+      const item = {
+        destination: endpoint(header, 'destination'),
+        profile: count(header, 'profile'),
+        topic: count(header, 'topic'),
+        bytes: body,
+      }
+      return { type, id: count(header, 'id'), item }
+    }
     case 'take':
       return { type, delivery: count(header, 'delivery') }
     case 'leave':
@@ -158,6 +195,7 @@ function sendAduOf(header: Header, payload: Uint8Array): SendAdu {
 /** What a request holds in memory besides its line. */
 export function bodyBytesOf(request: AnsweredRequest): number {
   if (request.type === 'send-adu') return request.adu.payload.length
+  if (request.type === 'send-item') return request.item.bytes.length
   return request.type === 'call' ? request.body.length : 0
 }
 
@@ -182,6 +220,11 @@ export function encodeReply(reply: ControlReply): Uint8Array {
       }
       return frame(header, payload)
     }
+    case 'deliver-item': {
+      const { source, topic, bytes } = reply.item
+      const header = { type: reply.type, delivery: reply.delivery, topic }
+      return frame({ ...header, source: formatEndpointId(source) }, bytes)
+    }
   }
 }
 
@@ -202,6 +245,11 @@ function replyOf(header: Header, body: Uint8Array): ControlReply {
       return { type, fault: faultOf(header) }
     case 'deliver':
       return { type, delivery: count(header, 'delivery'), adu: receivedAduOf(header, body) }
+    case 'deliver-item': {
+      const source = endpoint(header, 'source')
+      const item = { topic: count(header, 'topic'), source, bytes: body }
+      return { type, delivery: count(header, 'delivery'), item }
+    }
     default:
       throw bad('an unknown answer')
   }

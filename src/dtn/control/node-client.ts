@@ -10,12 +10,25 @@ import type { ReceivedAdu } from '../node.ts'
 import { ControlClient, type ControlHearing, type ControlWish } from './client.ts'
 import { bad } from './frame.ts'
 import { CONNECT_TIMEOUT_MS } from './limits.ts'
-import type { AdminAnswer, AdminLine, AnsweredRequest, SendAdu } from './message.ts'
+import type {
+  AdminAnswer,
+  AdminLine,
+  AnsweredRequest,
+  ReceivedItem,
+  SendAdu,
+  SendItem,
+} from './message.ts'
 import type { BundleSummary, ControlStatus } from './status.ts'
 
 /** A copy that is not taken stays with the node, for the next program that opens the endpoint. */
 export interface Received {
   readonly adu: ReceivedAdu
+  take(): void
+}
+
+/** The next comes when it is taken; one that is not is for the next program that opens the topic. */
+export interface TopicItem {
+  readonly item: ReceivedItem
   take(): void
 }
 
@@ -28,6 +41,10 @@ export interface NodeClient {
   open(endpoint: EndpointId, receive: (received: Received) => void): Promise<void>
   /** Resolves with the bundle's ID once it is durable. */
   send(adu: SendAdu): Promise<string>
+  /** `receive` is called for each item of a topic of DTPC, in order of arrival. */
+  openTopic(topic: number, receive: (item: TopicItem) => void): Promise<void>
+  /** Resolves once it is durable. */
+  sendItem(item: SendItem): Promise<void>
   status(): Promise<ControlStatus>
   /** A page; the next begins after the last key of this one, until a page is empty. */
   bundles(after: number | undefined): Promise<readonly BundleSummary[]>
@@ -68,6 +85,7 @@ class SocketClient implements NodeClient {
   readonly #refused: (fault: Fault) => void
   readonly #pending = new Map<number, Pending>()
   readonly #receivers = new Map<string, (received: Received) => void>()
+  readonly #topics = new Map<number, (item: TopicItem) => void>()
   #idCount = 0
   #fault: Fault | undefined
 
@@ -92,6 +110,22 @@ class SocketClient implements NodeClient {
 
   async send(adu: SendAdu): Promise<string> {
     return toUtf8(await this.#ask((id) => ({ type: 'send-adu', id, adu })))
+  }
+
+  async openTopic(topic: number, receive: (item: TopicItem) => void): Promise<void> {
+    const isOpen = this.#topics.has(topic)
+    // The first item comes before the answer.
+    if (!isOpen) this.#topics.set(topic, receive)
+    try {
+      await this.#ask((id) => ({ type: 'open-topic', id, topic }))
+    } catch (error) {
+      if (!isOpen) this.#topics.delete(topic)
+      throw error
+    }
+  }
+
+  async sendItem(item: SendItem): Promise<void> {
+    await this.#ask((id) => ({ type: 'send-item', id, item }))
   }
 
   async status(): Promise<ControlStatus> {
@@ -130,6 +164,12 @@ class SocketClient implements NodeClient {
         const { adu, delivery } = hearing
         const take = (): void => this.wish({ type: 'take', delivery })
         this.#receivers.get(formatEndpointId(adu.destination))?.({ adu, take })
+        return
+      }
+      case 'item-delivered': {
+        const { item, delivery } = hearing
+        const take = (): void => this.wish({ type: 'take', delivery })
+        this.#topics.get(item.topic)?.({ item, take })
         return
       }
       case 'over':

@@ -17,12 +17,14 @@ import {
   type ControlRequest,
   decodeRequest,
   encodeReply,
+  type ReceivedItem,
 } from './message.ts'
 
 export type ControlAnswer =
   | { readonly type: 'done'; readonly id: number; readonly body: Uint8Array }
   | { readonly type: 'failed'; readonly id: number; readonly fault: Fault }
   | { readonly type: 'deliver'; readonly delivery: number; readonly adu: ReceivedAdu }
+  | { readonly type: 'deliver-item'; readonly delivery: number; readonly item: ReceivedItem }
 
 /** Each with an `id` is answered once, by `done` or `failed`; `leave` is the last. */
 export type ControlQuestion = ControlRequest
@@ -65,6 +67,7 @@ export class ControlServer
         this.#unanswered.delete(event.id)
         return [say(event)]
       case 'deliver':
+      case 'deliver-item':
         this.#untaken.add(event.delivery)
         return [say(event)]
       case 'ended':

@@ -16,7 +16,15 @@ import { type EndpointId, formatEndpointId, isNullEndpoint } from '../../proto/b
 import type { ActiveRegistration, Delivery } from '../registrations.ts'
 import type { ControlFaultCode } from './fault.ts'
 import { CLIENTS_MAX, ENDPOINTS_PER_CLIENT_MAX } from './limits.ts'
-import type { AdminAnswer, AdminLine, AnsweredRequest, ControlRequest, SendAdu } from './message.ts'
+import type {
+  AdminAnswer,
+  AdminLine,
+  AnsweredRequest,
+  ControlRequest,
+  ReceivedItem,
+  SendAdu,
+  SendItem,
+} from './message.ts'
 import {
   type ControlAnswer,
   type ControlQuestion,
@@ -31,6 +39,10 @@ export interface ControlledNode {
   open(endpoint: EndpointId, receive: (delivery: Delivery) => void): ActiveRegistration
   /** Resolves with the bundle's ID once it is durable. */
   send(adu: SendAdu): Promise<string>
+  /** `receive` hears of one item at a time. */
+  openTopic(topic: number, receive: (delivery: ItemDelivery) => void): ActiveRegistration
+  /** Resolves once it is durable. */
+  sendItem(item: SendItem): Promise<void>
   status(): ControlStatus
   /** A page of what is stored, in the order of arrival: after the bundle with this key, or the first. */
   bundles(after: number | undefined): readonly BundleSummary[]
@@ -38,6 +50,12 @@ export interface ControlledNode {
   administer(): AdminSession
   /** What the host does besides bundles. */
   call(name: string, body: Uint8Array): Promise<Uint8Array>
+}
+
+/** An item of DTPC, on its way to whoever has its topic open. */
+export interface ItemDelivery {
+  readonly item: ReceivedItem
+  take(): void
 }
 
 /** One run of an admin program. */
@@ -105,7 +123,7 @@ type Answer = (answer: ControlAnswer) => void
 class Session {
   readonly #node: ControlledNode
   readonly #open = new Map<string, ActiveRegistration>()
-  readonly #deliveries = new Map<number, Delivery>()
+  readonly #deliveries = new Map<number, { take(): void }>()
   #deliveryCount = 0
   #admin: AdminSession | undefined
 
@@ -140,6 +158,12 @@ class Session {
         return NOTHING_TO_TELL
       case 'send-adu':
         return fromUtf8(await this.#send(request.adu))
+      case 'open-topic':
+        this.#openTopic(request.topic, answer)
+        return NOTHING_TO_TELL
+      case 'send-item':
+        await this.#node.sendItem(request.item)
+        return NOTHING_TO_TELL
       case 'status':
         return fromUtf8(JSON.stringify(this.#node.status()))
       case 'bundles':
@@ -152,10 +176,23 @@ class Session {
     }
   }
 
+  #openTopic(topic: number, answer: Answer): void {
+    this.#requireRoom()
+    const registration = this.#node.openTopic(topic, (delivery) => {
+      const number = this.#deliveryCount++
+      this.#deliveries.set(number, delivery)
+      answer({ type: 'deliver-item', delivery: number, item: delivery.item })
+    })
+    this.#open.set(`topic ${topic}`, registration)
+  }
+
+  #requireRoom(): void {
+    if (this.#open.size < ENDPOINTS_PER_CLIENT_MAX) return
+    throw temporary('control/too-many-clients', 'too many endpoints of one program')
+  }
+
   #openEndpoint(endpoint: EndpointId, answer: Answer): void {
-    if (this.#open.size >= ENDPOINTS_PER_CLIENT_MAX) {
-      throw temporary('control/too-many-clients', 'too many endpoints of one program')
-    }
+    this.#requireRoom()
     const registration = this.#node.open(endpoint, (delivery) => {
       const number = this.#deliveryCount++
       this.#deliveries.set(number, delivery)

@@ -27,5 +27,6 @@ export const TOOLS: Readonly<Record<string, { readonly tool: Tool; readonly purp
   bpadmin: { tool: adminTool('bpadmin'), purpose: 'change endpoints, ducts and plans' },
   ipnadmin: { tool: adminTool('ipnadmin'), purpose: 'change plans for neighbours' },
   ionadmin: { tool: adminTool('ionadmin'), purpose: 'change contacts and ranges' },
+  dtpcadmin: { tool: adminTool('dtpcadmin'), purpose: 'change profiles of DTPC' },
   bpstats: { tool: bpstats, purpose: 'print what the node has done so far' },
 }

@@ -46,12 +46,12 @@ export type DtpcadminCommand =
   | WatchCommand
 
 const id = wholeAnyBase('<profileID>', 'a profile', { min: 1 })
-const withoutEffect = 'DTPC is not spoken yet'
+const withoutEffect = 'a node speaks DTPC for as long as it runs and has a profile'
 
 const RULES: Rules<DtpcadminCommand> = {
   ...COMMON_RULES,
-  '1': { params: {}, summary: 'Creates DTPC', explain: () => 'create DTPC', withoutEffect },
-  s: { params: {}, summary: 'Starts DTPC', explain: () => 'start DTPC', withoutEffect },
+  '1': { params: {}, summary: 'Creates DTPC', explain: () => 'create DTPC' },
+  s: { params: {}, summary: 'Starts DTPC', explain: () => 'start DTPC' },
   x: { params: {}, summary: 'Stops DTPC', explain: () => 'stop DTPC', withoutEffect },
   'a profile': {
     params: {
@@ -78,22 +78,19 @@ const RULES: Rules<DtpcadminCommand> = {
     summary: 'Adds a profile: how items are collected, sent and acknowledged',
     explain: (profile) =>
       `add profile ${profile.id}: up to ${profile.aggregationBytes} bytes or ${profile.aggregationSec} s together, living ${profile.lifetimeSec} s, sent again up to ${profile.retransmissionsMax} times, reports to ${formatEndpointId(profile.reportTo)}`,
-    withoutEffect,
   },
   'd profile': {
     params: { id },
     summary: 'Deletes a profile',
     explain: (command) => `${verbWord(command)} profile ${command.id}`,
-    withoutEffect,
   },
   'i profile': {
     params: { id },
     summary: 'Shows a profile',
     explain: (command) => `${verbWord(command)} profile ${command.id}`,
-    withoutEffect,
   },
-  'l profile': { ...listRule('profiles'), withoutEffect },
-  w: watchRule('o<r>-lmniuv?*$', { example: 'or-l', withoutEffect }),
+  'l profile': listRule('profiles'),
+  w: watchRule('o<r>-lmniuv?*$', { example: 'or-l', withoutEffect: 'nothing is watched' }),
 }
 
 export const DTPCADMIN: Program = letterProgram({
