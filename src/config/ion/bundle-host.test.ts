@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { wallMs } from '../../base/time.ts'
+import { ipnEndpoint } from '../../proto/bpv7/endpoint-id.ts'
 import { bundleHostOf, hostNamesIn } from './bundle-host.ts'
 import { readIon } from './ion.ts'
 import type { IonNode } from './ion-node.ts'
@@ -96,4 +97,40 @@ test('a plan by way of a gateway takes the duct of the gateway, a blocked one no
   ])
   expect(options.plans.map(({ via }) => via)).toEqual([undefined, 3n])
   expect(notices).toEqual(['plan ipn:8.0 is blocked: its bundles wait'])
+})
+
+test('profiles of DTPC: ION’s limits, and what changes nothing is said', () => {
+  const { node } = readIon(
+    [
+      { file: 'a.ionrc', text: '1 2 global' },
+      {
+        file: 'a.dtpcrc',
+        text: '1\na profile 21 5 100 1 3600 0.1 dtn:none\na profile 6 2 0 3 30 1.2 ipn:2.4 rcv,del\ns\n',
+      },
+    ],
+    { readFile: (file) => ({ file, reason: 'no file' }), startedAt: wallMs(0) },
+  )
+  if (node === undefined) throw new Error('no node')
+  const { options, notices } = bundleHostOf(node, new Map())
+  expect(options.dtpc).toEqual([
+    {
+      id: 21,
+      retransmissionsMax: 5,
+      aggregationBytes: 100,
+      aggregationMs: 1000,
+      lifetimeMs: 3_600_000,
+    },
+    {
+      id: 6,
+      retransmissionsMax: 2,
+      aggregationBytes: 0,
+      aggregationMs: 0,
+      lifetimeMs: 30_000,
+      reports: { kinds: ['received', 'deleted'], to: ipnEndpoint(2n, 4n), times: true },
+    },
+  ])
+  expect(notices).toEqual([
+    'profile 6: there is no custody in version 7 of the protocol',
+    'profile 6: its bundles go as all others do, whatever their quality of service',
+  ])
 })
