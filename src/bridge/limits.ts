@@ -45,3 +45,6 @@ export const CONNECTIONS_PER_DESTINATION_MAX = 20
 
 /** Mails of the queue that are told of in one answer. */
 export const QUEUE_PAGE = 100
+
+/** For a whole list of the queue, to a program that may be anybody's: a million mails take seconds. */
+export const QUEUE_LIST_MS_MAX = 60_000

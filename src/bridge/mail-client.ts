@@ -1,19 +1,9 @@
 /** What a program may ask of a running mail host, over its control socket. */
 
-import { concat, fromUtf8, toUtf8 } from '../base/bytes.ts'
+import { fromUtf8, toUtf8 } from '../base/bytes.ts'
 import type { NodeClient } from '../dtn/control/node-client.ts'
 import type { InjectedFault, InjectedFaultView } from '../mail/policy/injected-faults.ts'
-import type { MailParameters, RecipientParameters } from '../proto/smtp/envelope.ts'
 import type { QueueAction, QueueEntry, QueueSelection } from './mail-requests.ts'
-
-export interface SubmittedEnvelope {
-  /** An address, or a user of the host; empty for the null reverse-path. */
-  readonly from: string
-  readonly to: readonly string[]
-  /** Of MAIL, and of each RCPT in the order of `to`. */
-  readonly parameters?: MailParameters
-  readonly recipientParameters?: readonly RecipientParameters[]
-}
 
 /** What a program has to know of the host that it hands mail to. */
 export interface AboutHost {
@@ -55,20 +45,8 @@ export class MailClient {
     return this.#ask('queue-act', { action, selection })
   }
 
-  /** Resolves with the mail's queue id once it is durable; lines of `message` end with CRLF. */
-  async submit(envelope: SubmittedEnvelope, message: Uint8Array): Promise<string> {
-    const request = concat(fromUtf8(`${JSON.stringify(envelope)}\n`), message)
-    const answer = await this.#node.call('submit', request)
-    return (JSON.parse(toUtf8(answer)) as { readonly queueId: string }).queueId
-  }
-
   about(user?: string): Promise<AboutHost> {
     return this.#ask('about', user === undefined ? {} : { user })
-  }
-
-  /** Rejects where no mail for this address, or user of the host, would be taken. */
-  async checkRecipient(address: string): Promise<void> {
-    await this.#ask('check-recipient', { address })
   }
 
   /** Faults on purpose that are in force. */

@@ -1,28 +1,20 @@
-/** What programs on this machine may ask of a host's mail: `mailq`, `lightlag queue`, `sendmail`. */
+/** What programs of the user who runs a host may ask of its mail: `mailq`, `lightlag queue`, `lightlag fault`. */
 
 import { fromUtf8, toUtf8 } from '../base/bytes.ts'
 import { asFault, Fault } from '../base/fault.ts'
 import type { Accounts } from '../mail/accounts.ts'
-import { HOPS_MAX } from '../mail/limits.ts'
-import { MessageIntake } from '../mail/message-intake.ts'
 import {
   INJECTED_AT,
   type InjectedFault,
   type InjectedFaults,
 } from '../mail/policy/injected-faults.ts'
-import { headerText, type MessageReader } from '../mail/policy/policy.ts'
-import type { MailQueue, QueuedView } from '../mail/queue.ts'
-import { newQueueId } from '../mail/queue-id.ts'
+import type { MailQueue } from '../mail/queue.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Entropy } from '../ports/entropy.ts'
-import type { EventSink } from '../ports/events.ts'
-import type { Mailbox } from '../proto/smtp/envelope.ts'
-import { formatMailbox, formatPath, parseMailbox } from '../proto/smtp/path.ts'
 import type { BridgeFaultCode } from './fault.ts'
-import { QUEUE_PAGE } from './limits.ts'
-import type { AboutHost, SubmittedEnvelope } from './mail-client.ts'
+import type { AboutHost } from './mail-client.ts'
 import type { MailHostOptions } from './mail-host-options.ts'
 import { matches, type QueueAction, type QueueEntry, type QueueSelection } from './mail-requests.ts'
+import { pageOfQueue, queueEntry } from './queue-list.ts'
 
 export type MailControlOptions = Pick<MailHostOptions, 'host' | 'limits'>
 
@@ -33,10 +25,6 @@ export interface MailControlPorts {
   readonly queue: MailQueue
   readonly faults: InjectedFaults
   readonly clock: Clock
-  readonly entropy: Entropy
-  readonly events: EventSink
-  /** Signs what is handed in; default: nothing is signed. */
-  readonly signer?: () => MessageReader | undefined
 }
 
 export class MailControl {
@@ -66,18 +54,8 @@ export class MailControl {
         this.#turn = done.catch(asFault)
         return json(await done)
       }
-      case 'submit': {
-        const end = body.indexOf(0x0a)
-        const envelope = read<SubmittedEnvelope>(body.subarray(0, Math.max(end, 0)))
-        return json({ queueId: await this.#submit(envelope, body.subarray(end + 1)) })
-      }
       case 'about':
         return json(this.#about(read<{ readonly user?: string }>(body).user))
-      case 'check-recipient':
-        this.#ports.queue.requireRoute(
-          this.#mailbox(read<{ readonly address: string }>(body).address),
-        )
-        return json({})
       case 'fault-list':
         return json(this.#ports.faults.all)
       case 'fault-add':
@@ -128,21 +106,8 @@ export class MailControl {
 
   /** A page; the next begins after its last, until a page is empty. */
   #list(after: string): readonly QueueEntry[] {
-    const entries: QueueEntry[] = []
-    for (const queueId of this.#page(after)) {
-      const view = this.#ports.queue.look(queueId)
-      if (view !== undefined) entries.push(entryOf(view))
-    }
-    return entries
-  }
-
-  #page(after: string): readonly string[] {
-    const page: string[] = []
-    for (const queueId of this.#ports.queue.queueIds(after)) {
-      page.push(queueId)
-      if (page.length >= QUEUE_PAGE) break
-    }
-    return page
+    const { queue } = this.#ports
+    return pageOfQueue(queue, after).flatMap((queueId) => queueEntry(queue, queueId) ?? [])
   }
 
   #message(queueId: string): Uint8Array {
@@ -165,8 +130,8 @@ export class MailControl {
     const now = this.#ports.clock.wall()
     let [matched, done] = [0, 0]
     const act = async (queueId: string): Promise<void> => {
-      const view = this.#ports.queue.look(queueId)
-      if (view === undefined || !matches(entryOf(view), selection, now)) return
+      const entry = queueEntry(this.#ports.queue, queueId)
+      if (entry === undefined || !matches(entry, selection, now)) return
       matched++
       if (await this.#actOn(action, queueId)) done++
     }
@@ -174,12 +139,12 @@ export class MailControl {
       for (const queueId of selection.queueIds) await act(queueId)
       return { matched, done }
     }
-    let page = this.#page('')
+    let page = pageOfQueue(this.#ports.queue, '')
     while (page.length > 0) {
       for (const queueId of page) await act(queueId)
       // Whoever else has something to do comes in between.
       await this.#pause()
-      page = this.#page(page.at(-1) ?? '')
+      page = pageOfQueue(this.#ports.queue, page.at(-1) ?? '')
     }
     return { matched, done }
   }
@@ -207,81 +172,6 @@ export class MailControl {
       default:
         throw refused('none of the things that can be done with a queue')
     }
-  }
-
-  async #submit(
-    { from, to, parameters = {}, recipientParameters = [] }: SubmittedEnvelope,
-    message: Uint8Array,
-  ): Promise<string> {
-    const { queue, clock, entropy, events } = this.#ports
-    const reversePath = from === '' ? undefined : this.#mailbox(from)
-    const recipients = to.map((name) => this.#mailbox(name))
-    if (recipients.length === 0) throw refused('a mail needs a recipient')
-    const queueId = newQueueId(clock, entropy)
-    const [first, second] = recipients
-    const recipient = first === undefined || second !== undefined ? undefined : formatMailbox(first)
-    const trace = { by: this.#options.host, protocol: 'LOCAL', id: queueId, date: clock.wall() }
-    const intake = new MessageIntake(
-      { ...trace, helo: undefined, peer: undefined, recipient },
-      'submission',
-    )
-    const delivery = await queue.start({ queueId, from: { reversePath, parameters } })
-    try {
-      for (const [i, recipient] of recipients.entries()) {
-        await delivery.addRecipient(recipient, recipientParameters[i])
-      }
-      const signer = this.#ports.signer?.()
-      for (const bytes of [intake.push(message), intake.end()]) {
-        signer?.push(bytes)
-        await delivery.write(bytes)
-      }
-      const said = await signer?.end()
-      if (said?.type === 'accept') delivery.prepend(headerText(said.headers ?? []))
-      if (intake.hops >= HOPS_MAX || recipients.every((recipient) => intake.wasAt(recipient))) {
-        throw refused('the message is going round in circles')
-      }
-      for (const outcome of await delivery.commit()) {
-        if (outcome.type === 'refused') throw outcome.fault
-      }
-    } catch (error) {
-      await delivery.abort()
-      throw asFault(error)
-    }
-    events({
-      type: 'mail-accepted',
-      queueId,
-      via: 'pickup',
-      from: formatPath(reversePath),
-      recipients: recipients.map(formatMailbox),
-      sizeBytes: message.length,
-      ...(intake.messageId !== undefined && { messageId: intake.messageId }),
-    })
-    return queueId
-  }
-
-  /** `user` is one of this host's. */
-  #mailbox(name: string): Mailbox {
-    const mailbox = parseMailbox(name.includes('@') ? name : `${name}@${this.#options.host}`)
-    if (mailbox === undefined) throw refused(`<${name}> is no address`)
-    return mailbox
-  }
-}
-
-function entryOf({ envelope, statuses, state, routes }: QueuedView): QueueEntry {
-  const { queueId, sizeBytes, acceptedAt, from, recipients } = envelope
-  return {
-    queueId,
-    state,
-    sizeBytes,
-    acceptedAt,
-    sender: from.reversePath === undefined ? '' : formatMailbox(from.reversePath),
-    recipients: recipients.flatMap((recipient, index) => {
-      const status = statuses.get(index)
-      if (status?.type === 'settled' || recipient.isExpanded) return []
-      const tried =
-        status?.type === 'deferred' ? { reason: status.reason, retryAt: status.retryAt } : {}
-      return [{ address: formatMailbox(recipient), route: routes[index] ?? '', ...tried }]
-    }),
   }
 }
 

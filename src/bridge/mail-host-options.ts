@@ -9,6 +9,7 @@ import type { StatusReportOptions } from '../dtn/status-reporter.ts'
 import type { TcpclConvergenceLayerOptions, TcpclTlsOptions } from '../dtn/tcpcl.ts'
 import type { Alias } from '../mail/aliases.ts'
 import type { AuthenticationOptions } from '../mail/authentication/authentication-policy.ts'
+import type { PickupOptions } from '../mail/pickup-access.ts'
 import type { InjectedFault } from '../mail/policy/injected-faults.ts'
 import type { LimitsOptions } from '../mail/policy/limits-policy.ts'
 import type { RelayRules } from '../mail/route.ts'
@@ -34,6 +35,11 @@ export interface MailHostOptions {
   /** Submission under TLS from the first octet. */
   readonly submissions?: SmtpPortOptions
   readonly lmtp?: SmtpPortOptions
+  /** Mail of programs of this machine. Default: every user's. */
+  readonly sendmail?: PickupOptions & {
+    /** Who may ask what waits in the queue. Default: everyone. */
+    readonly mailq?: 'everyone' | 'owner'
+  }
   readonly imap?: MailServiceOptions & AccessPortOptions
   /** IMAP under TLS from the first octet. */
   readonly imaps?: AccessPortOptions

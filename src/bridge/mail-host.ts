@@ -18,7 +18,6 @@ import { udpConvergenceLayer } from '../dtn/udp.ts'
 import { type Account, Accounts } from '../mail/accounts.ts'
 import { type Alias, Aliases } from '../mail/aliases.ts'
 import { SigningKeys } from '../mail/authentication/signing-keys.ts'
-import { messageSigner } from '../mail/authentication/signing-policy.ts'
 import type { DeliveryTarget } from '../mail/delivery.ts'
 import type { DeliveryFilter } from '../mail/delivery-filter.ts'
 import { HELD_MESSAGES_BYTES_MAX } from '../mail/limits.ts'
@@ -74,6 +73,7 @@ import { type MailFormat, MailFormats } from './mail-format.ts'
 import type { ContactPlanOptions, MailHostOptions, TransportRule } from './mail-host-options.ts'
 import { mailPolicies } from './mail-policies.ts'
 import { MailTaking } from './mail-taking.ts'
+import { type PickupPorts, pickupServices } from './pickup.ts'
 
 export interface MailHostPorts {
   /** The directory in which every user has one, with a `Maildir` in it. */
@@ -104,6 +104,8 @@ export interface MailHostPorts {
   }
   /** Where programs on this machine may use its bundle node; default: nowhere. */
   readonly control?: SocketAddress
+  /** Where those of any user may hand in mail and ask what waits; default: nowhere. */
+  readonly localPrograms?: PickupPorts
 }
 
 type Tcp = Required<MailHostOptions>['tcp']
@@ -259,9 +261,6 @@ export class MailHost {
       queue: this.#queue,
       faults: this.#faults,
       accounts,
-      signer: () =>
-        ports.authentication &&
-        messageSigner(this.#signingKeys, { ...ports, authentication: ports.authentication }),
     })
     this.#access = new NodeAccess(
       { node, endpoints: [], onlyDeclared: false },
@@ -281,6 +280,7 @@ export class MailHost {
     }
     this.#services = [
       ...this.#smtpServices(context),
+      ...pickupServices(options, ports.localPrograms, context),
       ...accessServices(options, ports, {
         accounts,
         logins: this.#logins,

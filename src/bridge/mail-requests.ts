@@ -20,6 +20,11 @@ export interface QueueEntry {
   }[]
 }
 
+/** Ends the list of a queue, which is told as JSON, on a line each. */
+export const END_OF_QUEUE = 'end'
+/** In place of a list, where many are being told. */
+export const TOO_MANY_LISTS = 'too many programs ask at once'
+
 /** All that is given must be so. */
 export interface QueueSelection {
   readonly queueIds?: readonly string[]

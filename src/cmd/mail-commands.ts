@@ -4,15 +4,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../base/quantity.ts'
 import type { QueueAction } from '../bridge/mail-requests.ts'
 import { EXIT, Failure } from './failure.ts'
-import {
-  actOnQueue,
-  type HostOption,
-  type MailArguments,
-  mail,
-  printQueue,
-  sendmail,
-  showQueued,
-} from './mail-queue.ts'
+import { actOnQueue, type HostOption, printQueue, showQueued } from './mail-queue.ts'
+import { type MailArguments, mail, sendmail } from './sendmail.ts'
 
 const NODE = 'number or control socket of the host (default: the only one here)'
 
@@ -66,7 +59,8 @@ Examples:
 by what name, -N, -R and -V ask for reports (RFC 3461); -bs speaks SMTP on standard input and output,
 -bp lists the queue, and -q tries it now. "lightlag links" makes a command named sendmail.
 
-Exit status: 0 accepted, 64 not understood, 65 refused, 75 not now: no host runs here, or it has no room.`,
+Exit status: 0 accepted, 64 not understood, 65 refused, 67 no such user, 68 no way to its domain, 75 not now:
+no host runs here, or it has no room; 77 not for you.`,
     )
     .action((words: readonly string[], options: HostOption) => sendmail(words, options))
   program
@@ -74,6 +68,7 @@ Exit status: 0 accepted, 64 not understood, 65 refused, 75 not now: no host runs
     .description('write a mail, whose text comes from standard input, or look at your mailbox')
     .argument('[address...]')
     .option('-s, --subject <text>', 'its subject')
+    .option('-c, --cc <addresses>', 'who gets a copy, with commas between them')
     .option('-r, --from <address>', 'who it is from (default: you)')
     .addOption(new Option('-H, --headers', 'list your mails').conflicts('print'))
     .option('-p, --print', 'print your mails')
@@ -84,10 +79,11 @@ Exit status: 0 accepted, 64 not understood, 65 refused, 75 not now: no host runs
       `
 Examples:
   echo Hello | lightlag mail -s Greetings user@mail-2.a.com
+  echo Hello | lightlag mail -s Greetings -c ann@mail-2.a.com user@mail-2.a.com,bob@mail-2.a.com
   lightlag mail -H -u user
 
-Exit status: 0 accepted, 65 refused, 75 not now: no host runs here, or it has no room; with -H and -p
-0 there is mail, 1 there is none.`,
+Exit status: 0 accepted, 64 not understood, 65 refused, 67 no such user, 68 no way to its domain, 75 not now:
+no host runs here, or it has no room; 77 not for you. With -H and -p 0 there is mail, 1 there is none.`,
     )
     .action((to: readonly string[], options: MailArguments) => mail(to, options))
 }

@@ -10,6 +10,7 @@ import { hostDisk } from '../host/disk.ts'
 import { hostDns } from '../host/dns.ts'
 import { hostEntropy } from '../host/entropy.ts'
 import { hostHttps } from '../host/https.ts'
+import { hostLocalUsers } from '../host/local-users.ts'
 import { type LogOptions, logSink } from '../host/log.ts'
 import { LogFile } from '../host/log-file.ts'
 import { serveMetrics } from '../host/metrics-server.ts'
@@ -24,7 +25,13 @@ import { formatAddress } from '../ports/network.ts'
 import { withCredentials } from './credential-files.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
 import { makeFolder, readText } from './files.ts'
-import { announceNode, controlSocketOf } from './ion/registry.ts'
+import {
+  announceNode,
+  controlSocketOf,
+  joinPlaces,
+  publicSocketOf,
+  sharedPlaceOf,
+} from './ion/registry.ts'
 import { keepFiles } from './kept-files.ts'
 import { leaveSoon, onHangup, signalled } from './signal.ts'
 
@@ -48,6 +55,7 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
       about,
     )
     const control = controlSocketOf(node, directory)
+    const shared = await sharedPlaceOf(node, control)
     const store = await openLmdbStore(`${directory}/store`, {
       capacityBytes: config.limits.storeBytesMax,
     })
@@ -74,6 +82,11 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
         passwords: hostPasswords(),
         tls,
         control: { host: control, port: 0 },
+        localPrograms: {
+          submission: publicSocketOf(shared, 'submit'),
+          queue: publicSocketOf(shared, 'queue'),
+          users: hostLocalUsers,
+        },
       })
       const ends = [keepFiles(host, config, configFile, events)]
       stop = () => {
@@ -84,6 +97,7 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
       await Promise.race([host.start(), stopped])
       ends.push(
         await announceNode(node, control),
+        joinPlaces(control, shared),
         reloadTls(tls, events),
         watchClock(hostClock, events),
       )

@@ -41,6 +41,7 @@ import {
 } from './mail-routing.ts'
 import { type Contradiction, repeated } from './problems.ts'
 import { domain, ipnNode, listOf, mapping, orFile, type Shape, size, word } from './schema.ts'
+import { sendmailText } from './sendmail.ts'
 import { completeSmtp, SMTP_SERVICES, type SmtpText, smtpShape } from './smtp.ts'
 import type { Path } from './yaml.ts'
 
@@ -61,6 +62,7 @@ export interface HostText<Plan>
   readonly users?: readonly UserText[] | string
   readonly outgoing: OutgoingText
   readonly pipe?: PipeText
+  readonly sendmail?: Required<MailHostOptions>['sendmail']
   readonly limits: { readonly messageSizeMax: number; readonly storeSizeMax: number }
 }
 
@@ -86,6 +88,7 @@ export function hostShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<HostText<
     ...routingShape,
     outgoing: outgoingText,
     pipe: pipeText.optional(),
+    sendmail: sendmailText.optional(),
     limits: mapping<HostText<Plan>['limits']>({
       messageSizeMax: size.default(MESSAGE_SIZE_DEFAULT),
       storeSizeMax: size.default(STORE_SIZE_DEFAULT),
@@ -127,6 +130,7 @@ export function completeHost<Plan extends PlanText>(
     ...completeRouting(text),
     outgoing: completeOutgoing(text.outgoing),
     ...(text.pipe && { pipe: completePipe(text.pipe) }),
+    ...(text.sendmail && { sendmail: text.sendmail }),
     ...completePolicy(text),
     limits: {
       messageBytesMax: text.limits.messageSizeMax,

@@ -26,6 +26,13 @@ test('only its owner may use a local socket, which goes with its listener', asyn
   expect(existsSync(path)).toBe(false)
 })
 
+test('everybody may connect to one that is for everybody', async () => {
+  const path = newPath()
+  const listener = await listenLocal({ host: path, port: 0, access: 'everyone' }, () => {})
+  expect(statSync(path).mode & 0o777).toBe(0o666)
+  await listener.close()
+})
+
 test('a socket that a killed program left behind is replaced', async () => {
   const path = newPath()
   const child = spawn(process.execPath, [

@@ -1,4 +1,4 @@
-/** Byte streams over local sockets: programs on one machine, of one user. */
+/** Byte streams over local sockets: programs on one machine. */
 
 import { chmodSync, rmSync, statSync } from 'node:fs'
 import { createConnection, createServer } from 'node:net'
@@ -11,6 +11,7 @@ import { wrapSocket } from './tcp.ts'
 const PATH_BYTES_MAX = process.platform === 'linux' ? 107 : 103
 
 const OWNER_ONLY = 0o600
+const EVERYONE = 0o666
 
 /**
  * A socket that a program left behind when it was killed is replaced; one on which somebody listens
@@ -38,7 +39,7 @@ function listen(at: SocketAddress, onStream: (stream: ByteStream) => void): Prom
     server.listen({ path: at.host }, () => {
       server.removeAllListeners('error')
       server.on('error', () => {})
-      chmodSync(at.host, OWNER_ONLY)
+      chmodSync(at.host, at.access === 'everyone' ? EVERYONE : OWNER_ONLY)
       resolve({
         address: at,
         close: async () => {

@@ -108,6 +108,10 @@ function accepted(event: Extract<HostEvent, { type: 'mail-accepted' }>): readonl
 
 function originOf(event: Extract<HostEvent, { type: 'mail-accepted' }>): Line {
   const { queueId, client, reportOn, via, from } = event
+  if (via === 'pickup') {
+    const user = client?.user === undefined ? '' : `, user=${client.user}`
+    return { program: via, text: `${queueId}: sender=${from}${user}` }
+  }
   if (client !== undefined) {
     const user = client.user === undefined ? '' : `, sasl_username=${client.user}`
     const text = `${queueId}: client=${clientName(client.peer)}${user}, session=${client.session}`
@@ -117,12 +121,12 @@ function originOf(event: Extract<HostEvent, { type: 'mail-accepted' }>): Line {
     const text = `${reportOn.queueId}: sender ${reportOn.kind} notification: ${queueId}`
     return { program: 'bounce', text }
   }
-  if (via === 'pickup') return { program: via, text: `${queueId}: sender=${from}` }
   return { program: 'bp', text: `${queueId}: client=${via}` }
 }
 
 /** As Postfix names one whose name it does not know. */
 function clientName(address: string): string {
+  if (address.startsWith('/')) return 'local'
   const [, ip = address, port] = /^\[?([^\]]*?)\]?(?::(\d+))?$/.exec(address) ?? []
   const isBare = parseIpAddress(address) !== undefined || port === undefined
   return isBare ? `unknown[${address}]` : `unknown[${ip}]:${port}`
@@ -184,6 +188,8 @@ const PROGRAMS: Readonly<Record<MailService, string>> = {
   submission: 'submission/smtpd',
   submissions: 'submissions/smtpd',
   lmtp: 'lmtpd',
+  pickup: 'pickup',
+  showq: 'showq',
   pop3: 'pop3d',
   pop3s: 'pop3d',
   imap: 'imapd',

@@ -37,6 +37,17 @@ export const ALIAS_MEMBERS_MAX = 1000
 export const SESSIONS_MAX = 1000
 export const SESSIONS_PER_PEER_MAX = 50
 
+/**
+ * Programs of this machine that hand mail in at the same time: whoever has shown to be a user holds a
+ * place as long as he likes, so that one of them must not have many. The others have to hurry.
+ */
+export const PICKUP_SESSIONS_MAX = 200
+export const PICKUP_SESSIONS_PER_USER_MAX = 40
+/** In a minute: what a machine's own programs need, and no more of its time than a few hundredths. */
+export const PICKUP_CONNECTIONS_PER_MIN_MAX = 6000
+/** Lists of what waits that are being written at the same time. */
+export const SHOWQ_SESSIONS_MAX = 10
+
 /** Of its places; from then on whoever is nobody's user has to hurry. */
 export const CROWDED_SHARE = 0.75
 

@@ -3,6 +3,7 @@
 import { addMs } from '../base/time.ts'
 import { runSession } from '../drive/session.ts'
 import { StreamFlow } from '../drive/stream-flow.ts'
+import { OWNER_KEYWORD } from '../ports/local-users.ts'
 import type { ByteStream, Network, SocketAddress } from '../ports/network.ts'
 import type { TlsIdentity, TlsOptions } from '../ports/tls.ts'
 import type { OptionalExtension } from '../proto/smtp/extension.ts'
@@ -82,7 +83,7 @@ export class SmtpService {
     const flow = new StreamFlow(stream)
     const session = new SmtpSession(id, this.#session, stream.remote.host, flow)
     const feed = runSession<SmtpAnswer | HurryEvent, SmtpQuestion>(
-      this.#machine(),
+      this.#machine(id),
       stream,
       this.#context.clock,
       (question, answer) => session.ask(question, answer),
@@ -108,8 +109,10 @@ export class SmtpService {
     return tls && { role: 'server', identity: tls.identity, peerCertificate: 'ignored' }
   }
 
-  #machine(): SmtpServer {
-    const { service, hostname, tls, clock } = this.#context
+  #machine(session: string): SmtpServer {
+    const { service, hostname, clock } = this.#context
+    // Between programs of one machine there is nobody else.
+    const tls = service === 'pickup' ? undefined : this.#context.tls
     const isSubmission = service === 'submission' || service === 'submissions'
     return new SmtpServer({
       ...this.#options,
@@ -117,6 +120,10 @@ export class SmtpService {
       role: isSubmission ? 'submission' : service === 'lmtp' ? 'lmtp' : 'transfer',
       mechanisms: isSubmission ? mechanismsFor(this.#context.accounts) : [],
       requireAuthentication: isSubmission,
+      ...(service === 'pickup' && {
+        mechanisms: ['EXTERNAL'],
+        announced: [`${OWNER_KEYWORD} ${session}`],
+      }),
       ...(tls && { tls: service === 'submissions' ? 'first' : 'offered' }),
       extensions: isSubmission ? [...EXTENSIONS, 'FUTURERELEASE'] : EXTENSIONS,
       ...(isSubmission && {

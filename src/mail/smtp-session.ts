@@ -28,6 +28,7 @@ import type { LocalTarget } from './local-target.ts'
 import { logIn, scramKeys } from './login.ts'
 import type { LoginAttempts } from './login-attempts.ts'
 import { MessageIntake } from './message-intake.ts'
+import type { PickupAccess } from './pickup-access.ts'
 import { type HoldBudget, MessageHold } from './policy/message-hold.ts'
 import { headerText, type MessageFilter, type PolicyMail } from './policy/policy.ts'
 import type { ChainAnswer, MessageReaders, PolicyChain } from './policy/policy-chain.ts'
@@ -38,8 +39,8 @@ import { newQueueId } from './queue-id.ts'
 import type { Routes } from './route.ts'
 import { type Addressee, type SessionDelivery, SessionTarget } from './session-target.ts'
 
-/** `submissions` is submission under TLS from the first octet. */
-export type SmtpServiceName = 'smtp' | 'submission' | 'submissions' | 'lmtp'
+/** `submissions` is submission under TLS from the first octet; `pickup` is for programs of this machine. */
+export type SmtpServiceName = 'smtp' | 'submission' | 'submissions' | 'lmtp' | 'pickup'
 
 export interface SmtpSessionContext {
   readonly service: SmtpServiceName
@@ -55,6 +56,8 @@ export interface SmtpSessionContext {
   readonly policies: PolicyChain
   /** For messages that a policy wants to see. */
   readonly holdBudget: HoldBudget
+  /** Of `pickup`. */
+  readonly pickup?: PickupAccess
   /** Unpredictable, and the same as long as the service runs. */
   readonly secret: Uint8Array
 }
@@ -151,6 +154,7 @@ export class SmtpSession {
     this.#work = this.#work.then(async () => {
       await this.#reset()
       this.#policies.ended()
+      this.#context.pickup?.ended(this.#id)
     })
     return this.#work
   }
@@ -178,9 +182,11 @@ export class SmtpSession {
     }
   }
 
-  async #authenticate({ user, password }: Question<'authenticate'>): Promise<Verdict> {
-    const { service, events } = this.#context
+  async #authenticate(question: Question<'authenticate'>): Promise<Verdict> {
+    const { user, password } = question
+    const { service, events, pickup } = this.#context
     const session = this.#id
+    if (pickup !== undefined) return this.#identify(pickup, user)
     const account = await logIn(
       this.#context,
       { service, session, peer: this.#peer },
@@ -198,9 +204,26 @@ export class SmtpSession {
     return ACCEPTED
   }
 
+  async #identify(pickup: PickupAccess, user: string): Promise<Verdict> {
+    const { service, events } = this.#context
+    const session = this.#id
+    const refusal = await pickup.identify(session, user)
+    if (refusal !== undefined) {
+      events({ type: 'authentication-failed', service, session, peer: this.#peer, user })
+      return { ok: false, reply: refusal }
+    }
+    const said = await this.#policies.authenticated(user)
+    return said.ok ? ACCEPTED : this.#refuseBy('AUTH', said)
+  }
+
   async #mail(mail: Question<'mail'>): Promise<Verdict> {
-    const { queue, clock, entropy, accounts } = this.#context
+    const { queue, clock, entropy, accounts, pickup } = this.#context
     const command = `MAIL FROM:${formatPath(mail.from.reversePath)}`
+    const objection = pickup?.objectionTo(mail.user)
+    if (objection !== undefined) {
+      this.#tellRefused(command, objection)
+      return { ok: false, reply: objection }
+    }
     try {
       queue.requireRoom(mail.from.parameters.sizeBytes ?? 0)
     } catch (error) {
@@ -253,7 +276,8 @@ export class SmtpSession {
       if (!local.knows(recipient)) return noSuchUser(name)
       return leadsBack(local, recipient) ? mailLoop(name) : undefined
     }
-    const mayRelay = user !== undefined || (service === 'smtp' && routes.mayRelay(this.#peer))
+    const isUser = user !== undefined || service === 'pickup'
+    const mayRelay = isUser || (service === 'smtp' && routes.mayRelay(this.#peer))
     if (!mayRelay && !routes.isOpenTo(recipient)) return relayDenied(name)
     if (hop?.transport === 'error') return recipientRejected(name, hop.code, hop.text)
     return hop === undefined ? recipientRejected(name, '5.1.2', 'Domain not found') : undefined
@@ -267,12 +291,18 @@ export class SmtpSession {
     const said = await chain.data(session, policyMail(transaction))
     if (!said.ok) return this.#refuseBy('DATA', said)
     const [first, second] = recipients
+    const from =
+      service === 'pickup'
+        ? { helo: undefined, peer: undefined, user: mail.user, protocol: 'LOCAL' }
+        : {
+            helo: mail.helo === '' ? undefined : mail.helo,
+            peer: this.#peer,
+            protocol: mail.protocol,
+          }
     const intake = new MessageIntake(
       {
-        helo: mail.helo === '' ? undefined : mail.helo,
-        peer: this.#peer,
+        ...from,
         by: hostname,
-        protocol: mail.protocol,
         id: queueId,
         recipient:
           first === undefined || second !== undefined ? undefined : formatMailbox(first.recipient),

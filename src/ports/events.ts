@@ -10,6 +10,10 @@ export type MailService =
   | 'submission'
   | 'submissions'
   | 'lmtp'
+  /** Programs of this machine hand mail in. */
+  | 'pickup'
+  /** Programs of this machine ask what waits. */
+  | 'showq'
   | 'pop3'
   | 'pop3s'
   | 'imap'

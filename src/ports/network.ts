@@ -6,12 +6,13 @@ import type { TlsFaultCode, TlsOptions } from './tls.ts'
 
 export interface SocketAddress {
   /**
-   * An IP address in text form; for streams also the absolute path of a local socket, on which only
-   * the user who listens may connect, and whose port is 0.
+   * An IP address in text form; for streams also the absolute path of a local socket, whose port is 0.
    */
   readonly host: string
   /** 0 in a request to listen at an IP address means: any free port. */
   readonly port: number
+  /** Of a local socket to listen on: who may connect. Default: only the user who listens. */
+  readonly access?: 'everyone'
 }
 
 /**

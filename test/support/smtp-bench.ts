@@ -4,6 +4,7 @@ import { fromLatin1, toBase64, toLatin1 } from '../../src/base/bytes.ts'
 import type { Fault } from '../../src/base/fault.ts'
 import { HELD_MESSAGES_BYTES_MAX } from '../../src/mail/limits.ts'
 import { LoginAttempts } from '../../src/mail/login-attempts.ts'
+import type { PickupAccess } from '../../src/mail/pickup-access.ts'
 import { HoldBudget } from '../../src/mail/policy/message-hold.ts'
 import type { Policy } from '../../src/mail/policy/policy.ts'
 import { PolicyChain } from '../../src/mail/policy/policy-chain.ts'
@@ -71,10 +72,11 @@ export interface Bench {
 }
 
 export async function bench(
-  service: 'smtp' | 'submission' | 'lmtp',
+  service: 'smtp' | 'submission' | 'lmtp' | 'pickup',
   options: Partial<SmtpServiceOptions> = {},
   stageOptions: StageOptions = {},
   policies: (stage: Stage) => readonly Policy[] = () => [],
+  pickup?: PickupAccess,
 ): Promise<Bench> {
   const stage = mailStage(stageOptions)
   await stage.queue.open()
@@ -96,6 +98,7 @@ export async function bench(
       policies: new PolicyChain(policies(stage), (event) => void stage.events.push(event)),
       holdBudget: new HoldBudget(HELD_MESSAGES_BYTES_MAX),
       events: (event) => void stage.events.push(event),
+      ...(pickup && { pickup }),
     },
   )
   await smtp.start()

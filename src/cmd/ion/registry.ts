@@ -1,9 +1,11 @@
 /**
- * Which nodes of this user run on this machine: a folder with a link to the control socket of each,
- * named after its number.
+ * Which nodes run on this machine: a folder of each user with a link to the control socket of each node
+ * of theirs, named after its number; and one of the machine, where there is one, for all users.
  */
 
 import {
+  accessSync,
+  constants,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -20,6 +22,11 @@ import { EXIT, Failure, reasonOf } from '../failure.ts'
 
 const SUFFIX = '.sock'
 
+/** Made by whoever runs the machine: what is in it everybody believes. */
+function sharedFolder(): string {
+  return process.env['LIGHTLAG_RUN'] ?? '/run/lightlag'
+}
+
 /** On every system that has sockets with paths. */
 const SOCKET_PATH_BYTES_MAX = 103
 
@@ -34,7 +41,7 @@ export function registryFolder(): string {
  */
 export function controlSocketOf(node: bigint, directory: string): string {
   const path = join(directory, 'control.sock')
-  if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX) return path
+  if (Buffer.byteLength(publicSocketOf(path, 'submit')) <= SOCKET_PATH_BYTES_MAX) return path
   makeRegistry()
   return linkOf(node)
 }
@@ -65,6 +72,42 @@ export async function announceNode(node: bigint, socket: string): Promise<() => 
   }
 }
 
+/**
+ * Where a node is known to all users of the machine, in the form of its control socket's path; that
+ * itself where there is no folder for it, or it is not for us to write in. `publicSocketOf` it are the
+ * sockets for them.
+ */
+export async function sharedPlaceOf(node: bigint, control: string): Promise<string> {
+  const place = join(sharedFolder(), `${nameOf(node)}${SUFFIX}`)
+  try {
+    requireShared(sharedFolder())
+    accessSync(sharedFolder(), constants.W_OK)
+  } catch {
+    return control
+  }
+  const other = targetOf(place)
+  const isTaken = other !== undefined && other !== control && (await isAnswered(other))
+  return isTaken ? control : place
+}
+
+/** Links both places of a node's sockets, so that each leads to all of them; the result takes them away. */
+export function joinPlaces(control: string, shared: string): () => void {
+  if (shared === control) return () => {}
+  const links: readonly (readonly [link: string, target: string])[] = [
+    [shared, control],
+    ...(['submit', 'queue'] as const).map(
+      (what) => [publicSocketOf(control, what), publicSocketOf(shared, what)] as const,
+    ),
+  ]
+  for (const [link, target] of links) {
+    removeLink(link)
+    symlinkSync(target, link)
+  }
+  return () => {
+    for (const [link, target] of links) if (targetOf(link) === target) removeLink(link)
+  }
+}
+
 /** Whether a process listens there: one that was killed leaves its socket behind. */
 function isAnswered(socket: string): Promise<boolean> {
   return new Promise((resolve) => {
@@ -86,12 +129,19 @@ function makeRegistry(): void {
   requireOwn(registryFolder())
 }
 
+/** Where the same host takes mail of any user, or tells them its queue. */
+export function publicSocketOf(control: string, what: 'submit' | 'queue'): string {
+  return `${control.replace(/\.(?:sock|submit|queue)$/, '')}.${what}`
+}
+
 /** The socket of the node that was meant; a Failure says what is wrong where none can be. */
 export function findNode(wanted: string | undefined, own: bigint | undefined): string {
   if (wanted !== undefined && !/^\d+(\.\d+)?$/.test(wanted)) return wanted
   if (wanted !== undefined) return requireNode(wanted)
   if (own !== undefined) return requireNode(nameOf(own))
-  const running = runningNodes()
+  const all = runningNodes()
+  const ours = all.filter(({ isOwn }) => isOwn)
+  const running = ours.length > 0 ? ours : all
   const here = running.filter(({ socket }) => isWithin(process.cwd(), dirname(socket)))
   const [only, ...others] = here.length === 1 ? here : running
   if (only === undefined) throw missing('no node runs here')
@@ -102,11 +152,31 @@ export function findNode(wanted: string | undefined, own: bigint | undefined): s
   return only.socket
 }
 
-function runningNodes(): readonly { readonly name: string; readonly socket: string }[] {
-  const folder = registryFolder()
+interface RunningNode {
+  readonly name: string
+  readonly socket: string
+  /** A node of this user. */
+  readonly isOwn: boolean
+}
+
+/** Those of this user, and those of others of the machine that have another number. */
+function runningNodes(): readonly RunningNode[] {
+  const others = nodesIn(sharedFolder(), false)
+  try {
+    const own = nodesIn(registryFolder(), true)
+    return [...own, ...others.filter(({ name }) => own.every((node) => node.name !== name))]
+  } catch (error) {
+    // Another user who has made the folder first must not keep us from those that all may use.
+    if (others.length > 0) return others
+    throw error
+  }
+}
+
+function nodesIn(folder: string, isOwn: boolean): readonly RunningNode[] {
   let names: readonly string[]
   try {
-    requireOwn(folder)
+    if (isOwn) requireOwn(folder)
+    else requireShared(folder)
     names = readdirSync(folder)
   } catch (error) {
     if (error instanceof Failure) throw error
@@ -115,7 +185,9 @@ function runningNodes(): readonly { readonly name: string; readonly socket: stri
   return [...names].sort().flatMap((file) => {
     if (!file.endsWith(SUFFIX)) return []
     const path = join(folder, file)
-    return [{ name: file.slice(0, -SUFFIX.length), socket: targetOf(path) ?? path }]
+    // What the others' link leads to is not for us; the sockets beside the link are.
+    const socket = isOwn ? (targetOf(path) ?? path) : path
+    return [{ name: file.slice(0, -SUFFIX.length), socket, isOwn }]
   })
 }
 
@@ -129,7 +201,7 @@ function requireNode(name: string): string {
 function missing(what: string): Failure {
   return new Failure(
     EXIT.failed,
-    `Can't attach to BP: ${what} (looked in ${registryFolder()}; --node SOCKET names another)`,
+    `Can't attach to BP: ${what} (looked in ${registryFolder()} and ${sharedFolder()}; --node SOCKET names another)`,
   )
 }
 
@@ -139,6 +211,15 @@ function requireOwn(folder: string): void {
   if (status.isDirectory() && (status.uid === userInfo().uid || userInfo().uid < 0)) return
   throw new Failure(EXIT.failed, `${folder} is not a folder of this user`)
 }
+
+/** Whoever could write in it could have mail handed to themselves. */
+function requireShared(folder: string): void {
+  const status = lstatSync(folder)
+  if (status.isDirectory() && (status.mode & OTHERS_WRITE) === 0) return
+  throw new Failure(EXIT.failed, `${folder} is not a folder that only its owner writes in`)
+}
+
+const OTHERS_WRITE = 0o022
 
 function linkOf(node: bigint): string {
   return join(registryFolder(), `${nameOf(node)}${SUFFIX}`)

@@ -35,8 +35,11 @@ export interface Policy {
 export interface PolicySession {
   readonly id: string
   /** `bundle`: a mail that came in one, asked as a session that has no more than it. */
-  readonly service: 'smtp' | 'submission' | 'submissions' | 'lmtp' | 'bundle'
-  /** The client's address; of `bundle` the far gateway's endpoint: `ipn:3.2525`. */
+  readonly service: 'smtp' | 'submission' | 'submissions' | 'lmtp' | 'pickup' | 'bundle'
+  /**
+   * The client's address; of `bundle` the far gateway's endpoint: `ipn:3.2525`; of `pickup` the path of
+   * the socket, which all programs of the machine share.
+   */
   readonly peer: string
   /** As the client calls itself; empty before it has. */
   readonly helo: string

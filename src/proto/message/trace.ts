@@ -10,6 +10,8 @@ export interface ReceivedTrace {
   /** The client's IP address, or undefined where the mail did not come over a connection. */
   readonly peer: string | undefined
   readonly by: string
+  /** Of this machine, who handed it in, where that is known. */
+  readonly user?: string | undefined
   /** As registered for the WITH clause: `SMTP`, `ESMTP`, `ESMTPA`. */
   readonly protocol: string
   readonly id: string
@@ -25,7 +27,16 @@ export function formatReceived(trace: ReceivedTrace): string {
   if (trace.helo !== undefined) words.push('from', word(trace.helo))
   else if (tcp !== undefined) words.push('from', tcp)
   if (tcp !== undefined) words.push(`(${tcp})`)
-  words.push('by', word(trace.by), '(Lightlag)', 'with', word(trace.protocol), 'id', word(trace.id))
+  const who = trace.user === undefined ? '' : `, from user ${word(trace.user)}`
+  words.push(
+    'by',
+    word(trace.by),
+    `(Lightlag${who})`,
+    'with',
+    word(trace.protocol),
+    'id',
+    word(trace.id),
+  )
   if (trace.recipient !== undefined) words.push(`for <${trace.recipient}>`)
   const last = words.pop() ?? ''
   return formatField('Received', [...words, `${last};`, formatMailDate(trace.date)])

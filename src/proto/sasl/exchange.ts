@@ -39,6 +39,8 @@ export class SaslExchange {
         return stepPlain(response)
       case 'LOGIN':
         return this.#stepLogin(response)
+      case 'EXTERNAL':
+        return stepExternal(response)
       default:
         return this.#stepScram(response)
     }
@@ -87,6 +89,16 @@ function stepPlain(response: Uint8Array | undefined): SaslStep {
   const decoded = decodePlain(response)
   if (decoded.ok) return { type: 'credentials', credentials: decoded.value }
   return { type: 'refused', fault: decoded.fault }
+}
+
+/** The client has to say who it wants to be: we cannot tell it by name. RFC 4422 §A.1. */
+function stepExternal(response: Uint8Array | undefined): SaslStep {
+  if (response === undefined) return challenge('')
+  const user = response.length > PART_MAX ? undefined : toUtf8Strict(response)
+  if (user === undefined || user === '' || user.includes('\0')) {
+    return { type: 'refused', fault: saslFault('sasl/bad-message', 'not an EXTERNAL response') }
+  }
+  return { type: 'credentials', credentials: { user, password: '' } }
 }
 
 function challenge(text: string): SaslStep {

@@ -29,6 +29,8 @@ export interface SmtpServerOptions {
   readonly bareLineEnds?: BareLineEnds
   /** Beyond those that every server of ours has. Default: none; a batch may use all. */
   readonly extensions?: readonly OptionalExtension[]
+  /** Lines for the reply to EHLO that this server alone has. Default: none. */
+  readonly announced?: readonly string[]
   /** How far off a release may be, where FUTURERELEASE is offered. */
   readonly releaseMax?: ReleaseMax
   /** How VRFY is answered. Default: `252`, which tells nothing. RFC 5321 §7.3. */

@@ -63,8 +63,8 @@ export function extensionLines(
   session: Readonly<Session>,
   options: SmtpServerOptions,
 ): readonly string[] {
-  const { sizeBytesMax, recipientsMax, releaseMax, expn } = options
-  return offeredExtensions({
+  const { sizeBytesMax, recipientsMax, releaseMax, expn, announced = [] } = options
+  const offered = offeredExtensions({
     sizeBytesMax,
     recipientsMax,
     releaseMax,
@@ -73,6 +73,7 @@ export function extensionLines(
     extensions: extensionsFor(session, options),
     expands: expn === 'answer',
   })
+  return [...offered, ...announced]
 }
 
 /** What a mail came by, as its trace field is to say. */
