@@ -19,6 +19,8 @@ export interface MailStart {
   readonly sizeBytes?: number
   /** When trying ends for good; the queue sets it for its attempts, to what its give-up says. */
   readonly expiresAt?: WallMs
+  /** The message from its beginning, for whoever must know all of it before it goes; as often as wanted. */
+  readonly read?: () => Iterable<Uint8Array>
   /** To be called when the way to its next hop is open and it begins to go, for the log. */
   readonly onReady?: () => void
 }

@@ -407,6 +407,7 @@ export class MailQueue implements DeliveryTarget {
         from,
         sizeBytes: envelope.sizeBytes,
         expiresAt: this.#planner.expiryOf(job),
+        read: () => this.#spool.chunks(envelope),
         onReady,
       },
       addressees,

@@ -1,8 +1,14 @@
 import { transportFault } from './fault.ts'
 import { BODY_BYTES_HELD_MAX } from './limits.ts'
 
+/** What a session takes a message from. */
+export interface BodySource {
+  /** Undefined at its end; rejects with a Fault where it will not be completed. */
+  next(): Promise<Uint8Array | undefined>
+}
+
 /** A message between whoever writes it and the server that takes it, in bounded memory. */
-export class Body {
+export class Body implements BodySource {
   readonly #chunks: Uint8Array[] = []
   #bytes = 0
   #state: 'open' | 'ended' | 'closed' = 'open'

@@ -11,7 +11,7 @@ import {
 import type { OutgoingMail } from '../../proto/smtp/client-envelope.ts'
 import { type Extensions, NO_EXTENSIONS } from '../../proto/smtp/extension.ts'
 import type { Reply } from '../../proto/smtp/reply.ts'
-import type { Body } from './body.ts'
+import type { BodySource } from './body.ts'
 import { refusalOf, transportFault } from './fault.ts'
 
 export interface ClientSessionOptions {
@@ -37,7 +37,7 @@ export class ClientSession {
   #waiting: Waiting | undefined
   #replies: readonly Reply[] = []
   #offered: Extensions = NO_EXTENSIONS
-  #body: Body | undefined
+  #body: BodySource | undefined
   #isAnswerAwaited = false
   #mails = 0
   /** Called once, when the connection is of no more use. */
@@ -112,7 +112,7 @@ export class ClientSession {
   }
 
   /** One reply for each recipient. Rejects with a Fault where the session ended before. */
-  async send(mail: OutgoingMail, body: Body): Promise<readonly Reply[]> {
+  async send(mail: OutgoingMail, body: BodySource): Promise<readonly Reply[]> {
     this.#requireOpen()
     this.#mails++
     this.#state = 'busy'

@@ -5,13 +5,16 @@ import { asFault, Fault } from '../../base/fault.ts'
 import { parseIpAddress } from '../../base/ip-address.ts'
 import type { ByteStream, Network } from '../../ports/network.ts'
 import type { TlsOptions, TlsTrust } from '../../ports/tls.ts'
+import { sevenBit } from '../../proto/message/seven-bit.ts'
 import { isTlsRequired } from '../../proto/smtp/client-envelope.ts'
+import type { MailFrom } from '../../proto/smtp/envelope.ts'
 import { isPositive, type Reply } from '../../proto/smtp/reply.ts'
 import type { DeliveryTarget, Outcome } from '../delivery.ts'
 import { formatNextHop, type NextHop } from '../next-hop.ts'
-import type { Body } from './body.ts'
+import type { Body, BodySource } from './body.ts'
 import { ClientSession } from './client-session.ts'
 import { ConnectionPool, stopping } from './connection-pool.ts'
+import { ConvertedBody } from './converted-body.ts'
 import {
   addressesOf,
   type DestinationPorts,
@@ -22,7 +25,7 @@ import {
 import { refusalOf, transportFault } from './fault.ts'
 import { CONNECT_TIMEOUT_MS, SERVERS_TRIED_MAX } from './limits.ts'
 import { StsPolicies, type StsPolicy, type StsPorts, stsAllows } from './mta-sts.ts'
-import { type Errand, OutgoingDelivery } from './outgoing-delivery.ts'
+import { type Errand, OutgoingDelivery, refusedAll } from './outgoing-delivery.ts'
 import { type OutgoingOptions, OutgoingRoutes, type RouteChoice } from './outgoing-options.ts'
 
 export type ServerHop = Extract<NextHop, { readonly transport: 'smtp' | 'lmtp' }>
@@ -229,23 +232,45 @@ export class SmtpTransport {
     }
   }
 
-  async #send(
-    session: ClientSession,
-    { hop, kind }: Way,
-    { mail, recipients, recipientParameters, body }: Errand,
-  ): Promise<readonly Outcome[]> {
-    const { reversePath, parameters } = mail.from
-    // What the sender said of it may have been of another size, or nothing.
-    const sized = {
-      ...parameters,
-      ...(mail.sizeBytes !== undefined && { sizeBytes: mail.sizeBytes }),
+  async #send(session: ClientSession, way: Way, errand: Errand): Promise<readonly Outcome[]> {
+    const { mail, recipients, recipientParameters } = errand
+    const load = loadFor(session, errand)
+    if (load instanceof Fault) {
+      this.#pool.keep(session, way.kind)
+      return refusedAll(recipients.length, load)
     }
-    const from = { reversePath, parameters: sized }
     mail.onReady?.()
+    const { from, body } = load
     const replies = await session.send({ from, recipients, recipientParameters }, body)
-    this.#pool.keep(session, kind)
-    const reports = reportsOf(hop, session)
+    this.#pool.keep(session, way.kind)
+    const reports = reportsOf(way.hop, session)
     return replies.map((reply) => outcomeOf(reply, session.server, reports))
+  }
+}
+
+interface Load {
+  readonly from: MailFrom
+  readonly body: BodySource
+}
+
+/** What goes to this server; a Fault where it can take neither the message nor what might be made of it. */
+function loadFor({ offered, server }: ClientSession, { mail, body }: Errand): Load | Fault {
+  const { reversePath, parameters } = mail.from
+  // What the sender said of it may have been of another size, or nothing.
+  const { sizeBytes = parameters.sizeBytes, read } = mail
+  const sized = { ...parameters, ...(sizeBytes !== undefined && { sizeBytes }) }
+  const asItIs = { from: { reversePath, parameters: sized }, body }
+  const isConverted = !offered.eightBitMime && parameters.body !== 'BINARYMIME'
+  const found = isConverted && read !== undefined ? sevenBit(read) : undefined
+  if (found === undefined || found.type === 'as-it-is') return asItIs
+  if (found.type === 'impossible') {
+    const text = `${server} takes no octets beyond ASCII, and the message cannot be converted: ${found.why}`
+    return transportFault('transport/refused', text, '5.6.3')
+  }
+  const { body: _, ...others } = parameters
+  return {
+    from: { reversePath, parameters: { ...others, sizeBytes: found.sizeBytes } },
+    body: new ConvertedBody(body, found.changes),
   }
 }
 
