@@ -35,7 +35,10 @@ const DIRECTORY_MODE = 0o700
 export const hostDisk: Disk = {
   create: (path) => asFaults(async () => fileWriter(await open(path, 'wx', FILE_MODE))),
   writeNew: (path, bytes) => called((done) => writeNew(path, bytes, done)),
-  open: (path) => asFaults(() => openFile(path)),
+  open: (path) =>
+    new Promise((resolve, reject) => {
+      openFile(path, (error, file) => (file === undefined ? reject(faultOf(error)) : resolve(file)))
+    }),
   rename: (from, to) => called((done) => fs.rename(from, to, done)),
   link: (from, to) => called((done) => fs.link(from, to, done)),
   remove: (path) => called((done) => fs.unlink(path, done)),
@@ -43,19 +46,22 @@ export const hostDisk: Disk = {
   syncDirectory: (path) => called((done) => syncDirectory(path, done)),
   makeDirectory: (path) => asFaults(() => makeDirectory(path)),
   list: (path) => asFaults(async () => (await readdir(path)).sort()),
-  stat: (path) => asFaults(() => fileStatus(path)),
+  stat: (path) => asFaults(async () => fileStatus(path)),
 }
 
-async function fileStatus(path: string): Promise<FileStatus | undefined> {
+/** What is asked about is asked about often, so it is in memory: a thread would be the longer wait. */
+function fileStatus(path: string): FileStatus | undefined {
   try {
-    const status = await stat(path)
-    return {
-      kind: status.isDirectory() ? 'directory' : 'file',
-      sizeBytes: status.size,
-      modifiedMs: status.mtimeMs,
-    }
+    const status = fs.statSync(path, { throwIfNoEntry: false })
+    return (
+      status && {
+        kind: status.isDirectory() ? 'directory' : 'file',
+        sizeBytes: status.size,
+        modifiedMs: status.mtimeMs,
+      }
+    )
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error))) return undefined
+    if (errnoOf(error) === 'ENOTDIR') return undefined
     throw error
   }
 }
@@ -74,27 +80,45 @@ function fileWriter(file: FileHandle): FileWriter {
   }
 }
 
-async function openFile(path: string): Promise<FileReader> {
-  const file = await open(path, 'r')
-  const status = await file.stat()
-  if (!status.isFile()) {
-    await file.close()
-    throw diskFault('disk/failed', `not a file: ${path}`)
-  }
+function openFile(path: string, done: (error: Error | null, file?: FileReader) => void): void {
+  fs.open(path, 'r', (error, file) => {
+    if (error) {
+      done(error)
+      return
+    }
+    try {
+      // Neither this nor closing it waits for the disk: it is open.
+      const status = fs.fstatSync(file)
+      if (status.isFile()) {
+        done(null, fileReader(file, status.size))
+        return
+      }
+      fs.closeSync(file)
+      done(diskFault('disk/failed', `not a file: ${path}`))
+    } catch (error) {
+      done(error as Error)
+    }
+  })
+}
+
+function fileReader(file: number, sizeBytes: number): FileReader {
   return {
-    sizeBytes: status.size,
+    sizeBytes,
     read: (offset, length) =>
-      asFaults(async () => {
-        const bytes = new Uint8Array(Math.max(0, Math.min(length, status.size - offset)))
-        let at = 0
-        while (at < bytes.length) {
-          const { bytesRead } = await file.read(bytes, at, bytes.length - at, offset + at)
-          if (bytesRead === 0) break
-          at += bytesRead
+      new Promise((resolve, reject) => {
+        const bytes = new Uint8Array(Math.max(0, Math.min(length, sizeBytes - offset)))
+        const readOn = (at: number): void => {
+          fs.read(file, bytes, at, bytes.length - at, offset + at, (error, count) => {
+            if (error) reject(faultOf(error))
+            else if (count === 0) resolve(bytes.slice(0, at))
+            else if (at + count < bytes.length) readOn(at + count)
+            else resolve(bytes)
+          })
         }
-        return at === bytes.length ? bytes : bytes.slice(0, at)
+        if (bytes.length === 0) resolve(bytes)
+        else readOn(0)
       }),
-    close: () => asFaults(() => file.close()),
+    close: () => asFaults(async () => fs.closeSync(file)),
   }
 }
 
@@ -190,8 +214,9 @@ async function asFaults<T>(action: () => Promise<T>): Promise<T> {
   }
 }
 
-function faultOf(error: Error): Fault<DiskFaultCode> {
-  return diskFault(CODES[errnoOf(error)] ?? 'disk/failed', error.message, error)
+function faultOf(error: Error | null): Fault<DiskFaultCode> {
+  if (error instanceof Fault) return error as Fault<DiskFaultCode>
+  return diskFault(CODES[errnoOf(error)] ?? 'disk/failed', String(error?.message), error)
 }
 
 /** `cause` is the system's error, where there is one. */

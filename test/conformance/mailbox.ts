@@ -199,12 +199,14 @@ export function describeMailbox(name: string, make: () => Promise<MailboxWorld>)
         await mailbox.store(uids.slice(0, 1), { mode: 'add', flags: ['\\Seen', 'work'] })
         await mailbox.store(uids.slice(1, 2), { mode: 'add', flags: ['\\Deleted'] })
         await mailbox.expunge()
-        const vanished = mailbox.vanishedSince(0)
-        const again = await (await open()).open('INBOX')
-        expect([...again.uids]).toEqual([...mailbox.uids])
-        expect(again.status()).toEqual(mailbox.status())
-        for (const uid of again.uids) expect(again.metadata(uid)).toEqual(mailbox.metadata(uid))
-        expect(again.vanishedSince(0)).toEqual(vanished)
+        const remembered = (one: OpenMailbox) => ({
+          metadata: [...one.uids].map((uid) => ({ ...one.metadata(uid) })),
+          status: one.status(),
+          vanished: one.vanishedSince(0),
+        })
+        const before = remembered(mailbox)
+        expect(before.metadata).toHaveLength(2)
+        expect(remembered(await (await open()).open('INBOX'))).toEqual(before)
       }),
     )
 
@@ -214,6 +216,7 @@ export function describeMailbox(name: string, make: () => Promise<MailboxWorld>)
         const mailbox = await (await open()).open('INBOX')
         const uid = await appendText(mailbox, small('a'), { flags: ['\\Answered', 'work'] })
         await appendText(mailbox, small('b'))
+        const internalDate = mailbox.metadata(uid)?.internalDate
         const again = await (await open('delete')).open('INBOX')
         expect(again.uidValidity).toBeGreaterThan(mailbox.uidValidity)
         expect(again.mailboxId).toBe(mailbox.mailboxId)
@@ -223,9 +226,7 @@ export function describeMailbox(name: string, make: () => Promise<MailboxWorld>)
           small('b'),
         ])
         expect(again.state(found[0] as Uid)?.flags).toEqual(['\\Answered', 'work'])
-        expect(again.metadata(found[0] as Uid)?.internalDate).toBe(
-          mailbox.metadata(uid)?.internalDate,
-        )
+        expect(again.metadata(found[0] as Uid)?.internalDate).toBe(internalDate)
       }),
     )
 

@@ -36,21 +36,13 @@ export async function* select(
   if (modes.rev2) lines.push(`* LIST () "/" ${formatName(mailbox.name, true)}\r\n`)
   else {
     lines.push(`* ${now.recentCount} RECENT\r\n`)
-    const unseen = firstUnseen(now)
+    const unseen = mailbox.firstUnseen && now.view.numberOf(mailbox.firstUnseen)
     if (unseen !== undefined) lines.push(`* OK [UNSEEN ${unseen}] is the first unseen\r\n`)
   }
   yield fromOctets(lines.join(''))
   if (command.qresync !== undefined) yield* resync(command.qresync, now, { ...modes })
   const completion = ok('it is selected', isReadOnly ? 'READ-ONLY' : 'READ-WRITE')
   return { completion, selected: true }
-}
-
-function firstUnseen({ mailbox, view }: Selected): number | undefined {
-  if (mailbox.status().unseen === 0) return undefined
-  for (let number = 1; number <= view.count; number++) {
-    if (!mailbox.state(view.uidAt(number))?.flags.includes('\\Seen')) return number
-  }
-  return undefined
 }
 
 /** What has changed since the client was here last. RFC 7162 §3.2.5.1. */

@@ -4,8 +4,10 @@ import type { Disk, FileStatus } from '../../ports/disk.ts'
 import { countSent } from './content.ts'
 import { parseFileName, secondInBase, sizeInBase } from './file-name.ts'
 import { isNotFound } from './files.ts'
-import type { FolderIndex, Row } from './index-rows.ts'
-import { DIRECTORY_TIME_MS } from './limits.ts'
+import type { DirectoryTimes, FolderIndex } from './index-rows.ts'
+import { DIRECTORY_TIME_MS, UNVERIFIED_MS, UNVERIFIED_MS_PER_MESSAGE } from './limits.ts'
+import { changedRow, hashOf, type Row, type RowData } from './row-pages.ts'
+import type { Rows } from './rows.ts'
 
 export type Place = 'new' | 'cur'
 const PLACES: readonly Place[] = ['new', 'cur']
@@ -17,7 +19,7 @@ export interface FoundFile {
 
 export interface Differences {
   /** Rows as they should be now: renamed by somebody. */
-  readonly changed: readonly Row[]
+  readonly changed: readonly RowData[]
   readonly missing: readonly Row[]
   /** By name, oldest first. */
   readonly added: readonly FoundFile[]
@@ -30,16 +32,43 @@ export class FolderScan {
   readonly #disk: Disk
   readonly #path: string
   /** Times of the directories when last listed; what was too young then may have changed unnoticed. */
-  #times: Partial<Record<Place, number>> = {}
+  #times: DirectoryTimes = {}
+  /**
+   * Since when directories were changed by us and not listed: what others did within the same moments
+   * is noticed by the next listing only, which must not follow each change of ours.
+   */
+  #unverifiedSince: DirectoryTimes = {}
 
   constructor(disk: Disk, path: string) {
     this.#disk = disk
     this.#path = path
   }
 
-  /** From now on everything is looked at again. */
-  forget(): void {
-    this.#times = {}
+  /** What is known from before; what is not is looked at. */
+  begin(times: DirectoryTimes): void {
+    this.#times = times
+    this.#unverifiedSince = {}
+  }
+
+  /** Of directories that need no look as long as they have these times. */
+  get settled(): DirectoryTimes {
+    const { new: isNewOpen, cur: isCurOpen } = this.#unverifiedSince
+    const { new: newMs, cur: curMs } = this.#times
+    return {
+      ...(isNewOpen === undefined && newMs !== undefined && { new: newMs }),
+      ...(isCurOpen === undefined && curMs !== undefined && { cur: curMs }),
+    }
+  }
+
+  /** We have just changed them, and the index says how. */
+  async changedByUs(places: Iterable<Place>, wall: number): Promise<void> {
+    for (const place of places) {
+      const status = await this.#disk.stat(`${this.#path}/${place}`)
+      if (status === undefined) continue
+      this.#times = { ...this.#times, [place]: status.modifiedMs }
+      const since = this.#unverifiedSince[place] ?? wall
+      this.#unverifiedSince = { ...this.#unverifiedSince, [place]: since }
+    }
   }
 
   /** Undefined where nothing has changed since it last was asked. `wall` is the time now. */
@@ -47,14 +76,17 @@ export class FolderScan {
     const statuses = await Promise.all(
       PLACES.map((place) => this.#disk.stat(`${this.#path}/${place}`)),
     )
-    let places: readonly Place[] = PLACES.filter(
-      (place, i) => this.#times[place] !== statuses[i]?.modifiedMs,
-    )
+    const patience = Math.max(UNVERIFIED_MS, index.rows.count * UNVERIFIED_MS_PER_MESSAGE)
+    let places: readonly Place[] = PLACES.filter((place, i) => {
+      if (this.#times[place] !== statuses[i]?.modifiedMs) return true
+      const since = this.#unverifiedSince[place]
+      return since !== undefined && Math.abs(wall - since) >= patience
+    })
     if (places.length === 0) return undefined
-    for (const [i, place] of PLACES.entries()) this.#remember(place, statuses[i], wall)
     for (let listings = 1; ; listings++) {
+      for (const place of places) this.#remember(place, statuses[PLACES.indexOf(place)], wall)
       const found = await this.list(places)
-      const result = compare(index, found, places)
+      const result = compare(index.rows, found, places)
       if (result.missing.length === 0 || listings === LISTINGS_MAX) return result
       places = PLACES
     }
@@ -75,7 +107,7 @@ export class FolderScan {
   async measure({
     place,
     file,
-  }: FoundFile): Promise<Pick<Row, 'dateMs' | 'sizeBytes'> | undefined> {
+  }: FoundFile): Promise<Pick<RowData, 'dateMs' | 'sizeBytes'> | undefined> {
     const path = `${this.#path}/${place}/${file}`
     const { base } = parseFileName(file)
     const second = secondInBase(base)
@@ -99,29 +131,34 @@ export class FolderScan {
 
   #remember(place: Place, status: FileStatus | undefined, wall: number): void {
     const isSettled = status !== undefined && Math.abs(wall - status.modifiedMs) > DIRECTORY_TIME_MS
-    if (isSettled) this.#times[place] = status.modifiedMs
-    else delete this.#times[place]
+    const { [place]: _time, ...times } = this.#times
+    const { [place]: _since, ...unverified } = this.#unverifiedSince
+    this.#times = isSettled ? { ...times, [place]: status.modifiedMs } : times
+    this.#unverifiedSince = unverified
   }
 }
 
-function compare(
-  index: FolderIndex,
-  found: Map<string, FoundFile>,
-  places: readonly Place[],
-): Differences {
-  const changed: Row[] = []
+/** Takes what is known out of `found`. */
+function compare(rows: Rows, found: Map<string, FoundFile>, places: readonly Place[]): Differences {
+  const changed: RowData[] = []
   const missing: Row[] = []
-  const added: FoundFile[] = []
-  for (const row of index.rows) {
+  // Of messages in `new` alone few are looked at: no need to read all names.
+  const candidates = places.includes('cur')
+    ? rows
+    : rows.likely(new Set([...found.keys()].map(hashOf)))
+  for (const row of candidates) {
     const { unique } = parseFileName(row.base)
     const now = found.get(unique)
     if (now === undefined) {
       if (places.includes(row.place)) missing.push(row)
-    } else if (now.file !== row.file || now.place !== row.place) {
+      continue
+    }
+    found.delete(unique)
+    if (now.file !== row.file || now.place !== row.place) {
       const { base, flags } = parseFileName(now.file)
-      changed.push({ ...row, ...now, base, flags })
+      changed.push(changedRow(row, { ...now, base, flags }))
     }
   }
-  for (const [unique, file] of found) if (index.named(unique) === undefined) added.push(file)
-  return { changed, missing, added: added.sort((a, b) => (a.file < b.file ? -1 : 1)) }
+  const added = [...found.values()].sort((a, b) => (a.file < b.file ? -1 : 1))
+  return { changed, missing, added }
 }

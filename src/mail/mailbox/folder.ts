@@ -23,7 +23,7 @@ import {
   writeMarker,
 } from './files.ts'
 import { type Differences, FolderScan, type Place } from './folder-scan.ts'
-import { FolderIndex, type Head, type Row } from './index-rows.ts'
+import { type DirectoryTimes, FolderIndex, type Head } from './index-rows.ts'
 import { KEYWORD_LENGTH_MAX, KEYWORDS_MAX, POLL_MS } from './limits.ts'
 import {
   type Flag,
@@ -34,6 +34,8 @@ import {
   SYSTEM_FLAGS,
   type Uid,
 } from './mailbox.ts'
+import { changedRow, type Row, type RowData } from './row-pages.ts'
+import type { Rows } from './rows.ts'
 
 export interface FolderPorts {
   readonly disk: Disk
@@ -55,10 +57,14 @@ export interface Arrival {
 
 /** What sessions see: replaced as a whole. */
 interface Published {
-  readonly rows: readonly Row[]
+  readonly rows: Rows
   readonly head: Readonly<Head>
-  readonly unseen: number
-  readonly deleted: number
+}
+
+interface Placing {
+  readonly arrivals: readonly Arrival[]
+  readonly resolve: (uids: readonly Uid[]) => void
+  readonly reject: (error: unknown) => void
 }
 
 type Listener = (change: MailboxChange) => void
@@ -76,6 +82,8 @@ export class Folder {
   #stopPolling: (() => void) | undefined
   #isInvalid = false
   #lastMicrosecond = 0
+  /** What is to be placed next. */
+  readonly #placings: Placing[] = []
 
   constructor(path: string, ports: FolderPorts, descriptions: Descriptions) {
     this.path = path
@@ -95,35 +103,25 @@ export class Folder {
   }
 
   get rowCount(): number {
-    return this.#published?.rows.length ?? 0
+    return this.#published?.rows.count ?? 0
   }
 
   find(uid: Uid): Row | undefined {
-    const { rows } = this.published
-    let low = 0
-    let high = rows.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((rows[middle] as Row).uid < uid) low = middle + 1
-      else high = middle
-    }
-    return rows[low]?.uid === uid ? rows[low] : undefined
+    return this.published.rows.find(uid)
   }
 
   status(): MailboxStatus {
-    const { head, rows, unseen, deleted } = this.published
-    let recent = 0
-    for (let i = rows.length - 1; i >= 0 && (rows[i] as Row).uid >= head.recentFrom; i--) recent++
+    const { head, rows } = this.published
     return {
       mailboxId: this.#id,
       uidValidity: head.uidValidity,
       uidNext: head.uidNext,
       highestModSeq: head.highestModSeq,
-      messages: rows.length,
-      recent,
-      unseen,
-      deleted,
-      sizeBytes: head.messageBytes,
+      messages: rows.count,
+      recent: rows.countFrom(head.recentFrom),
+      unseen: rows.unseen,
+      deleted: rows.deleted,
+      sizeBytes: rows.bytes,
     }
   }
 
@@ -153,6 +151,16 @@ export class Folder {
 
   refresh(): Promise<void> {
     return this.inTurn(async (index) => this.#takeChanges(index))
+  }
+
+  /** Nobody has it open for now: what was found out about its directories is not found out again. */
+  rest(): Promise<void> {
+    return this.inTurn(async (index) => {
+      const { settled } = this.#scan
+      if (isSameTimes(settled, index.head.times)) return
+      index.head.times = settled
+      await this.#commit(index, [])
+    })
   }
 
   vanishedSince(modSeq: ModSeq): readonly (readonly [Uid, Uid])[] {
@@ -204,13 +212,13 @@ export class Folder {
   changeFlags(
     uids: readonly Uid[],
     wanted: readonly Flag[],
-    change: (row: Row, bits: number) => number | undefined,
+    change: (row: RowData, bits: number) => number | undefined,
   ): Promise<void> {
     return this.inTurn(async (index) => {
       const bits = await this.#bitsFor(index, wanted)
       const { disk } = this.ports
       const files = new Whereabouts(this.#scan, this.path)
-      const changed: Row[] = []
+      const changed: RowData[] = []
       const touched = new Set<Place>(['cur'])
       await forEachFile(uids, async (uid) => {
         const row = index.find(uid)
@@ -227,63 +235,116 @@ export class Folder {
           return ignoreNotFound(error)
         }
         touched.add(row.place)
-        changed.push({ ...row, place: 'cur', file, flags })
+        changed.push(changedRow(row, { place: 'cur', file, flags }))
       })
       if (changed.length === 0 && wanted.length === 0) return
-      if (changed.length > 0) await this.#sync(touched)
       const modSeq = changed.length > 0 ? index.nextModSeq() : 0
-      for (const row of changed) index.replace({ ...row, modSeq })
-      await this.#commit(index, changed.length === 0 ? [] : [flagsChanged(changed, modSeq)])
+      for (const row of changed) index.replace(changedRow(row, { modSeq }))
+      const changes = changed.length === 0 ? [] : [flagsChanged(changed, modSeq)]
+      // Nobody is told before both are done, and a listing puts right what the power leaves of one.
+      await this.#commit(index, changes, this.#changedPlaces(changed.length > 0 ? touched : []))
     })
   }
 
-  /** Durable, all or none; resolves with the UIDs in order. */
+  /**
+   * Durable, all or none; resolves with the UIDs in order. What comes while others are being placed is
+   * placed together.
+   */
   place(arrivals: readonly Arrival[]): Promise<readonly Uid[]> {
-    return this.inTurn(async (index) => {
-      const { disk } = this.ports
-      const all = arrivals.flatMap(({ flags }) => flags)
-      await this.#bitsFor(index, all)
-      const { keywords } = index.head
-      const moves = arrivals.map(({ name, base, flags }) => {
-        const bits = flags.reduce((sum, flag) => sum | bitOf(keywords, flag), 0)
-        return { from: name, to: formatFileName(base, bits, ''), bits }
+    return new Promise((resolve, reject) => {
+      const placing = { arrivals, resolve, reject }
+      this.#placings.push(placing)
+      const placed = this.inTurn(async (index) => {
+        const together = this.#placings.splice(0)
+        if (together.length > 0) await this.#placeAll(index, together)
       })
-      const isJournaled = moves.length > 1
-      if (isJournaled) {
-        // One that fails in the middle is finished by the next run.
-        await disk.syncDirectory(`${this.path}/tmp`)
-        index.setPlacing(moves.map(({ from, to }) => [from, to]))
-        await index.commit()
+      placed.catch((error: unknown) => {
+        const at = this.#placings.indexOf(placing)
+        if (at >= 0) this.#placings.splice(at, 1)
+        reject(error)
+      })
+    })
+  }
+
+  /** Each has its own answer; rejects where the index may be wrong now. */
+  async #placeAll(index: FolderIndex, placings: readonly Placing[]): Promise<void> {
+    const arrivals = placings.flatMap((one) => one.arrivals)
+    try {
+      const uids = await this.#placed(
+        index,
+        arrivals,
+        placings.some((one) => one.arrivals.length > 1),
+      )
+      let at = 0
+      for (const one of placings) {
+        const from = at
+        at += one.arrivals.length
+        one.resolve(uids.slice(from, at))
       }
-      try {
-        await forEachFile(moves, ({ from, to }) =>
-          disk.rename(`${this.path}/tmp/${from}`, `${this.path}/cur/${to}`),
-        )
-        await disk.syncDirectory(`${this.path}/cur`)
-      } catch (error) {
-        await forEachFile(moves, async ({ from, to }) => {
-          await disk.remove(`${this.path}/cur/${to}`).catch(ignoreNotFound)
-          await disk.remove(`${this.path}/tmp/${from}`).catch(ignoreNotFound)
-        })
-        if (isJournaled) index.setPlacing([])
-        await index.commit()
-        throw error
-      }
+    } catch (error) {
+      for (const one of placings) one.reject(error)
+      throw error
+    }
+  }
+
+  async #placed(
+    index: FolderIndex,
+    arrivals: readonly Arrival[],
+    isJournaled: boolean,
+  ): Promise<readonly Uid[]> {
+    const { disk } = this.ports
+    await this.#bitsFor(
+      index,
+      arrivals.flatMap(({ flags }) => flags),
+    )
+    const { keywords } = index.head
+    const moves = arrivals.map(({ name, base, flags }) => {
+      const bits = flags.reduce((sum, flag) => sum | bitOf(keywords, flag), 0)
+      return { from: name, to: formatFileName(base, bits, ''), bits }
+    })
+    if (isJournaled) {
+      // One that fails in the middle is finished by the next run.
+      await disk.syncDirectory(`${this.path}/tmp`)
+      index.setPlacing(moves.map(({ from, to }) => [from, to]))
+      await index.commit()
+    }
+    try {
+      await forEachFile(moves, ({ from, to }) =>
+        disk.rename(`${this.path}/tmp/${from}`, `${this.path}/cur/${to}`),
+      )
       const modSeq = index.nextModSeq()
       const uids = arrivals.map((arrival, i) => {
         const { to: file, bits: flags } = moves[i] as (typeof moves)[number]
         const { base, dateMs, sizeBytes, emailId } = arrival
         const row = { base, place: 'cur', file, flags, modSeq, dateMs, sizeBytes } as const
-        return index.add(emailId === undefined ? row : { ...row, emailId }).uid
+        return index.add(emailId === undefined ? row : { ...row, emailId })
       })
-      if (isJournaled) index.setPlacing([])
-      await this.#commit(index, [{ type: 'added', uids, modSeq }])
+      const inCur = this.#changedPlaces(['cur'])
+      if (isJournaled) {
+        await inCur
+        index.setPlacing([])
+      }
+      await this.#commit(index, [{ type: 'added', uids, modSeq }], inCur)
       return uids
-    })
+    } catch (error) {
+      await forEachFile(moves, async ({ from, to }) => {
+        await disk.remove(`${this.path}/cur/${to}`).catch(ignoreNotFound)
+        await disk.remove(`${this.path}/tmp/${from}`).catch(ignoreNotFound)
+      })
+      if (isJournaled) await this.#forgetPlacing()
+      throw error
+    }
+  }
+
+  /** They are taken out again: the next run must not look for them. */
+  async #forgetPlacing(): Promise<void> {
+    const index = FolderIndex.load(this.ports.store, this.#id)
+    index?.setPlacing([])
+    await index?.commit()
   }
 
   /** Those of `uids` that `isWanted`, with their files; resolves with them. */
-  remove(uids: readonly Uid[], isWanted: (row: Row) => boolean): Promise<readonly Uid[]> {
+  remove(uids: readonly Uid[], isWanted: (row: RowData) => boolean): Promise<readonly Uid[]> {
     return this.inTurn(async (index) => {
       const rows = uids.flatMap((uid) => index.find(uid) ?? []).filter(isWanted)
       if (rows.length === 0) return []
@@ -291,7 +352,7 @@ export class Folder {
       await forEachFile(rows, async (row) => {
         await files.at(row, (path) => this.ports.disk.remove(path)).catch(ignoreNotFound)
       })
-      await this.#sync(new Set(rows.map(({ place }) => place)))
+      await this.#changedPlaces(new Set(rows.map(({ place }) => place)))
       const modSeq = index.nextModSeq()
       const removed = rows.map(({ uid }) => uid)
       index.remove(removed, modSeq)
@@ -335,7 +396,6 @@ export class Folder {
     for (const place of ['tmp', 'new', 'cur']) await disk.makeDirectory(`${this.path}/${place}`)
     const marker = await readMarker(disk, this.path, entropy)
     this.#id = marker.id
-    this.#scan.forget()
     let index = FolderIndex.load(store, marker.id)
     if (index === undefined || index.head.uidValidity !== marker.uidValidity) {
       const uidValidity = Math.max(Math.floor(clock.wall() / 1000), marker.uidValidity + 1)
@@ -351,7 +411,9 @@ export class Folder {
       }
       await disk.syncDirectory(`${this.path}/cur`)
       index.setPlacing([])
+      index.head.times = {}
     }
+    this.#scan.begin(index.head.times)
     await this.#takeChanges(index)
     // Those who have it open heard of none of it.
     if (
@@ -362,6 +424,7 @@ export class Folder {
       throw mailboxFault('mailbox/not-found', 'its index was lost')
     }
     if (this.#published === undefined) await this.#commit(index, [])
+    else this.#publish(index)
     return index
   }
 
@@ -389,7 +452,9 @@ export class Folder {
     const reflagged = changed.filter((row) => index.find(row.uid)?.flags !== row.flags)
     const modSeq = reflagged.length > 0 ? index.nextModSeq() : 0
     const isReflagged = new Set(reflagged)
-    for (const row of changed) index.replace(isReflagged.has(row) ? { ...row, modSeq } : row)
+    for (const row of changed) {
+      index.replace(isReflagged.has(row) ? changedRow(row, { modSeq }) : row)
+    }
     if (reflagged.length > 0) changes.push(flagsChanged(reflagged, modSeq))
     if (added.length > 0) {
       const modSeq = index.nextModSeq()
@@ -398,7 +463,7 @@ export class Folder {
         const measured = await this.#scan.measure(one)
         if (measured === undefined) continue
         const { base, flags } = parseFileName(one.file)
-        uids.push(index.add({ ...one, ...measured, base, flags, modSeq }).uid)
+        uids.push(index.add({ ...one, ...measured, base, flags, modSeq }))
       }
       if (uids.length > 0) changes.push({ type: 'added', uids, modSeq })
     }
@@ -424,22 +489,28 @@ export class Folder {
     return flags.reduce((sum, flag) => sum | bitOf(head.keywords, flag), 0)
   }
 
-  async #sync(places: ReadonlySet<Place>): Promise<void> {
-    await Promise.all(
-      [...places].map((place) => this.ports.disk.syncDirectory(`${this.path}/${place}`)),
-    )
+  /** Durable; the next look at them is not for our sake. */
+  async #changedPlaces(places: Iterable<Place>): Promise<void> {
+    const all = [...places]
+    await this.#scan.changedByUs(all, this.ports.clock.wall())
+    await Promise.all(all.map((place) => this.ports.disk.syncDirectory(`${this.path}/${place}`)))
   }
 
-  /** Then it is there for all, in one turn. */
-  async #commit(index: FolderIndex, changes: readonly MailboxChange[]): Promise<void> {
-    await index.commit()
-    this.#published = {
-      rows: [...index.rows],
-      head: { ...index.head },
-      unseen: index.unseen,
-      deleted: index.deleted,
-    }
+  /** Then, and when `files` is done, it is there for all, in one turn. */
+  async #commit(
+    index: FolderIndex,
+    changes: readonly MailboxChange[],
+    files: Promise<void> = Promise.resolve(),
+  ): Promise<void> {
+    if (changes.length > 0) index.head.times = {}
+    const results = await Promise.allSettled([files, index.commit()])
+    for (const result of results) if (result.status === 'rejected') throw result.reason
+    this.#publish(index)
     for (const change of changes) for (const listener of [...this.#listeners]) listener(change)
+  }
+
+  #publish({ rows, head }: FolderIndex): void {
+    this.#published = { rows, head: { ...head } }
   }
 
   #poll(): void {
@@ -474,7 +545,7 @@ class Whereabouts {
     this.#path = path
   }
 
-  async at<T>(row: Row, action: (path: string) => Promise<T>): Promise<T> {
+  async at<T>(row: RowData, action: (path: string) => Promise<T>): Promise<T> {
     try {
       return await action(`${this.#path}/${row.place}/${row.file}`)
     } catch (error) {
@@ -487,7 +558,11 @@ class Whereabouts {
   }
 }
 
-function flagsChanged(rows: readonly Row[], modSeq: ModSeq): MailboxChange {
+function isSameTimes(a: DirectoryTimes, b: DirectoryTimes): boolean {
+  return a.new === b.new && a.cur === b.cur
+}
+
+function flagsChanged(rows: readonly RowData[], modSeq: ModSeq): MailboxChange {
   return { type: 'flags', uids: rows.map(({ uid }) => uid).sort((a, b) => a - b), modSeq }
 }
 

@@ -3,31 +3,27 @@
  * all of them. Changes are made here first and written by `commit`, all at once or not at all.
  *
  * Keys, each behind the mailbox's id: `h` the head, `j` names that are being placed, `p…` pages of
- * rows, `x…` what was expunged, `d…` descriptions, `t…` fingerprints of texts.
+ * rows, `n…` their names, `x…` what was expunged, `d…` descriptions, `t…` fingerprints of texts.
  */
 
 import { fromUtf8, toUtf8 } from '../../base/bytes.ts'
 import { type Store, type StoreChange, withPrefix } from '../../ports/store.ts'
-import { DELETED, SEEN } from './file-name.ts'
-import { PAGE_ROWS, VANISHED_ENTRIES_MAX } from './limits.ts'
+import { VANISHED_ENTRIES_MAX } from './limits.ts'
 import type { Flag, ModSeq, Uid } from './mailbox.ts'
+import {
+  changedRow,
+  emailIdOf,
+  formatNames,
+  formatPage,
+  hex,
+  Page,
+  PageNames,
+  pageOf,
+  type RowData,
+} from './row-pages.ts'
+import { Rows } from './rows.ts'
 
 export const TABLE = 'mailbox'
-
-/** Never changed in place: a new one takes its turn. */
-export interface Row {
-  readonly uid: Uid
-  /** The file's name up to its flags. */
-  readonly base: string
-  readonly place: 'new' | 'cur'
-  /** The file's whole name. */
-  readonly file: string
-  readonly flags: number
-  readonly modSeq: ModSeq
-  readonly dateMs: number
-  readonly sizeBytes: number
-  readonly emailId: string
-}
 
 export interface Head {
   uidValidity: number
@@ -41,28 +37,39 @@ export interface Head {
   /** Of all messages, so that a quota need not look at their rows. */
   messages: number
   messageBytes: number
+  /** Times of the directories when the rows were what is in them. */
+  times: DirectoryTimes
+}
+
+export interface DirectoryTimes {
+  readonly new?: number
+  readonly cur?: number
 }
 
 export class FolderIndex {
   readonly id: string
   head: Head
-  /** By UID, ascending. */
-  rows: Row[]
-  messageBytes = 0
-  unseen = 0
-  deleted = 0
+  /** As they are written; what has been changed since is not in them. */
+  rows: Rows
   readonly #store: Store
-  readonly #byUnique: Map<string, Uid> = new Map()
-  readonly #dirtyPages: Set<number> = new Set()
+  readonly #names: PageNames
+  /** Rows of pages that have changed, by UID, ascending. */
+  readonly #changed: Map<number, RowData[]> = new Map()
   readonly #vanished: ModSeq[]
   #changes: StoreChange[] = []
 
-  private constructor(store: Store, id: string, head: Head, rows: Row[]) {
+  private constructor(store: Store, id: string, head: Head) {
     this.#store = store
     this.id = id
     this.head = head
-    this.rows = rows
-    for (const row of rows) this.#count(row, 1)
+    this.#names = new PageNames((page) => store.get(TABLE, this.#key(`n${hex(page, 8)}`)))
+    const prefix = `${id}/p`
+    const pages: Page[] = []
+    for (const { key, value } of store.range(TABLE, withPrefix(prefix))) {
+      const number = Number.parseInt(key.slice(prefix.length), 16)
+      pages.push(new Page(number, value, this.#names))
+    }
+    this.rows = new Rows(pages)
     this.#vanished = [...store.keys(TABLE, withPrefix(`${id}/x`))].map((key) =>
       Number.parseInt(key.slice(id.length + 2), 16),
     )
@@ -73,11 +80,7 @@ export class FolderIndex {
     const head = store.get(TABLE, `${id}/h`)
     if (head === undefined) return undefined
     try {
-      const rows: Row[] = []
-      for (const { value } of store.range(TABLE, withPrefix(`${id}/p`))) {
-        for (const line of toUtf8(value).split('\n')) rows.push(parseRow(line))
-      }
-      const index = new FolderIndex(store, id, JSON.parse(toUtf8(head)) as Head, rows)
+      const index = new FolderIndex(store, id, JSON.parse(toUtf8(head)) as Head)
       return index.#isSound() ? index : undefined
     } catch {
       return undefined
@@ -94,21 +97,19 @@ export class FolderIndex {
       vanishedFloor: 0,
       messages: 0,
       messageBytes: 0,
+      times: {},
     }
-    const index = new FolderIndex(store, id, head, [])
+    const index = new FolderIndex(store, id, head)
     index.#changes = removals(store, `${id}/`)
     index.#vanished.length = 0
+    index.rows = new Rows([])
     return index
   }
 
-  find(uid: Uid): Row | undefined {
-    const row = this.rows[this.#position(uid)]
-    return row?.uid === uid ? row : undefined
-  }
-
-  named(unique: string): Row | undefined {
-    const uid = this.#byUnique.get(unique)
-    return uid === undefined ? undefined : this.find(uid)
+  /** With what has changed and is not yet written. */
+  find(uid: Uid): RowData | undefined {
+    const changed = this.#changed.get(pageOf(uid))
+    return changed === undefined ? this.rows.find(uid) : changed.find((row) => row.uid === uid)
   }
 
   nextModSeq(): ModSeq {
@@ -117,34 +118,27 @@ export class FolderIndex {
   }
 
   /** With the next UID. */
-  add(row: Omit<Row, 'uid' | 'emailId'> & { readonly emailId?: string }): Row {
+  add(row: Omit<RowData, 'uid' | 'emailId'> & { readonly emailId?: string }): Uid {
     const uid = this.head.uidNext++
-    const added = { emailId: emailIdOf(row.base), ...row, uid }
-    this.rows.push(added)
-    this.#count(added, 1)
-    this.#touch(uid)
-    return added
+    const emailId = row.emailId ?? emailIdOf(row.base)
+    this.#changeable(uid).push({ ...row, emailId, uid })
+    return uid
   }
 
-  replace(row: Row): void {
-    const at = this.#position(row.uid)
-    const before = this.rows[at] as Row
-    this.#count(before, -1)
-    this.rows[at] = row
-    this.#count(row, 1)
-    this.#touch(row.uid)
+  /** One that is there. */
+  replace(row: RowData): void {
+    const rows = this.#changeable(row.uid)
+    rows[rows.findIndex(({ uid }) => uid === row.uid)] = row
   }
 
   /** `uids` ascending. */
   remove(uids: readonly Uid[], modSeq: ModSeq): void {
-    const gone = new Set(uids)
-    this.rows = this.rows.filter((row) => {
-      if (!gone.has(row.uid)) return true
-      this.#count(row, -1)
-      this.#touch(row.uid)
-      return false
-    })
     for (const uid of uids) {
+      const rows = this.#changeable(uid)
+      rows.splice(
+        rows.findIndex((row) => row.uid === uid),
+        1,
+      )
       this.#changes.push({ table: TABLE, key: descriptionKey(this.id, uid), value: undefined })
       this.#changes.push({ table: TABLE, key: fingerprintKey(this.id, uid), value: undefined })
     }
@@ -178,25 +172,53 @@ export class FolderIndex {
     return value === undefined ? [] : JSON.parse(toUtf8(value))
   }
 
-  /** Writes what has changed; `modSeq` etc. are in memory already, and count once this resolves. */
+  /** Writes what has changed: it counts, and is among `rows`, once this resolves. */
   async commit(): Promise<void> {
-    for (const page of this.#dirtyPages) this.#writePage(page)
-    this.head.messages = this.rows.length
-    this.head.messageBytes = this.messageBytes
+    const pages: Page[] = []
+    const emptied: number[] = []
+    for (const [number, rows] of this.#changed) {
+      if (rows.length === 0) emptied.push(number)
+      else pages.push(this.#writePage(number, rows))
+    }
+    for (const number of emptied) {
+      for (const kind of ['p', 'n']) {
+        const key = this.#key(`${kind}${hex(number, 8)}`)
+        this.#changes.push({ table: TABLE, key, value: undefined })
+      }
+    }
+    const rows = this.rows.with(pages, emptied)
+    this.head.messages = rows.count
+    this.head.messageBytes = rows.bytes
     this.#put('h', JSON.stringify(this.head))
     const changes = this.#changes
     this.#changes = []
-    this.#dirtyPages.clear()
+    this.#changed.clear()
     await this.#store.commit(changes)
+    this.#names.forget()
+    this.rows = rows
   }
 
-  #writePage(page: number): void {
-    const from = this.#position(page * PAGE_ROWS)
-    const to = this.#position((page + 1) * PAGE_ROWS)
-    const key = this.#key(`p${hex(page, 8)}`)
-    const value =
-      from === to ? undefined : fromUtf8(this.rows.slice(from, to).map(formatRow).join('\n'))
-    this.#changes.push({ table: TABLE, key, value })
+  /** Names only where they have changed: most often it is flags that have. */
+  #writePage(number: number, rows: readonly RowData[]): Page {
+    const columns = formatPage(rows)
+    const names = formatNames(rows)
+    const name = `n${hex(number, 8)}`
+    const value = columns.slice()
+    this.#changes.push({ table: TABLE, key: this.#key(`p${hex(number, 8)}`), value })
+    const before = this.#store.get(TABLE, this.#key(name))
+    if (before === undefined || !sameBytes(before, names)) {
+      this.#changes.push({ table: TABLE, key: this.#key(name), value: names })
+    }
+    return new Page(number, columns, this.#names)
+  }
+
+  #changeable(uid: Uid): RowData[] {
+    const number = pageOf(uid)
+    const known = this.#changed.get(number)
+    if (known !== undefined) return known
+    const rows = this.rows.ofPage(number).map((row) => changedRow(row, {}))
+    this.#changed.set(number, rows)
+    return rows
   }
 
   #put(key: string, text: string): void {
@@ -207,35 +229,10 @@ export class FolderIndex {
     return `${this.id}/${key}`
   }
 
-  #touch(uid: Uid): void {
-    this.#dirtyPages.add(Math.floor(uid / PAGE_ROWS))
-  }
-
-  #count(row: Row, by: 1 | -1): void {
-    this.messageBytes += by * row.sizeBytes
-    if ((row.flags & SEEN) === 0) this.unseen += by
-    if ((row.flags & DELETED) !== 0) this.deleted += by
-    const unique = uniqueOf(row.base)
-    if (by === 1) this.#byUnique.set(unique, row.uid)
-    else this.#byUnique.delete(unique)
-  }
-
-  /** The first with this UID or a greater one. */
-  #position(uid: Uid): number {
-    let low = 0
-    let high = this.rows.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((this.rows[middle] as Row).uid < uid) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
-
   #holes(): readonly (readonly [Uid, Uid])[] {
     const holes: (readonly [Uid, Uid])[] = []
     let next = 1
-    for (const { uid } of this.rows) {
+    for (const uid of this.rows.uids) {
       if (uid > next) holes.push([next, uid - 1])
       next = uid + 1
     }
@@ -244,14 +241,21 @@ export class FolderIndex {
   }
 
   #isSound(): boolean {
-    const { uidNext, uidValidity, highestModSeq, keywords } = this.head
+    const { uidNext, uidValidity, highestModSeq, keywords, times } = this.head
     const numbers = [uidNext, uidValidity, highestModSeq]
     return (
       numbers.every((one) => Number.isSafeInteger(one) && one > 0) &&
       Array.isArray(keywords) &&
-      this.rows.every((row, i) => row.uid > (this.rows[i - 1]?.uid ?? 0) && row.uid < uidNext)
+      typeof times === 'object' &&
+      this.rows.isAscending(uidNext)
     )
   }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
 }
 
 /** What the index says of one that is perhaps not open. */
@@ -290,55 +294,4 @@ function merged(ranges: readonly (readonly [Uid, Uid])[]): readonly (readonly [U
     else joined.push([from, to])
   }
   return joined
-}
-
-function uniqueOf(base: string): string {
-  const comma = base.indexOf(',')
-  return comma < 0 ? base : base.slice(0, comma)
-}
-
-/** As long as an identifier may be that every program takes. RFC 8474 §3. */
-function emailIdOf(base: string): string {
-  let a = 0x811c9dc5
-  let b = 0x9e3779b9
-  for (let i = 0; i < base.length; i++) {
-    a = Math.imul(a ^ base.charCodeAt(i), 0x01000193)
-    b = Math.imul(b ^ base.charCodeAt(i), 0x85ebca6b) ^ (b >>> 13)
-  }
-  return `M${hex(a >>> 0, 8)}${hex(b >>> 0, 8)}`
-}
-
-/** A name may hold anything but a slash. */
-function formatRow(row: Row): string {
-  const { uid, base, place, file, flags, modSeq, dateMs, sizeBytes, emailId } = row
-  return JSON.stringify([
-    uid,
-    base,
-    place,
-    file.slice(base.length),
-    flags,
-    modSeq,
-    dateMs,
-    sizeBytes,
-    emailId,
-  ])
-}
-
-function parseRow(line: string): Row {
-  const [uid, base, place, rest, flags, modSeq, dateMs, sizeBytes, emailId] = JSON.parse(line) as [
-    number,
-    string,
-    'new' | 'cur',
-    string,
-    number,
-    number,
-    number,
-    number,
-    string,
-  ]
-  return { uid, base, place, file: base + rest, flags, modSeq, dateMs, sizeBytes, emailId }
-}
-
-function hex(value: number, digits: number): string {
-  return value.toString(16).padStart(digits, '0')
 }

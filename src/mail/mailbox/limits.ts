@@ -12,8 +12,8 @@ export const MAILBOXES_MAX = 10_000
 /** Octets of a mailbox's directory: file systems take 255. */
 export const DIRECTORY_NAME_MAX = 240
 
-/** Messages whose rows are written together: a change of one writes as many. */
-export const PAGE_ROWS = 128
+/** UIDs whose rows are written together: a change of one writes as many, 2 KB without the names. */
+export const PAGE_ROWS = 64
 
 /** Entries of the list of what was expunged; behind them QRESYNC clients hear of everything. */
 export const VANISHED_ENTRIES_MAX = 1000
@@ -46,6 +46,13 @@ export const POLL_MS = 2000
  * system's clock.
  */
 export const DIRECTORY_TIME_MS = 50
+
+/**
+ * How long a directory that we have changed ourselves is not listed for what others may have done in
+ * the same moments; longer where a listing takes long, so that it never takes a tenth of the time.
+ */
+export const UNVERIFIED_MS = 2000
+export const UNVERIFIED_MS_PER_MESSAGE = 0.1
 
 /** What may wait to be put into the index without being asked for: it can be found again. */
 export const CACHE_CHANGES_MAX = 256

@@ -176,6 +176,7 @@ export interface OpenMailbox {
   readonly highestModSeq: ModSeq
   /** All messages as of now, ascending; a copy of one's own, to be kept as the session's sequence numbers. */
   readonly uids: Uint32Array
+  readonly firstUnseen: Uid | undefined
   /** The keywords in use, for FLAGS. */
   readonly keywords: readonly Flag[]
   /** Whether a keyword that is not in use yet may be set: `\*` of PERMANENTFLAGS. */

@@ -9,7 +9,6 @@ import { mailboxFault } from './fault.ts'
 import { DELETED } from './file-name.ts'
 import { ignoreNotFound } from './files.ts'
 import type { Arrival, Folder } from './folder.ts'
-import type { Row } from './index-rows.ts'
 import { KEYWORDS_MAX } from './limits.ts'
 import type {
   AppendDraft,
@@ -28,6 +27,8 @@ import type {
   Uid,
 } from './mailbox.ts'
 import { type MessageText, readText } from './message-text.ts'
+import type { Row } from './row-pages.ts'
+import type { Rows } from './rows.ts'
 import type { SearchKey, SortKey, ThreadAlgorithm, ThreadNode } from './search.ts'
 import { matches } from './search-run.ts'
 import { type Sortable, sortMessages, threadByReferences, threadBySubject } from './sort.ts'
@@ -72,7 +73,11 @@ export class OpenedMailbox implements OpenMailbox {
   }
 
   get uids(): Uint32Array {
-    return Uint32Array.from(this.#folder.published.rows, ({ uid }) => uid)
+    return this.#rows.uids
+  }
+
+  get firstUnseen(): Uid | undefined {
+    return this.#rows.firstUnseen
   }
 
   get keywords(): readonly Flag[] {
@@ -111,14 +116,14 @@ export class OpenedMailbox implements OpenMailbox {
 
   metadata(uid: Uid): MessageMetadata | undefined {
     const row = this.#folder.find(uid)
-    if (row === undefined) return undefined
+    if (row === undefined || row.base === '') return undefined
     const { flags, modSeq, dateMs, sizeBytes, emailId } = row
     const internalDate = wallMs(dateMs)
     return { uid, flags: this.#folder.flagsOf(flags), modSeq, internalDate, sizeBytes, emailId }
   }
 
   changedSince(modSeq: ModSeq): readonly Uid[] {
-    return this.#rows.flatMap((row) => (row.modSeq > modSeq ? [row.uid] : []))
+    return this.#rows.changedSince(modSeq)
   }
 
   vanishedSince(modSeq: ModSeq): readonly (readonly [Uid, Uid])[] {
@@ -232,10 +237,11 @@ export class OpenedMailbox implements OpenMailbox {
     this.#isClosed = true
     for (const end of this.#subscriptions) end()
     this.#folder.descriptions.flush().catch(asFault)
+    this.#folder.rest().catch(asFault)
     this.#account.closed()
   }
 
-  get #rows(): readonly Row[] {
+  get #rows(): Rows {
     return this.#folder.published.rows
   }
 

@@ -4,16 +4,16 @@
  */
 
 import { parseMailDate } from '../../proto/message/mail-date.ts'
-import type { Row } from './index-rows.ts'
 import type { MessageDescription } from './mailbox.ts'
 import { fieldValues, fold, type MessageText, mayContain } from './message-text.ts'
+import type { RowData } from './row-pages.ts'
 import type { SearchKey } from './search.ts'
 
 const DAY_MS = 86_400_000
 
 /** What is known of a message by now. */
 export interface Known {
-  readonly row: Row
+  readonly row: RowData
   readonly flagBit: (flag: string) => number
   readonly description?: MessageDescription
   readonly fingerprint?: Uint8Array

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { wallMs } from '../../base/time.ts'
-import type { Row } from './index-rows.ts'
 import type { MessageDescription, Uid } from './mailbox.ts'
+import type { RowData } from './row-pages.ts'
 import type { SortKey, ThreadNode } from './search.ts'
 import { type Sortable, sortMessages, threadByReferences, threadBySubject } from './sort.ts'
 
@@ -29,7 +29,7 @@ function messages(...all: readonly Fields[]): readonly Sortable[] {
     }
     const row = { uid: i + 1, dateMs: wallMs(one.arrival ?? i * 60_000), sizeBytes: one.size ?? 1 }
     const description = { envelope, references } as unknown as MessageDescription
-    return { row: row as unknown as Row, description }
+    return { row: row as unknown as RowData, description }
   })
 }
 

@@ -5,13 +5,13 @@ import type { EnvelopeAddress } from '../../proto/message/envelope.ts'
 import { parseMailDate } from '../../proto/message/mail-date.ts'
 import { parseMessageIds } from '../../proto/message/message-id.ts'
 import { type BaseSubject, baseSubject } from '../../proto/message/subject.ts'
-import type { Row } from './index-rows.ts'
 import type { MessageDescription, Uid } from './mailbox.ts'
 import { fold } from './message-text.ts'
+import type { RowData } from './row-pages.ts'
 import type { SortKey, ThreadNode } from './search.ts'
 
 export interface Sortable {
-  readonly row: Row
+  readonly row: RowData
   readonly description: MessageDescription
 }
 
