@@ -1,8 +1,11 @@
+import { randomInt } from 'node:crypto'
 import { Resolver } from 'node:dns/promises'
+import { domainToASCII } from 'node:url'
 import { Fault } from '../base/fault.ts'
 import { addMs, type MonoMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import { type Dns, type DnsAnswer, dnsFault, type MxRecord } from '../ports/dns.ts'
+import { askServers } from './dns-query.ts'
 import { errnoOf } from './errno.ts'
 import { type GuardLimits, ResolverGuard } from './resolver-guard.ts'
 
@@ -32,6 +35,10 @@ const TTL_MAX_SEC = 86_400
 /** What is not there may soon be, and a server that fails should not be asked for each mail. */
 const NOT_FOUND_KEPT_SEC = 60
 const FAILURE_KEPT_SEC = 5
+
+/** draft-johnson-dns-ipn-cla; registered by IANA in 2024. */
+const IPN_TYPE = 264
+const IPN_BYTES = 8
 
 const NO_RESOLVER = 'this host asks no resolver (dns.servers: none)'
 
@@ -77,7 +84,7 @@ export function hostDns(options: HostDnsOptions): Dns {
     // Whoever asks meanwhile waits for the same answer.
     keep(TTL_MAX_SEC)
     answer.then(
-      ({ records, ttlSec }) => keep(JSON.stringify(records).length > KEPT_BYTES_MAX ? 0 : ttlSec),
+      ({ records, ttlSec }) => keep(sizeOf(records) > KEPT_BYTES_MAX ? 0 : ttlSec),
       (fault: unknown) =>
         keep(fault instanceof Fault && fault.temporary ? FAILURE_KEPT_SEC : NOT_FOUND_KEPT_SEC),
     )
@@ -101,12 +108,33 @@ export function hostDns(options: HostDnsOptions): Dns {
         records: (await resolver.resolveTxt(name)).map((strings) => strings.join('')),
         ttlSec: TTL_UNTOLD_SEC,
       })),
+    resolveIpn: (name) =>
+      ask('IPN', name, async () => {
+        const id = randomInt(0x10000)
+        const { records, ttlSec } = await askServers(
+          servers ?? resolver.getServers(),
+          // In the form that the names of mail may have and a question may not.
+          { name: domainToASCII(name) || name, type: IPN_TYPE },
+          { timeoutMs, id },
+        )
+        // Exactly 64 bits; what is longer or shorter is none.
+        const nodes = records.filter(({ length }) => length === IPN_BYTES)
+        if (nodes.length === 0) throw notFound('IPN', name)
+        const numbers = nodes.map((data) => Buffer.from(data).readBigUInt64BE())
+        return { records: numbers, ttlSec: Math.min(TTL_MAX_SEC, ttlSec) }
+      }),
     resolvePtr: (name) =>
       ask('PTR', name, async () => ({
         records: (await resolver.resolvePtr(name)).map((target) => target.replace(/\.$/, '')),
         ttlSec: TTL_UNTOLD_SEC,
       })),
   }
+}
+
+function sizeOf(records: readonly unknown[]): number {
+  return JSON.stringify(records, (_, value: unknown) =>
+    typeof value === 'bigint' ? String(value) : value,
+  ).length
 }
 
 function addresses(
@@ -119,7 +147,7 @@ function addresses(
 }
 
 function isTimeOut(error: unknown): boolean {
-  return errnoOf(error) === 'ETIMEOUT'
+  return error instanceof Fault ? error.code === 'dns/timed-out' : errnoOf(error) === 'ETIMEOUT'
 }
 
 function notFound(type: string, name: string): Fault {

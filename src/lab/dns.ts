@@ -7,6 +7,7 @@ export interface LabName {
   readonly aaaa?: readonly string[]
   readonly txt?: readonly string[]
   readonly ptr?: readonly string[]
+  readonly ipn?: readonly bigint[]
   readonly fault?: 'dns/failed' | 'dns/timed-out'
 }
 
@@ -30,6 +31,7 @@ export function labDns(names: ReadonlyMap<string, LabName>): Dns {
     resolveA: (name) => answer(name, 'A', ({ a }) => a),
     resolveAaaa: (name) => answer(name, 'AAAA', ({ aaaa }) => aaaa),
     resolveTxt: (name) => answer(name, 'TXT', ({ txt }) => txt),
+    resolveIpn: (name) => answer(name, 'IPN', ({ ipn }) => ipn),
     resolvePtr: (name) => answer(name, 'PTR', ({ ptr }) => ptr),
   }
 }

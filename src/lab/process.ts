@@ -7,21 +7,31 @@ import { connectNode, type NodeClient } from '../dtn/control/node-client.ts'
 import { runTool } from '../dtn/tools/run.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk } from '../ports/disk.ts'
+import type { Dns } from '../ports/dns.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { Network, SocketAddress } from '../ports/network.ts'
+import type { Packing } from '../ports/packing.ts'
+import { labDns } from './dns.ts'
 import { PROCESS_OUTPUT_BYTES_MAX } from './limits.ts'
+import { labPacking } from './packing.ts'
 
 export interface ProcessPorts {
   readonly clock: Clock
   readonly network: Network
   readonly disk: Disk
   readonly entropy: Entropy
+  /** Default: there are no names. */
+  readonly dns?: Dns
+  /** Default: one that makes nothing smaller. */
+  readonly packing?: Packing
   /** Of the bundle node on this host. */
   readonly control: SocketAddress
   /** Where it is started; made where it is not there. */
   readonly directory: string
   readonly processId: number
 }
+
+const NO_NAMES = labDns(new Map())
 
 /** As a shell tells of a process that SIGKILL has ended. */
 const KILLED = 128 + 9
@@ -94,6 +104,9 @@ export class LabProcess {
       ...ports,
       attach: () => attach(ports),
       output: (bytes) => write(this.#output, bytes),
+      flushed: async () => {},
+      names: () => ports.dns ?? NO_NAMES,
+      packing: ports.packing ?? labPacking,
       errors: (bytes) => write(this.#errors, bytes),
       input: () => this.#input(),
       interrupted,

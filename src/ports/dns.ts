@@ -16,6 +16,8 @@ export interface Dns {
   resolveAaaa(name: string): Promise<DnsAnswer<string>>
   /** Each record with its strings joined. */
   resolveTxt(name: string): Promise<DnsAnswer<string>>
+  /** Node numbers of the ipn scheme that belong to a name (type 264, draft-johnson-dns-ipn-cla). */
+  resolveIpn(name: string): Promise<DnsAnswer<bigint>>
   /** The names of an address, asked for as `1.2.0.192.in-addr.arpa`; each without its last dot. */
   resolvePtr(name: string): Promise<DnsAnswer<string>>
 }

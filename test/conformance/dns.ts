@@ -22,6 +22,7 @@ const NAMES: ReadonlyMap<string, LabName> = new Map<string, LabName>([
       a: ['192.0.2.1', '192.0.2.2'],
       aaaa: ['2001:db8::1'],
       txt: ['v=spf1 -all', LONG_TEXT],
+      ipn: [3n, 977_000n * 2n ** 32n + 3n],
     },
   ],
   ['null.com', { mx: [{ preference: 0, exchange: '' }] }],
@@ -53,6 +54,20 @@ export function describeDns(
       expect([...(await dns.resolveA('a.com')).records].sort()).toEqual(['192.0.2.1', '192.0.2.2'])
       expect((await dns.resolveAaaa('a.com')).records).toEqual(['2001:db8::1'])
       expect((await dns.resolvePtr('1.2.0.192.in-addr.arpa')).records).toEqual(['mx1.a.com'])
+    })
+
+    test('answers node numbers of 64 bits, and tells what keeps it from that', async () => {
+      const nodes = (await dns.resolveIpn('A.com')).records
+      expect(nodes).toEqual([3n, 977_000n * 2n ** 32n + 3n])
+      for (const [name, code] of [
+        ['null.com', 'dns/not-found'],
+        ['nowhere.a.com', 'dns/not-found'],
+        ['a..com', 'dns/not-found'],
+        ['broken.com', 'dns/failed'],
+        ['silent.com', 'dns/timed-out'],
+      ]) {
+        await expect(dns.resolveIpn(name ?? '')).rejects.toMatchObject({ code })
+      }
     })
 
     test('joins the strings of a TXT record', async () => {

@@ -70,6 +70,13 @@ function answersOf(name: string, type: string, entry: LabName | undefined): Answ
       return (entry?.aaaa ?? []).map((data) => ({ ...common, type: 'AAAA', data }))
     case 'PTR':
       return (entry?.ptr ?? []).map((data) => ({ ...common, type: 'PTR', data }))
+    // Of a type that its library does not know.
+    case 'UNKNOWN_264':
+      return (entry?.ipn ?? []).map((node) => {
+        const data = Buffer.alloc(8)
+        data.writeBigUInt64BE(node)
+        return { ...common, type: 'UNKNOWN_264', data } as unknown as Answer
+      })
     case 'TXT':
       return (entry?.txt ?? []).map((text) => ({
         ...common,

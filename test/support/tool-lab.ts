@@ -14,7 +14,7 @@ import { labEntropy } from '../../src/lab/entropy.ts'
 import type { LabHost } from '../../src/lab/host.ts'
 import type { LinkQuality } from '../../src/lab/link.ts'
 import { LabNetwork } from '../../src/lab/network.ts'
-import { LabProcess } from '../../src/lab/process.ts'
+import { LabProcess, type ProcessPorts } from '../../src/lab/process.ts'
 import { LabStore } from '../../src/lab/store.ts'
 import { World } from '../../src/lab/world.ts'
 import type { HostEvent } from '../../src/ports/events.ts'
@@ -119,7 +119,11 @@ export class ToolNode {
   }
 
   /** Starts `bpsink ipn:3.2` and the like; `input` is its standard input, which ends behind it. */
-  start(command: string, input?: string): LabProcess {
+  start(
+    command: string,
+    input?: string | Uint8Array,
+    more: Partial<ProcessPorts> = {},
+  ): LabProcess {
     const { clock, network } = this.machine
     const process = new LabProcess(command.split(' '), {
       clock,
@@ -129,6 +133,7 @@ export class ToolNode {
       control: CONTROL,
       directory: DIRECTORY,
       processId: 4711,
+      ...more,
     })
     if (input !== undefined) {
       process.type(input)
@@ -138,8 +143,12 @@ export class ToolNode {
   }
 
   /** The same, until it ends. */
-  async run(command: string, input?: string): Promise<LabProcess> {
-    const process = this.start(command, input)
+  async run(
+    command: string,
+    input?: string | Uint8Array,
+    more: Partial<ProcessPorts> = {},
+  ): Promise<LabProcess> {
+    const process = this.start(command, input, more)
     await this.#lab.perform(process.status)
     return process
   }

@@ -7,3 +7,4 @@ export type ControlFaultCode =
   | 'control/no-application'
   | 'control/unavailable'
   | 'control/ended'
+  | 'control/unacceptable'

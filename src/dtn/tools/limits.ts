@@ -26,3 +26,9 @@ export const PINGS_REMEMBERED_MAX = 100_000
 
 /** Reports that bptrace keeps until it prints them. */
 export const TRACE_REPORTS_MAX = 10_000
+
+/** A mail that bpmailrecv unpacks: what is larger is a bomb, or of somebody who should send files. */
+export const MAIL_BYTES_MAX = 67_108_864
+
+/** Domains of the authors of one mail: each is a question to a name server. */
+export const MAIL_DOMAINS_MAX = 10

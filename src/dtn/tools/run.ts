@@ -34,7 +34,7 @@ export async function runTool(
   if (run === undefined) {
     const print = tool.usageOn === 'errors' ? ports.errors : ports.output
     print(fromUtf8(tool.usage))
-    return NOT_UNDERSTOOD
+    return tool.usageStatus ?? NOT_UNDERSTOOD
   }
   try {
     const { own } = run
@@ -45,7 +45,8 @@ export async function runTool(
       client.close()
     }
   } catch (error) {
-    ports.errors(fromUtf8(`${name}: ${asFault(error).message}\n`))
-    return FAILED
+    const { message, temporary } = asFault(error)
+    ports.errors(fromUtf8(`${name}: ${message}\n`))
+    return temporary ? (tool.temporaryStatus ?? FAILED) : FAILED
   }
 }

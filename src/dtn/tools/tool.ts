@@ -4,7 +4,9 @@ import { fromUtf8 } from '../../base/bytes.ts'
 import { addMs } from '../../base/time.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Disk } from '../../ports/disk.ts'
+import type { Dns } from '../../ports/dns.ts'
 import type { Entropy } from '../../ports/entropy.ts'
+import type { Packing } from '../../ports/packing.ts'
 import { type EndpointId, parseEndpointId } from '../../proto/bpv7/endpoint-id.ts'
 import type { NodeClient } from '../control/node-client.ts'
 
@@ -13,6 +15,10 @@ export interface Tool {
   readonly usage: string
   /** Which of ION's streams the usage goes to. */
   readonly usageOn: 'output' | 'errors'
+  /** With which it ends where its arguments are not understood; default: 2. */
+  readonly usageStatus?: number
+  /** With which it ends where it failed and may succeed later; default: as where it failed for good. */
+  readonly temporaryStatus?: number
   /** Undefined where the arguments are not understood, which the usage answers. */
   parse(args: readonly string[]): ToolRun | undefined
 }
@@ -29,11 +35,16 @@ export interface ToolPorts {
   readonly clock: Clock
   readonly entropy: Entropy
   readonly disk: Disk
+  readonly packing: Packing
+  /** Asks the servers that are named, as `-s` of a tool has them, or those of the system. */
+  readonly names: (servers: readonly string[] | undefined) => Pick<Dns, 'resolveIpn'>
   /** Where files with relative names are; absolute. */
   readonly directory: string
   readonly processId: number
   readonly output: (bytes: Uint8Array) => void
   readonly errors: (bytes: Uint8Array) => void
+  /** Resolves when all output has left; never where nobody takes it. */
+  readonly flushed: () => Promise<void>
   /** The next bytes of standard input; undefined at its end. */
   readonly input: () => Promise<Uint8Array | undefined>
   /** Resolves at Ctrl-C. */

@@ -4,6 +4,8 @@ import { bpdriver } from './bpdriver.ts'
 import { bpecho } from './bpecho.ts'
 import { bping } from './bping.ts'
 import { bplist } from './bplist.ts'
+import { bpmailrecv } from './bpmailrecv.ts'
+import { bpmailsend } from './bpmailsend.ts'
 import { bprecvfile } from './bprecvfile.ts'
 import { bpsendfile } from './bpsendfile.ts'
 import { bpsink } from './bpsink.ts'
@@ -28,5 +30,7 @@ export const TOOLS: Readonly<Record<string, { readonly tool: Tool; readonly purp
   ipnadmin: { tool: adminTool('ipnadmin'), purpose: 'change plans for neighbours' },
   ionadmin: { tool: adminTool('ionadmin'), purpose: 'change contacts and ranges' },
   dtpcadmin: { tool: adminTool('dtpcadmin'), purpose: 'change profiles of DTPC' },
+  bpmailsend: { tool: bpmailsend, purpose: 'send a mail from standard input by DTPC' },
+  bpmailrecv: { tool: bpmailrecv, purpose: 'print the next mail that comes by DTPC' },
   bpstats: { tool: bpstats, purpose: 'print what the node has done so far' },
 }
