@@ -8,11 +8,13 @@ import { hostClock } from '../host/clock.ts'
 import { hostDisk } from '../host/disk.ts'
 import { hostEntropy } from '../host/entropy.ts'
 import { appendToMbox } from '../host/mbox-file.ts'
-import { Maildir } from '../mail/maildir.ts'
+import { mailboxFor } from '../mail/local-target.ts'
+import { Maildir, placeIn } from '../mail/maildir.ts'
 import { HeaderReader } from '../proto/message/header.ts'
 import { bareLfToCrlf } from '../proto/message/line-endings.ts'
 import { MboxWriter, parseSeparator } from '../proto/message/mbox.ts'
 import { formatDeliveredTo, formatReturnPath, wasDeliveredTo } from '../proto/message/trace.ts'
+import { parseMailbox } from '../proto/smtp/path.ts'
 import { Failure } from './failure.ts'
 import { readBytes } from './files.ts'
 import { readConfig } from './serve.ts'
@@ -61,10 +63,15 @@ async function deliverOnce(user: string, options: DeliverArguments): Promise<voi
   }
   const ports = { disk: hostDisk, clock: hostClock, entropy: hostEntropy }
   const maildir = new Maildir(place.path, place.host, ports)
+  const recipient = parseMailbox(options.address?.replace(/^<|>$/g, '') ?? '')
+  const mailbox =
+    recipient === undefined
+      ? 'INBOX'
+      : await mailboxFor(recipient, place.user, maildir, place.subaddress)
   const draft = await maildir.create()
   try {
     await draft.write(bytes)
-    await maildir.deliver(await draft.finish())
+    await maildir.deliver(placeIn(await draft.finish(), mailbox, []))
   } catch (error) {
     await draft.abort().catch(asFault)
     throw error
@@ -72,7 +79,13 @@ async function deliverOnce(user: string, options: DeliverArguments): Promise<voi
 }
 
 type Place =
-  | { readonly type: 'maildir'; readonly path: string; readonly host: string }
+  | {
+      readonly type: 'maildir'
+      readonly path: string
+      readonly host: string
+      readonly user: string
+      readonly subaddress: NodeConfig['subaddress']
+    }
   | { readonly type: 'mbox'; readonly path: string }
 
 function placeOf(user: string, { config: file, to }: DeliverArguments): Place {
@@ -80,11 +93,14 @@ function placeOf(user: string, { config: file, to }: DeliverArguments): Place {
     const right = '"--config FILE" for a user of a host, or "--to FOLDER/" or "--to FILE"'
     throw new Failure(SYSEXITS.usage, `deliver: where to? ${right}`)
   }
-  if (to?.endsWith('/')) return { type: 'maildir', path: resolve(to), host: 'localhost' }
+  if (to?.endsWith('/')) {
+    return { type: 'maildir', path: resolve(to), host: 'localhost', user, subaddress: 'inbox' }
+  }
   if (to !== undefined) return { type: 'mbox', path: resolve(to) }
   const { config, name } = userOf(user, file as string)
   const path = resolve(dirname(file as string), config.directory, 'home', name, 'Maildir')
-  return { type: 'maildir', path, host: config.host }
+  const { host, subaddress } = config
+  return { type: 'maildir', path, host, user: name, subaddress }
 }
 
 function userOf(

@@ -1,7 +1,7 @@
 /** `lightlag mailbox …` and `lightlag deliver`: the commands and their options. */
 
-import { type Command, Option } from 'commander'
-import { type DeliverArguments, deliver } from './deliver.ts'
+import { type Command, CommanderError, Option } from 'commander'
+import { type DeliverArguments, deliver, SYSEXITS } from './deliver.ts'
 import { type ExportArguments, mailboxExport } from './mailbox-export.ts'
 import { type ImportArguments, MAILBOX_FORMATS, mailboxImport } from './mailbox-import.ts'
 
@@ -52,10 +52,17 @@ ${exitStatuses}`,
     .action((target: string, options: ExportArguments) => mailboxExport(target, options))
   program
     .command('deliver')
+    // What calls it looks for the statuses of sysexits.h, whatever was wrong.
+    .exitOverride(({ exitCode, code, message }) => {
+      throw new CommanderError(exitCode === 0 ? 0 : SYSEXITS.usage, code, message)
+    })
     .argument('<user>', 'whose mailbox')
     .description('put a mail from standard input into a mailbox, for Postfix and .forward files')
     .option('-f, --from <sender>', 'who it is from, for Return-Path')
-    .option('-a, --address <address>', 'to whom it was sent, for Delivered-To')
+    .option(
+      '-a, --address <address>',
+      'to whom it was sent, for Delivered-To and, where the host has it so, for the mailbox of user+Lists',
+    )
     .option('--config <file>', "the host's file, as etc/mail-1.yaml")
     .option(
       '--to <place>',

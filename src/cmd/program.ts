@@ -249,7 +249,7 @@ function told(error: unknown): number {
     return error.status
   }
   // Commander has written its message already; help and version come this way too.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  if (error instanceof CommanderError) return error.exitCode === 1 ? EXIT.usage : error.exitCode
   throw error
 }
 

@@ -87,8 +87,7 @@ export class LocalTarget implements DeliveryTarget {
   async #destination(recipient: Mailbox): Promise<Destination> {
     const account = this.#account(recipient)
     const maildir = this.#options.maildirOf(account)
-    const detail = this.#options.subaddress === 'folder' ? detailOf(recipient, account.name) : ''
-    const mailbox = detail !== '' && (await maildir.has(detail)) ? detail : 'INBOX'
+    const mailbox = await mailboxFor(recipient, account.name, maildir, this.#options.subaddress)
     return { account, maildir, mailbox }
   }
 
@@ -97,6 +96,17 @@ export class LocalTarget implements DeliveryTarget {
     if (account === undefined) throw unknownUser(recipient)
     return account
   }
+}
+
+/** Which of a user's mailboxes mail for `recipient` goes into, where no filter says. */
+export async function mailboxFor(
+  recipient: Mailbox,
+  user: string,
+  maildir: Pick<Maildir, 'has'>,
+  subaddress: LocalOptions['subaddress'],
+): Promise<string> {
+  const detail = subaddress === 'folder' ? detailOf(recipient, user) : ''
+  return detail !== '' && (await maildir.has(detail)) ? detail : 'INBOX'
 }
 
 export function unknownUser(recipient: Mailbox): Fault<MailFaultCode> {
