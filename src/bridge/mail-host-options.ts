@@ -12,6 +12,7 @@ import type { AuthenticationOptions } from '../mail/authentication/authenticatio
 import type { PickupOptions } from '../mail/pickup-access.ts'
 import type { InjectedFault } from '../mail/policy/injected-faults.ts'
 import type { LimitsOptions } from '../mail/policy/limits-policy.ts'
+import type { QuotaOptions } from '../mail/quotas.ts'
 import type { RelayRules } from '../mail/route.ts'
 import type { SessionPortOptions } from '../mail/session-port.ts'
 import type { SmtpPortOptions } from '../mail/smtp-service.ts'
@@ -78,6 +79,8 @@ export interface MailHostOptions {
   /** Mail to programs. */
   readonly pipe?: Partial<PipeOptions>
   readonly limits: { readonly messageBytesMax: number; readonly storeBytesMax: number }
+  /** How much users may keep. Default: as much as they like. */
+  readonly quotas?: QuotaOptions
   /** How much one user or peer may send. Default: as much as they like. */
   readonly senderLimits?: LimitsOptions
   /** What is done about mail from outside that is not from whom it says. Default: it is not looked at. */

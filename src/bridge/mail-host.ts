@@ -26,11 +26,13 @@ import { LoginAttempts } from '../mail/login-attempts.ts'
 import { MailMetrics } from '../mail/mail-metrics.ts'
 import { Mailboxes } from '../mail/mailbox/mailboxes.ts'
 import { Maildir } from '../mail/maildir.ts'
+import { maildirUsage } from '../mail/maildir-usage.ts'
 import { formatNextHop, parseNextHop, type RemoteHop } from '../mail/next-hop.ts'
 import { type InjectedFault, InjectedFaults } from '../mail/policy/injected-faults.ts'
 import { HoldBudget } from '../mail/policy/message-hold.ts'
 import { PolicyChain } from '../mail/policy/policy-chain.ts'
 import { MailQueue, type QueueTargets } from '../mail/queue.ts'
+import { NO_QUOTAS, Quotas, quotaOf } from '../mail/quotas.ts'
 import { Routes } from '../mail/route.ts'
 import { SmtpService } from '../mail/smtp-service.ts'
 import { DISCARD, errorTarget } from '../mail/transport/fixed-targets.ts'
@@ -176,12 +178,18 @@ export class MailHost {
     const maildirOf = ({ name }: { readonly name: string }): Maildir => {
       const known = maildirs.get(name)
       if (known !== undefined) return known
-      const maildir = new Maildir(`${ports.homes}/${name}/Maildir`, options.host, ports)
+      const maildir = new Maildir(maildirPath(name), options.host, ports)
       maildirs.set(name, maildir)
       return maildir
     }
+    const { quotas = NO_QUOTAS } = options
+    const maildirPath = (name: string): string => `${ports.homes}/${name}/Maildir`
     this.#mailboxes = new Mailboxes(
-      { hostname: options.host, maildirOf: (name) => `${ports.homes}/${name}/Maildir` },
+      {
+        hostname: options.host,
+        maildirOf: maildirPath,
+        quotaOf: (name) => quotaOf(quotas, name),
+      },
       ports,
     )
     const aliases = new Aliases(options.aliases, (one) => accounts.find(one) !== undefined)
@@ -192,6 +200,11 @@ export class MailHost {
         disk: ports.disk,
         maildirOf,
         subaddress: options.subaddress,
+        quotas: new Quotas(
+          quotas,
+          (name) => maildirUsage(ports.disk, maildirPath(name)),
+          ports.clock,
+        ),
         told: ({ name }) => this.#told(name),
         redirect: (...mail) => this.#queue.redirect(...mail),
         ...(ports.filter && { filter: ports.filter }),

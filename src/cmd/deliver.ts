@@ -10,6 +10,8 @@ import { hostEntropy } from '../host/entropy.ts'
 import { appendToMbox } from '../host/mbox-file.ts'
 import { mailboxFor } from '../mail/local-target.ts'
 import { Maildir, placeIn } from '../mail/maildir.ts'
+import { maildirUsage } from '../mail/maildir-usage.ts'
+import { NO_QUOTAS, type QuotaOptions, Quotas } from '../mail/quotas.ts'
 import { HeaderReader } from '../proto/message/header.ts'
 import { bareLfToCrlf } from '../proto/message/line-endings.ts'
 import { MboxWriter, parseSeparator } from '../proto/message/mbox.ts'
@@ -21,7 +23,13 @@ import { readConfig } from './serve.ts'
 import { readUsers, usersFileOf } from './users-file.ts'
 
 /** Of sysexits.h: what programs that call it look for. */
-export const SYSEXITS = { usage: 64, dataError: 65, noUser: 67, temporary: 75 } as const
+export const SYSEXITS = {
+  usage: 64,
+  dataError: 65,
+  noUser: 67,
+  cannotCreate: 73,
+  temporary: 75,
+} as const
 
 export interface DeliverArguments {
   readonly from?: string
@@ -63,6 +71,7 @@ async function deliverOnce(user: string, options: DeliverArguments): Promise<voi
   }
   const ports = { disk: hostDisk, clock: hostClock, entropy: hostEntropy }
   const maildir = new Maildir(place.path, place.host, ports)
+  await requireRoom(place, bytes.length)
   const recipient = parseMailbox(options.address?.replace(/^<|>$/g, '') ?? '')
   const mailbox =
     recipient === undefined
@@ -78,6 +87,22 @@ async function deliverOnce(user: string, options: DeliverArguments): Promise<voi
   }
 }
 
+/** In words that Postfix takes for its report. */
+async function requireRoom(
+  { user, path, quotas }: Extract<Place, { readonly type: 'maildir' }>,
+  bytes: number,
+): Promise<void> {
+  const room = new Quotas(quotas, () => maildirUsage(hostDisk, path), hostClock)
+  try {
+    await room.requireRoom(user, { usedBytes: bytes, usedMessages: 1 })
+  } catch (error) {
+    const { code, temporary, message, detail } = asFault(error)
+    if (code !== 'mail/over-quota') throw error
+    const status = temporary ? SYSEXITS.temporary : SYSEXITS.cannotCreate
+    throw new Failure(status, `${detail['status']} ${message}`)
+  }
+}
+
 type Place =
   | {
       readonly type: 'maildir'
@@ -85,6 +110,7 @@ type Place =
       readonly host: string
       readonly user: string
       readonly subaddress: NodeConfig['subaddress']
+      readonly quotas: QuotaOptions
     }
   | { readonly type: 'mbox'; readonly path: string }
 
@@ -94,13 +120,14 @@ function placeOf(user: string, { config: file, to }: DeliverArguments): Place {
     throw new Failure(SYSEXITS.usage, `deliver: where to? ${right}`)
   }
   if (to?.endsWith('/')) {
-    return { type: 'maildir', path: resolve(to), host: 'localhost', user, subaddress: 'inbox' }
+    const anybodys = { host: 'localhost', subaddress: 'inbox', quotas: NO_QUOTAS } as const
+    return { type: 'maildir', path: resolve(to), user, ...anybodys }
   }
   if (to !== undefined) return { type: 'mbox', path: resolve(to) }
   const { config, name } = userOf(user, file as string)
   const path = resolve(dirname(file as string), config.directory, 'home', name, 'Maildir')
-  const { host, subaddress } = config
-  return { type: 'maildir', path, host, user: name, subaddress }
+  const { host, subaddress, quotas = NO_QUOTAS } = config
+  return { type: 'maildir', path, host, user: name, subaddress, quotas }
 }
 
 function userOf(

@@ -78,7 +78,7 @@ Examples:
       (in Postfix's main.cf)
 
 Exit status, as in sysexits.h: 0 the mail is on the disk, 64 the arguments were not understood, 65 it is
-no mail, 67 there is no such user, 75 not now: try again.`,
+no mail, 67 there is no such user, 73 the user's mailbox is full, 75 not now: try again.`,
     )
     .action((user: string, options: DeliverArguments) => deliver(user, options))
 }

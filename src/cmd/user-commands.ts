@@ -11,6 +11,7 @@ import {
   userDel,
   userList,
   userPasswd,
+  userQuota,
 } from './user.ts'
 
 /** `exitStatuses` ends every help text; `configOf` misses the option that all of them need. */
@@ -54,6 +55,15 @@ export function addUserCommands(
   subcommand(user, 'list', 'list the users', 'list --config etc/mail-1.yaml --json')
     .option('--json', 'as JSON')
     .action((options: object, command: Command) => told(async () => userList(by(options, command))))
+
+  subcommand(
+    user,
+    'quota',
+    'tell what each user has in the mailboxes, and may have',
+    'quota --config etc/mail-1.yaml',
+  )
+    .option('--json', 'as JSON')
+    .action((options: object, command: Command) => told(() => userQuota(by(options, command))))
 
   const app = user
     .command('app-password')

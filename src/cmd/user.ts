@@ -1,12 +1,15 @@
 /** `lightlag user …`: who has a mailbox on a host, and how they log in. */
 
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
+import { hostDisk } from '../host/disk.ts'
 import { hostEntropy } from '../host/entropy.ts'
 import { claimDirectory } from '../host/lock.ts'
 import { hostPasswords } from '../host/password.ts'
 import { writePrivateFile } from '../host/private-file.ts'
 import type { Account } from '../mail/accounts.ts'
 import { APP_PASSWORDS_MAX } from '../mail/limits.ts'
+import { maildirUsage } from '../mail/maildir-usage.ts'
+import { NO_QUOTAS, quotaOf } from '../mail/quotas.ts'
 import { formatUsers, isLabel, isUserName } from '../mail/user-file.ts'
 import { EXIT, Failure } from './failure.ts'
 import { makeFolder } from './files.ts'
@@ -61,6 +64,29 @@ export function userList({ config, json }: UserArguments & { readonly json?: tru
   if (json) print(JSON.stringify(accounts, undefined, 2))
   else {
     for (const { name, appPasswords } of accounts) print([name, ...appPasswords].join('\t'))
+  }
+}
+
+/** What each user has and may have. */
+export async function userQuota({
+  config: file,
+  json,
+}: UserArguments & { readonly json?: true }): Promise<void> {
+  const config = readConfig(file)
+  const { quotas = NO_QUOTAS } = config
+  const list = usersFileOf(config, file)
+  const users = list === undefined ? (config.users ?? []) : readUsers(list)
+  const homes = resolve(dirname(file), config.directory, 'home')
+  const all = []
+  for (const { name } of users) {
+    const usage = await maildirUsage(hostDisk, `${homes}/${name}/Maildir`)
+    all.push({ name, ...usage, ...quotaOf(quotas, name) })
+  }
+  if (json) return print(JSON.stringify(all, undefined, 2))
+  for (const { name, usedBytes, usedMessages, bytesMax, messagesMax } of all) {
+    const bytes = `${usedBytes}${bytesMax === undefined ? '' : ` of ${bytesMax}`} bytes`
+    const messages = `${usedMessages}${messagesMax === undefined ? '' : ` of ${messagesMax}`} messages`
+    print([name, bytes, messages].join('\t'))
   }
 }
 

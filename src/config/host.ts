@@ -32,6 +32,7 @@ import {
   policyContradictions,
   policyShape,
 } from './mail-policy.ts'
+import { completeQuotas, type QuotaText, quotaContradictions, quotaShape } from './mail-quotas.ts'
 import {
   completeRouting,
   patienceFor,
@@ -51,6 +52,7 @@ export interface HostText<Plan>
     ContactsText,
     RoutingText,
     PolicyText,
+    QuotaText,
     SmtpText,
     AccessText {
   readonly host: string
@@ -93,6 +95,7 @@ export function hostShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<HostText<
       messageSizeMax: size.default(MESSAGE_SIZE_DEFAULT),
       storeSizeMax: size.default(STORE_SIZE_DEFAULT),
     }).prefault({}),
+    ...quotaShape,
     ...policyShape,
   }
 }
@@ -132,6 +135,7 @@ export function completeHost<Plan extends PlanText>(
     ...(text.pipe && { pipe: completePipe(text.pipe) }),
     ...(text.sendmail && { sendmail: text.sendmail }),
     ...completePolicy(text),
+    ...completeQuotas(text),
     limits: {
       messageBytesMax: text.limits.messageSizeMax,
       storeBytesMax: text.limits.storeSizeMax,
@@ -158,6 +162,7 @@ export function hostContradictions<Plan extends PlanText>(
     ...routingContradictions(host, at),
     ...outgoingContradictions(host.outgoing, [...at, 'outgoing']),
     ...policyContradictions(host, at),
+    ...quotaContradictions(host, at),
     ...patienceContradictions(host, at, delayOf),
     ...sizeContradictions(host, at),
   ]

@@ -22,6 +22,8 @@ export type MailFaultCode =
   | 'mail/returned'
   /** The filter of a mailbox does not want it; the message says why. */
   | 'mail/rejected'
+  /** The user has no room for it. */
+  | 'mail/over-quota'
 
 export function mailFault(
   code: MailFaultCode,

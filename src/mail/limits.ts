@@ -71,6 +71,13 @@ export const LOGIN_PEERS_MAX: number = 2 * SESSIONS_MAX
 /** What is counted of users and peers, each on its own, and connections of peers; about 200 octets each. */
 export const LIMITED_SENDERS_MAX = 10_000
 
+/**
+ * How long a user's files are taken to be as they were counted, and how soon a full mailbox is counted again:
+ * much longer where counting takes long.
+ */
+export const QUOTA_COUNTED_MS = 60_000
+export const QUOTA_RECOUNT_MS = 1000
+
 /** Every one is looked at for every command. */
 export const INJECTED_FAULTS_MAX = 100
 

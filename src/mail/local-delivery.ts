@@ -23,6 +23,7 @@ import type { DeliveryFilter, Disposition, Filing } from './delivery-filter.ts'
 import { mailFault } from './fault.ts'
 import { type Maildir, placeIn } from './maildir.ts'
 import type { MaildirDraft, Placement } from './maildir-draft.ts'
+import type { Quotas } from './quotas.ts'
 
 export interface LocalSurroundings {
   readonly disk: Disk
@@ -38,6 +39,8 @@ export interface LocalSurroundings {
     message: AsyncIterable<Uint8Array>,
     alongside: readonly StoreChange[],
   ) => Promise<void>
+  /** How much users may keep. Default: as much as they like. */
+  readonly quotas?: Quotas
   /** Whoever has the mailbox open hears of it. */
   readonly told: (account: Account) => void
 }
@@ -230,12 +233,15 @@ export class LocalDelivery implements Delivery {
 
   /** The message itself where it is the first copy's, then further names for it. */
   async #file(
-    { maildir }: Copy,
+    { maildir, account }: Copy,
     into: readonly Filing[],
     source: Placement,
     isFirst: boolean,
   ): Promise<readonly Placement[]> {
     const { maildir: home } = this.#copy(0)
+    const bytes = this.#traceBytes + this.#sizeBytes
+    const more = { usedBytes: into.length * bytes, usedMessages: into.length }
+    await this.#surroundings.quotas?.take(account.name, more)
     const placements: Placement[] = []
     try {
       for (const { mailbox, flags } of into) {

@@ -52,6 +52,14 @@ export class LocalTarget implements DeliveryTarget {
     return this.#aliases.expand(recipient)
   }
 
+  /** Rejects with `mail/over-quota` where a message of `bytes`, or of any size, would be too much. */
+  async requireRoom(recipient: Mailbox, bytes: number | undefined): Promise<void> {
+    const account = this.#accounts.find(recipient)
+    if (account === undefined || this.isAlias(recipient)) return
+    const more = { usedBytes: bytes ?? 1, usedMessages: 1 }
+    await this.#options.quotas?.requireRoom(account.name, more)
+  }
+
   isAlias(recipient: Mailbox): boolean {
     return this.#aliases.has(recipient)
   }

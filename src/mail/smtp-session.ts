@@ -248,17 +248,25 @@ export class SmtpSession {
 
   async #recipient({ recipient, parameters }: Question<'recipient'>): Promise<Verdict> {
     const transaction = this.#required()
+    const { routes, local } = this.#context
+    const command = `RCPT TO:<${formatMailbox(recipient)}>`
     const reply = this.#objectionTo(recipient, transaction.mail.user)
     if (reply !== undefined) {
-      this.#tellRefused(`RCPT TO:<${formatMailbox(recipient)}>`, reply)
+      this.#tellRefused(command, reply)
       return { ok: false, reply }
+    }
+    try {
+      const { sizeBytes } = transaction.mail.from.parameters
+      if (routes.of(recipient)?.transport === 'local') await local.requireRoom(recipient, sizeBytes)
+    } catch (error) {
+      return this.#refuse(command, asFault(error))
     }
     const said = await this.#policies.chain.recipient(
       this.#policies.session,
       policyMail(transaction),
       recipient,
     )
-    if (!said.ok) return this.#refuseBy(`RCPT TO:<${formatMailbox(recipient)}>`, said)
+    if (!said.ok) return this.#refuseBy(command, said)
     const number = transaction.numberOf(recipient)
     if (number === transaction.recipients.length) {
       transaction.recipients.push({ recipient, parameters })
@@ -545,6 +553,10 @@ function replyToFault(fault: Fault): Reply {
       return STORAGE_FULL
     case 'mail/rejected':
       return { code: 550, enhanced: '5.7.1', lines: [fault.message] }
+    case 'mail/over-quota':
+      return fault.temporary
+        ? { code: 452, enhanced: '4.2.2', lines: [fault.message] }
+        : { code: 552, enhanced: '5.2.2', lines: [fault.message] }
     default:
       return fault.temporary ? LOCAL_ERROR : { ...LOCAL_ERROR, code: 554, enhanced: '5.3.0' }
   }

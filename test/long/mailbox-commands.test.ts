@@ -200,6 +200,18 @@ test('a user of a host is found; all else is told as in sysexits.h', () => {
   writeFileSync(config, `${text}subaddress: folder\n`)
   expect(status([...address, '--config', config, user])).toBe(0)
   expect(readdirSync(lists)).toHaveLength(1)
+  const quota = (whenFull: string): void =>
+    writeFileSync(config, `${text}quota: {messages: 3, whenFull: ${whenFull}}\n`)
+  quota('refuse')
+  const used = lightlag(['user', 'quota', '--config', config])
+  expect(used.stdout).toMatch(/^ann\t\d+ bytes\t3 of 3 messages\n$/)
+  const full = lightlag(['deliver', '--config', config, user], LETTER)
+  expect([full.status, full.stderr]).toEqual([
+    73,
+    '5.2.2 Quota exceeded (mailbox for ann is full)\n',
+  ])
+  quota('defer')
+  expect(status(['--config', config, user])).toBe(75)
   expect(status(['--config', at('none.yaml'), user])).toBe(75)
   expect(status([user])).toBe(64)
   expect(status(['--nothing', user])).toBe(64)

@@ -37,7 +37,11 @@ export class ImapStage {
   /** `quota`: of each account. */
   constructor(quota: Quota = {}) {
     this.#mailboxes = new Mailboxes(
-      { hostname: 'mail-1.a.com', maildirOf: (name) => `/home/${name}/Maildir`, quota },
+      {
+        hostname: 'mail-1.a.com',
+        maildirOf: (name) => `/home/${name}/Maildir`,
+        quotaOf: () => quota,
+      },
       {
         disk: new LabDisk({ clock: this.world }),
         store: new LabStore(),

@@ -15,8 +15,10 @@ import type { DeliveryTarget, MailStart, Outcome } from '../../src/mail/delivery
 import type { DeliveryFilter } from '../../src/mail/delivery-filter.ts'
 import { LocalTarget } from '../../src/mail/local-target.ts'
 import { Maildir } from '../../src/mail/maildir.ts'
+import { maildirUsage } from '../../src/mail/maildir-usage.ts'
 import { MailQueue, type QueueOptions } from '../../src/mail/queue.ts'
 import { newQueueId } from '../../src/mail/queue-id.ts'
+import { NO_QUOTAS, type QuotaOptions, Quotas } from '../../src/mail/quotas.ts'
 import { type RelayRules, Routes, type Rule } from '../../src/mail/route.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { HostEvent } from '../../src/ports/events.ts'
@@ -61,6 +63,7 @@ export interface StageOptions {
   readonly store?: (store: Store) => Store
   readonly disk?: (disk: Disk) => Disk
   readonly filter?: DeliveryFilter
+  readonly quotas?: QuotaOptions
 }
 
 export interface Stage {
@@ -133,6 +136,11 @@ export function mailStage(options: StageOptions = {}): Stage {
       told: () => {},
       redirect: (...mail) => queue.redirect(...mail),
       ...(options.filter && { filter: options.filter }),
+      quotas: new Quotas(
+        options.quotas ?? NO_QUOTAS,
+        (name) => maildirUsage(ports.disk, `/home/${name}/Maildir`),
+        clock,
+      ),
     },
     aliases,
   )

@@ -181,7 +181,8 @@ export class MaildirAccount implements MailboxAccount {
     let usedMessages = 0
     for (const name of ['INBOX', ...(await this.#names())]) {
       const path = this.#pathOf(name)
-      const isMarked = (await disk.stat(path)) !== undefined
+      // Into INBOX mail is delivered that nobody has looked at.
+      const isMarked = name !== 'INBOX' && (await disk.stat(path)) !== undefined
       const head = isMarked ? headOf(store, (await readMarker(disk, path, entropy)).id) : undefined
       const { messages, sizeBytes } =
         head === undefined

@@ -22,7 +22,7 @@ function made(quota: Quota = {}): { readonly account: MailboxAccount; readonly d
   const world = new World({ settle: () => Promise.resolve() })
   const disk = new LabDisk({ clock: world })
   const entropy = labEntropy(seededRandom(1))
-  const options = { hostname: 'mail.a.com', maildirOf: () => '/Maildir', quota }
+  const options = { hostname: 'mail.a.com', maildirOf: () => '/Maildir', quotaOf: () => quota }
   const ports = { disk, entropy, clock: world, store: new LabStore() }
   return { account: new Mailboxes(options, ports).of('user'), disk }
 }

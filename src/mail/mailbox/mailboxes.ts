@@ -10,8 +10,8 @@ export interface MailboxesOptions {
   readonly hostname: string
   /** An account's Maildir, absolute. */
   readonly maildirOf: (account: string) => string
-  /** Of each account. Default: as much as one likes. */
-  readonly quota?: Quota
+  /** Default: as much as one likes. */
+  readonly quotaOf?: (account: string) => Quota
 }
 
 interface Kept {
@@ -52,8 +52,8 @@ export class Mailboxes {
   #account(account: string): MaildirAccount {
     const known = this.#accounts.get(account)
     if (known !== undefined) return known
-    const { hostname, maildirOf, quota = {} } = this.#options
-    const options = { path: maildirOf(account), hostname, quota }
+    const { hostname, maildirOf, quotaOf = () => ({}) } = this.#options
+    const options = { path: maildirOf(account), hostname, quota: quotaOf(account) }
     const made = new MaildirAccount(options, this.#ports, this.#descriptions, {
       used: (folder, forget) => this.#use(folder, forget),
       released: (folder) => this.#release(folder),
