@@ -12,19 +12,21 @@ export interface Extent {
 
 /** Undefined where the message has no such part. */
 export function findPart(root: MessagePart, path: readonly number[]): MessagePart | undefined {
-  let part: MessagePart | undefined = root
+  let part = root
   for (const [depth, number] of path.entries()) {
-    if (depth > 0 && part?.message !== undefined) part = part.message.part
-    // What is not of several parts has one: itself. RFC 9051 §6.4.5.1.
-    if (part?.parts !== undefined) part = part.parts[number - 1]
-    else if (number !== 1 || (depth > 0 && !isMessageAt(root, path, depth))) part = undefined
-    if (part === undefined) return undefined
+    const message = depth === 0 ? part : part.message?.part
+    const { parts } = message ?? part
+    if (parts === undefined) {
+      // What a message holds that is not of several parts is its part 1. RFC 9051 §6.4.5.1.
+      if (message === undefined || number !== 1) return undefined
+      part = message
+    } else {
+      const found = parts[number - 1]
+      if (found === undefined) return undefined
+      part = found
+    }
   }
   return part
-}
-
-function isMessageAt(root: MessagePart, path: readonly number[], depth: number): boolean {
-  return findPart(root, path.slice(0, depth))?.message !== undefined
 }
 
 /** Of the header where its fields are chosen. Undefined where the message has none. */

@@ -7,10 +7,8 @@ import { LabStore } from '../../lab/store.ts'
 import { World } from '../../lab/world.ts'
 import type { Quota } from './account.ts'
 import {
-  DIRECTORY_NAME_MAX,
   KEYWORD_LENGTH_MAX,
   KEYWORDS_MAX,
-  MAILBOXES_MAX,
   SEARCHED_HEADER_BYTES_MAX,
   SEARCHED_TEXT_BYTES_MAX,
   VANISHED_ENTRIES_MAX,
@@ -70,19 +68,6 @@ test('a keyword more than there are letters, or a very long one, is refused and 
   await add(['K0'])
   expect(inbox.keywords).toHaveLength(KEYWORDS_MAX)
 })
-
-test('a mailbox more than there may be is refused, and so is a name that no directory can have', async () => {
-  const { account, disk } = made()
-  await account.create('one')
-  for (let i = 1; i < MAILBOXES_MAX; i++) await disk.makeDirectory(`/Maildir/.m${i}/cur`)
-  await expect(account.create('last')).rejects.toMatchObject(tooMany)
-  await account.delete('m1')
-  await account.create('last')
-  await account.delete('m2')
-  const longest = 'x'.repeat(DIRECTORY_NAME_MAX - 1)
-  await expect(account.create(`${longest}x`)).rejects.toMatchObject({ code: 'mailbox/bad-name' })
-  await account.create(longest)
-}, 60_000)
 
 test('who was away for more expunges than are listed hears of all that is not there', async () => {
   const { account } = made()

@@ -28,10 +28,16 @@ export class CommandReader {
   #text = ''
   #literalLeft = 0
   #isOverlong = false
+  #discardedBytes = 0
 
   /** Bytes that wait to be read. */
   get length(): number {
     return this.#received.length
+  }
+
+  /** Of a line beyond the bound, thrown away so far. */
+  get discardedBytes(): number {
+    return this.#discardedBytes
   }
 
   append(bytes: Uint8Array): void {
@@ -51,6 +57,7 @@ export class CommandReader {
       if (this.#text.length + this.#received.length > bytesMax) {
         if (!this.#isOverlong) this.#text += toLatin1(this.#received.take(1024))
         this.#isOverlong = true
+        this.#discardedBytes += this.#received.length
         this.#received.clear()
       }
       return undefined
@@ -80,6 +87,7 @@ export class CommandReader {
   abandon(): void {
     this.#text = ''
     this.#isOverlong = false
+    this.#discardedBytes = 0
   }
 
   /** Octets as they come, up to `count`. The result is the caller's own. */

@@ -1,7 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type ImapCommand, parseCommand, parseTag, verbOf } from './command.ts'
-import { NESTING_MAX, SEARCH_KEYS_MAX } from './limits.ts'
+import {
+  FETCH_ITEMS_MAX,
+  FLAGS_MAX,
+  LIST_PATTERNS_MAX,
+  NESTING_MAX,
+  PART_DEPTH_MAX,
+  SEARCH_KEYS_MAX,
+  TAG_LENGTH_MAX,
+} from './limits.ts'
 
 function parsed(text: string, utf8 = false): ImapCommand | string {
   const result = parseCommand(`a ${text}`, utf8)
@@ -224,6 +232,26 @@ describe('bounds', () => {
     expect(parsed(`STORE 1 FLAGS (${'a '.repeat(2000)}a)`)).toBe('imap/too-large')
     expect(parsed(`FETCH 1 (${'UID '.repeat(2000)}UID)`)).toBe('imap/too-large')
     expect(parsed(`FETCH 1 BODY[${'1.'.repeat(2000)}1]`)).toBe('imap/bad-syntax')
+  })
+
+  test('each list takes as many as it may and no more', () => {
+    const of = (count: number, what: string): string => Array(count).fill(what).join(' ')
+    const bounds: readonly (readonly [number, (count: number) => string, string])[] = [
+      [FLAGS_MAX, (count) => `STORE 1 FLAGS (${of(count, 'a')})`, 'STORE'],
+      [FETCH_ITEMS_MAX, (count) => `FETCH 1 (${of(count, 'UID')})`, 'FETCH'],
+      [FETCH_ITEMS_MAX, (count) => `FETCH 1 BODY[HEADER.FIELDS (${of(count, 'To')})]`, 'FETCH'],
+      [LIST_PATTERNS_MAX, (count) => `LIST "" (${of(count, '*')})`, 'LIST'],
+      [PART_DEPTH_MAX, (count) => `FETCH 1 BODY[${of(count, '1').replaceAll(' ', '.')}]`, 'FETCH'],
+    ]
+    for (const [max, command, verb] of bounds) {
+      expect(parsed(command(max))).toMatchObject({ verb })
+      expect(parsed(command(max + 1))).toMatch(/^imap\//)
+    }
+  })
+
+  test('a tag of a length that nobody uses is none', () => {
+    expect(parseTag(`${'a'.repeat(TAG_LENGTH_MAX)} NOOP`)).toBeDefined()
+    expect(parseTag(`${'a'.repeat(TAG_LENGTH_MAX + 1)} NOOP`)).toBeUndefined()
   })
 })
 

@@ -7,9 +7,9 @@
 export const COMMAND_BYTES_MAX = 262_144
 /** Before anybody has logged in: user names, passwords and SASL messages are short. */
 export const STRANGER_COMMAND_BYTES_MAX = 16_384
-/** A larger literal that nobody waits for is not even read and thrown away. RFC 7888 §4. */
-export const DISCARDED_LITERAL_BYTES_MAX = 67_108_864
-/** What LITERAL- would allow; smaller ones never need to be waited for. RFC 7888 §5. */
+/** A larger literal that nobody waits for is not even read and thrown away (RFC 7888 §4), nor is a longer line. */
+export const DISCARDED_BYTES_MAX = 67_108_864
+/** More than a hundred times what any client makes. */
 export const TAG_LENGTH_MAX = 256
 /** Of commands that wait for their turn; beyond it the stream is not read. */
 export const PIPELINED_BYTES_MAX = 65_536

@@ -4,8 +4,9 @@ import { concat, fromLatin1, fromUtf8, toBase64, toLatin1 } from '../../base/byt
 import { monoMs } from '../../base/time.ts'
 import type { TlsSession } from '../../base/tls.ts'
 import {
+  APPENDED_MESSAGES_MAX,
   COMMAND_BYTES_MAX,
-  DISCARDED_LITERAL_BYTES_MAX,
+  DISCARDED_BYTES_MAX,
   INACTIVITY_MS,
   LOGIN_FAILURES_MAX,
   MISTAKES_MAX,
@@ -260,9 +261,7 @@ describe('literals (RFC 9051 §4.3, RFC 7888)', () => {
     expect(talk.say(`a LOGIN {${STRANGER_COMMAND_BYTES_MAX + 1}+}`)).toMatch(/^\* BYE \[TOOBIG\]/)
     expect(talk.isClosed).toBe(true)
     const friend = loggedIn({ messageBytesMax: 1000 })
-    expect(friend.say(`a SELECT {${DISCARDED_LITERAL_BYTES_MAX + 1}+}`)).toMatch(
-      /^\* BYE \[TOOBIG\]/,
-    )
+    expect(friend.say(`a SELECT {${DISCARDED_BYTES_MAX + 1}+}`)).toMatch(/^\* BYE \[TOOBIG\]/)
   })
 
   test('a line beyond all bounds is answered when it ends, and nothing of it is kept', () => {
@@ -270,6 +269,18 @@ describe('literals (RFC 9051 §4.3, RFC 7888)', () => {
     for (let n = 0; n < 40; n++) talk.send('a'.repeat(COMMAND_BYTES_MAX / 4))
     expect(talk.say('')).toBe('* BAD [TOOBIG] the command is too long\r\n')
     expect(talk.say('b NOOP')).toBe('b OK NOOP\r\n')
+  })
+
+  test('a line that has no end ends the connection', () => {
+    const talk = new Talk()
+    const piece = 'a'.repeat(1_048_576)
+    let count = 0
+    while (!talk.isClosed && count < 100) {
+      talk.send(piece)
+      count++
+    }
+    expect(talk.said).toMatch(/\* BYE \[TOOBIG\] a line beyond all bounds\r\n$/)
+    expect(count).toBe(Math.ceil(DISCARDED_BYTES_MAX / piece.length) + 1)
   })
 })
 
@@ -313,6 +324,16 @@ describe('APPEND (RFC 9051 §6.3.12)', () => {
     )
     expect(talk.of('append-abort')).toHaveLength(2)
     expect(talk.of('append-commit')).toEqual([])
+  })
+
+  test('takes no more messages than it may', () => {
+    const messages = (count: number): string => `${'{1+}\r\nx '.repeat(count).trimEnd()}`
+    const talk = loggedIn()
+    expect(talk.say(`a APPEND Draft ${messages(APPENDED_MESSAGES_MAX)}`)).toMatch(/^a OK /)
+    expect(talk.say(`b APPEND Draft ${messages(APPENDED_MESSAGES_MAX + 1)}`)).toMatch(
+      /^b BAD \[TOOBIG\]/,
+    )
+    expect(talk.of('append-abort')).toHaveLength(1)
   })
 
   test('nobody appends before logging in', () => {

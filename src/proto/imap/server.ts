@@ -35,7 +35,7 @@ import { imapFault } from './fault.ts'
 import {
   APPENDED_MESSAGES_MAX,
   COMMAND_BYTES_MAX,
-  DISCARDED_LITERAL_BYTES_MAX,
+  DISCARDED_BYTES_MAX,
   INACTIVITY_MS,
   LOGIN_FAILURES_MAX,
   MISTAKES_MAX,
@@ -261,7 +261,7 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
         case 'authenticating':
         case 'idling': {
           if (this.#inFlightBytes >= SEND_WINDOW_BYTES) return
-          const piece = this.#reader.next(this.#commandBytesMax)
+          const piece = this.#nextPiece()
           if (piece === undefined) return
           this.#touch(now)
           this.#onPiece(piece, state)
@@ -278,6 +278,16 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
           return
       }
     }
+  }
+
+  /** A line beyond all bounds ends it. */
+  #nextPiece(): CommandPiece | undefined {
+    const piece = this.#reader.next(this.#commandBytesMax)
+    if (this.#reader.discardedBytes > DISCARDED_BYTES_MAX) {
+      this.#say('* BYE [TOOBIG] a line beyond all bounds')
+      this.#close()
+    }
+    return piece
   }
 
   #onPiece(
@@ -392,7 +402,7 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
       this.#complete(tag, 'literal', completion)
       return
     }
-    const bytesMax = this.#isLoggedIn ? DISCARDED_LITERAL_BYTES_MAX : STRANGER_COMMAND_BYTES_MAX
+    const bytesMax = this.#isLoggedIn ? DISCARDED_BYTES_MAX : STRANGER_COMMAND_BYTES_MAX
     if (sizeBytes > Math.max(bytesMax, this.#isLoggedIn ? this.#options.messageBytesMax : 0)) {
       this.#say('* BYE [TOOBIG] a literal beyond all bounds')
       this.#close()
@@ -405,7 +415,7 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
   #discard(state: Extract<State, { readonly name: 'discarding' }>): boolean {
     state.left -= this.#reader.skip(state.left)
     if (state.left > 0) return false
-    const piece = this.#reader.next(this.#commandBytesMax)
+    const piece = this.#nextPiece()
     if (piece === undefined) return false
     const { tag, completion } = state
     if (piece.type === 'literal') this.#refuseLiteral(tag, completion, piece)
@@ -429,7 +439,7 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
       append.phase = 'between'
     }
     if (append.phase !== 'between') return false
-    const piece = this.#reader.next(this.#commandBytesMax)
+    const piece = this.#nextPiece()
     if (piece === undefined) return false
     this.#afterAppended(append, piece)
     return true
