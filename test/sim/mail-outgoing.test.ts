@@ -215,6 +215,46 @@ describe('a server that has its own ways', () => {
     await lab.lab.stop()
   })
 
+  const many = Array.from({ length: 7 }, (_, i) => `user${i}@b.com`)
+
+  test.each([
+    ['RCPTMAX=3', [3, 3, 1], 1],
+    ['RCPTMAX=7', [7], 1],
+    ['RCPTMAX=0', [7], 1],
+    ['MAILMAX=1 RCPTMAX=5', [5, 2], 2],
+  ] as const)(
+    'that says LIMITS %s gets no more at a time (RFC 9422)',
+    async (limits, groups, connections) => {
+      const lab = await TestLab.start(bySmtp({ route }))
+      const seen = await scripted(lab, (line) => friendly(line, ['b.com', `LIMITS ${limits}`]))
+      await lab.submitted(lab.mail1, mailOf('hello'), many)
+      await lab.until('mail-removed')
+      const verbs = seen.lines.map((line) => /^\d (MAIL|RCPT|DATA)/.exec(line)?.[1] ?? '').join('')
+      expect(verbs.match(/(?:RCPT)+/g)?.map((group) => group.length / 4)).toEqual(groups)
+      expect(seen.count).toBe(connections)
+      expect(seen.lines.filter((line) => line.endsWith('hello'))).toHaveLength(groups.length)
+      expect(lab.events('mail-delivered')).toHaveLength(7)
+      await lab.lab.stop()
+    },
+  )
+
+  test('that leaves between two groups keeps what it has taken, and gets the rest later', async () => {
+    const lab = await TestLab.start(bySmtp({ route }))
+    const ends: string[] = []
+    const seen = await scripted(lab, (line, connection) => {
+      if (line === '.' && ends.push(line) === 1) return '250 2.0.0 ok\r\n421 4.3.2 leaving'
+      return connection === 1 && ends.length > 0
+        ? ''
+        : friendly(line, ['b.com', 'LIMITS RCPTMAX=4'])
+    })
+    await lab.submitted(lab.mail1, mailOf('hello'), many)
+    await lab.until('mail-removed')
+    const asked = seen.lines.filter((line) => /^\d RCPT/.test(line))
+    expect(asked.filter((line) => line.startsWith('2'))).toHaveLength(3)
+    expect(lab.events('mail-delivered')).toHaveLength(7)
+    await lab.lab.stop()
+  })
+
   test('of the servers of one domain so many are tried at a time', async () => {
     const lab = await TestLab.start(bySmtp({ route: `smtp:b.com:${SCRIPTED_PORT}` }))
     const names = Array.from({ length: SERVERS_TRIED_MAX + 2 }, (_, i) => `m${i}.b.com`)

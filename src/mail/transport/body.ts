@@ -7,6 +7,17 @@ export interface BodySource {
   next(): Promise<Uint8Array | undefined>
 }
 
+/** A message that is there as a whole, read as it is asked for. */
+export function bodyOf(chunks: Iterable<Uint8Array>): BodySource {
+  const left = chunks[Symbol.iterator]()
+  return {
+    next: async () => {
+      const { done, value } = left.next()
+      return done ? undefined : value
+    },
+  }
+}
+
 /** A message between whoever writes it and the server that takes it, in bounded memory. */
 export class Body implements BodySource {
   readonly #chunks: Uint8Array[] = []

@@ -13,6 +13,7 @@ import { type Extensions, NO_EXTENSIONS } from '../../proto/smtp/extension.ts'
 import type { Reply } from '../../proto/smtp/reply.ts'
 import type { BodySource } from './body.ts'
 import { refusalOf, transportFault } from './fault.ts'
+import { MAILS_PER_CONNECTION_MAX } from './limits.ts'
 
 export interface ClientSessionOptions {
   /** As logs and reports name it: `mx.b.com[10.0.0.1]:25`. */
@@ -101,9 +102,10 @@ export class ClientSession {
     return this.#offered
   }
 
-  /** Of this connection, so far. */
-  get mails(): number {
-    return this.#mails
+  /** Whether one more mail may go over this connection. */
+  get takesMore(): boolean {
+    const { mailsMax = MAILS_PER_CONNECTION_MAX } = this.#offered
+    return this.isReady && this.#mails < Math.min(mailsMax, MAILS_PER_CONNECTION_MAX)
   }
 
   /** The server has the end of a message and has not said whether it took it: cut off, it may have. */

@@ -3,7 +3,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { ByteStream } from '../../ports/network.ts'
 import type { ClientSession } from './client-session.ts'
 import { transportFault } from './fault.ts'
-import { CONNECTIONS_MAX, IDLE_MS, MAILS_PER_CONNECTION_MAX, STOP_WAIT_MS } from './limits.ts'
+import { CONNECTIONS_MAX, IDLE_MS, STOP_WAIT_MS } from './limits.ts'
 
 interface Idle {
   readonly session: ClientSession
@@ -81,8 +81,7 @@ export class ConnectionPool {
   /** For the next mail, for a while. */
   keep(session: ClientSession, kind: string): void {
     if (!session.isReady) return
-    const isLast = session.mails >= MAILS_PER_CONNECTION_MAX
-    if (isLast || this.#waiting.length > 0 || this.#isStopped) {
+    if (!session.takesMore || this.#waiting.length > 0 || this.#isStopped) {
       session.quit()
       return
     }

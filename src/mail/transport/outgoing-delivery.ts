@@ -1,4 +1,3 @@
-import { toLatin1 } from '../../base/bytes.ts'
 import { asFault, type Fault } from '../../base/fault.ts'
 import type { Mailbox, RecipientParameters } from '../../proto/smtp/envelope.ts'
 import type { Delivery, MailStart, Outcome } from '../delivery.ts'
@@ -10,8 +9,6 @@ export interface Errand {
   readonly recipients: readonly Mailbox[]
   readonly recipientParameters: readonly (RecipientParameters | undefined)[]
   readonly body: Body
-  /** Its sender would rather have it arrive without TLS than not. RFC 8689 §4.2.2. */
-  readonly isTlsOptional: boolean
 }
 
 /**
@@ -24,7 +21,6 @@ export class OutgoingDelivery implements Delivery {
   readonly #recipients: Mailbox[] = []
   readonly #parameters: (RecipientParameters | undefined)[] = []
   readonly #body = new Body()
-  #isTlsOptional = false
   #outcomes: Promise<readonly Outcome[]> | undefined
 
   readonly #judge: (recipient: Mailbox) => void
@@ -47,7 +43,6 @@ export class OutgoingDelivery implements Delivery {
   }
 
   write(bytes: Uint8Array): Promise<void> {
-    if (this.#outcomes === undefined) this.#isTlsOptional = hasTlsOptional(bytes)
     void this.#setOut()
     return this.#body.write(bytes)
   }
@@ -67,7 +62,6 @@ export class OutgoingDelivery implements Delivery {
       recipients: this.#recipients,
       recipientParameters: this.#parameters,
       body: this.#body,
-      isTlsOptional: this.#isTlsOptional,
     })
       .catch((error: unknown) => refusedAll(this.#recipients.length, asFault(error)))
       .finally(() => this.#body.close())
@@ -77,10 +71,4 @@ export class OutgoingDelivery implements Delivery {
 
 export function refusedAll(count: number, fault: Fault): readonly Outcome[] {
   return Array.from({ length: count }, () => ({ type: 'refused', fault }))
-}
-
-/** A header beyond the first piece is longer than any that says so. */
-function hasTlsOptional(start: Uint8Array): boolean {
-  const [header = ''] = toLatin1(start).split('\r\n\r\n', 1)
-  return /^TLS-Required:[ \t]*No[ \t]*$/im.test(header.replaceAll('\r\n', '\n'))
 }

@@ -5,13 +5,14 @@ import { asFault, Fault } from '../../base/fault.ts'
 import { parseIpAddress } from '../../base/ip-address.ts'
 import type { ByteStream, Network } from '../../ports/network.ts'
 import type { TlsOptions, TlsTrust } from '../../ports/tls.ts'
+import { HeaderReader } from '../../proto/message/header.ts'
 import { sevenBit } from '../../proto/message/seven-bit.ts'
-import { isTlsRequired } from '../../proto/smtp/client-envelope.ts'
+import { isTlsRequired, type OutgoingMail } from '../../proto/smtp/client-envelope.ts'
 import type { MailFrom } from '../../proto/smtp/envelope.ts'
 import { isPositive, type Reply } from '../../proto/smtp/reply.ts'
-import type { DeliveryTarget, Outcome } from '../delivery.ts'
+import type { DeliveryTarget, MailStart, Outcome } from '../delivery.ts'
 import { formatNextHop, type NextHop } from '../next-hop.ts'
-import type { Body, BodySource } from './body.ts'
+import { type Body, type BodySource, bodyOf } from './body.ts'
 import { ClientSession } from './client-session.ts'
 import { ConnectionPool, stopping } from './connection-pool.ts'
 import { ConvertedBody } from './converted-body.ts'
@@ -103,12 +104,13 @@ export class SmtpTransport {
     }
   }
 
-  async #wayOf(hop: ServerHop, { mail, isTlsOptional }: Errand): Promise<Way> {
+  async #wayOf(hop: ServerHop, { mail }: Errand): Promise<Way> {
     const choice = this.#routes.of(hop)
     const isRequired = isTlsRequired(mail)
     const isHeeded = this.#options.mtaSts === true && choice.tls !== 'never'
     const policy = isHeeded || isRequired ? await this.#policyOf(hop) : undefined
-    const sts = isRequired || (policy?.mode === 'enforce' && !isTlsOptional) ? policy : undefined
+    const sts =
+      isRequired || (policy?.mode === 'enforce' && !isTlsOptional(mail)) ? policy : undefined
     const tls = isRequired || sts !== undefined ? 'required' : choice.tls
     const kind = `${formatNextHop(hop)} ${tls} ${sts === undefined ? '' : sts.mx.join(' ')}`
     return { ...choice, hop, tls, sts, kind }
@@ -240,17 +242,50 @@ export class SmtpTransport {
       return refusedAll(recipients.length, load)
     }
     mail.onReady?.()
-    const { from, body } = load
-    const replies = await session.send({ from, recipients, recipientParameters }, body)
+    const max = session.offered.recipientsMax ?? recipients.length
+    const outcomes: Outcome[] = []
+    for (let at = 0; at < recipients.length; at += max) {
+      const group = {
+        from: load.from,
+        recipients: recipients.slice(at, at + max),
+        recipientParameters: recipientParameters.slice(at, at + max),
+      }
+      const body = at === 0 ? load.body : load.again?.()
+      outcomes.push(...(await sendGroup(session, group, at === 0, body, way.hop)))
+    }
     this.#pool.keep(session, way.kind)
-    const reports = reportsOf(way.hop, session)
+    return outcomes
+  }
+}
+
+/** Those to whom a message goes in one transaction. What befalls later ones does not touch the first. */
+async function sendGroup(
+  session: ClientSession,
+  group: OutgoingMail,
+  isFirst: boolean,
+  body: BodySource | undefined,
+  hop: ServerHop,
+): Promise<readonly Outcome[]> {
+  const { recipients } = group
+  if (body === undefined || (!isFirst && !session.takesMore)) {
+    const text = `${session.server} takes no more recipients at a time`
+    return refusedAll(recipients.length, transportFault('transport/refused', text, '4.5.3'))
+  }
+  try {
+    const replies = await session.send(group, body)
+    const reports = reportsOf(hop, session)
     return replies.map((reply) => outcomeOf(reply, session.server, reports))
+  } catch (error) {
+    if (isFirst) throw error
+    return refusedAll(recipients.length, asFault(error))
   }
 }
 
 interface Load {
   readonly from: MailFrom
   readonly body: BodySource
+  /** The same once more, for other recipients. */
+  readonly again: (() => BodySource) | undefined
 }
 
 /** What goes to this server; a Fault where it can take neither the message nor what might be made of it. */
@@ -259,7 +294,8 @@ function loadFor({ offered, server }: ClientSession, { mail, body }: Errand): Lo
   // What the sender said of it may have been of another size, or nothing.
   const { sizeBytes = parameters.sizeBytes, read } = mail
   const sized = { ...parameters, ...(sizeBytes !== undefined && { sizeBytes }) }
-  const asItIs = { from: { reversePath, parameters: sized }, body }
+  const again = read && (() => bodyOf(read()))
+  const asItIs = { from: { reversePath, parameters: sized }, body, again }
   const isConverted = !offered.eightBitMime && parameters.body !== 'BINARYMIME'
   const found = isConverted && read !== undefined ? sevenBit(read) : undefined
   if (found === undefined || found.type === 'as-it-is') return asItIs
@@ -268,10 +304,24 @@ function loadFor({ offered, server }: ClientSession, { mail, body }: Errand): Lo
     return transportFault('transport/refused', text, '5.6.3')
   }
   const { body: _, ...others } = parameters
+  const { changes } = found
   return {
     from: { reversePath, parameters: { ...others, sizeBytes: found.sizeBytes } },
-    body: new ConvertedBody(body, found.changes),
+    body: new ConvertedBody(body, changes),
+    again: again && (() => new ConvertedBody(again(), changes)),
   }
+}
+
+/** Its sender would rather have it arrive without TLS than not. RFC 8689 §3, §4.2.2. */
+function isTlsOptional({ read = () => [] }: MailStart): boolean {
+  const header = new HeaderReader()
+  for (const bytes of read()) {
+    header.push(bytes)
+    if (header.state !== 'reading') break
+  }
+  return header.fields.some(
+    ({ name, value }) => name === 'tls-required' && value.toLowerCase() === 'no',
+  )
 }
 
 type Reports = Extract<Outcome, { readonly type: 'delivered' }>['reports']

@@ -57,6 +57,9 @@ export interface Extensions {
   readonly startTls: boolean
   /** The shortest time in which the server delivers on demand; 0 where it does not say. RFC 2852. */
   readonly deliverBySecMin: number
+  /** How many RCPT a mail may have, and how many MAIL a session; undefined: not said. RFC 9422. */
+  readonly recipientsMax: number | undefined
+  readonly mailsMax: number | undefined
   readonly optional: readonly OptionalExtension[]
   /** RFC 2554, in the server's order and in upper case. */
   readonly mechanisms: readonly string[]
@@ -71,6 +74,8 @@ export const NO_EXTENSIONS: Extensions = {
   chunking: false,
   startTls: false,
   deliverBySecMin: 0,
+  recipientsMax: undefined,
+  mailsMax: undefined,
   optional: [],
   mechanisms: [],
 }
@@ -127,9 +132,17 @@ export function readExtensions(reply: Reply): Extensions {
     chunking: offers('CHUNKING'),
     startTls: offers('STARTTLS'),
     deliverBySecMin: Number(/^\d{1,9}(?=,|$)/.exec(parameterOf('DELIVERBY'))?.[0] ?? 0),
+    recipientsMax: limitOf(lines, 'RCPTMAX'),
+    mailsMax: limitOf(lines, 'MAILMAX'),
     optional: OPTIONAL_EXTENSIONS.filter(offers),
     mechanisms: lines.flatMap(([first, ...rest]) => (first === 'AUTH' ? rest : [])),
   }
+}
+
+function limitOf(lines: readonly (readonly string[])[], name: string): number | undefined {
+  const limits = lines.find(([first]) => first === 'LIMITS') ?? []
+  const [, digits] = limits.map((limit) => limit.split('=', 2)).find(([key]) => key === name) ?? []
+  return digits !== undefined && /^[1-9]\d{0,5}$/.test(digits) ? Number(digits) : undefined
 }
 
 /** 0 means that there is no bound. RFC 1870 §3. */
