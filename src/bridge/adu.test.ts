@@ -1,9 +1,20 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { fromLatin1, toHex } from '../base/bytes.ts'
-import { decodeAdu, encodeAcknowledgement, encodeMailAdu, type Refusal } from './adu.ts'
+import { CborWriter } from '../proto/cbor/writer.ts'
+import { ADU_KINDS, decodeAdu, encodeAcknowledgement, encodeMails, type Refusal } from './adu.ts'
+import { BATCH_RECIPIENTS_MAX, OBJECT_MAILS_READ_MAX } from './limits.ts'
+import { transactionName } from './transaction-name.ts'
 
-const transaction = fc.uint8Array({ minLength: 8, maxLength: 8 }).map((bytes) => toHex(bytes))
+const run = fc.uint8Array({ minLength: 6, maxLength: 6 }).map((bytes) => toHex(bytes))
+const number = fc.oneof(fc.nat(20), fc.nat())
+const names = fc
+  .uniqueArray(fc.tuple(fc.constantFrom('a1b2c3d4e5f6', '000000000001'), number), {
+    selector: ([run, number]) => transactionName(run, number),
+    minLength: 1,
+    maxLength: 50,
+  })
+  .map((pairs) => pairs.map(([run, number]) => transactionName(run, number)))
 
 const refusal: fc.Arbitrary<Refusal> = fc.record({
   recipient: fc.option(fc.nat(), { nil: undefined }),
@@ -11,23 +22,26 @@ const refusal: fc.Arbitrary<Refusal> = fc.record({
   text: fc.string({ maxLength: 100 }),
 })
 
-test('property: a mail comes out as it went in', () => {
+test('property: an object comes out as it went in', () => {
   fc.assert(
-    fc.property(transaction, fc.uint8Array(), (name, batch) => {
-      expect(decodeAdu(encodeMailAdu(name, batch))).toEqual({
-        ok: true,
-        value: { type: 'mail', transaction: name, batch },
-      })
+    fc.property(names, fc.nat(40), fc.uint8Array(), fc.nat(), (names, packing, packed, size) => {
+      const sizes = names.slice(1).map((_, i) => size + i)
+      const bytes = encodeMails({ packing, names, sizes, packed })
+      const mails = { type: 'mails', packing, names, sizes, packed }
+      expect(decodeAdu(bytes)).toEqual({ ok: true, value: mails })
     }),
   )
 })
 
 test('property: an acknowledgement comes out as it went in', () => {
+  const packings = fc.uniqueArray(fc.nat(31)).map((list) => list.sort((a, b) => a - b))
   fc.assert(
-    fc.property(transaction, fc.array(refusal), (name, refusals) => {
-      expect(decodeAdu(encodeAcknowledgement({ transaction: name, refusals }))).toEqual({
+    fc.property(names, packings, fc.array(fc.array(refusal)), (names, packings, refusals) => {
+      const answers = names.map((transaction, i) => ({ transaction, refusals: refusals[i] ?? [] }))
+      const acknowledgement = { type: 'acknowledgement', packings, answers }
+      expect(decodeAdu(encodeAcknowledgement({ packings, answers }))).toEqual({
         ok: true,
-        value: { type: 'acknowledgement', transaction: name, refusals },
+        value: acknowledgement,
       })
     }),
   )
@@ -35,9 +49,21 @@ test('property: an acknowledgement comes out as it went in', () => {
 
 test('property: no bytes throw', () => {
   fc.assert(
-    fc.property(fc.uint8Array(), fc.constantFrom(1, 2, 3), (bytes, format) => {
+    fc.property(fc.uint8Array(), fc.constantFrom(3, 4, 5), (bytes, kind) => {
       decodeAdu(bytes)
-      decodeAdu(Uint8Array.of(format, ...bytes))
+      decodeAdu(Uint8Array.of(kind, ...bytes))
+    }),
+  )
+})
+
+test('a thousand mails of one run are acknowledged in less than thirty octets', () => {
+  fc.assert(
+    fc.property(run, (run) => {
+      const answers = Array.from({ length: 1000 }, (_, i) => ({
+        transaction: transactionName(run, 5000 + i),
+        refusals: [],
+      }))
+      expect(encodeAcknowledgement({ packings: [0, 1, 2, 3], answers }).length).toBeLessThan(30)
     }),
   )
 })
@@ -47,9 +73,44 @@ test('a bare batch-SMTP object is not taken for an ADU of ours', () => {
 })
 
 test('a reply code that refuses nothing is no refusal', () => {
+  const refusals = [{ recipient: 0, code: 250, text: '2.0.0 Ok' }]
   const bytes = encodeAcknowledgement({
-    transaction: '0011223344556677',
-    refusals: [{ recipient: 0, code: 250, text: '2.0.0 Ok' }],
+    packings: [],
+    answers: [{ transaction: 'a1b2c3d4e5f6.1', refusals }],
   })
   expect(decodeAdu(bytes).ok).toBe(false)
+})
+
+test('what names more mails than any object has, or one twice, is no ADU', () => {
+  const named = (...counts: readonly number[]): boolean => {
+    const writer = new CborWriter()
+    writer.array(3)
+    writer.uint(0)
+    writer.array(3 * counts.length)
+    for (const count of counts) {
+      writer.byteString(new Uint8Array(6))
+      writer.uint(7)
+      writer.uint(count)
+    }
+    writer.array(0)
+    return decodeAdu(Uint8Array.of(ADU_KINDS.acknowledgement, ...writer.written())).ok
+  }
+  expect(named(OBJECT_MAILS_READ_MAX)).toBe(true)
+  expect(named(OBJECT_MAILS_READ_MAX + 1)).toBe(false)
+  expect(named(Number.MAX_SAFE_INTEGER)).toBe(false)
+  expect(named(0)).toBe(false)
+  expect(named(3, 1)).toBe(false)
+})
+
+test('more refusals than any object has recipients are no ADU', () => {
+  const most = BATCH_RECIPIENTS_MAX + OBJECT_MAILS_READ_MAX
+  for (const [count, ok] of [
+    [most, true],
+    [most + 1, false],
+  ] as const) {
+    const one = { recipient: 0, code: 550, text: '' }
+    const refusals = Array.from({ length: count }, () => one)
+    const answers = [{ transaction: 'a1b2c3d4e5f6.1', refusals }]
+    expect(decodeAdu(encodeAcknowledgement({ packings: [], answers })).ok).toBe(ok)
+  }
 })

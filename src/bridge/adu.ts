@@ -1,42 +1,56 @@
 /**
- * What two gateways put into bundles for each other. The first octet of the ADU names the format;
- * the values lie below any that can begin text, so that a bare batch-SMTP object (RFC 2442) from a
- * gateway of another make is never mistaken for one of them.
+ * What two gateways put into bundles for each other: objects with mails, and acknowledgements. The
+ * first octet of an ADU names its kind; the values lie below any that can begin text, so that a bare
+ * batch-SMTP object (RFC 2442) from a gateway of another make is never mistaken for one of them.
  */
 
-import { assert } from '../base/assert.ts'
-import { concat, fromHex, toHex } from '../base/bytes.ts'
-import { attempt, Fault, type Result } from '../base/fault.ts'
+import { concat } from '../base/bytes.ts'
+import { attempt, type Result } from '../base/fault.ts'
 import { CborReader } from '../proto/cbor/reader.ts'
 import { CborWriter } from '../proto/cbor/writer.ts'
-import type { BridgeFaultCode } from './fault.ts'
-import { BATCH_RECIPIENTS_MAX } from './limits.ts'
+import { badAdu } from './fault.ts'
+import { BATCH_RECIPIENTS_MAX, OBJECT_MAILS_READ_MAX } from './limits.ts'
+import { readNames, writeNames } from './transaction-name.ts'
 
-export const ADU_FORMATS = {
-  /** transaction (8 octets), batch-SMTP object. */
-  mail: 0x01,
+export const ADU_KINDS = {
+  /** CBOR `[packing, names, sizes]`, then a batch-SMTP object, packed. */
+  mails: 0x03,
   /**
-   * transaction (8 octets), then a CBOR array of refusals: `[recipient, code, text]`, or
-   * `[code, text]` for all recipients.
+   * CBOR `[packings, names, refusals]`, where `packings` has a bit for each that the far side reads
+   * and a refusal is `[mail, recipient, code, text]`, or `[mail, code, text]` for all recipients.
    */
-  acknowledgement: 0x02,
+  acknowledgement: 0x04,
 } as const
 
-export const TRANSACTION_BYTES = 8
+export type Adu = MailsAdu | AcknowledgementAdu
 
-export type Adu =
-  | { readonly type: 'mail'; readonly transaction: string; readonly batch: Uint8Array }
-  | ({ readonly type: 'acknowledgement' } & Acknowledgement)
+export interface MailsAdu {
+  readonly type: 'mails'
+  /** One of PACKINGS; those of the future too. */
+  readonly packing: number
+  /** The transactions of its mails, in their order: one at least. */
+  readonly names: readonly string[]
+  /** Octets of each mail in the object, but for the last one, which has the rest. */
+  readonly sizes: readonly number[]
+  /** The object; decoded it is a view. */
+  readonly packed: Uint8Array
+}
 
-/** The far gateway has taken the mail for every recipient but those refused. */
+export interface AcknowledgementAdu {
+  readonly type: 'acknowledgement'
+  /** What its sender reads: of PACKINGS, and perhaps more. */
+  readonly packings: readonly number[]
+  readonly answers: readonly Acknowledgement[]
+}
+
+/** The far gateway has taken a mail for every recipient but those refused. */
 export interface Acknowledgement {
-  /** Hexadecimal. */
   readonly transaction: string
   readonly refusals: readonly Refusal[]
 }
 
 export interface Refusal {
-  /** Place among the batch's recipients, from 0; undefined for all of them. */
+  /** Place among the mail's recipients, from 0; undefined for all of them. */
   readonly recipient: number | undefined
   /** SMTP reply code, 4xx or 5xx. */
   readonly code: number
@@ -47,76 +61,108 @@ export interface Refusal {
 /** Longest text of a refusal that is read. RFC 5321 §4.5.3.1.5. */
 const REFUSAL_TEXT_BYTES_MAX = 512
 
-export function encodeMailAdu(transaction: string, batch: Uint8Array): Uint8Array {
-  return concat(Uint8Array.of(ADU_FORMATS.mail), transactionBytes(transaction), batch)
-}
+/** Packings are bits of a number that is read exactly. */
+const PACKINGS_MAX = 32
 
-export function encodeAcknowledgement(acknowledgement: Acknowledgement): Uint8Array {
+export function encodeMails({ packing, names, sizes, packed }: Omit<MailsAdu, 'type'>): Uint8Array {
   const writer = new CborWriter()
-  writer.array(acknowledgement.refusals.length)
-  for (const { recipient, code, text } of acknowledgement.refusals) {
-    writer.array(recipient === undefined ? 2 : 3)
-    if (recipient !== undefined) writer.uint(recipient)
-    writer.uint(code)
-    writer.textString(text)
-  }
-  return concat(
-    Uint8Array.of(ADU_FORMATS.acknowledgement),
-    transactionBytes(acknowledgement.transaction),
-    writer.written(),
-  )
+  writer.array(3)
+  writer.uint(packing)
+  writeNames(writer, names)
+  writer.array(sizes.length)
+  for (const size of sizes) writer.uint(size)
+  return concat(Uint8Array.of(ADU_KINDS.mails), writer.written(), packed)
 }
 
-/** The batch is a view of `bytes`. */
+export function encodeAcknowledgement({
+  packings,
+  answers,
+}: Omit<AcknowledgementAdu, 'type'>): Uint8Array {
+  const writer = new CborWriter()
+  writer.array(3)
+  writer.uint(packings.reduce((bits, packing) => bits + 2 ** packing, 0))
+  writeNames(
+    writer,
+    answers.map(({ transaction }) => transaction),
+  )
+  writer.array(answers.reduce((sum, { refusals }) => sum + refusals.length, 0))
+  for (const [mail, { refusals }] of answers.entries()) {
+    for (const refusal of refusals) writeRefusal(writer, mail, refusal)
+  }
+  return concat(Uint8Array.of(ADU_KINDS.acknowledgement), writer.written())
+}
+
+function writeRefusal(writer: CborWriter, mail: number, { recipient, code, text }: Refusal): void {
+  writer.array(recipient === undefined ? 3 : 4)
+  writer.uint(mail)
+  if (recipient !== undefined) writer.uint(recipient)
+  writer.uint(code)
+  writer.textString(text)
+}
+
 export function decodeAdu(bytes: Uint8Array): Result<Adu> {
   return attempt(() => {
-    const bodyAt = 1 + TRANSACTION_BYTES
-    if (bytes.length < bodyAt) throw bad('shorter than its header')
-    const transaction = toHex(bytes.subarray(1, bodyAt))
+    const reader = new CborReader(bytes, 1)
     switch (bytes[0]) {
-      case ADU_FORMATS.mail:
-        return { type: 'mail', transaction, batch: bytes.subarray(bodyAt) }
-      case ADU_FORMATS.acknowledgement: {
-        const refusals = readRefusals(new CborReader(bytes, bodyAt))
-        return { type: 'acknowledgement', transaction, refusals }
-      }
+      case ADU_KINDS.mails:
+        return readMails(bytes, reader)
+      case ADU_KINDS.acknowledgement:
+        return readAcknowledgement(reader)
       default:
-        throw bad(`unknown format ${bytes[0]}`)
+        throw badAdu(`unknown kind ${bytes[0]}`)
     }
   })
 }
 
-function readRefusals(reader: CborReader): Refusal[] {
-  const refusals: Refusal[] = []
+function readMails(bytes: Uint8Array, reader: CborReader): MailsAdu {
   const length = reader.openArray()
-  while (!reader.isArrayAtEnd(length, refusals.length)) {
-    if (refusals.length >= BATCH_RECIPIENTS_MAX) throw bad('more refusals than recipients')
-    refusals.push(readRefusal(reader))
-  }
-  reader.closeArray(length, refusals.length)
-  if (!reader.isAtEnd) throw bad('bytes behind the refusals')
-  return refusals
+  const packing = reader.safeUint()
+  const names = readNames(reader)
+  if (names.length === 0) throw badAdu('an object without mails')
+  const sizes = readList(reader, names.length - 1, () => reader.safeUint())
+  if (sizes.length !== names.length - 1) throw badAdu('other sizes than mails')
+  reader.closeArray(length, 3)
+  return { type: 'mails', packing, names, sizes, packed: bytes.subarray(reader.at) }
 }
 
-function readRefusal(reader: CborReader): Refusal {
+function readAcknowledgement(reader: CborReader): AcknowledgementAdu {
   const length = reader.openArray()
+  const bits = reader.safeUint()
+  const names = readNames(reader)
+  const answers = names.map((transaction) => ({ transaction, refusals: [] as Refusal[] }))
+  readList(reader, BATCH_RECIPIENTS_MAX + OBJECT_MAILS_READ_MAX, () => {
+    const { mail, refusal } = readRefusal(reader)
+    const answer = answers[mail]
+    if (answer === undefined) throw badAdu('a refusal of a mail that is not there')
+    answer.refusals.push(refusal)
+  })
+  reader.closeArray(length, 3)
+  if (!reader.isAtEnd) throw badAdu('bytes behind the refusals')
+  const packings = Array.from({ length: PACKINGS_MAX }, (_, i) => i).filter(
+    (packing) => Math.floor(bits / 2 ** packing) % 2 === 1,
+  )
+  return { type: 'acknowledgement', packings, answers }
+}
+
+function readRefusal(reader: CborReader): { readonly mail: number; readonly refusal: Refusal } {
+  const length = reader.openArray()
+  const mail = reader.safeUint()
   const first = reader.safeUint()
   const forAll = reader.isTextNext()
   const code = forAll ? first : reader.safeUint()
   const text = reader.textString(REFUSAL_TEXT_BYTES_MAX)
-  reader.closeArray(length, forAll ? 2 : 3)
-  if (code < 400 || code > 599) throw bad(`reply code ${code}`)
-  return { recipient: forAll ? undefined : first, code, text }
+  reader.closeArray(length, forAll ? 3 : 4)
+  if (code < 400 || code > 599) throw badAdu(`reply code ${code}`)
+  return { mail, refusal: { recipient: forAll ? undefined : first, code, text } }
 }
 
-function transactionBytes(transaction: string): Uint8Array {
-  const bytes = fromHex(transaction)
-  assert(bytes?.length === TRANSACTION_BYTES, `transaction ${transaction}`)
-  return bytes
-}
-
-function bad(what: string): Fault<BridgeFaultCode> {
-  return new Fault('bridge/bad-adu', `not an ADU of the mail service: ${what}`, {
-    temporary: false,
-  })
+function readList<Item>(reader: CborReader, itemsMax: number, readItem: () => Item): Item[] {
+  const items: Item[] = []
+  const length = reader.openArray()
+  while (!reader.isArrayAtEnd(length, items.length)) {
+    if (items.length >= itemsMax) throw badAdu(`a list of more than ${itemsMax}`)
+    items.push(readItem())
+  }
+  reader.closeArray(length, items.length)
+  return items
 }

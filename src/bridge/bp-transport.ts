@@ -1,42 +1,64 @@
 /**
- * The `bp` transport: a queued mail leaves as a bundle and counts as delivered when the far gateway
- * has acknowledged it, not before.
+ * The `bp` transport: queued mails leave in bundles, several together, and each counts as delivered
+ * when the far gateway has acknowledged it, not before.
  *
- * The name of the transaction is on record before the bundle that bears it, and the node holds the
- * bundle under that name: after a crash the same transaction goes on, and the far side recognises
- * what it has taken already.
+ * The name of a transaction is on record before anything that bears it, and the node holds the bundle
+ * under the name of its object: after a crash the same transaction goes on, and the far side
+ * recognises what it has taken already.
  */
 
 import { assert } from '../base/assert.ts'
 import { concat, toHex } from '../base/bytes.ts'
 import { asFault, Fault } from '../base/fault.ts'
-import { addMs, type WallMs } from '../base/time.ts'
+import { addMs, type MonoMs, type WallMs } from '../base/time.ts'
 import { runMachine } from '../drive/run.ts'
 import type { BundleNode } from '../dtn/node.ts'
+import { Alarms } from '../mail/alarms.ts'
 import type { Delivery, DeliveryTarget, MailStart, Outcome } from '../mail/delivery.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
+import type { Packing } from '../ports/packing.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
 import { type EndpointId, formatEndpointId } from '../proto/bpv7/endpoint-id.ts'
-import { type BatchRecipient, writeBatch } from '../proto/smtp/batch.ts'
-import type { Mailbox } from '../proto/smtp/envelope.ts'
-import { formatMailbox, parseMailbox } from '../proto/smtp/path.ts'
-import { type Acknowledgement, encodeMailAdu, TRANSACTION_BYTES } from './adu.ts'
+import type { BatchRecipient } from '../proto/smtp/batch.ts'
+import { formatMailbox } from '../proto/smtp/path.ts'
+import type { Acknowledgement, AcknowledgementAdu } from './adu.ts'
 import type { BridgeFaultCode } from './fault.ts'
-import { OPEN_TRANSACTIONS_MAX } from './limits.ts'
+import { Gathering, type GatheringEffect, type GatheringEvent } from './gathering.ts'
+import {
+  ANSWER_GRACE_MS_MAX,
+  CONTACT_LOOK_MS,
+  GATHERED_BYTES_MAX,
+  OBJECT_BYTES_MAX,
+  OBJECT_MAILS_MAX,
+  OPEN_TRANSACTIONS_MAX,
+} from './limits.ts'
 import type { MailFormat } from './mail-format.ts'
-import { type OpenTransaction, Outbox } from './outbox.ts'
-import { type TransactionEffect, type TransactionEvent, Transactions } from './transactions.ts'
+import { makeObject } from './object-maker.ts'
+import { PeerPackings } from './object-packing.ts'
+import { Outbox } from './outbox.ts'
+import type { RouteForecast } from './route-forecast.ts'
+import { SentObjects } from './sent-objects.ts'
+import { RUN_BYTES, transactionName } from './transaction-name.ts'
 
 export interface BpTransportOptions {
-  /** The name in the batch's EHLO. */
+  /** The name in the object's EHLO. */
   readonly host: string
   readonly mailService: bigint
-  /** Two one-way delays to a destination. */
-  readonly roundTripMs: (destination: EndpointId) => number
   /** Transactions that may wait for their acknowledgement; default OPEN_TRANSACTIONS_MAX. */
   readonly openMax?: number
+  /** What travels together. */
+  readonly batch?: BatchOptions
+}
+
+export interface BatchOptions {
+  /** Mails in one object; default OBJECT_MAILS_MAX. */
+  readonly mailsMax?: number
+  /** Octets in one object; default OBJECT_BYTES_MAX. */
+  readonly bytesMax?: number
+  /** How long a mail waits for others; default: until the object before is on the disk. */
+  readonly waitMs?: number
 }
 
 export interface BpTransportPorts {
@@ -45,45 +67,110 @@ export interface BpTransportPorts {
   readonly clock: Clock
   readonly entropy: Entropy
   readonly events: EventSink
+  readonly packing: Packing
+  readonly forecast: RouteForecast
 }
 
-type End = Acknowledgement | 'expired' | 'withdrawn' | 'bundle-lost'
+type End =
+  | { readonly type: 'answered'; readonly answer: Acknowledgement }
+  | { readonly type: 'ended'; readonly fault: Fault }
 
-/** A transaction that waits for its end. */
-interface UnderWay {
-  readonly job: Job
-  readonly destination: string
-  readonly open: OpenTransaction
+/** A mail that waits for its end. */
+interface MailUnderWay {
+  /** One for each mail and destination. */
+  readonly id: string
+  readonly queueId: string
+  readonly mail: MailStart
+  readonly destination: EndpointId
+  /** The destination as text. */
+  readonly to: string
+  readonly taken: readonly string[]
+  readonly recipients: readonly BatchRecipient[]
+  readonly startedAt: WallMs
+  readonly expiresAt: WallMs
+  /** Empty until it is in an object for the first time. */
+  transaction: string
   /** Let go once the node has it: the acknowledgement may take weeks. */
   message: Uint8Array | undefined
   readonly settle: (end: End) => void
 }
 
-interface Job {
-  readonly mail: MailStart
-  readonly destination: EndpointId
-  readonly recipients: readonly BatchRecipient[]
-  readonly expiresAt: WallMs
+/** What is to be said of a mail on its way. */
+export interface MailProgress {
+  readonly to: string
+  readonly state: 'gathering' | 'waiting for its contact' | 'forwarded'
+  /** Undefined while it gathers. */
+  readonly object: string | undefined
+  readonly attempts: number
+  /** When it is predicted to be there. */
+  readonly arrivalAt: WallMs
+  /** And its acknowledgement here. */
+  readonly answerAt: WallMs
 }
+
+/**
+ * Of the lifetimes in one object, the longest less the shortest: the far side remembers what it has
+ * taken for the shortest, and a margin above this.
+ */
+const LIFETIME_SPREAD_MS = 43_200_000
 
 export class BpTransport implements MailFormat {
   readonly #options: BpTransportOptions
   readonly #ports: BpTransportPorts
   readonly #outbox: Outbox
-  readonly #underWay = new Map<string, UnderWay>()
-  readonly #time: (event: TransactionEvent) => void
+  readonly #peers: PeerPackings
+  readonly #objects: SentObjects<MailUnderWay>
+  readonly #gathering: Gathering
+  readonly #gather: (event: GatheringEvent) => void
+  readonly #expiries: Alarms
+  readonly #underWay = new Map<string, MailUnderWay>()
+  readonly #byTransaction = new Map<string, MailUnderWay>()
+  readonly #destinations = new Map<string, EndpointId>()
+  /** Those who wait for room to gather in. */
+  #waitingForRoom: (() => void)[] = []
+  /** Of the messages in objects that are not yet on the disk. */
+  #writingBytes = 0
+  readonly #run: string
+  #nameCount = 0
 
   constructor(options: BpTransportOptions, ports: BpTransportPorts) {
     this.#options = options
     this.#ports = ports
+    this.#run = toHex(ports.entropy.bytes(RUN_BYTES))
     this.#outbox = new Outbox(ports.store)
-    this.#time = runMachine<TransactionEvent, TransactionEffect>(
-      new Transactions(),
+    this.#peers = new PeerPackings(ports.store)
+    this.#objects = new SentObjects({
+      ...ports,
+      onLost: (mails) => {
+        const wall = ports.clock.wall()
+        for (const mail of mails) {
+          // One whose time is over as well still waits for the answer to what may have arrived.
+          if (mail.expiresAt > wall) mail.settle({ type: 'ended', fault: bundleLost() })
+        }
+      },
+    })
+    const {
+      mailsMax = OBJECT_MAILS_MAX,
+      bytesMax = OBJECT_BYTES_MAX,
+      waitMs = 0,
+    } = {
+      ...options.batch,
+    }
+    this.#gathering = new Gathering({
+      ...{ mailsMax, bytesMax, waitMs },
+      gatheredBytesMax: GATHERED_BYTES_MAX,
+      lookMs: CONTACT_LOOK_MS,
+      opensAt: (to, now) => this.#opensAt(to, now),
+    })
+    this.#gather = runMachine<GatheringEvent, GatheringEffect>(
+      this.#gathering,
       ports.clock,
-      (effect) => this.#onTime(effect),
+      (effect) => void this.#form(effect),
     )
-    ports.node.onForwarded = (transaction) => this.#time({ type: 'forwarded', transaction })
-    ports.node.onLost = (transaction) => this.#underWay.get(transaction)?.settle('bundle-lost')
+    this.#expiries = new Alarms(ports.clock, (id) => {
+      const mail = this.#underWay.get(id)
+      mail?.settle({ type: 'ended', fault: lifetimeEnded(mail.to) })
+    })
   }
 
   target(destination: EndpointId): DeliveryTarget {
@@ -92,8 +179,8 @@ export class BpTransport implements MailFormat {
 
   /** Waits no longer for answers about a mail; what was sent may still arrive. */
   withdraw(queueId: string): void {
-    for (const { job, settle } of this.#underWay.values()) {
-      if (job.mail.queueId === queueId) settle('withdrawn')
+    for (const { mail, to, settle } of [...this.#underWay.values()]) {
+      if (mail.queueId === queueId) settle({ type: 'ended', fault: withdrawn(to) })
     }
   }
 
@@ -102,15 +189,57 @@ export class BpTransport implements MailFormat {
     return this.#outbox.removal(queueId)
   }
 
-  /** The far gateway's answer; one that nobody waits for is late or repeated. */
-  acknowledged(source: EndpointId, acknowledgement: Acknowledgement): void {
-    const { transaction } = acknowledgement
-    const underWay = this.#underWay.get(transaction)
+  /** The far gateway's answers; those that nobody waits for are late or repeated. */
+  acknowledged(source: EndpointId, { packings, answers }: AcknowledgementAdu): void {
     const by = formatEndpointId(source)
-    if (underWay === undefined || underWay.destination !== by) return
-    const { queueId } = underWay.job.mail
-    this.#ports.events({ type: 'transaction-acknowledged', queueId, transaction, by })
-    underWay.settle(acknowledgement)
+    const { events } = this.#ports
+    let isPeer = false
+    for (const answer of answers) {
+      const { transaction } = answer
+      const mail = this.#byTransaction.get(transaction)
+      if (mail === undefined || mail.to !== by) continue
+      isPeer = true
+      events({ type: 'transaction-acknowledged', queueId: mail.queueId, transaction, by })
+      mail.settle({ type: 'answered', answer })
+    }
+    if (!isPeer) return
+    this.#peers.learn(by, packings).catch((error: unknown) => {
+      events({ type: 'trouble', where: `what ${by} reads`, reason: asFault(error).message })
+    })
+  }
+
+  /** How far a mail has come, for each destination that it is on its way to. */
+  progressOf(queueId: string): readonly MailProgress[] {
+    return [...this.#destinations.keys()].flatMap((to) => {
+      const mail = this.#underWay.get(idOf(queueId, to))
+      return mail === undefined ? [] : [this.#progress(mail)]
+    })
+  }
+
+  #progress(mail: MailUnderWay): MailProgress {
+    const { forecast, clock } = this.#ports
+    const { to, destination } = mail
+    const sent = this.#objects.progress(mail)
+    const wall = clock.wall()
+    const ahead = this.#objects.waitingBytes(to) + (sent === undefined ? this.#gathering.bytes : 0)
+    const arrivalAt =
+      sent?.forwardedAt === undefined
+        ? forecast.arrivalAt(destination, wall, ahead)
+        : forecast.arrivalAt(destination, sent.forwardedAt, 0)
+    const leftAt = addMs(arrivalAt, -forecast.oneWayDelayMs(destination, arrivalAt))
+    return {
+      to,
+      state:
+        sent === undefined
+          ? 'gathering'
+          : sent.forwardedAt === undefined
+            ? 'waiting for its contact'
+            : 'forwarded',
+      object: sent?.object,
+      attempts: sent?.attempts ?? 0,
+      arrivalAt,
+      answerAt: forecast.answerAt(destination, leftAt),
+    }
   }
 
   async #start(mail: MailStart, destination: EndpointId): Promise<Delivery> {
@@ -121,140 +250,219 @@ export class BpTransport implements MailFormat {
         detail: { limit: openMax },
       })
     }
+    while (this.#gathering.bytes + this.#writingBytes > GATHERED_BYTES_MAX) {
+      await new Promise<void>((resolve) => this.#waitingForRoom.push(resolve))
+    }
     const recipients: BatchRecipient[] = []
     const body: Uint8Array[] = []
-    const { expiresAt } = mail
-    assert(expiresAt !== undefined, 'an attempt of the queue has an end')
     return {
       addRecipient: async (recipient, parameters = {}) =>
         void recipients.push({ recipient, parameters }),
       write: async (bytes) => void body.push(bytes),
-      commit: () =>
-        this.#deliver({ mail, destination, recipients, expiresAt }, concat(...body.splice(0))),
+      commit: () => this.#deliver(mail, destination, recipients, concat(...body.splice(0))),
       abort: async () => {},
     }
   }
 
-  async #deliver(job: Job, message: Uint8Array): Promise<readonly Outcome[]> {
-    const destination = formatEndpointId(job.destination)
+  async #deliver(
+    mail: MailStart,
+    destination: EndpointId,
+    recipients: readonly BatchRecipient[],
+    message: Uint8Array,
+  ): Promise<readonly Outcome[]> {
+    const to = formatEndpointId(destination)
+    const key = { queueId: mail.queueId, destination: to }
     const settled = new Map<string, Outcome>()
     try {
-      requireNoTls(job.mail)
-      const record = this.#outbox.read(job.mail.queueId, destination)
-      for (const taken of record?.taken ?? []) {
-        settled.set(taken, deliveredTo(destination))
-      }
-      const missing = job.recipients.map(nameOf).filter((name) => !settled.has(name))
-      if (missing.length > 0) {
-        const open = record?.open ?? (await this.#name(job, [...settled.keys()], missing))
-        const end = await this.#transact(job, open, message)
-        if (end === 'bundle-lost') throw bundleLost()
-        for (const [i, name] of open.recipients.entries()) {
-          settled.set(name, outcomeOf(end, i, destination))
+      requireNoTls(mail)
+      const record = this.#outbox.read(key)
+      const taken = record?.taken ?? []
+      for (const name of taken) settled.set(name, deliveredTo(to))
+      const missing = recipients.filter((one) => !settled.has(nameOf(one)))
+      const open = record?.open
+      // Those of an open transaction and no others: its name stands for them.
+      const under = open ? missing.filter((one) => open.recipients.includes(nameOf(one))) : missing
+      if (under.length > 0) {
+        const end = await this.#carry(
+          { mail, destination, to, taken, recipients: under },
+          message,
+          {
+            transaction: open?.transaction ?? '',
+            object: open?.object,
+          },
+        )
+        if (end.type === 'ended') throw end.fault
+        const places = open?.recipients ?? under.map(nameOf)
+        for (const [i, name] of places.entries()) settled.set(name, outcomeOf(end.answer, i, to))
+        // What is settled for good is forgotten with the mail.
+        if ([...settled.values()].some(isTemporary) || under.length < missing.length) {
+          const all = [...settled].filter(([, { type }]) => type === 'delivered')
+          await this.#outbox.write([{ ...key, taken: all.map(([name]) => name), open: undefined }])
         }
-        await this.#outbox.write(job.mail.queueId, destination, {
-          taken: [...settled].filter(([, { type }]) => type === 'delivered').map(([name]) => name),
-          open: undefined,
-        })
       }
     } catch (error) {
       const fault = asFault(error)
-      return job.recipients.map(() => ({ type: 'refused', fault }))
+      return recipients.map((one) => settled.get(nameOf(one)) ?? { type: 'refused', fault })
     }
-    return job.recipients.map((recipient) => settled.get(nameOf(recipient)) ?? LATER)
+    return recipients.map((recipient) => settled.get(nameOf(recipient)) ?? LATER)
   }
 
-  /** Puts the name of a new transaction on record, before anything bears it. */
-  async #name(
-    job: Job,
-    taken: readonly string[],
-    recipients: readonly string[],
-  ): Promise<OpenTransaction> {
-    const transaction = toHex(this.#ports.entropy.bytes(TRANSACTION_BYTES))
-    const open = { transaction, recipients }
-    await this.#outbox.write(job.mail.queueId, formatEndpointId(job.destination), { taken, open })
-    return open
-  }
-
-  async #transact(job: Job, open: OpenTransaction, message: Uint8Array): Promise<End> {
-    const { node, clock } = this.#ports
-    const { transaction } = open
+  /** Resolves with its end: an object with it was answered, or will not be. */
+  async #carry(
+    job: Pick<MailUnderWay, 'mail' | 'destination' | 'to' | 'taken' | 'recipients'>,
+    message: Uint8Array,
+    before: { readonly transaction: string; readonly object: string | undefined },
+  ): Promise<End> {
+    const { clock } = this.#ports
+    const { mail, destination, to } = job
+    assert(mail.expiresAt !== undefined, 'an attempt of the queue has an end')
+    const { expiresAt } = mail
     let settle = (_end: End): void => {}
     const ended = new Promise<End>((resolve) => {
       settle = resolve
     })
-    const destination = formatEndpointId(job.destination)
-    const underWay: UnderWay = { job, destination, open, message, settle }
-    this.#underWay.set(transaction, underWay)
-    this.#time({
-      type: 'open',
-      transaction,
-      roundTripMs: this.#options.roundTripMs(job.destination),
-      expiresAt: addMs(clock.now(), job.expiresAt - clock.wall()),
-    })
+    const underWay: MailUnderWay = {
+      ...job,
+      ...{ id: idOf(mail.queueId, to), queueId: mail.queueId, startedAt: clock.wall(), expiresAt },
+      ...{ transaction: before.transaction, message, settle },
+    }
+    const { id } = underWay
+    assert(!this.#underWay.has(id), `one attempt at a time of ${id}`)
+    this.#underWay.set(id, underWay)
+    this.#destinations.set(to, destination)
+    this.#expiries.set(id, this.#mono(this.#lastAnswerAt(destination, expiresAt)))
+    if (before.transaction !== '') this.#byTransaction.set(before.transaction, underWay)
     try {
-      await this.#forward(underWay)
+      const { object } = before
+      if (object !== undefined && this.#objects.join(underWay, { name: object, destination, to })) {
+        underWay.message = undefined
+      } else {
+        const envelope = job.recipients.reduce((sum, one) => sum + nameOf(one).length, 0)
+        const { priority = 0 } = mail.from.parameters
+        const sizeBytes = message.length + envelope
+        this.#gather({ type: 'add', hop: to, mail: { id, sizeBytes, priority } })
+      }
       return await ended
     } finally {
-      this.#time({ type: 'close', transaction })
-      this.#underWay.delete(transaction)
-      await node.release(transaction)
+      this.#underWay.delete(id)
+      this.#byTransaction.delete(underWay.transaction)
+      this.#expiries.clear(id)
+      this.#gather({ type: 'remove', id })
+      await this.#objects.leave(underWay)
     }
   }
 
-  /** Has the bundle sent, again where there is one already. */
-  async #forward(underWay: UnderWay): Promise<void> {
-    const { node, clock, events } = this.#ports
-    const { job, destination, open, message } = underWay
-    const { transaction } = open
-    if (node.resend(transaction)) {
-      underWay.message = undefined
-      return
+  async #form({ hop, ids }: GatheringEffect): Promise<void> {
+    const { clock } = this.#ports
+    const wall = clock.wall()
+    const mails: MailUnderWay[] = []
+    for (const id of ids) {
+      const mail = this.#underWay.get(id)
+      if (mail === undefined) continue
+      // One that was never sent has no answer to wait for.
+      if (mail.expiresAt > wall) mails.push(mail)
+      else mail.settle({ type: 'ended', fault: lifetimeEnded(mail.to) })
     }
-    if (message === undefined) {
-      underWay.settle('bundle-lost')
-      return
+    const bytes = mails.reduce((sum, { message }) => sum + (message?.length ?? 0), 0)
+    this.#writingBytes += bytes
+    try {
+      for (const group of byLifetime(mails)) {
+        try {
+          await this.#send(group)
+        } catch (error) {
+          const fault = asFault(error)
+          for (const mail of group) mail.settle({ type: 'ended', fault })
+        }
+      }
+    } finally {
+      this.#writingBytes -= bytes
+      this.#gather({ type: 'written', hop })
+      for (const hasRoom of this.#waitingForRoom.splice(0)) hasRoom()
     }
-    const known = new Map(job.recipients.map((recipient) => [nameOf(recipient), recipient]))
-    const recipients = open.recipients.map(
-      (name) => known.get(name) ?? { recipient: mailboxOf(name) },
+  }
+
+  async #send(mails: readonly MailUnderWay[]): Promise<void> {
+    const { host, mailService } = this.#options
+    const { clock, events, packing } = this.#ports
+    const [first] = mails
+    if (first === undefined) return
+    const name = `${this.#run}/${this.#nameCount++}`
+    for (const mail of mails) {
+      if (mail.transaction !== '') continue
+      mail.transaction = transactionName(this.#run, this.#nameCount++)
+      this.#byTransaction.set(mail.transaction, mail)
+    }
+    await this.#outbox.write(
+      mails.map(({ queueId, to, taken, recipients, transaction }) => ({
+        ...{ queueId, destination: to, taken },
+        open: { transaction, recipients: recipients.map(nameOf), object: name },
+      })),
     )
-    const batch = writeBatch(this.#options.host, job.mail.from, recipients, message)
-    const bundle = await node.send({
-      sourceService: this.#options.mailService,
-      destination: job.destination,
-      payload: encodeMailAdu(transaction, batch),
-      lifetimeMs: Math.max(1, job.expiresAt - clock.wall()),
-      hold: transaction,
+    // Meanwhile some may have been withdrawn.
+    const wanted = mails.filter(
+      ({ id, message }) => this.#underWay.has(id) && message !== undefined,
+    )
+    if (wanted.length === 0) return
+    const { destination, to } = first
+    const { payload, messageBytes } = await makeObject(
+      { host, wall: clock.wall(), mails: wanted, reads: this.#peers.readBy(to) },
+      packing,
+    )
+    const bundle = await this.#objects.send({
+      ...{ name, destination, to, mails: wanted, sourceService: mailService, payload },
+      expiresAt: wanted.reduce(
+        (soonest, { expiresAt }) => least(soonest, expiresAt),
+        first.expiresAt,
+      ),
     })
-    underWay.message = undefined
-    const { queueId } = job.mail
-    events({ type: 'transaction-sent', queueId, transaction, to: destination, bundle })
+    const counts = { mails: wanted.length, messageBytes, payloadBytes: payload.length }
+    events({ type: 'object-sent', object: name, to, bundle, ...counts })
+    for (const mail of wanted) {
+      mail.message = undefined
+      const { queueId, transaction } = mail
+      events({ type: 'transaction-sent', queueId, transaction, to, bundle, object: name })
+    }
   }
 
-  #onTime(effect: TransactionEffect): void {
-    const { transaction } = effect
-    const underWay = this.#underWay.get(transaction)
-    if (underWay === undefined) return
-    if (effect.type === 'expire') {
-      underWay.settle('expired')
-      return
-    }
-    const { job, destination } = underWay
-    this.#ports.events({
-      type: 'transaction-resent',
-      queueId: job.mail.queueId,
-      transaction,
-      to: destination,
-      attempt: effect.attempt,
-    })
-    this.#forward(underWay).catch((error: unknown) => {
-      const reason = asFault(error).message
-      this.#ports.events({ type: 'trouble', where: `transaction ${transaction}`, reason })
-      // Counts as forwarded, so that the next attempt follows after a longer wait.
-      this.#time({ type: 'forwarded', transaction })
-    })
+  #opensAt(to: string, now: MonoMs): MonoMs {
+    const destination = this.#destinations.get(to)
+    if (destination === undefined) return now
+    const wall = this.#ports.clock.wall()
+    return addMs(now, this.#ports.forecast.opensAt(destination, wall) - wall)
   }
+
+  /** When the answer to what arrived at the last moment would be here. */
+  #lastAnswerAt(destination: EndpointId, expiresAt: WallMs): WallMs {
+    const answerAt = this.#ports.forecast.answerAt(destination, expiresAt)
+    return least(answerAt, addMs(expiresAt, ANSWER_GRACE_MS_MAX))
+  }
+
+  #mono(wall: WallMs): MonoMs {
+    const { clock } = this.#ports
+    return addMs(clock.now(), wall - clock.wall())
+  }
+}
+
+function byLifetime(mails: readonly MailUnderWay[]): readonly (readonly MailUnderWay[])[] {
+  const ends = mails.map(({ expiresAt }) => expiresAt)
+  if (Math.max(...ends) - Math.min(...ends) <= LIFETIME_SPREAD_MS) return [mails]
+  const groups: MailUnderWay[][] = []
+  for (const mail of [...mails].sort((a, b) => a.expiresAt - b.expiresAt)) {
+    const group = groups.at(-1)
+    const [shortest] = group ?? []
+    if (group && shortest && mail.expiresAt - shortest.expiresAt <= LIFETIME_SPREAD_MS) {
+      group.push(mail)
+    } else groups.push([mail])
+  }
+  return groups
+}
+
+function least(a: WallMs, b: WallMs): WallMs {
+  return a < b ? a : b
+}
+
+function idOf(queueId: string, to: string): string {
+  return `${queueId} ${to}`
 }
 
 /** A bundle's way is not known, nor whether TLS is on all of it. RFC 8689 §4.2.1; reports go on, §5. */
@@ -276,25 +484,22 @@ function bundleLost(): Fault<BridgeFaultCode> {
   return new Fault('bridge/bundle-lost', 'the bundle is no longer stored', { temporary: true })
 }
 
+function lifetimeEnded(to: string): Fault<BridgeFaultCode> {
+  const text = `no answer from ${to} in its lifetime`
+  return new Fault('bridge/lifetime-ended', text, { temporary: false })
+}
+
+function withdrawn(to: string): Fault<BridgeFaultCode> {
+  return new Fault('bridge/withdrawn', `no longer waiting for ${to}`, { temporary: true })
+}
+
 /** The far gateway has the envelope with all that it says of reports. RFC 3461 §5.2.4 (a). */
 function deliveredTo(destination: string): Outcome {
   return { type: 'delivered', detail: destination, reports: 'by-next-host' }
 }
 
-function outcomeOf(end: Exclude<End, 'bundle-lost'>, index: number, destination: string): Outcome {
-  if (end === 'expired') {
-    const text = `no answer from ${destination} in its lifetime`
-    const fault = new Fault<BridgeFaultCode>('bridge/lifetime-ended', text, { temporary: false })
-    return { type: 'refused', fault }
-  }
-  if (end === 'withdrawn') {
-    const text = `no longer waiting for ${destination}`
-    const fault = new Fault<BridgeFaultCode>('bridge/withdrawn', text, { temporary: true })
-    return { type: 'refused', fault }
-  }
-  const refusal = end.refusals.find(
-    ({ recipient }) => recipient === undefined || recipient === index,
-  )
+function outcomeOf({ refusals }: Acknowledgement, index: number, destination: string): Outcome {
+  const refusal = refusals.find(({ recipient }) => recipient === undefined || recipient === index)
   if (refusal === undefined) return deliveredTo(destination)
   const { code, text } = refusal
   const fault = new Fault<BridgeFaultCode>(
@@ -305,12 +510,10 @@ function outcomeOf(end: Exclude<End, 'bundle-lost'>, index: number, destination:
   return { type: 'refused', fault }
 }
 
-function nameOf({ recipient }: BatchRecipient): string {
-  return formatMailbox(recipient)
+function isTemporary(outcome: Outcome): boolean {
+  return outcome.type === 'refused' && outcome.fault.temporary
 }
 
-function mailboxOf(name: string): Mailbox {
-  const mailbox = parseMailbox(name)
-  assert(mailbox !== undefined, `${name} was written by us`)
-  return mailbox
+function nameOf({ recipient }: BatchRecipient): string {
+  return formatMailbox(recipient)
 }

@@ -1,3 +1,5 @@
+import { Fault } from '../base/fault.ts'
+
 export type BridgeFaultCode =
   | 'bridge/bad-adu'
   | 'bridge/unknown-peer'
@@ -10,3 +12,9 @@ export type BridgeFaultCode =
   | 'bridge/bundle-lost'
   | 'bridge/no-tls'
   | 'bridge/far-side-refused'
+
+export function badAdu(what: string): Fault<BridgeFaultCode> {
+  return new Fault('bridge/bad-adu', `not an ADU of the mail service: ${what}`, {
+    temporary: false,
+  })
+}

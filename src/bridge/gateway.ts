@@ -1,24 +1,37 @@
 /**
- * The mail service of a bundle node: has the mails that arrive in bundles taken, and answers each with
- * an acknowledgement.
+ * The mail service of a bundle node: has the mails that arrive in objects taken, and answers for each
+ * with an acknowledgement.
  */
 
 import { asFault, Fault } from '../base/fault.ts'
 import type { BundleNode, ReceivedAdu } from '../dtn/node.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EventSink } from '../ports/events.ts'
+import type { Packing } from '../ports/packing.ts'
 import { type EndpointId, formatEndpointId } from '../proto/bpv7/endpoint-id.ts'
-import { decodeAdu, encodeAcknowledgement, type Refusal } from './adu.ts'
+import { Acknowledgements } from './acknowledgements.ts'
+import { type Acknowledgement, decodeAdu, encodeAcknowledgement, type MailsAdu } from './adu.ts'
 import { readBatch } from './batch-reader.ts'
 import type { BpTransport } from './bp-transport.ts'
 import type { BridgeFaultCode } from './fault.ts'
-import { LIFETIME_MAX_MS, PEER_LENGTH_MAX } from './limits.ts'
+import {
+  ACKNOWLEDGEMENT_WAIT_MS_MAX,
+  ACKNOWLEDGEMENT_WAIT_SHARE,
+  LIFETIME_MAX_MS,
+  OBJECT_MAILS_MAX,
+  PEER_LENGTH_MAX,
+  TAKING_MAX,
+} from './limits.ts'
 import { type MailTaking, refusalOf } from './mail-taking.ts'
+import { packingsRead, unpackObject } from './object-packing.ts'
+import type { RouteForecast } from './route-forecast.ts'
 
 export interface GatewayOptions {
   readonly host: string
   readonly mailService: bigint
   readonly messageBytesMax: number
+  /** Of an object, unpacked. */
+  readonly objectBytesMax: number
   /** Whether a peer can be answered at all: mail of others is not taken. */
   readonly reaches: (peer: EndpointId) => boolean
 }
@@ -27,6 +40,8 @@ export interface GatewayPorts {
   readonly node: BundleNode
   readonly taking: MailTaking
   readonly transport: BpTransport
+  readonly forecast: RouteForecast
+  readonly packing: Packing
   readonly clock: Clock
   readonly events: EventSink
 }
@@ -34,10 +49,22 @@ export interface GatewayPorts {
 export class Gateway {
   readonly #options: GatewayOptions
   readonly #ports: GatewayPorts
+  readonly #acknowledgements: Acknowledgements
 
   constructor(options: GatewayOptions, ports: GatewayPorts) {
     this.#options = options
     this.#ports = ports
+    const { clock, forecast } = ports
+    this.#acknowledgements = new Acknowledgements({
+      clock,
+      waitMs: (peer) =>
+        Math.min(
+          ACKNOWLEDGEMENT_WAIT_MS_MAX,
+          ACKNOWLEDGEMENT_WAIT_SHARE * forecast.oneWayDelayMs(peer, clock.wall()),
+        ),
+      answersMax: OBJECT_MAILS_MAX,
+      send: (peer, answers, expiresAt) => void this.#acknowledge(peer, answers, expiresAt),
+    })
   }
 
   /** Takes the node's mail service over; call before the node starts. */
@@ -58,39 +85,84 @@ export class Gateway {
     const decoded = decodeAdu(received.payload)
     if (!decoded.ok) throw decoded.fault
     const adu = decoded.value
-    if (adu.type === 'acknowledgement') {
-      this.#ports.transport.acknowledged(received.source, adu)
-      return
-    }
-    const { transaction, batch } = adu
+    if (adu.type === 'acknowledgement') this.#ports.transport.acknowledged(received.source, adu)
+    else await this.#takeAll(received, from, adu)
+  }
+
+  /** What is taken is answered for, also where the rest has to come again. */
+  async #takeAll(received: ReceivedAdu, from: string, adu: MailsAdu): Promise<void> {
+    const answers: Acknowledgement[] = []
+    const { source, expiresAt } = received
     const { host, messageBytesMax } = this.#options
-    const read = readBatch(batch, host, messageBytesMax)
-    const refusals = read.ok
-      ? await this.#ports.taking.take({
-          ...{ from, transaction, expiresAt: received.expiresAt },
-          mail: read.mail,
-        })
-      : [refusalOf(read.reply, undefined)]
-    await this.#acknowledge(received, adu.transaction, refusals)
+    const { taking } = this.#ports
+    let later: Fault | undefined
+    let helo = ''
+    try {
+      const mails = await this.#mailsOf(adu)
+      // Their commits share a flush; but not all of a large object are in memory twice at once.
+      const left = [...mails.entries()]
+      const work = Array.from({ length: Math.min(TAKING_MAX, left.length) }, async () => {
+        for (let next = left.shift(); next !== undefined; next = left.shift()) {
+          const [i, part] = next
+          try {
+            const read = readBatch(part, host, messageBytesMax)
+            const transaction = adu.names[i] ?? ''
+            if (!read.ok) {
+              answers.push({ transaction, refusals: [refusalOf(read.reply, undefined)] })
+              continue
+            }
+            // It is said once, in the first.
+            helo ||= read.mail.helo
+            const mail = { ...read.mail, helo }
+            const refusals = await taking.take({ from, transaction, expiresAt, mail })
+            answers.push({ transaction, refusals })
+          } catch (error) {
+            later = asFault(error)
+          }
+        }
+      })
+      await Promise.all(work)
+    } catch (error) {
+      const fault = asFault(error)
+      if (fault.temporary) throw fault
+      // Its names could be read: their senders are to know.
+      const refusals = [{ recipient: undefined, code: 554, text: `5.6.0 ${fault.message}` }]
+      for (const transaction of adu.names) answers.push({ transaction, refusals })
+    }
+    this.#acknowledgements.add(source, answers, expiresAt)
+    if (later !== undefined) throw later
+  }
+
+  /** Throws a permanent Fault where the object is none, or too large. */
+  async #mailsOf(adu: MailsAdu): Promise<readonly Uint8Array[]> {
+    const { objectBytesMax } = this.#options
+    const object = await unpackObject(adu, objectBytesMax, this.#ports.packing)
+    const parts: Uint8Array[] = []
+    let at = 0
+    for (const size of adu.sizes) {
+      parts.push(object.subarray(at, at + size))
+      at += size
+    }
+    return [...parts, object.subarray(at)]
   }
 
   async #acknowledge(
-    received: ReceivedAdu,
-    transaction: string,
-    refusals: readonly Refusal[],
+    destination: EndpointId,
+    answers: readonly Acknowledgement[],
+    expiresAt: ReceivedAdu['expiresAt'],
   ): Promise<void> {
-    const { node, clock, events } = this.#ports
+    const { node, clock, events, packing } = this.#ports
     try {
       await node.send({
         sourceService: this.#options.mailService,
-        destination: received.source,
-        payload: encodeAcknowledgement({ transaction, refusals }),
-        lifetimeMs: Math.min(Math.max(1, received.expiresAt - clock.wall()), LIFETIME_MAX_MS),
+        destination,
+        payload: encodeAcknowledgement({ packings: packingsRead(packing), answers }),
+        lifetimeMs: Math.min(Math.max(1, expiresAt - clock.wall()), LIFETIME_MAX_MS),
       })
     } catch (error) {
       // The sender asks again, and is answered then.
       const reason = asFault(error).message
-      events({ type: 'trouble', where: `acknowledgement of ${transaction}`, reason })
+      events({ type: 'trouble', where: `acknowledgement of ${answers.length} mails`, reason })
     }
   }
 }

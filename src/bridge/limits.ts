@@ -48,3 +48,28 @@ export const QUEUE_PAGE = 100
 
 /** For a whole list of the queue, to a program that may be anybody's: a million mails take seconds. */
 export const QUEUE_LIST_MS_MAX = 60_000
+
+/** Mails in one object of ours: their share of the object's overhead is below an octet long before. */
+export const OBJECT_MAILS_MAX = 1000
+
+/** Mails in one object of others, or named in one acknowledgement. */
+export const OBJECT_MAILS_READ_MAX = 10_000
+
+/** Octets of mails in one object, unpacked, but for a single mail that is larger: more saves little. */
+export const OBJECT_BYTES_MAX = 1_048_576
+
+/** Octets of mails that wait for a contact, or for others, in memory: the rest goes into objects before. */
+export const GATHERED_BYTES_MAX = 16_777_216
+
+/** A contact plan or a clock that was changed is noticed within this time. */
+export const CONTACT_LOOK_MS = 60_000
+
+/** Mails of one object that are being taken at once: their flushes are shared. */
+export const TAKING_MAX = 128
+
+/** An acknowledgement waits so long for others to go with it, at the most, and this share of the one-way delay. */
+export const ACKNOWLEDGEMENT_WAIT_MS_MAX = 100
+export const ACKNOWLEDGEMENT_WAIT_SHARE = 0.02
+
+/** Longest that a mail whose time is over waits for the answer to what may have arrived at the last moment. */
+export const ANSWER_GRACE_MS_MAX = 86_400_000

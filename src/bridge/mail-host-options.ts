@@ -20,6 +20,7 @@ import type { OutgoingOptions } from '../mail/transport/outgoing-options.ts'
 import type { PipeOptions } from '../mail/transport/pipe-transport.ts'
 import type { SocketAddress } from '../ports/network.ts'
 import { formatEndpointId, ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
+import type { BatchOptions } from './bp-transport.ts'
 
 export interface MailHostOptions {
   /** Its fully qualified name, as in its greeting: `mail-1.a.com`. */
@@ -69,6 +70,8 @@ export interface MailHostOptions {
   /** Default: nothing holds bundles back. */
   readonly contactPlan?: ContactPlanOptions
   readonly transport: readonly TransportRule[]
+  /** Which mails for one next hop travel together. Default: those that wait at the same time. */
+  readonly batch?: BatchOptions
   /** Default: only users who have logged in send to others. */
   readonly relay?: RelayRules
   readonly aliases: readonly Alias[]

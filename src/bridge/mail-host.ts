@@ -48,6 +48,7 @@ import type { EventSink } from '../ports/events.ts'
 import type { Https } from '../ports/https.ts'
 import type { DatedSigningKey, MailAuthentication } from '../ports/mail-authentication.ts'
 import type { Network, SocketAddress } from '../ports/network.ts'
+import type { Packing } from '../ports/packing.ts'
 import type { Passwords } from '../ports/password.ts'
 import type { Processes } from '../ports/process.ts'
 import type { Store } from '../ports/store.ts'
@@ -66,6 +67,8 @@ import {
   CONNECTIONS_PER_DESTINATION_MAX,
   LIFETIME_MAX_MS,
   LOCAL_ATTEMPTS_MAX,
+  OBJECT_BYTES_MAX,
+  PROCESSING_ALLOWANCE_MS,
   QUEUED_MESSAGES_MAX,
   RECIPIENTS_MAX,
 } from './limits.ts'
@@ -76,6 +79,7 @@ import type { ContactPlanOptions, MailHostOptions, TransportRule } from './mail-
 import { mailPolicies } from './mail-policies.ts'
 import { MailTaking } from './mail-taking.ts'
 import { type PickupPorts, pickupServices } from './pickup.ts'
+import { RouteForecast } from './route-forecast.ts'
 
 export interface MailHostPorts {
   /** The directory in which every user has one, with a `Maildir` in it. */
@@ -97,6 +101,8 @@ export interface MailHostPorts {
   readonly filter?: DeliveryFilter
   /** Where the host has a faster one. */
   readonly crc32c?: Crc32c
+  /** Of what goes in bundles. */
+  readonly packing: Packing
   /** For mail programs. */
   readonly compression: Compression
   /** The host's certificate, and whose it believes. */
@@ -211,6 +217,9 @@ export class MailHost {
       },
       aliases,
     )
+    const objectBytesMax =
+      Math.max(options.limits.messageBytesMax, OBJECT_BYTES_MAX) * STUFFING_FACTOR +
+      BATCH_HEAD_BYTES_MAX
     this.#node = new BundleNode(
       {
         node: options.node,
@@ -224,7 +233,7 @@ export class MailHost {
         limits: {
           storeBytesMax: options.limits.storeBytesMax * BUNDLES_SHARE,
           lifetimeMsMax: LIFETIME_MAX_MS,
-          aduBytesMax: options.limits.messageBytesMax * STUFFING_FACTOR + BATCH_HEAD_BYTES_MAX,
+          aduBytesMax: objectBytesMax,
         },
       },
       { ...ports, layers: this.#layers() },
@@ -236,7 +245,8 @@ export class MailHost {
     const { clock, processes } = ports
     const pipe = { timeLimitMs: PROGRAM_TIME_LIMIT_MS, ...options.pipe }
     this.#programs = processes && new PipeTransport(pipe, { clock, processes })
-    const transport = this.#transport()
+    const forecast = this.#forecast()
+    const transport = this.#transport(forecast)
     const formats = new MailFormats(transport)
     this.#queue = this.#newQueue({ routes, aliases, local }, formats)
     const policies = new PolicyChain(
@@ -261,10 +271,11 @@ export class MailHost {
         host: options.host,
         mailService: options.mailService,
         messageBytesMax: options.limits.messageBytesMax,
+        objectBytesMax,
         reaches: (peer) =>
           peer.scheme === 'ipn' && options.plans.some(({ node }) => node === peer.node),
       },
-      { ...ports, node: this.#node, transport, taking },
+      { ...ports, node: this.#node, transport, taking, forecast },
     )
     gateway.register()
     if (options.echo) registerEcho(this.#node, ports.clock)
@@ -416,17 +427,23 @@ export class MailHost {
     return tcpclConvergenceLayer({ ...options, tls: secured }, this.#ports)
   }
 
-  #transport(): BpTransport {
-    const { host, mailService, plans } = this.#options
+  #forecast(): RouteForecast {
+    const { node, plans } = this.#options
     const oneWayDelayMs = new Map(plans.map((plan) => [plan.node, plan.oneWayDelayMs]))
+    return new RouteForecast({
+      node,
+      contactPlan: () => this.#node.contactPlan,
+      planTo: (destination) => this.#node.planTo(destination),
+      oneWayDelayMs: (neighbour) => oneWayDelayMs.get(neighbour) ?? 0,
+      allowanceMs: PROCESSING_ALLOWANCE_MS,
+    })
+  }
+
+  #transport(forecast: RouteForecast): BpTransport {
+    const { host, mailService, batch } = this.#options
     return new BpTransport(
-      {
-        host,
-        mailService,
-        roundTripMs: (destination) =>
-          destination.scheme === 'ipn' ? 2 * (oneWayDelayMs.get(destination.node) ?? 0) : 0,
-      },
-      { ...this.#ports, node: this.#node },
+      { host, mailService, ...(batch && { batch }) },
+      { ...this.#ports, node: this.#node, forecast },
     )
   }
 

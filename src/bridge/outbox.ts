@@ -17,9 +17,17 @@ export interface OutboxRecord {
 }
 
 export interface OpenTransaction {
-  /** Hexadecimal. */
+  /** As `transactionName` makes it. */
   readonly transaction: string
   readonly recipients: readonly string[]
+  /** The object that it went in last: the name under which the node holds its bundle. */
+  readonly object: string
+}
+
+/** One mail for one destination. */
+export interface OutboxKey {
+  readonly queueId: string
+  readonly destination: string
 }
 
 export class Outbox {
@@ -29,14 +37,20 @@ export class Outbox {
     this.#store = store
   }
 
-  read(queueId: string, destination: string): OutboxRecord | undefined {
-    const value = this.#store.get(TABLE, keyOf(queueId, destination))
+  read(key: OutboxKey): OutboxRecord | undefined {
+    const value = this.#store.get(TABLE, keyOf(key))
     return value === undefined ? undefined : (JSON.parse(toUtf8(value)) as OutboxRecord)
   }
 
-  write(queueId: string, destination: string, record: OutboxRecord): Promise<void> {
-    const value = fromUtf8(JSON.stringify(record))
-    return this.#store.commit([{ table: TABLE, key: keyOf(queueId, destination), value }])
+  /** All of them or none. */
+  write(records: readonly (OutboxKey & OutboxRecord)[]): Promise<void> {
+    return this.#store.commit(
+      records.map(({ taken, open, ...key }) => ({
+        table: TABLE,
+        key: keyOf(key),
+        value: fromUtf8(JSON.stringify({ taken, open })),
+      })),
+    )
   }
 
   /** The changes that forget a mail, for the commit that removes it from the queue. */
@@ -49,6 +63,6 @@ export class Outbox {
   }
 }
 
-function keyOf(queueId: string, destination: string): string {
+function keyOf({ queueId, destination }: OutboxKey): string {
   return `${queueId} ${destination}`
 }

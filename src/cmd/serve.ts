@@ -15,6 +15,7 @@ import { type LogOptions, logSink } from '../host/log.ts'
 import { LogFile } from '../host/log-file.ts'
 import { serveMetrics } from '../host/metrics-server.ts'
 import { hostNetwork } from '../host/network.ts'
+import { hostPacking } from '../host/packing.ts'
 import { hostPasswords } from '../host/password.ts'
 import { hostProcesses } from '../host/process.ts'
 import { openLmdbStore } from '../host/store.ts'
@@ -79,6 +80,7 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
         processes: hostProcesses,
         authentication: hostMailAuthentication({ dns, clock: hostClock, hostname: name }),
         events,
+        packing: hostPacking,
         passwords: hostPasswords(),
         tls,
         control: { host: control, port: 0 },

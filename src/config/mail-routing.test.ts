@@ -102,3 +102,12 @@ test('a route may be tried for longer than others', () => {
     routes: [{ route: 'bp:ipn:3.2525', giveUpAfterMs: 3_456_000_000 }],
   })
 })
+
+test('what travels together in a bundle may be bounded, and a mail told to wait for others', () => {
+  const parsed = read('batch: { wait: 10m, mails: 50, size: 64KiB }\n')
+  expect(parsed.ok && parsed.value.batch).toEqual({
+    waitMs: 600_000,
+    mailsMax: 50,
+    bytesMax: 65_536,
+  })
+})

@@ -2,6 +2,7 @@
 
 import type { z } from 'zod'
 import { type IpPrefix, parseIpPrefix } from '../base/ip-address.ts'
+import type { BatchOptions } from '../bridge/bp-transport.ts'
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
 import type { Alias } from '../mail/aliases.ts'
 import type { RelayRules } from '../mail/route.ts'
@@ -11,6 +12,7 @@ import { parseNextHop } from '../proto/smtp/next-hop.ts'
 import { parseMailbox } from '../proto/smtp/path.ts'
 import type { Contradiction } from './problems.ts'
 import {
+  countFromOne,
   domain,
   duration,
   listOf,
@@ -20,6 +22,7 @@ import {
   pairsOf,
   patience,
   type Shape,
+  size,
   word,
 } from './schema.ts'
 import type { Path } from './yaml.ts'
@@ -29,12 +32,22 @@ type RetryText = MailHostOptions['retry']
 type TransportText = readonly (readonly [pattern: string, route: string])[]
 type AliasesText = readonly (readonly [address: string, members: readonly Mailbox[]])[]
 
+/** Mails in one bundle: what acknowledges them still fits into one. */
+const MAILS_MAX = 1000
+
+interface BatchText {
+  readonly wait?: number
+  readonly mails?: number
+  readonly size?: number
+}
+
 export interface RoutingText {
   /** Or the file that has it, in the notation of Postfix; from the folder of the file that names it. */
   readonly transport: TransportText | string
   readonly aliases: AliasesText | string
   readonly relay?: RelayRules
   readonly subaddress: MailHostOptions['subaddress']
+  readonly batch?: BatchText
   readonly retry: {
     readonly giveUpAfter: number
     readonly warnAfter?: number
@@ -108,6 +121,11 @@ export const routingShape: Shape<RoutingText> = {
   aliases: orFile(aliasesText, 'a mapping, or a file such as aliases').default([]),
   relay: relay.optional(),
   subaddress: oneOf(['inbox', 'folder']).default('inbox'),
+  batch: mapping<BatchText>({
+    wait: patience.optional(),
+    mails: countFromOne(MAILS_MAX).optional(),
+    size: size.optional(),
+  }).optional(),
   retry: mapping<RoutingText['retry']>({
     giveUpAfter: duration.default(GIVE_UP_DEFAULT_MS),
     warnAfter: patience.optional(),
@@ -125,13 +143,22 @@ export function completeRouting(text: RoutingText): {
   readonly relay?: RelayRules
   readonly subaddress: MailHostOptions['subaddress']
   readonly retry: RetryText
+  readonly batch?: BatchOptions
 } {
+  const { batch } = text
   const { giveUpAfter, warnAfter, routes } = text.retry
   return {
     transport: writtenOut(text.transport).map(([domain, route]) => ({ domain, route })),
     aliases: writtenOut(text.aliases).map(([address, members]) => ({ address, members })),
     ...(text.relay && { relay: text.relay }),
     subaddress: text.subaddress,
+    ...(batch && {
+      batch: {
+        ...(batch.wait !== undefined && { waitMs: batch.wait }),
+        ...(batch.mails !== undefined && { mailsMax: batch.mails }),
+        ...(batch.size !== undefined && { bytesMax: batch.size }),
+      },
+    }),
     retry: {
       giveUpAfterMs: giveUpAfter,
       ...(warnAfter !== undefined && { warnAfterMs: warnAfter }),

@@ -346,6 +346,10 @@ export class BundleNode {
     return this.#neighbours.removePlan(node)
   }
 
+  get contactPlan(): ContactPlan {
+    return this.#neighbours.contactPlan
+  }
+
   /** Takes the place of the one that there was, also for what waits. */
   setContactPlan(contactPlan: ContactPlan): void {
     this.#neighbours.setContactPlan(contactPlan)

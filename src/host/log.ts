@@ -172,6 +172,7 @@ function describe(event: Exclude<HostEvent, { type: 'mail-accepted' }>): Line {
     case 'bundle-deleted':
     case 'bundle-reported':
       return { program: 'bpa', text: describeBundle(event) }
+    case 'object-sent':
     case 'transaction-sent':
     case 'transaction-resent':
     case 'transaction-taken':
@@ -291,13 +292,17 @@ function describeBundle(event: BundleEvent): string {
   }
 }
 
-type TransactionEvent = Extract<HostEvent, { type: `transaction-${string}` }>
+type TransactionEvent = Extract<HostEvent, { type: `transaction-${string}` | 'object-sent' }>
 
 function describeTransaction(event: TransactionEvent): string {
+  if (event.type === 'object-sent') {
+    const { object, mails, messageBytes, payloadBytes } = event
+    return `object ${object}: mails=${mails}, size=${messageBytes}, payload=${payloadBytes}, to ${event.to} in bundle ${event.bundle}`
+  }
   const { transaction } = event
   switch (event.type) {
     case 'transaction-sent':
-      return `${event.queueId}: transaction=${transaction}, sent to ${event.to} in bundle ${event.bundle}`
+      return `${event.queueId}: transaction=${transaction}, sent to ${event.to} in bundle ${event.bundle}, object ${event.object}`
     case 'transaction-resent':
       return `${event.queueId}: transaction=${transaction}, sent to ${event.to} again, attempt ${event.attempt}`
     case 'transaction-taken':

@@ -27,29 +27,36 @@ export function crossingsOf(packets: readonly CapturedPacket[]): ReadonlyMap<str
   const crossings = new Map<string, Crossing>()
   for (const { packet, bundle } of carried) {
     const head = aduOf.get(aduId(bundle))
-    if (head === undefined) continue
-    const crossing = crossings.get(head.transaction) ?? noCrossing()
-    crossings.set(head.transaction, crossing)
-    if (head.type === 'mail') {
-      crossing.mailPackets++
-      crossing.mailWireBytes += packet.wireBytes
-    } else {
-      crossing.acknowledgementPackets++
-      crossing.acknowledgementWireBytes += packet.wireBytes
+    // Those that travel together share the cost.
+    const share = packet.wireBytes / (head?.names.length ?? 1)
+    for (const name of head?.names ?? []) {
+      const crossing = crossings.get(name) ?? noCrossing()
+      crossings.set(name, crossing)
+      if (head?.type === 'mails') {
+        crossing.mailPackets++
+        crossing.mailWireBytes += share
+      } else {
+        crossing.acknowledgementPackets++
+        crossing.acknowledgementWireBytes += share
+      }
     }
   }
   return crossings
 }
 
 interface AduHead {
-  readonly type: 'mail' | 'acknowledgement'
-  readonly transaction: string
+  readonly type: 'mails' | 'acknowledgement'
+  readonly names: readonly string[]
 }
 
 function aduHead(bundle: Bundle): AduHead | undefined {
   if ((bundle.primary.fragment?.offset ?? 0n) !== 0n) return undefined
   const adu = decodeAdu(bundle.payload.data)
-  return adu.ok ? adu.value : undefined
+  if (!adu.ok) return undefined
+  const { value } = adu
+  return value.type === 'mails'
+    ? value
+    : { type: value.type, names: value.answers.map(({ transaction }) => transaction) }
 }
 
 function noCrossing(): Crossing {

@@ -37,6 +37,8 @@ export function tellStep(event: HostEvent): string | undefined {
       return `bundle ${event.bundle} deleted: ${event.reason}`
     case 'bundle-refused':
       return `bundle refused: ${event.reason}`
+    case 'object-sent':
+      return `object ${event.object} for ${event.to}: ${event.mails} of ${event.messageBytes} B in ${event.payloadBytes} B`
     case 'transaction-sent':
       return `${event.queueId} is on its way to ${event.to} as transaction ${event.transaction}`
     case 'transaction-resent':

@@ -62,5 +62,10 @@ function userOn(host: string): string {
 function cargo(payload: Uint8Array): string {
   const bundle = decodeBundle(payload)
   const adu = bundle.ok ? decodeAdu(bundle.value.payload.data) : undefined
-  return adu?.ok ? `, ${adu.value.type} ${adu.value.transaction}` : ''
+  if (!adu?.ok) return ''
+  const { value } = adu
+  const names =
+    value.type === 'mails' ? value.names : value.answers.map(({ transaction }) => transaction)
+  const first = names[0] ?? 'nothing'
+  return `, ${value.type} ${names.length > 1 ? `${first} and ${names.length - 1} more` : first}`
 }

@@ -9,6 +9,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Dns } from '../ports/dns.ts'
 import type { HostEvent } from '../ports/events.ts'
 import type { DatedSigningKey, MailAuthentication } from '../ports/mail-authentication.ts'
+import type { Packing } from '../ports/packing.ts'
 import { labIdentity, labTrust } from './certificate.ts'
 import { labCompression } from './compression.ts'
 import { type DiskImage, LabDisk } from './disk.ts'
@@ -17,6 +18,7 @@ import { labEntropy } from './entropy.ts'
 import type { LabHost } from './host.ts'
 import { labHttps } from './https.ts'
 import { LabNetwork } from './network.ts'
+import { labPacking } from './packing.ts'
 import { labPasswords } from './password.ts'
 import { LabProcess } from './process.ts'
 import { type LabProgram, labProcesses } from './processes.ts'
@@ -33,6 +35,8 @@ export interface LabOptions {
    * Default: mail is neither looked at for where it is from, nor signed.
    */
   readonly authentication?: MakeAuthentication
+  /** Of what goes in bundles, where sizes matter. Default: nothing becomes smaller. */
+  readonly packing?: Packing
 }
 
 export type MakeAuthentication = (host: {
@@ -72,8 +76,9 @@ export class Lab {
       this.network.addLink(between, { oneWayDelayMs, lossShare: loss, rateBytesPerSec })
     }
     this.names = new Map(scenario.hosts.map(({ host, address }) => [host, { a: [address] }]))
-    const { authentication } = options
-    const outside = { dns: labDns(this.names), https: labHttps(this.pages), authentication }
+    const { authentication, packing = labPacking } = options
+    const [dns, https] = [labDns(this.names), labHttps(this.pages)]
+    const outside = { dns, https, packing, authentication }
     this.#hosts = new Map(
       scenario.hosts.map((host) => {
         const machine = this.network.addHost(host.host, host.network, host.address)
@@ -110,7 +115,7 @@ export class Lab {
 }
 
 /** What all hosts share. */
-interface Outside extends Pick<MailHostPorts, 'dns' | 'https'> {
+interface Outside extends Pick<MailHostPorts, 'dns' | 'https' | 'packing'> {
   readonly authentication: MakeAuthentication | undefined
 }
 

@@ -21,6 +21,10 @@ export class MailMetrics {
   readonly #logins = new CounterFamily()
   readonly #retrieved = new CounterFamily()
   readonly #resent = new CounterFamily()
+  readonly #objects = new CounterFamily()
+  readonly #objectMails = new CounterFamily()
+  readonly #objectMessageBytes = new CounterFamily()
+  readonly #objectPayloadBytes = new CounterFamily()
   readonly #trouble = new CounterFamily()
   readonly #open = new Map<MailService, number>()
 
@@ -63,6 +67,14 @@ export class MailMetrics {
       case 'mail-retrieved':
         this.#retrieved.add({})
         return
+      case 'object-sent': {
+        const labels = { route: `bp:${event.to}` }
+        this.#objects.add(labels)
+        this.#objectMails.add(labels, event.mails)
+        this.#objectMessageBytes.add(labels, event.messageBytes)
+        this.#objectPayloadBytes.add(labels, event.payloadBytes)
+        return
+      }
       case 'transaction-resent':
         this.#resent.add({})
         return
@@ -99,6 +111,16 @@ export class MailMetrics {
       this.#logins.metric(name('logins_total'), 'Logins, by outcome.'),
       this.#retrieved.metric(name('retrieved_total'), 'Mails read by POP3.'),
       this.#resent.metric(name('resent_total'), 'Mails in bundles that were sent again.'),
+      this.#objects.metric(name('objects_total'), 'Bundles made of mails, by next hop.'),
+      this.#objectMails.metric(name('object_mails_total'), 'Mails in them.'),
+      this.#objectMessageBytes.metric(
+        name('object_message_bytes_total'),
+        'Bytes of those mails, as they were accepted.',
+      ),
+      this.#objectPayloadBytes.metric(
+        name('object_payload_bytes_total'),
+        'Bytes that they became, with their envelopes, packed.',
+      ),
       this.#trouble.metric(name('warnings_total'), 'Warnings in the log.'),
     ]
   }

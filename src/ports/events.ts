@@ -188,11 +188,24 @@ export type HostEvent =
       readonly reason: string
       readonly wall?: WallMs
     }
-  /** The bridge put a queued mail into a bundle; `transaction` names it on both sides. */
+  /** The bridge put mails into a bundle that the node holds by the name of the object. */
+  | {
+      readonly type: 'object-sent'
+      readonly object: string
+      readonly to: string
+      readonly bundle: string
+      readonly mails: number
+      /** Of the messages, as they were. */
+      readonly messageBytes: number
+      /** With their envelopes, packed. */
+      readonly payloadBytes: number
+    }
+  /** This mail is in it; `transaction` names it on both sides. */
   | {
       readonly type: 'transaction-sent'
       readonly queueId: string
       readonly transaction: string
+      readonly object: string
       readonly to: string
       readonly bundle: string
     }

@@ -1,12 +1,14 @@
 import { expect, test } from 'vitest'
 import { concat, fromLatin1 } from '../../src/base/bytes.ts'
-import { encodeAcknowledgement, encodeMailAdu } from '../../src/bridge/adu.ts'
+import { encodeAcknowledgement, encodeMails } from '../../src/bridge/adu.ts'
+import { PACKINGS } from '../../src/bridge/object-packing.ts'
+import { promptPacking } from '../../src/host/packing.ts'
 import { encodeBundle } from '../../src/proto/bpv7/codec.ts'
 import { ipnEndpoint, parseEndpointId } from '../../src/proto/bpv7/endpoint-id.ts'
-import { writeBatch } from '../../src/proto/smtp/batch.ts'
+import { writeBatch, writeBatches } from '../../src/proto/smtp/batch.ts'
 import { earthMoon, mailOf, TestLab } from '../support/lab.ts'
 
-const TRANSACTION = '0011223344556677'
+const TRANSACTION = '001122334455.7'
 const FROM = { reversePath: { localPart: 'eve', domain: 'x.org' }, parameters: {} }
 const USER = { localPart: 'user', domain: 'mail-2.a.com' }
 
@@ -42,10 +44,12 @@ async function sendTo2(lab: TestLab, payload: Uint8Array, attack: Attack = {}): 
   await lab.runFor(5000)
 }
 
-const mail = encodeMailAdu(
-  TRANSACTION,
-  writeBatch('x.org', FROM, [{ recipient: USER }], fromLatin1(mailOf('Hi'))),
-)
+/** An object with one mail. */
+function objectOf(packed: Uint8Array, packing: number = PACKINGS.plain): Uint8Array {
+  return encodeMails({ packing, names: [TRANSACTION], sizes: [], packed })
+}
+
+const mail = objectOf(writeBatch('x.org', FROM, [{ recipient: USER }], fromLatin1(mailOf('Hi'))))
 
 test('mail of a peer to whom no plan leads is not taken, and leaves nothing behind', async () => {
   for (const source of ['ipn:77.2525', `dtn://${'a'.repeat(600)}/x`]) {
@@ -79,7 +83,7 @@ test('a batch that cannot be read, or for nobody here, is refused and not rememb
     ),
   ]) {
     const lab = await TestLab.start(earthMoon())
-    await sendTo2(lab, encodeMailAdu(TRANSACTION, batch))
+    await sendTo2(lab, objectOf(batch))
     expect(lab.events('transaction-taken')).toEqual([])
     expect(lab.events('bundle-created')).toHaveLength(1)
   }
@@ -87,18 +91,21 @@ test('a batch that cannot be read, or for nobody here, is refused and not rememb
 
 test('a forged acknowledgement of a transaction that is not open changes nothing', async () => {
   const lab = await TestLab.start(earthMoon())
-  await sendTo2(lab, encodeAcknowledgement({ transaction: TRANSACTION, refusals: [] }))
+  await sendTo2(
+    lab,
+    encodeAcknowledgement({ packings: [], answers: [{ transaction: TRANSACTION, refusals: [] }] }),
+  )
   await lab.submitted(lab.mail2, mailOf('Hello'))
   await lab.until('mail-removed', 2)
   expect(await lab.maildrop(lab.mail1)).toHaveLength(1)
 })
 
-test('many copies at once of one transaction become one mail, and each is acknowledged', async () => {
+test('many copies at once of one transaction become one mail, and are acknowledged together', async () => {
   const lab = await TestLab.start(earthMoon())
   await sendTo2(lab, mail, { copies: 20 })
   expect(await lab.maildrop(lab.mail2)).toHaveLength(1)
   expect(lab.events('transaction-duplicate')).toHaveLength(19)
-  expect(lab.events('bundle-created')).toHaveLength(20)
+  expect(lab.events('bundle-created')).toHaveLength(1)
 })
 
 test('a recipient named a thousand times gets the mail once', async () => {
@@ -108,20 +115,43 @@ test('a recipient named a thousand times gets the mail once', async () => {
     recipient: i % 2 === 0 ? USER : upper,
   }))
   const batch = writeBatch('x.org', FROM, recipients, fromLatin1(mailOf('Hi')))
-  await sendTo2(lab, encodeMailAdu(TRANSACTION, batch))
+  await sendTo2(lab, objectOf(batch))
   expect(await lab.maildrop(lab.mail2)).toHaveLength(1)
 })
 
-test('acknowledgements with more refusals than any mail has recipients are no ADU', async () => {
+test('what becomes far more than any object when it is unpacked is refused, and its sender hears it', async () => {
+  const packing = promptPacking
+  const bomb = await packing.pack(new Uint8Array(200_000_000), { format: 'brotli' })
+  const lab = await TestLab.start(earthMoon(), { packing })
+  await sendTo2(lab, objectOf(bomb, PACKINGS.brotli))
+  expect(lab.events('transaction-taken')).toEqual([])
+  expect(lab.events('bundle-created')).toHaveLength(1)
+})
+
+test('an object packed in a way that nobody here knows is refused, and its sender hears it', async () => {
   const lab = await TestLab.start(earthMoon())
-  const one = encodeAcknowledgement({
-    transaction: TRANSACTION,
-    refusals: [{ recipient: 0, code: 550, text: 'x' }],
-  }).subarray(10)
-  const many = concat(
-    Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0, 0, 0x9a, 0, 1, 0, 0),
-    ...Array.from({ length: 5000 }, () => one),
+  await sendTo2(lab, objectOf(Uint8Array.of(1, 2, 3), 31))
+  expect(lab.events('bundle-created')).toHaveLength(1)
+})
+
+test('of an object with several mails those that can be read are taken, and the rest is refused', async () => {
+  const lab = await TestLab.start(earthMoon())
+  const [first, last] = writeBatches('x.org', [
+    { from: FROM, recipients: [{ recipient: USER }], message: fromLatin1(mailOf('First')) },
+    { from: FROM, recipients: [{ recipient: USER }], message: fromLatin1(mailOf('Last')) },
+  ])
+  if (first === undefined || last === undefined) throw new Error('two mails are two parts')
+  const parts = [first, fromLatin1('NOOP\r\nNO COMMAND\r\n'), last]
+  await sendTo2(
+    lab,
+    encodeMails({
+      packing: PACKINGS.plain,
+      names: ['001122334455.1', '001122334455.2', '001122334455.3'],
+      sizes: parts.slice(0, -1).map(({ length }) => length),
+      packed: concat(...parts),
+    }),
   )
-  await sendTo2(lab, many)
-  expect(lab.events('bundle-deleted')).toHaveLength(1)
+  const mails = await lab.maildrop(lab.mail2)
+  expect(mails.map((text) => /(First|Last)/.exec(text)?.[0]).sort()).toEqual(['First', 'Last'])
+  for (const text of mails) expect(text).toContain('Received: from x.org by mail-2.a.com')
 })

@@ -14,19 +14,45 @@ export interface BatchRecipient {
   readonly parameters?: RecipientParameters
 }
 
-/**
- * `message` is borrowed; its lines end in CRLF, and a last line without is given one. What is binary
- * stays as it is, and goes by BDAT. RFC 3030 §3.
- */
+export interface BatchedMail {
+  readonly from: MailFrom
+  readonly recipients: readonly BatchRecipient[]
+  /** Borrowed; its lines end in CRLF, and a last line without is given one. */
+  readonly message: Uint8Array
+}
+
+/** One mail as an object. */
 export function writeBatch(
   hostname: string,
   from: MailFrom,
   recipients: readonly BatchRecipient[],
   message: Uint8Array,
 ): Uint8Array {
+  return concat(...writeBatches(hostname, [{ from, recipients, message }]))
+}
+
+/**
+ * Several mails as one object, which is these parts, one for each: EHLO is in the first, QUIT in the
+ * last. What is binary stays as it is, and goes by BDAT. RFC 3030 §3.
+ */
+export function writeBatches(
+  hostname: string,
+  mails: readonly BatchedMail[],
+): readonly Uint8Array[] {
+  const ehlo = fromUtf8(`${formatCommand({ verb: 'EHLO', domain: hostname })}\r\n`)
+  const parts = mails.map(writeMail)
+  return parts.map((part, i) =>
+    concat(
+      ...(i === 0 ? [ehlo] : []),
+      ...part,
+      ...(i === parts.length - 1 ? [fromLatin1('QUIT\r\n')] : []),
+    ),
+  )
+}
+
+function writeMail({ from, recipients, message }: BatchedMail): readonly Uint8Array[] {
   const isBinary = from.parameters.body === 'BINARYMIME'
   const head = [
-    formatCommand({ verb: 'EHLO', domain: hostname }),
     formatCommand({ verb: 'MAIL', from }),
     ...recipients.map((recipient) => formatCommand({ verb: 'RCPT', ...recipient })),
     formatCommand(
@@ -34,8 +60,7 @@ export function writeBatch(
     ),
     '',
   ].join('\r\n')
-  const body = isBinary ? [message] : stuffed(message)
-  return concat(fromUtf8(head), ...body, fromLatin1('QUIT\r\n'))
+  return [fromUtf8(head), ...(isBinary ? [message] : stuffed(message))]
 }
 
 function stuffed(message: Uint8Array): readonly Uint8Array[] {

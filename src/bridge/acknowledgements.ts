@@ -1,0 +1,73 @@
+/** The answers to far gateways: those to one gateway that are ready at about the same time go together. */
+
+import { addMs, type WallMs } from '../base/time.ts'
+import type { Clock } from '../ports/clock.ts'
+import { type EndpointId, formatEndpointId } from '../proto/bpv7/endpoint-id.ts'
+import type { Acknowledgement } from './adu.ts'
+
+export interface AcknowledgementsOptions {
+  readonly clock: Clock
+  /** How long one waits for others. */
+  readonly waitMs: (peer: EndpointId) => number
+  /** In one bundle. */
+  readonly answersMax: number
+  readonly send: (
+    peer: EndpointId,
+    answers: readonly Acknowledgement[],
+    /** When the last of their senders has given up. */
+    expiresAt: WallMs,
+  ) => void
+}
+
+interface Waiting {
+  readonly peer: EndpointId
+  /** By transaction: what is asked twice is answered once. */
+  readonly answers: Map<string, Acknowledgement>
+  readonly cancel: () => void
+  expiresAt: WallMs
+}
+
+export class Acknowledgements {
+  readonly #options: AcknowledgementsOptions
+  readonly #waiting = new Map<string, Waiting>()
+
+  constructor(options: AcknowledgementsOptions) {
+    this.#options = options
+  }
+
+  add(peer: EndpointId, answers: readonly Acknowledgement[], expiresAt: WallMs): void {
+    const name = formatEndpointId(peer)
+    for (const answer of answers) {
+      const waiting = this.#waiting.get(name) ?? this.#open(name, peer, expiresAt)
+      waiting.answers.set(answer.transaction, answer)
+      if (waiting.expiresAt < expiresAt) waiting.expiresAt = expiresAt
+      if (waiting.answers.size >= this.#options.answersMax) this.#send(name)
+    }
+  }
+
+  #open(name: string, peer: EndpointId, expiresAt: WallMs): Waiting {
+    const { clock, waitMs } = this.#options
+    const cancel = clock.at(addMs(clock.now(), waitMs(peer)), () => this.#send(name))
+    const waiting = { peer, answers: new Map<string, Acknowledgement>(), cancel, expiresAt }
+    this.#waiting.set(name, waiting)
+    return waiting
+  }
+
+  #send(name: string): void {
+    const waiting = this.#waiting.get(name)
+    if (waiting === undefined) return
+    this.#waiting.delete(name)
+    waiting.cancel()
+    // In the order of their names, which are fewer octets so.
+    const answers = [...waiting.answers.values()].sort((a, b) => byName(a, b))
+    this.#options.send(waiting.peer, answers, waiting.expiresAt)
+  }
+}
+
+function byName(a: Acknowledgement, b: Acknowledgement): number {
+  const [[runA = '', numberA = ''], [runB = '', numberB = '']] = [
+    a.transaction.split('.'),
+    b.transaction.split('.'),
+  ]
+  return runA === runB ? Number(numberA) - Number(numberB) : runA < runB ? -1 : 1
+}

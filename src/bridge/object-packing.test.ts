@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest'
+import { fromLatin1 } from '../base/bytes.ts'
+import { labPacking } from '../lab/packing.ts'
+import { LabStore } from '../lab/store.ts'
+import type { Packing } from '../ports/packing.ts'
+import { PACKINGS, PeerPackings, packingsRead, packObject, unpackObject } from './object-packing.ts'
+
+/** Makes everything a tenth. */
+const shrinking: Packing = {
+  formats: ['zlib', 'deflate', 'brotli'],
+  pack: async (bytes) => bytes.subarray(0, bytes.length / 10),
+  unpack: async (bytes) => bytes,
+}
+const SMALL = new Uint8Array(1000)
+const LARGE = new Uint8Array(100_000)
+const ALL = Object.values(PACKINGS)
+
+test('a gateway of which nothing is known is sent zlib, others what was measured to be best', async () => {
+  const store = new LabStore()
+  const peers = new PeerPackings(store)
+  const packingFor = async (peer: string, object: Uint8Array) =>
+    (await packObject(object, peers.readBy(peer), shrinking)).packing
+  expect(await packingFor('ipn:3.2525', LARGE)).toBe(PACKINGS.zlib)
+  await peers.learn('ipn:3.2525', ALL)
+  expect(await packingFor('ipn:3.2525', LARGE)).toBe(PACKINGS.brotli)
+  expect(await packingFor('ipn:3.2525', SMALL)).toBe(PACKINGS.mailDeflate)
+  expect(new PeerPackings(store).readBy('ipn:3.2525')).toEqual(ALL)
+  await peers.learn('ipn:3.2525', [PACKINGS.plain])
+  expect(await packingFor('ipn:3.2525', SMALL)).toBe(PACKINGS.plain)
+})
+
+test('what does not become smaller goes as it is', async () => {
+  expect((await packObject(SMALL, ALL, labPacking)).packing).toBe(PACKINGS.plain)
+})
+
+test('what is not compressed is bounded too', async () => {
+  const plain = { packing: PACKINGS.plain, packed: fromLatin1('12345') }
+  expect(await unpackObject(plain, 5, labPacking)).toEqual(plain.packed)
+  await expect(unpackObject(plain, 4, labPacking)).rejects.toMatchObject({ code: 'bridge/bad-adu' })
+})
+
+test('what this world cannot unpack is refused for good, and not said to be read', async () => {
+  const packed = { packing: PACKINGS.brotli, packed: SMALL }
+  await expect(unpackObject(packed, 5000, labPacking)).rejects.toMatchObject({ temporary: false })
+  expect(packingsRead(labPacking)).toEqual([PACKINGS.plain, PACKINGS.zlib, PACKINGS.mailDeflate])
+})

@@ -1,0 +1,86 @@
+/** How an object with mails is compressed: by what its reader can, and what was measured to be best. */
+
+import { fromUtf8, toUtf8 } from '../base/bytes.ts'
+import type { Packing, PackingOptions } from '../ports/packing.ts'
+import type { Store } from '../ports/store.ts'
+import { badAdu } from './fault.ts'
+import { MAIL_DICTIONARY } from './mail-dictionary.ts'
+
+/** The format octet of an object. */
+export const PACKINGS = { plain: 0, zlib: 1, mailDeflate: 2, brotli: 3 } as const
+
+const OPTIONS: Readonly<Record<number, PackingOptions>> = {
+  [PACKINGS.zlib]: { format: 'zlib' },
+  [PACKINGS.mailDeflate]: { format: 'deflate', dictionary: MAIL_DICTIONARY },
+  [PACKINGS.brotli]: { format: 'brotli' },
+}
+
+/** What every gateway reads, one of which nothing has been heard yet too. */
+const READ_BY_ALL: readonly number[] = [PACKINGS.plain, PACKINGS.zlib]
+
+/** From here on what an object says itself is worth more than the dictionary: measured, src/bench/README.md. */
+const BROTLI_BYTES_MIN = 32_768
+
+/** What this gateway reads. */
+export function packingsRead(packing: Packing): readonly number[] {
+  const able = Object.entries(OPTIONS).filter(([, { format }]) => packing.formats.includes(format))
+  return [PACKINGS.plain, ...able.map(([number]) => Number(number))]
+}
+
+/** The smallest of what `reads` allows; `reads` is what the far side reads. */
+export async function packObject(
+  object: Uint8Array,
+  reads: readonly number[],
+  packing: Packing,
+): Promise<{ readonly packing: number; readonly packed: Uint8Array }> {
+  const best = object.length >= BROTLI_BYTES_MIN ? PACKINGS.brotli : PACKINGS.mailDeflate
+  const wanted = [best, PACKINGS.mailDeflate, PACKINGS.zlib]
+  const able = packingsRead(packing)
+  const chosen = wanted.find((one) => reads.includes(one) && able.includes(one))
+  const options = chosen === undefined ? undefined : OPTIONS[chosen]
+  if (chosen === undefined || options === undefined)
+    return { packing: PACKINGS.plain, packed: object }
+  const packed = await packing.pack(object, options)
+  if (packed.length >= object.length) return { packing: PACKINGS.plain, packed: object }
+  return { packing: chosen, packed }
+}
+
+/** Rejects with a permanent Fault, also where more than `bytesMax` would come out. */
+export async function unpackObject(
+  { packing: number, packed }: { readonly packing: number; readonly packed: Uint8Array },
+  bytesMax: number,
+  packing: Packing,
+): Promise<Uint8Array> {
+  const options = OPTIONS[number]
+  if (number === PACKINGS.plain) {
+    if (packed.length > bytesMax) throw badAdu(`an object of ${packed.length} bytes`)
+    return packed
+  }
+  if (options === undefined || !packing.formats.includes(options.format)) {
+    throw badAdu(`packed in a way (${number}) that is not read here`)
+  }
+  return packing.unpack(packed, { ...options, bytesMax })
+}
+
+const TABLE = 'bridge-peers'
+
+/** What far gateways read, as their acknowledgements say; kept over restarts. */
+export class PeerPackings {
+  readonly #store: Store
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  readBy(peer: string): readonly number[] {
+    const value = this.#store.get(TABLE, peer)
+    return value === undefined ? READ_BY_ALL : (JSON.parse(toUtf8(value)) as readonly number[])
+  }
+
+  /** Of a peer that mail goes to: there are as many as next hops. */
+  async learn(peer: string, packings: readonly number[]): Promise<void> {
+    const text = JSON.stringify(packings)
+    if (JSON.stringify(this.readBy(peer)) === text) return
+    await this.#store.commit([{ table: TABLE, key: peer, value: fromUtf8(text) }])
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * The objects that wait for their acknowledgement: which mails are in each, and when its bundle goes
+ * again. The node holds the bundle under the object's name until the last of its mails is settled.
+ */
+
+import { asFault } from '../base/fault.ts'
+import { addMs, type MonoMs, type WallMs } from '../base/time.ts'
+import { runMachine } from '../drive/run.ts'
+import type { BundleNode } from '../dtn/node.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { EventSink } from '../ports/events.ts'
+import type { EndpointId } from '../proto/bpv7/endpoint-id.ts'
+import { PROCESSING_ALLOWANCE_MS } from './limits.ts'
+import { type ObjectEffect, type ObjectEvent, ObjectTimers } from './object-timers.ts'
+import type { RouteForecast } from './route-forecast.ts'
+
+/** A mail in an object. */
+export interface Passenger {
+  readonly queueId: string
+  readonly transaction: string
+  readonly expiresAt: WallMs
+}
+
+export interface SentObjectsPorts<Mail extends Passenger> {
+  readonly node: BundleNode
+  readonly clock: Clock
+  readonly events: EventSink
+  readonly forecast: RouteForecast
+  /** Its bundle is gone, and nobody has answered for these. */
+  readonly onLost: (mails: readonly Mail[]) => void
+}
+
+/** How far an object has come. */
+export interface ObjectProgress {
+  readonly object: string
+  /** Undefined where an earlier run made it. */
+  readonly bundle: string | undefined
+  /** When it was handed over completely, last; undefined while it waits. */
+  readonly forwardedAt: WallMs | undefined
+  readonly payloadBytes: number
+  readonly attempts: number
+}
+
+interface SentObject<Mail> {
+  readonly name: string
+  readonly destination: EndpointId
+  readonly to: string
+  readonly mails: Set<Mail>
+  bundle: string | undefined
+  forwardedAt: WallMs | undefined
+  payloadBytes: number
+  attempts: number
+}
+
+/** A bundle of ours with mails. */
+export interface OutgoingObject<Mail> {
+  readonly name: string
+  readonly destination: EndpointId
+  /** The destination as text. */
+  readonly to: string
+  readonly mails: readonly Mail[]
+  readonly sourceService: bigint
+  readonly payload: Uint8Array
+  readonly expiresAt: WallMs
+}
+
+export class SentObjects<Mail extends Passenger> {
+  readonly #ports: SentObjectsPorts<Mail>
+  readonly #objects = new Map<string, SentObject<Mail>>()
+  readonly #objectOf = new Map<Mail, SentObject<Mail>>()
+  readonly #time: (event: ObjectEvent) => void
+
+  constructor(ports: SentObjectsPorts<Mail>) {
+    this.#ports = ports
+    const { node, clock } = ports
+    this.#time = runMachine<ObjectEvent, ObjectEffect>(new ObjectTimers(), clock, (effect) =>
+      this.#onTime(effect),
+    )
+    node.onForwarded = (name) => this.#onForwarded(name)
+    node.onLost = (name) => this.#onLost(name)
+  }
+
+  /** Resolves with the bundle's ID once it is durable. Rejects with the node's Fault. */
+  async send(outgoing: OutgoingObject<Mail>): Promise<string> {
+    const { node, clock } = this.#ports
+    const { name, destination, to, mails, sourceService, payload, expiresAt } = outgoing
+    const object = this.#open({ name, destination, to }, expiresAt)
+    object.payloadBytes = payload.length
+    for (const mail of mails) this.#board(object, mail)
+    try {
+      object.bundle = await node.send({
+        ...{ sourceService, destination, payload, hold: name },
+        lifetimeMs: Math.max(1, expiresAt - clock.wall()),
+      })
+      return object.bundle
+    } catch (error) {
+      for (const mail of mails) this.#objectOf.delete(mail)
+      this.#forget(object)
+      throw error
+    }
+  }
+
+  /**
+   * A mail whose object was sent before, also by an earlier run: true where the node still has the
+   * bundle, which goes again if it was of an earlier run.
+   */
+  join(
+    mail: Mail,
+    object: { readonly name: string; readonly destination: EndpointId; readonly to: string },
+  ): boolean {
+    let known = this.#objects.get(object.name)
+    if (known === undefined) {
+      // Opened first: it may be forwarded before `resend` returns.
+      known = this.#open(object, mail.expiresAt)
+      if (!this.#ports.node.resend(object.name)) {
+        this.#forget(known)
+        return false
+      }
+    }
+    this.#board(known, mail)
+    return true
+  }
+
+  /** A mail is settled. Resolves once a bundle that is of no more use has left the disk. */
+  async leave(mail: Mail): Promise<void> {
+    const object = this.#objectOf.get(mail)
+    if (object === undefined) return
+    this.#objectOf.delete(mail)
+    object.mails.delete(mail)
+    if (object.mails.size > 0) return
+    this.#forget(object)
+    await this.#ports.node.release(object.name)
+  }
+
+  progress(mail: Mail): ObjectProgress | undefined {
+    const object = this.#objectOf.get(mail)
+    if (object === undefined) return undefined
+    const { name, bundle, forwardedAt, payloadBytes, attempts } = object
+    return { object: name, bundle, forwardedAt, payloadBytes, attempts }
+  }
+
+  /** Of those that wait to be forwarded to this destination. */
+  waitingBytes(to: string): number {
+    let bytes = 0
+    for (const object of this.#objects.values()) {
+      if (object.to === to && object.forwardedAt === undefined) bytes += object.payloadBytes
+    }
+    return bytes
+  }
+
+  #open(
+    { name, destination, to }: Pick<SentObject<Mail>, 'name' | 'destination' | 'to'>,
+    expiresAt: WallMs,
+  ): SentObject<Mail> {
+    const made: SentObject<Mail> = {
+      ...{ name, destination, to, mails: new Set<Mail>(), bundle: undefined },
+      ...{ forwardedAt: undefined, payloadBytes: 0, attempts: 1 },
+    }
+    this.#objects.set(name, made)
+    this.#time({ type: 'open', object: name, expiresAt: this.#mono(expiresAt) })
+    return made
+  }
+
+  #board(object: SentObject<Mail>, mail: Mail): void {
+    object.mails.add(mail)
+    this.#objectOf.set(mail, object)
+  }
+
+  #forget(object: SentObject<Mail>): void {
+    this.#objects.delete(object.name)
+    this.#time({ type: 'close', object: object.name })
+  }
+
+  #onForwarded(name: string): void {
+    const object = this.#objects.get(name)
+    if (object === undefined) return
+    const { clock, forecast } = this.#ports
+    const { destination } = object
+    const wall = clock.wall()
+    object.forwardedAt = wall
+    // Where contacts say when it goes again, that is patience enough.
+    const patienceMs = forecast.isScheduled(destination, wall)
+      ? 0
+      : 2 * forecast.oneWayDelayMs(destination, wall) + PROCESSING_ALLOWANCE_MS
+    const answerAt = this.#mono(forecast.answerAt(destination, wall))
+    this.#time({ type: 'forwarded', object: name, answerAt, patienceMs })
+  }
+
+  #onTime({ type, object: name, ...rest }: ObjectEffect): void {
+    const object = this.#objects.get(name)
+    if (object === undefined) return
+    if (type === 'expire') {
+      this.#onLost(name)
+      return
+    }
+    const { node, events } = this.#ports
+    object.attempts = 'attempt' in rest ? rest.attempt : object.attempts
+    object.forwardedAt = undefined
+    for (const { queueId, transaction } of object.mails) {
+      const { to, attempts } = object
+      events({ type: 'transaction-resent', queueId, transaction, to, attempt: attempts })
+    }
+    try {
+      if (!node.resend(name)) this.#onLost(name)
+    } catch (error) {
+      events({ type: 'trouble', where: `object ${name}`, reason: asFault(error).message })
+    }
+  }
+
+  #onLost(name: string): void {
+    const object = this.#objects.get(name)
+    if (object === undefined) return
+    this.#forget(object)
+    const mails = [...object.mails]
+    for (const mail of mails) this.#objectOf.delete(mail)
+    this.#ports.onLost(mails)
+  }
+
+  #mono(wall: WallMs): MonoMs {
+    const { clock } = this.#ports
+    return addMs(clock.now(), wall - clock.wall())
+  }
+}
