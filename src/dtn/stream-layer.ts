@@ -87,7 +87,8 @@ export class StreamLayer implements StreamConvergenceLayer {
     this.#receive = receive
     this.#onFault = onFault
     if (listen === undefined) return
-    this.#listener = await this.#ports.network.listen(listen, (stream) => this.#onStream(stream))
+    const onStream = (stream: ByteStream): void => this.#onStream(stream)
+    this.#listener = await this.#ports.network.listen(listen, onStream, { isBulk: true })
   }
 
   transmit(bundle: Scattered, duct: string, done: (fault: Fault | undefined) => void): void {

@@ -8,12 +8,14 @@ import {
   formatAddress,
   isLocalSocket,
   type Listener,
+  type ListenOptions,
   type NetworkFaultCode,
   type SocketAddress,
   type StreamOptions,
 } from '../ports/network.ts'
 import { type TlsOptions, tlsFault } from '../ports/tls.ts'
 import { plainBytes } from './bytes.ts'
+import { lastingBuffer } from './lasting-buffer.ts'
 import { networkFault } from './network-fault.ts'
 import { startTls } from './tls.ts'
 
@@ -48,10 +50,15 @@ const SPARE_BUFFERS_MAX = 4
 export function listenTcp(
   at: SocketAddress,
   onStream: (stream: ByteStream) => void,
-  options: StreamOptions = {},
+  options: ListenOptions = {},
   limits: ClosingLimits = CLOSING_LIMITS,
 ): Promise<Listener> {
-  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+  // It makes each connection a little dearer.
+  const intoLastingBuffer = options.isBulk === true ? lastingBuffer() : undefined
+  const isPaused = intoLastingBuffer !== undefined
+  const like = { noDelay: true, allowHalfOpen: true, pauseOnConnect: isPaused }
+  const server = createServer(like, (accepted) => {
+    const socket = intoLastingBuffer?.(accepted) ?? accepted
     const ends = endsOf(socket)
     if (ends !== undefined) onStream(wrapSocket(socket, ends, options, limits))
   })

@@ -37,7 +37,7 @@ export interface Network {
   listen(
     at: SocketAddress,
     onStream: (stream: ByteStream) => void,
-    options?: StreamOptions,
+    options?: ListenOptions,
   ): Promise<Listener>
   /** Rejects with a Fault: refused, unreachable or timed out. */
   connect(to: SocketAddress, timeoutMs: number, options?: StreamOptions): Promise<ByteStream>
@@ -52,6 +52,11 @@ export interface StreamOptions {
    * a stream that is to be kept full. Default: it leaves as soon as its owner has no more to say.
    */
   readonly sendsTogether?: boolean
+}
+
+export interface ListenOptions extends StreamOptions {
+  /** Default: false. Much is going to come over each stream, so that it is worth preparing for. */
+  readonly isBulk?: boolean
 }
 
 export interface Listener {
