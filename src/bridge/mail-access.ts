@@ -3,8 +3,9 @@
 import type { Accounts } from '../mail/accounts.ts'
 import { ImapService } from '../mail/imap-service.ts'
 import type { LoginAttempts } from '../mail/login-attempts.ts'
+import type { MailboxAccount } from '../mail/mailbox/mailbox.ts'
 import type { Mailboxes } from '../mail/mailbox/mailboxes.ts'
-import type { Maildir } from '../mail/maildir.ts'
+import { Maildrops } from '../mail/maildrops.ts'
 import { Pop3Service } from '../mail/pop3-service.ts'
 import type { MailHostPorts } from './mail-host.ts'
 import type { MailHostOptions } from './mail-host-options.ts'
@@ -12,7 +13,6 @@ import type { MailHostOptions } from './mail-host-options.ts'
 export interface AccessContext {
   readonly accounts: Accounts
   readonly logins: LoginAttempts
-  readonly maildirOf: (account: { readonly name: string }) => Maildir
   readonly mailboxes: Mailboxes
 }
 
@@ -23,8 +23,9 @@ export function accessServices(
   { mailboxes, ...context }: AccessContext,
 ): readonly (ImapService | Pop3Service)[] {
   const tls = { identity: ports.tls.identity }
-  const common = { ...ports, ...context, hostname: options.host, tls }
-  const locked = new Set<string>()
+  const mailboxesOf = ({ name }: { readonly name: string }): MailboxAccount => mailboxes.of(name)
+  const common = { ...ports, ...context, hostname: options.host, tls, mailboxesOf }
+  const maildrops = new Maildrops()
   const imap = (['imap', 'imaps'] as const).flatMap((service) => {
     const port = options[service]
     if (port === undefined) return []
@@ -34,7 +35,6 @@ export function accessServices(
         {
           ...common,
           service,
-          mailboxesOf: ({ name }) => mailboxes.of(name),
           messageBytesMax: options.limits.messageBytesMax,
         },
       ),
@@ -43,7 +43,9 @@ export function accessServices(
   const pop3 = (['pop3', 'pop3s'] as const).flatMap((service) => {
     const port = options[service]
     if (port === undefined) return []
-    return [new Pop3Service({ plaintextAuth: 'refuse', ...port }, { ...common, locked, service })]
+    return [
+      new Pop3Service({ plaintextAuth: 'refuse', ...port }, { ...common, maildrops, service }),
+    ]
   })
   return [...imap, ...pop3]
 }

@@ -45,9 +45,9 @@ export interface MailHostOptions {
   readonly imap?: MailServiceOptions & AccessPortOptions
   /** IMAP under TLS from the first octet. */
   readonly imaps?: AccessPortOptions
-  readonly pop3?: MailServiceOptions & AccessPortOptions
+  readonly pop3?: MailServiceOptions & Pop3PortOptions
   /** POP3 under TLS from the first octet. */
-  readonly pop3s?: AccessPortOptions
+  readonly pop3s?: Pop3PortOptions
   /** `moon` of `dtn://moon/`, where the node has a name of that scheme as well. */
   readonly dtnName?: string
   readonly udp?: { readonly listen: SocketAddress; readonly rateBytesPerSec?: number }
@@ -108,6 +108,11 @@ export interface MailServiceOptions {
 export interface AccessPortOptions extends SessionPortOptions {
   /** To the clients. */
   readonly oneWayDelayMs: number
+}
+
+export interface Pop3PortOptions extends AccessPortOptions {
+  /** Between two logins of a user. Default: 0. */
+  readonly loginDelayMs?: number
 }
 
 export interface StreamOptions {

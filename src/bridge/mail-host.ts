@@ -308,7 +308,6 @@ export class MailHost {
       ...accessServices(options, ports, {
         accounts,
         logins: this.#logins,
-        maildirOf,
         mailboxes: this.#mailboxes,
       }),
       ...(ports.control === undefined

@@ -7,6 +7,7 @@ import {
   mapping,
   oneOf,
   orOff,
+  patience,
   type Shape,
   socketAddress,
 } from './schema.ts'
@@ -20,12 +21,16 @@ type Options = Required<MailHostOptions>
 export interface AccessText {
   readonly imap?: PortText & Pick<Options['imap'], 'plaintextAuth'>
   readonly imaps?: PortText
-  readonly pop3?: PortText & Pick<Options['pop3'], 'plaintextAuth'>
-  readonly pop3s?: PortText
+  readonly pop3?: Pop3Text & Pick<Options['pop3'], 'plaintextAuth'>
+  readonly pop3s?: Pop3Text
 }
 
-interface PortText extends Omit<Options['pop3s'], 'oneWayDelayMs'> {
+interface PortText extends Omit<Options['imaps'], 'oneWayDelayMs'> {
   readonly oneWayDelay: number
+}
+
+interface Pop3Text extends PortText {
+  readonly loginDelay?: number
 }
 
 const port: Shape<PortText> = {
@@ -36,16 +41,15 @@ const port: Shape<PortText> = {
   connectionsPerPeerMax: orOff(perMinute),
 }
 
-const openPort = mapping<Required<AccessText>['pop3']>({
-  ...port,
-  plaintextAuth: oneOf(['allow', 'refuse']).default('refuse'),
-})
+const pop3Port: Shape<Pop3Text> = { ...port, loginDelay: orOff(patience) }
+
+const plaintextAuth = oneOf(['allow', 'refuse']).default('refuse')
 
 export const accessShape: Shape<AccessText> = {
-  imap: orOff(openPort),
+  imap: orOff(mapping<Required<AccessText>['imap']>({ ...port, plaintextAuth })),
   imaps: orOff(mapping<PortText>(port)),
-  pop3: orOff(openPort),
-  pop3s: orOff(mapping<PortText>(port)),
+  pop3: orOff(mapping<Required<AccessText>['pop3']>({ ...pop3Port, plaintextAuth })),
+  pop3s: orOff(mapping<Pop3Text>(pop3Port)),
 }
 
 export function completeAccess({
@@ -57,11 +61,15 @@ export function completeAccess({
   return {
     ...(imap && { imap: { ...portOf(imap), plaintextAuth: imap.plaintextAuth } }),
     ...(imaps && { imaps: portOf(imaps) }),
-    ...(pop3 && { pop3: { ...portOf(pop3), plaintextAuth: pop3.plaintextAuth } }),
-    ...(pop3s && { pop3s: portOf(pop3s) }),
+    ...(pop3 && { pop3: { ...pop3Of(pop3), plaintextAuth: pop3.plaintextAuth } }),
+    ...(pop3s && { pop3s: pop3Of(pop3s) }),
   }
 }
 
-function portOf({ oneWayDelay, ...options }: PortText): Options['pop3s'] {
+function pop3Of({ loginDelay, ...port }: Pop3Text): Options['pop3s'] {
+  return { ...portOf(port), ...(loginDelay !== undefined && { loginDelayMs: loginDelay }) }
+}
+
+function portOf({ oneWayDelay, ...options }: PortText): Options['imaps'] {
   return { ...options, oneWayDelayMs: oneWayDelay }
 }

@@ -120,7 +120,7 @@ export class MaildirDraft {
 }
 
 /** Counts a message as stored and as sent with CRLF at every line's end. */
-export class SizeCounter {
+class SizeCounter {
   #bytes = 0
   #missingCr = 0
   #last: number | undefined
@@ -131,16 +131,11 @@ export class SizeCounter {
     this.#last = bytes.at(-1) ?? this.#last
   }
 
-  get sentBytes(): number {
-    const endsLine = this.#last === undefined || this.#last === 0x0a
-    return this.#bytes + this.#missingCr + (endsLine ? 0 : 2)
-  }
-
   /** In the manner of Maildir++, understood by Dovecot: S as stored, W with CRLF. */
   get marks(): string {
     const stored = `S=${this.#bytes}`
     // W counts no line end that the message lacks: better no mark than a wrong one.
-    const endsLine = this.sentBytes === this.#bytes + this.#missingCr
+    const endsLine = this.#last === undefined || this.#last === 0x0a
     return endsLine ? `${stored},W=${this.#bytes + this.#missingCr}` : stored
   }
 }

@@ -8,6 +8,7 @@ import { labEntropy } from '../lab/entropy.ts'
 import { fetchMail } from '../lab/mail-user.ts'
 import { LabNetwork } from '../lab/network.ts'
 import { labAccount, labPasswords } from '../lab/password.ts'
+import { LabStore } from '../lab/store.ts'
 import { World } from '../lab/world.ts'
 import type { HostEvent } from '../ports/events.ts'
 import type { ByteStream } from '../ports/network.ts'
@@ -15,7 +16,9 @@ import { Pop3Client, type Pop3ClientReport } from '../proto/pop3/client.ts'
 import { INACTIVITY_MS } from '../proto/pop3/limits.ts'
 import { Accounts } from './accounts.ts'
 import { LoginAttempts } from './login-attempts.ts'
+import { Mailboxes } from './mailbox/mailboxes.ts'
 import { Maildir } from './maildir.ts'
+import { Maildrops } from './maildrops.ts'
 import { Pop3Service, type Pop3ServiceOptions } from './pop3-service.ts'
 
 const SERVER = { host: '172.21.0.3', port: 110 }
@@ -33,6 +36,11 @@ class Scene {
   readonly #program = this.#network.addHost('mail-3', 'earth', '172.21.0.4')
   readonly #entropy = labEntropy(seededRandom(2))
   readonly #maildirs = new Map<string, Maildir>()
+  readonly #maildrops = new Maildrops()
+  readonly mailboxes: Mailboxes = new Mailboxes(
+    { hostname: 'mail-1.a.com', maildirOf: (name) => `/home/${name}/Maildir` },
+    { disk: this.disk, store: new LabStore(), clock: this.world, entropy: this.#entropy },
+  )
   service: Pop3Service | undefined
 
   async start(options: Partial<Pop3ServiceOptions> = {}): Promise<void> {
@@ -42,7 +50,7 @@ class Scene {
       { listen: SERVER, plaintextAuth: 'allow', oneWayDelayMs: 0, ...options },
       {
         service: 'pop3',
-        locked: new Set(),
+        maildrops: this.#maildrops,
         hostname: 'mail-1.a.com',
         network: this.#server.network,
         clock: this.world,
@@ -50,7 +58,7 @@ class Scene {
         events: (event) => this.events.push(event),
         accounts,
         logins: new LoginAttempts(this.world),
-        maildirOf: (account) => this.maildir(account.name),
+        mailboxesOf: (account) => this.mailboxes.of(account.name),
       },
     )
     await this.perform(this.service.start())
@@ -72,6 +80,17 @@ class Scene {
       await this.maildir(name).place(await draft.prepare())
     }
     await this.perform(action())
+  }
+
+  /** Paths of what lies in `new` and `cur`. */
+  async files(name: string): Promise<readonly string[]> {
+    const paths: string[] = []
+    for (const place of ['new', 'cur']) {
+      const directory = `/home/${name}/Maildir/${place}`
+      const names = await this.perform(this.disk.list(directory))
+      paths.push(...names.map((file) => `${directory}/${file}`))
+    }
+    return paths
   }
 
   /** Lets time pass until `work` is done. */
@@ -145,8 +164,9 @@ test('a mail program fetches what is in the mailbox, and each step is told', asy
     ...['listening', 'session-opened', 'authenticated'],
     ...['mail-retrieved', 'mail-retrieved', 'session-closed'],
   ])
-  const [first] = await s.perform(s.maildir('ada').list())
-  expect(s.seen('mail-retrieved')[0]).toMatchObject({ user: 'ada', uid: first?.uid, sizeBytes: 20 })
+  const [first = ''] = await s.files('ada')
+  const uid = first.slice(first.lastIndexOf('/') + 1, first.indexOf(','))
+  expect(s.seen('mail-retrieved')[0]).toMatchObject({ user: 'ada', uid, sizeBytes: 20 })
 })
 
 test('what the program removes is gone after QUIT, and only then (RFC 1939 §6)', async () => {
@@ -209,6 +229,41 @@ test('sessions beyond the bounds are turned away, in all and from one address', 
   }
 })
 
+test('a maildrop is opened again only after the login delay (RFC 2449 §6.5)', async () => {
+  const s = await scene({ loginDelayMs: 299_500 })
+  const [first, early, late] = [await s.connect(), await s.connect(), await s.connect()]
+  expect(await first.say('CAPA')).toContain('LOGIN-DELAY 300\r\n')
+  expect(await first.say('USER ada', 'PASS wrong')).toContain('-ERR [AUTH]')
+  expect(await first.say('USER ada', 'PASS secret', 'QUIT')).toContain('+OK bye')
+  expect(await early.say('USER ada', 'PASS secret')).toContain('-ERR [LOGIN-DELAY]')
+  expect(await early.say('USER bob', 'PASS other')).toContain('+OK 0 messages')
+  await late.wait(240_000)
+  expect(await late.say('USER ada', 'PASS secret')).toContain('+OK 0 messages')
+})
+
+test('a unique-id is the name of the file, whatever else is done to it (RFC 1939 §7)', async () => {
+  const s = await scene()
+  await s.deliver('ada', 'one\r\n')
+  const put = async (): Promise<void> => {
+    await s.disk.writeNew('/home/ada/Maildir/new/1.other program', fromLatin1('a\nb\n'))
+    await s.disk.writeNew('/home/ada/Maildir/cur/2.b,S=4,W=6:2,RS', fromLatin1('a\nb\n'))
+  }
+  await s.perform(put())
+  const uidl = async (): Promise<string> => {
+    const talk = await s.connect()
+    return (await talk.say('USER ada', 'PASS secret', 'UIDL', 'LIST', 'QUIT')).replace(
+      /\+OK.*/g,
+      '',
+    )
+  }
+  const first = await uidl()
+  expect(first).toMatch(/1 ~[0-9a-f]{16}\r\n2 17\d+\.M\d+P\d+\.mail-1\.a\.com\r\n3 2\.b\r\n\.\r\n/)
+  expect(first).toContain('1 6\r\n2 5\r\n3 6\r\n')
+  const inbox = await s.perform(s.mailboxes.of('ada').open('INBOX'))
+  await s.perform(inbox.store([...inbox.uids], { mode: 'add', flags: ['\\Seen', 'Work'] }))
+  expect(await uidl()).toBe(first)
+})
+
 test('an idle session ends and removes nothing (RFC 1939 §3)', async () => {
   const s = await scene()
   await s.deliver('ada', 'one\r\n')
@@ -225,8 +280,7 @@ test('a message that another program moves meanwhile is still read; one that it 
   await s.deliver('ada', 'two\r\n')
   const talk = await s.connect()
   await talk.say('USER ada', 'PASS secret')
-  const entries = await s.perform(s.maildir('ada').list())
-  const [one, two] = entries.map((entry) => entry.path)
+  const [one, two] = await s.files('ada')
   const moved = one?.replace('/new/', '/cur/').concat(':2,S') ?? ''
   await s.perform(s.disk.rename(one ?? '', moved))
   await s.perform(s.disk.remove(two ?? ''))
@@ -262,8 +316,8 @@ test('stopping finishes what a QUIT has begun and ends the rest without removing
   await leaving.wait(1000)
   expect(leaving.isEnded && staying.isEnded).toBe(true)
   await expect(s.connect()).rejects.toMatchObject({ code: 'network/refused' })
-  expect(await s.perform(s.maildir('ada').list())).toHaveLength(0)
-  expect(await s.perform(s.maildir('bob').list())).toHaveLength(1)
+  expect(await s.files('ada')).toHaveLength(0)
+  expect(await s.files('bob')).toHaveLength(1)
 })
 
 test('stopping in the middle of a download breaks nothing, and what comes after it is not asked for', async () => {

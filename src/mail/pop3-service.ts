@@ -20,12 +20,12 @@ export interface Pop3ServiceOptions extends SessionPortOptions {
   readonly plaintextAuth: 'allow' | 'refuse'
   /** To the clients: what is waited for may take longer by it, there and back. */
   readonly oneWayDelayMs: number
+  /** Between two logins of a user. Default: 0. RFC 2449 §6.5. */
+  readonly loginDelayMs?: number
 }
 
-export interface Pop3ServiceContext extends Omit<Pop3SessionContext, 'secret'> {
+export interface Pop3ServiceContext extends Omit<Pop3SessionContext, 'secret' | 'loginDelayMs'> {
   readonly hostname: string
-  /** Accounts whose maildrop a session holds: the same for all services that give them out. */
-  readonly locked: Set<string>
   /** Default: there is no TLS. */
   readonly tls?: { readonly identity: TlsIdentity }
   readonly network: Network
@@ -42,7 +42,8 @@ export class Pop3Service {
   constructor(options: Pop3ServiceOptions, context: Pop3ServiceContext) {
     this.#options = options
     this.#context = context
-    this.#session = { ...context, secret: context.entropy.bytes(32) }
+    const { loginDelayMs = 0 } = options
+    this.#session = { ...context, loginDelayMs, secret: context.entropy.bytes(32) }
     this.#port = new SessionPort(options, context, {
       refusal: tooManySessions(),
       open: (id, stream) => this.#open(id, stream),
@@ -66,13 +67,14 @@ export class Pop3Service {
   }
 
   #open(id: string, stream: ByteStream): Pop3Session {
-    const { service, hostname, clock, tls, locked, accounts } = this.#context
+    const { service, hostname, clock, tls, accounts } = this.#context
     const { plaintextAuth, oneWayDelayMs } = this.#options
-    const session = new Pop3Session(id, this.#session, stream.remote.host, locked)
+    const session = new Pop3Session(id, this.#session, stream.remote.host)
     const machine = new Pop3Server({
       hostname,
       plaintextAuth,
       oneWayDelayMs,
+      loginDelaySec: Math.ceil(this.#session.loginDelayMs / 1000),
       mechanisms: mechanismsFor(accounts),
       ...(tls && { tls: service === 'pop3s' ? 'first' : 'offered' }),
     })

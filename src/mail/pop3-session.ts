@@ -1,17 +1,24 @@
-/** Answers the questions of one POP3 session out of a Maildir. */
+/** Answers the questions of one POP3 session out of an account's INBOX. */
 
 import { assert } from '../base/assert.ts'
 import { asFault, type Fault } from '../base/fault.ts'
-import type { FileReader } from '../ports/disk.ts'
+import type { Clock } from '../ports/clock.ts'
+import { MAILDROP_MESSAGES_MAX } from '../proto/pop3/limits.ts'
+import type { MaildropMessage } from '../proto/pop3/maildrop.ts'
 import type { Pop3Answer, Pop3Question } from '../proto/pop3/server.ts'
 import { toUniqueId } from '../proto/pop3/unique-id.ts'
 import type { Account } from './accounts.ts'
 import { type LoginContext, logIn, scramKeys } from './login.ts'
-import type { Maildir, MaildirEntry } from './maildir.ts'
+import type { MailboxAccount, MessageContent, OpenMailbox, Uid } from './mailbox/mailbox.ts'
+import type { Maildrops } from './maildrops.ts'
 
 export interface Pop3SessionContext extends LoginContext {
   readonly service: 'pop3' | 'pop3s'
-  readonly maildirOf: (account: Account) => Maildir
+  readonly mailboxesOf: (account: Account) => MailboxAccount
+  readonly maildrops: Maildrops
+  readonly clock: Clock
+  /** Between two logins of a user. RFC 2449 §6.5. */
+  readonly loginDelayMs: number
 }
 
 type Question<Type extends Pop3Question['type']> = Extract<Pop3Question, { readonly type: Type }>
@@ -19,22 +26,24 @@ type Question<Type extends Pop3Question['type']> = Extract<Pop3Question, { reado
 /** A maildrop that this session alone may open. */
 interface Opened {
   readonly account: Account
-  readonly maildir: Maildir
+  readonly inbox: OpenMailbox
   /** Message n is at n - 1. */
-  readonly entries: readonly MaildirEntry[]
+  readonly messages: readonly Message[]
+}
+
+interface Message extends MaildropMessage {
+  readonly imapUid: Uid
 }
 
 interface Reading {
   readonly number: number
-  readonly file: FileReader
+  readonly content: MessageContent
 }
 
 export class Pop3Session {
   readonly #id: string
   readonly #context: Pop3SessionContext
   readonly #peer: string
-  /** Names of accounts whose maildrop some session of this service holds. */
-  readonly #locked: Set<string>
   #account: Account | undefined
   #opened: Opened | undefined
   #reading: Reading | undefined
@@ -42,11 +51,10 @@ export class Pop3Session {
   #work: Promise<void> = Promise.resolve()
 
   /** `peer` is the client's address. */
-  constructor(id: string, context: Pop3SessionContext, peer: string, locked: Set<string>) {
+  constructor(id: string, context: Pop3SessionContext, peer: string) {
     this.#id = id
     this.#peer = peer
     this.#context = context
-    this.#locked = locked
   }
 
   ask(question: Pop3Question, answer: (event: Pop3Answer) => void): void {
@@ -93,20 +101,21 @@ export class Pop3Session {
   }
 
   async #open({ user, password }: Question<'open'>): Promise<Pop3Answer> {
-    const { service, events, maildirOf } = this.#context
+    const { service, events, mailboxesOf } = this.#context
     const session = { service, session: this.#id, peer: this.#peer }
     const account = await logIn(this.#context, session, user, password)
     if (account === 'not-now') return { type: 'not-opened', reason: 'trouble' }
     if (account === undefined) return { type: 'not-opened', reason: 'credentials' }
     events({ type: 'authenticated', service, session: this.#id, user: account.name })
-    if (this.#locked.has(account.name)) return { type: 'not-opened', reason: 'in-use' }
-    this.#locked.add(account.name)
+    const { maildrops, clock, loginDelayMs } = this.#context
+    const taken = maildrops.take(account.name, clock.now(), loginDelayMs)
+    if (taken !== 'taken') return { type: 'not-opened', reason: taken }
     this.#account = account
     try {
-      const maildir = maildirOf(account)
-      const entries = await maildir.list()
-      this.#opened = { account, maildir, entries }
-      const messages = entries.map(({ uid, sizeBytes }) => ({ uid: toUniqueId(uid), sizeBytes }))
+      const inbox = await mailboxesOf(account).open('INBOX')
+      const messages = messagesOf(inbox)
+      this.#opened = { account, inbox, messages }
+      maildrops.opened(account.name, clock.now())
       return { type: 'opened', messages }
     } catch (error) {
       this.#tellTrouble(asFault(error))
@@ -117,9 +126,9 @@ export class Pop3Session {
 
   async #read({ number, offset, lengthMax }: Question<'read'>): Promise<Pop3Answer> {
     try {
-      const file = await this.#fileOf(number, offset)
-      const bytes = await file.read(offset, lengthMax)
-      const isLast = bytes.length < lengthMax || offset + bytes.length >= file.sizeBytes
+      const content = await this.#contentOf(number, offset)
+      const bytes = await content.read(offset, lengthMax)
+      const isLast = bytes.length < lengthMax || offset + bytes.length >= content.sizeBytes
       if (isLast) await this.#closeReading()
       return { type: 'chunk', bytes, isLast }
     } catch (error) {
@@ -129,31 +138,32 @@ export class Pop3Session {
   }
 
   /** Opened at its beginning, and kept open for the rest, so that a message is one file throughout. */
-  async #fileOf(number: number, offset: number): Promise<FileReader> {
-    if (this.#reading?.number === number && offset > 0) return this.#reading.file
+  async #contentOf(number: number, offset: number): Promise<MessageContent> {
+    if (this.#reading?.number === number && offset > 0) return this.#reading.content
     await this.#closeReading()
-    const { maildir, entry } = this.#message(number)
-    const file = await maildir.read(entry)
-    this.#reading = { number, file }
-    return file
+    const { inbox, message } = this.#message(number)
+    const content = await inbox.content(message.imapUid)
+    this.#reading = { number, content }
+    return content
   }
 
   async #update({ remove }: Question<'update'>): Promise<Pop3Answer> {
-    let faults: readonly Fault[] = []
+    let fault: Fault | undefined
     try {
-      const entries = remove.map((number) => this.#message(number).entry)
-      faults = (await this.#opened?.maildir.remove(entries)) ?? []
+      const uids = remove.map((number) => this.#message(number).message.imapUid)
+      await this.#opened?.inbox.remove(uids)
     } catch (error) {
-      faults = [asFault(error)]
+      fault = asFault(error)
+      this.#tellTrouble(fault)
     }
-    for (const fault of faults) this.#tellTrouble(fault)
     await this.#release()
-    return { type: 'updated', removedAll: faults.length === 0 }
+    return { type: 'updated', removedAll: fault === undefined }
   }
 
   async #release(): Promise<void> {
     await this.#closeReading()
-    if (this.#account !== undefined) this.#locked.delete(this.#account.name)
+    this.#opened?.inbox.close()
+    if (this.#account !== undefined) this.#context.maildrops.release(this.#account.name)
     this.#account = undefined
     this.#opened = undefined
   }
@@ -162,26 +172,38 @@ export class Pop3Session {
     const reading = this.#reading
     this.#reading = undefined
     try {
-      await reading?.file.close()
+      await reading?.content.close()
     } catch (error) {
       this.#tellTrouble(asFault(error))
     }
   }
 
-  #message(number: number): { readonly maildir: Maildir; readonly entry: MaildirEntry } {
-    const entry = this.#opened?.entries[number - 1]
-    assert(this.#opened !== undefined && entry !== undefined, `no message ${number}`)
-    return { maildir: this.#opened.maildir, entry }
+  #message(number: number): { readonly inbox: OpenMailbox; readonly message: Message } {
+    const message = this.#opened?.messages[number - 1]
+    assert(this.#opened !== undefined && message !== undefined, `no message ${number}`)
+    return { inbox: this.#opened.inbox, message }
   }
 
   #tellRetrieved(number: number): void {
-    const { entry } = this.#message(number)
+    const { uid, sizeBytes } = this.#message(number).message
     const user = this.#opened?.account.name ?? ''
-    const { uid, sizeBytes } = entry
     this.#context.events({ type: 'mail-retrieved', session: this.#id, user, uid, sizeBytes })
   }
 
   #tellTrouble(fault: Fault): void {
     this.#context.events({ type: 'trouble', where: `pop3 ${this.#id}`, reason: fault.message })
   }
+}
+
+/** Their unique-ids come from the names of their files, which stay whatever becomes of the index. */
+function messagesOf(inbox: OpenMailbox): readonly Message[] {
+  const messages: Message[] = []
+  for (const imapUid of inbox.uids) {
+    const name = inbox.uniqueName(imapUid)
+    const sizeBytes = inbox.metadata(imapUid)?.sizeBytes
+    if (name === undefined || sizeBytes === undefined) continue
+    messages.push({ uid: toUniqueId(name), sizeBytes, imapUid })
+    if (messages.length === MAILDROP_MESSAGES_MAX) break
+  }
+  return messages
 }

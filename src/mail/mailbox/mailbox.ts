@@ -196,6 +196,8 @@ export interface OpenMailbox {
   /** Undefined where it is gone. */
   state(uid: Uid): MessageState | undefined
   metadata(uid: Uid): MessageMetadata | undefined
+  /** What no program changes of its file's name, and no other message here has; undefined where it is gone. */
+  uniqueName(uid: Uid): string | undefined
   /** Those of which `modSeq` is greater: CHANGEDSINCE. Ascending. */
   changedSince(modSeq: ModSeq): readonly Uid[]
   /**
@@ -220,6 +222,8 @@ export interface OpenMailbox {
   store(uids: readonly Uid[], change: FlagChange): Promise<readonly Uid[]>
   /** Removes those that are \Deleted, of `uids` only where given. Resolves with those removed, ascending. */
   expunge(uids?: readonly Uid[]): Promise<readonly Uid[]>
+  /** Removes these, \Deleted or not. Resolves with those removed, ascending; what is gone is passed over. */
+  remove(uids: readonly Uid[]): Promise<readonly Uid[]>
   /** All or none. Hard links where the disk has them. */
   copy(uids: readonly Uid[], target: string): Promise<CopiedUids>
   /** As `copy`, and they are gone here. RFC 6851 §3.3. */

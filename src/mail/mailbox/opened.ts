@@ -6,7 +6,7 @@ import { type WallMs, wallMs } from '../../base/time.ts'
 import { countBareLf } from '../../proto/message/line-endings.ts'
 import { MaildirDraft } from '../maildir-draft.ts'
 import { mailboxFault } from './fault.ts'
-import { DELETED } from './file-name.ts'
+import { DELETED, parseFileName } from './file-name.ts'
 import { ignoreNotFound } from './files.ts'
 import type { Arrival, Folder } from './folder.ts'
 import { KEYWORDS_MAX } from './limits.ts'
@@ -122,6 +122,11 @@ export class OpenedMailbox implements OpenMailbox {
     return { uid, flags: this.#folder.flagsOf(flags), modSeq, internalDate, sizeBytes, emailId }
   }
 
+  uniqueName(uid: Uid): string | undefined {
+    const row = this.#folder.find(uid)
+    return row === undefined || row.base === '' ? undefined : parseFileName(row.base).unique
+  }
+
   changedSince(modSeq: ModSeq): readonly Uid[] {
     return this.#rows.changedSince(modSeq)
   }
@@ -177,6 +182,11 @@ export class OpenedMailbox implements OpenMailbox {
   expunge(uids?: readonly Uid[]): Promise<readonly Uid[]> {
     const asked = [...new Set(uids ?? this.uids)].sort((a, b) => a - b)
     return this.#folder.remove(asked, (row) => (row.flags & DELETED) !== 0)
+  }
+
+  remove(uids: readonly Uid[]): Promise<readonly Uid[]> {
+    const asked = [...new Set(uids)].sort((a, b) => a - b)
+    return this.#folder.remove(asked, () => true)
   }
 
   async copy(uids: readonly Uid[], target: string): Promise<CopiedUids> {

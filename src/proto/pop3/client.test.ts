@@ -6,7 +6,7 @@ import { Pop3Client, type Pop3ClientEffect, type Pop3ClientEvent } from './clien
 import { MAILDROP_MESSAGES_MAX, RESPONSE_LENGTH_MAX, RESPONSE_TIMEOUT_MS } from './limits.ts'
 import { Pop3Server, type Pop3ServerEffect, type Pop3ServerEvent } from './server.ts'
 
-const OPTIONS = { mechanisms: [], oneWayDelayMs: 0 }
+const OPTIONS = { mechanisms: [], oneWayDelayMs: 0, loginDelaySec: 0 }
 
 const t0 = monoMs(0)
 const LOGIN = { user: 'ada', password: 'secret' }

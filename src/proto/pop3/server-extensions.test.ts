@@ -26,6 +26,7 @@ class Talk {
       plaintextAuth: 'allow',
       mechanisms: ['SCRAM-SHA-256', 'PLAIN', 'LOGIN'],
       oneWayDelayMs: 0,
+      loginDelaySec: 0,
       ...options,
     })
     this.feed({ type: 'connected' })

@@ -14,7 +14,7 @@ import {
 } from './limits.ts'
 import { type Pop3Answer, Pop3Server, type Pop3ServerEvent } from './server.ts'
 
-const OPTIONS = { mechanisms: [], oneWayDelayMs: 0 }
+const OPTIONS = { mechanisms: [], oneWayDelayMs: 0, loginDelaySec: 0 }
 
 const MESSAGES = ['Subject: one\r\n\r\nfirst\r\n.dot\r\nlast\r\n', 'Subject: two\n\nbare\n.\nend']
 
@@ -116,7 +116,7 @@ test('CAPA lists the same before and after the login (RFC 2449 §5)', () => {
   const before = say(h, 'CAPA\r\n')
   expect(before).toBe(
     '+OK capability list follows\r\nUSER\r\nTOP\r\nUIDL\r\nPIPELINING\r\nRESP-CODES\r\n' +
-      'AUTH-RESP-CODE\r\nEXPIRE NEVER\r\nLOGIN-DELAY 0\r\nUTF8 USER\r\nIMPLEMENTATION Lightlag\r\n.\r\n',
+      'AUTH-RESP-CODE\r\nEXPIRE NEVER\r\nUTF8 USER\r\nIMPLEMENTATION Lightlag\r\nLOGIN-DELAY 0\r\n.\r\n',
   )
   expect(say(loggedIn(), 'CAPA\r\n')).toBe(before)
 })

@@ -41,6 +41,8 @@ export interface Pop3ServerOptions {
   readonly tls?: 'offered' | 'first'
   /** How far the client is away; what we wait for may take longer by its way there and back. */
   readonly oneWayDelayMs: number
+  /** What CAPA says lies between two logins of a user; whoever answers `open` sees to it. RFC 2449 §6.5. */
+  readonly loginDelaySec: number
 }
 
 /** Each but the last two is answered by one Pop3Answer; no further command is read until then. */
@@ -71,7 +73,10 @@ export type Pop3Question =
 export type Pop3Answer =
   /** The maildrop is locked for this session alone. */
   | { readonly type: 'opened'; readonly messages: readonly MaildropMessage[] }
-  | { readonly type: 'not-opened'; readonly reason: 'credentials' | 'in-use' | 'trouble' }
+  | {
+      readonly type: 'not-opened'
+      readonly reason: 'credentials' | 'in-use' | 'too-soon' | 'trouble'
+    }
   | { readonly type: 'scram-keys'; readonly keys: ScramKeys; readonly nonce: string }
   /** `bytes` are taken over. */
   | { readonly type: 'chunk'; readonly bytes: Uint8Array; readonly isLast: boolean }
@@ -121,8 +126,8 @@ const CAPABILITIES = [
   'PIPELINING',
   'RESP-CODES',
   'AUTH-RESP-CODE',
+  // Nothing is removed but by its owner. RFC 2449 §6.7.
   'EXPIRE NEVER',
-  'LOGIN-DELAY 0',
   'UTF8 USER',
   'IMPLEMENTATION Lightlag',
 ]
@@ -130,6 +135,7 @@ const CAPABILITIES = [
 const NOT_OPENED = {
   credentials: '[AUTH] wrong user name or password',
   'in-use': '[IN-USE] another session has this maildrop open',
+  'too-soon': '[LOGIN-DELAY] it was opened a moment ago, try again later',
   trouble: '[SYS/TEMP] cannot open the maildrop, try again later',
 }
 
@@ -300,7 +306,8 @@ export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
       ...(mechanisms.length > 0 ? [`SASL ${mechanisms.join(' ')}`] : []),
       ...(canSecure ? ['STLS'] : []),
     ]
-    this.#text([...own, ...CAPABILITIES, '.'].join('\r\n'))
+    const delay = `LOGIN-DELAY ${this.#options.loginDelaySec}`
+    this.#text([...own, ...CAPABILITIES, delay, '.'].join('\r\n'))
   }
 
   get #mayShowPassword(): boolean {
