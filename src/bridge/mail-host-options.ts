@@ -39,6 +39,8 @@ export interface MailHostOptions {
   readonly lmtp?: SmtpPortOptions
   /** Mail of programs of this machine. Default: every user's. */
   readonly sendmail?: PickupOptions & {
+    /** What they may send as: whatever they like, or what is theirs. Default: anything. */
+    readonly senders?: 'anything' | 'own'
     /** Who may ask what waits in the queue. Default: everyone. */
     readonly mailq?: 'everyone' | 'owner'
   }
@@ -84,6 +86,11 @@ export interface MailHostOptions {
   readonly limits: { readonly messageBytesMax: number; readonly storeBytesMax: number }
   /** How much users may keep. Default: as much as they like. */
   readonly quotas?: QuotaOptions
+  /** As whom users may send. Default: as themselves and by the aliases that lead to them. */
+  readonly senders?: {
+    readonly check?: boolean
+    readonly allowed?: readonly (readonly [user: string, addresses: readonly string[]])[]
+  }
   /** How much one user or peer may send. Default: as much as they like. */
   readonly senderLimits?: LimitsOptions
   /** What is done about mail from outside that is not from whom it says. Default: it is not looked at. */

@@ -254,6 +254,10 @@ export class MailHost {
         ...ports,
         signingKeys: this.#signingKeys,
         faults: this.#faults,
+        accounts,
+        aliases,
+        localDomains: routes.localDomains,
+        superusers: ports.localPrograms?.users.superusers ?? [],
         isForwarded: (recipient) =>
           aliases.expand(recipient).some((one) => routes.of(one)?.transport !== 'local'),
       }),

@@ -8,12 +8,18 @@ import type { SigningKeys } from '../mail/authentication/signing-keys.ts'
 import { SigningPolicy } from '../mail/authentication/signing-policy.ts'
 import { LimitsPolicy } from '../mail/policy/limits-policy.ts'
 import type { Policy } from '../mail/policy/policy.ts'
+import {
+  type SenderOptions,
+  SenderOwners,
+  type SenderOwnersPorts,
+  SenderPolicy,
+} from '../mail/policy/sender-policy.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { MailAuthentication, SigningKey } from '../ports/mail-authentication.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
 import type { MailHostOptions } from './mail-host-options.ts'
 
-export interface MailPoliciesContext {
+export interface MailPoliciesContext extends SenderOwnersPorts {
   readonly clock: Clock
   readonly authentication?: MailAuthentication
   readonly signingKeys: SigningKeys
@@ -29,11 +35,22 @@ export function mailPolicies(
 ): readonly Policy[] {
   const { clock, authentication, signingKeys, faults } = context
   const limits = new LimitsPolicy(options.senderLimits ?? {}, clock)
-  if (authentication === undefined) return [faults, limits]
-  const signing = new SigningPolicy(signingKeys, { authentication, clock })
-  if (options.authentication === undefined) return [faults, limits, signing]
+  const { allowed, ...checked } = sendersOf(options)
+  const owners = new SenderOwners(allowed, context)
+  const first = [faults, limits, new SenderPolicy(checked, owners)]
+  if (authentication === undefined) return first
+  const signing = new SigningPolicy(signingKeys, owners, { authentication, clock })
+  if (options.authentication === undefined) return [...first, signing]
   const checks = checksOn(options, options.authentication, { ...context, authentication })
-  return [faults, limits, signing, checks]
+  return [...first, signing, checks]
+}
+
+function sendersOf({ senders = {}, sendmail = {} }: MailHostOptions): SenderOptions {
+  return {
+    check: senders.check ?? true,
+    localCheck: sendmail.senders === 'own',
+    allowed: new Map(senders.allowed),
+  }
 }
 
 function checksOn(

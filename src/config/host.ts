@@ -42,7 +42,7 @@ import {
 } from './mail-routing.ts'
 import { type Contradiction, repeated } from './problems.ts'
 import { domain, ipnNode, listOf, mapping, orFile, type Shape, size, word } from './schema.ts'
-import { sendmailText } from './sendmail.ts'
+import { sendersText, sendmailText } from './sendmail.ts'
 import { completeSmtp, SMTP_SERVICES, type SmtpText, smtpShape } from './smtp.ts'
 import type { Path } from './yaml.ts'
 
@@ -65,6 +65,7 @@ export interface HostText<Plan>
   readonly outgoing: OutgoingText
   readonly pipe?: PipeText
   readonly sendmail?: Required<MailHostOptions>['sendmail']
+  readonly senders?: Required<MailHostOptions>['senders']
   readonly limits: { readonly messageSizeMax: number; readonly storeSizeMax: number }
 }
 
@@ -91,6 +92,7 @@ export function hostShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<HostText<
     outgoing: outgoingText,
     pipe: pipeText.optional(),
     sendmail: sendmailText.optional(),
+    senders: sendersText.optional(),
     limits: mapping<HostText<Plan>['limits']>({
       messageSizeMax: size.default(MESSAGE_SIZE_DEFAULT),
       storeSizeMax: size.default(STORE_SIZE_DEFAULT),
@@ -134,6 +136,7 @@ export function completeHost<Plan extends PlanText>(
     outgoing: completeOutgoing(text.outgoing),
     ...(text.pipe && { pipe: completePipe(text.pipe) }),
     ...(text.sendmail && { sendmail: text.sendmail }),
+    ...(text.senders && { senders: text.senders }),
     ...completePolicy(text),
     ...completeQuotas(text),
     limits: {

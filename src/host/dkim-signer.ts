@@ -23,9 +23,8 @@ export class DkimMessageSigner implements MessageSigner {
     })
   }
 
-  get author(): string | undefined {
-    const [author] = this.#authors
-    return author?.split('@').at(-1)?.toLowerCase() || undefined
+  get authors(): readonly string[] {
+    return this.#authors
   }
 
   push(bytes: Uint8Array): void {

@@ -2,6 +2,7 @@
 
 import { execFile } from 'node:child_process'
 import { lstat, realpath } from 'node:fs/promises'
+import { userInfo } from 'node:os'
 import { Fault } from '../base/fault.ts'
 import { type LocalUsers, ownerDirectory } from '../ports/local-users.ts'
 import { errnoOf } from './errno.ts'
@@ -14,11 +15,21 @@ const USER = /^[A-Za-z_][A-Za-z0-9._@-]{0,63}\$?$/
 const TIMEOUT_MS = 10_000
 
 export const hostLocalUsers: LocalUsers = {
+  superusers: ['root', ...ownName()],
   isOwner: async (session, socket, user) => {
     if (!USER.test(user)) return false
     const owner = await ownerOf(ownerDirectory(session, await realpath(socket)))
     return owner !== undefined && owner === (await numberOf(user))
   },
+}
+
+/** None where the system has a number and no name. */
+function ownName(): readonly string[] {
+  try {
+    return [userInfo().username]
+  } catch {
+    return []
+  }
 }
 
 /** Undefined where there is no such directory, or it may be another's. */

@@ -134,15 +134,16 @@ describe('a message that is signed', () => {
   })
 
   test('tells whose it is, to be signed for', () => {
-    const authorOf = (message: string): string | undefined => {
+    const authorsOf = (message: string): readonly string[] => {
       const signer = authentication.signer()
       signer.push(Buffer.from(message))
       signer.end()
-      return signer.author
+      return signer.authors
     }
-    expect(authorOf('From: "x@y.com" <Ann@B.Com>\r\n\r\n')).toBe('b.com')
-    expect(authorOf('Subject: x\r\n\r\nFrom: ann@b.com\r\n')).toBeUndefined()
-    expect(authorOf('From: nobody\r\n\r\n')).toBeUndefined()
+    expect(authorsOf('From: "x@y.com" <ann@b.com>\r\n\r\n')).toEqual(['ann@b.com'])
+    expect(authorsOf('From: ann@b.com\r\nFrom: bob@b.com\r\n\r\n')).toHaveLength(2)
+    expect(authorsOf('Subject: x\r\n\r\nFrom: ann@b.com\r\n')).toEqual([])
+    expect(authorsOf('From: nobody\r\n\r\n').join()).not.toContain('@')
   })
 })
 

@@ -12,6 +12,7 @@ const SOCKET = '/run/lightlag/2.submit'
 
 /** Whoever says that he is `ann` is. */
 const ANN: LocalUsers = {
+  superusers: [],
   isOwner: async (_session, socket, user) => socket === SOCKET && user === 'ann',
 }
 
@@ -52,7 +53,7 @@ describe('mail of programs of the same machine', () => {
     expect(await say(stream, 'EHLO c', external('bob'))).toMatch(/535 5\.7\.8 .*\r\n$/)
     expect(await say(stream, 'AUTH EXTERNAL =')).toMatch(/^535 /)
     expect(await say(stream, 'AUTH PLAIN AGFubgB4')).toMatch(/^504 /)
-    const broken = await pickup({}, { isOwner: () => Promise.reject(fault()) })
+    const broken = await pickup({}, { ...ANN, isOwner: () => Promise.reject(fault()) })
     expect(await broken.say(broken.connect(SOCKET), 'EHLO c', external('ann'))).toMatch(
       /454 4\.7\.0 /,
     )

@@ -7,6 +7,8 @@ import { fromUtf8, toHex } from '../base/bytes.ts'
 import { sha256 } from '../base/sha256.ts'
 
 export interface LocalUsers {
+  /** Those who can do all that this host can: the machine's own, and the one who runs it. */
+  readonly superusers: readonly string[]
   /**
    * Whether `user` of this machine has made the directory of `ownerDirectory` for this session.
    * Rejects with a Fault where it cannot be told now. `socket`: the path on which the session came.

@@ -37,8 +37,8 @@ export interface MessageVerifier {
 export interface MessageSigner {
   /** The next bytes, borrowed. Never throws. */
   push(bytes: Uint8Array): void
-  /** The domain of the author, in lower case; undefined where the header does not say one. After `end`. */
-  readonly author: string | undefined
+  /** The addresses of the authors; none where the header does not say them. After `end`. */
+  readonly authors: readonly string[]
   /** The message is complete. */
   end(): void
   /** A `DKIM-Signature` without its last CRLF for each key that can sign. After `end`. */

@@ -203,7 +203,7 @@ test.skipIf(needsProc())(
 test.skipIf(absent)('what sendmail hands in is signed as well', async () => {
   const [host] = pair.hosts
   const before = new Set(host.mails())
-  const removed = host.until((line) => line.endsWith(': removed'))
+  const delivered = host.until((line) => line.includes('status=sent'))
   const { status } = spawnSync(
     process.execPath,
     [
@@ -218,7 +218,7 @@ test.skipIf(absent)('what sendmail hands in is signed as well', async () => {
     { input: LETTER },
   )
   expect(status).toBe(0)
-  await removed
+  await delivered
   const mail = host.mails().find((one) => !before.has(one)) ?? ''
   expect(await perl(VERIFY, mail)).toMatch(/^s\d pass$/m)
 })

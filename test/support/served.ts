@@ -169,7 +169,10 @@ export class ServedHost {
           server: { host: '127.0.0.1', port: this.ports.submission },
           hostname: 'client.a.com',
           credentials: { user: 'user', password: '123456' },
-          from: { reversePath: { localPart: 'user', domain: 'mail-1.a.com' }, parameters: {} },
+          from: {
+            reversePath: { localPart: 'user', domain: `${this.#name}.a.com` },
+            parameters: {},
+          },
           recipients: [{ localPart: 'user', domain }],
           message: fromLatin1(message),
         },

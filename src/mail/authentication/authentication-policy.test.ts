@@ -34,10 +34,16 @@ const RESULTS: Authentication = {
   dmarc: { result: 'pass', domain: 'b.com' },
 }
 
+/** Who logs in owns the address of his name, wherever. */
+const OWNERS = {
+  owns: ({ user }: PolicySession, { localPart }: { readonly localPart: string }) =>
+    localPart === user,
+}
+
 /** Knows nothing of mail, and says what it is told to. */
 class FakeAuthentication implements MailAuthentication {
   results = RESULTS
-  author: string | undefined = 'a.com'
+  authors: readonly string[] = ['ann@a.com']
   readonly clients: MailClient[] = []
   readonly seen: string[] = []
 
@@ -55,7 +61,7 @@ class FakeAuthentication implements MailAuthentication {
   }
   signer(): ReturnType<MailAuthentication['signer']> {
     return {
-      author: this.author,
+      authors: this.authors,
       push: (bytes) => void this.seen.push(toUtf8(bytes)),
       end: () => {},
       sign: async (keys, now) => keys.map(({ selector }) => `DKIM-Signature: ${selector} ${now}`),
@@ -196,7 +202,7 @@ describe('mail of users', () => {
     const authentication = new FakeAuthentication()
     const keys = new SigningKeys()
     keys.replace([{ ...KEY, domain, from: wallMs(0) }])
-    return { authentication, policy: new SigningPolicy(keys, { authentication, clock }) }
+    return { authentication, policy: new SigningPolicy(keys, OWNERS, { authentication, clock }) }
   }
   const user: PolicySession = { ...SESSION, service: 'submission', user: 'ann' }
 
@@ -218,10 +224,18 @@ describe('mail of users', () => {
   it('is not signed for another domain, nor where no author can be told, nor where there are no keys', async () => {
     const { authentication, policy } = signing('b.com')
     expect(await policy.reader(user)?.end()).toEqual({ type: 'accept', headers: [] })
-    authentication.author = undefined
+    authentication.authors = []
     expect(await policy.reader(user)?.end()).toEqual({ type: 'accept', headers: [] })
-    const none = new SigningPolicy(new SigningKeys(), { authentication, clock })
+    const none = new SigningPolicy(new SigningKeys(), OWNERS, { authentication, clock })
     expect(none.reader(user)).toBeUndefined()
+  })
+
+  it('is not signed where one of its authors is not he', async () => {
+    const { authentication, policy } = signing('a.com')
+    for (const authors of [['bob@a.com'], ['ann@a.com', 'bob@a.com'], ['ann']]) {
+      authentication.authors = authors
+      expect(await policy.reader(user)?.end()).toEqual({ type: 'accept', headers: [] })
+    }
   })
 
   it('that comes from others is not signed', () => {
