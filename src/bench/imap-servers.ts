@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { chownSync, existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { hostPasswords } from '../host/password.ts'
 import { DOVECOT, MAIL_UID } from './dovecot.ts'
 import { answering, freePorts } from './mail-servers.ts'
 
@@ -40,7 +41,12 @@ export class MailboxServer {
     const server = new MailboxServer(name, directory, ports)
     mkdirSync(join(server.maildir, '..'), { recursive: true })
     if (isOurs) writeFileSync(join(directory, 'mail.yaml'), ourConfig(ports, sessions))
-    else dovecotConfig(directory, ports, sessions)
+    else {
+      dovecotConfig(directory, ports, sessions)
+      // As ours hashes it: both pay for the check.
+      const { argon2 } = await hostPasswords().hash('a-password')
+      writeFileSync(join(directory, 'users'), `user:{ARGON2ID}${argon2}\n`, { mode: 0o644 })
+    }
     return server
   }
 
@@ -135,8 +141,8 @@ first_valid_uid = 1
 default_process_limit = ${sessions}
 default_client_limit = ${3 * sessions}
 passdb {
-  driver = static
-  args = nopassword=yes
+  driver = passwd-file
+  args = scheme=ARGON2ID ${directory}/users
 }
 userdb {
   driver = static

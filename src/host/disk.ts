@@ -39,6 +39,12 @@ export const hostDisk: Disk = {
     new Promise((resolve, reject) => {
       openFile(path, (error, file) => (file === undefined ? reject(faultOf(error)) : resolve(file)))
     }),
+  readStart: (path, length) =>
+    new Promise((resolve, reject) => {
+      readStart(path, length, (error, bytes) =>
+        bytes === undefined ? reject(faultOf(error)) : resolve(bytes),
+      )
+    }),
   rename: (from, to) => called((done) => fs.rename(from, to, done)),
   link: (from, to) => called((done) => fs.link(from, to, done)),
   remove: (path) => called((done) => fs.unlink(path, done)),
@@ -98,6 +104,32 @@ function openFile(path: string, done: (error: Error | null, file?: FileReader) =
     } catch (error) {
       done(error as Error)
     }
+  })
+}
+
+function readStart(
+  path: string,
+  length: number,
+  done: (error: Error | null, bytes?: Uint8Array) => void,
+): void {
+  fs.open(path, 'r', (error, file) => {
+    if (error) {
+      done(error)
+      return
+    }
+    const bytes = new Uint8Array(length)
+    const readOn = (at: number): void => {
+      fs.read(file, bytes, at, length - at, at, (error, count) => {
+        if (!error && count > 0 && at + count < length) {
+          readOn(at + count)
+          return
+        }
+        fs.closeSync(file)
+        if (error) done(error)
+        else done(null, at + count === length ? bytes : bytes.slice(0, at + count))
+      })
+    }
+    readOn(0)
   })
 }
 

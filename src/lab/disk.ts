@@ -93,6 +93,15 @@ export class LabDisk implements Disk {
     })
   }
 
+  readStart(path: string, length: number): Promise<Uint8Array> {
+    return this.#perform(() => {
+      const file = this.#find(path)
+      if (file === undefined) throw fault('disk/not-found', path)
+      if (file.kind === 'directory') throw fault('disk/failed', path)
+      return file.content.slice(0, Math.min(length, file.sizeBytes))
+    })
+  }
+
   rename(from: string, to: string): Promise<void> {
     return this.#perform(() => {
       const source = this.#parent(from)

@@ -27,6 +27,8 @@ export interface Disk {
   writeNew(path: string, bytes: Uint8Array): Promise<void>
   /** `disk/not-found` where there is none. */
   open(path: string): Promise<FileReader>
+  /** The first octets of a file, fewer only where it has fewer: in one step, as many are asked for. */
+  readStart(path: string, length: number): Promise<Uint8Array>
   /**
    * Replaces a file, or an empty directory by a directory, in one step; `disk/not-a-directory` for a
    * directory in place of a file, `disk/failed` for any other unequal pair. Durable only after

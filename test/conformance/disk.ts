@@ -80,6 +80,22 @@ export function describeDisk(name: string, make: () => Promise<DiskWorld>): void
     )
 
     it(
+      'reads the beginning of a file, or all of a shorter one, in one step',
+      onDisk(async (disk, root) => {
+        await disk.writeNew(`${root}/a`, fromLatin1('abcdef'))
+        await disk.writeNew(`${root}/empty`, fromLatin1(''))
+        expect(toLatin1(await disk.readStart(`${root}/a`, 3))).toBe('abc')
+        expect(toLatin1(await disk.readStart(`${root}/a`, 100))).toBe('abcdef')
+        expect(toLatin1(await disk.readStart(`${root}/empty`, 100))).toBe('')
+        expect(await disk.readStart(`${root}/a`, 0)).toHaveLength(0)
+        await expect(disk.readStart(`${root}/none`, 3)).rejects.toMatchObject({
+          code: 'disk/not-found',
+        })
+        await expect(disk.readStart(root, 3)).rejects.toMatchObject({ code: 'disk/failed' })
+      }),
+    )
+
+    it(
       'removes an empty directory only',
       onDisk(async (disk, root) => {
         await disk.makeDirectory(`${root}/full`)

@@ -292,7 +292,7 @@ export function describeMailbox(name: string, make: () => Promise<MailboxWorld>)
         const mailbox = await (await open()).open('INBOX')
         const uid = await appendText(mailbox, MESSAGE)
         const { envelope, part, references } = await mailbox.describe(uid)
-        expect(mailbox.known(uid)).toEqual({ envelope, part, references })
+        expect(mailbox.summary(uid)).toMatchObject({ envelope, references })
         expect(references).toEqual(['0@a.com', '1@a.com'])
         expect(envelope.messageId).toBe('<2@a.com>')
         expect(part.parts?.map((one) => `${one.type}/${one.subtype}`)).toEqual([
@@ -301,6 +301,37 @@ export function describeMailbox(name: string, make: () => Promise<MailboxWorld>)
         ])
         const again = await (await open()).open('INBOX')
         expect(await again.describe(uid)).toEqual({ envelope, part, references })
+      }),
+    )
+
+    it(
+      'reads headers and messages ahead, long ones too, and passes over what is gone',
+      inWorld(async ({ open }) => {
+        const mailbox = await (await open()).open('INBOX')
+        const uids: Uid[] = []
+        const texts: string[] = []
+        for (let i = 0; i < 20; i++) {
+          // Of some the header is longer than what is read at once, of some the message.
+          const long = 'x'.repeat(i % 5 === 0 ? 20_000 : 10)
+          const text = `X: ${long}\r\nSubject: s${i}\r\n\r\n${long.repeat(i % 3 === 0 ? 3 : 1)}\r\n`
+          texts.push(text)
+          uids.push(await appendText(mailbox, text, { flags: i === 7 ? ['\\Deleted'] : [] }))
+        }
+        await mailbox.summarize(uids.slice(0, 3))
+        await mailbox.expunge()
+        await mailbox.summarize(uids)
+        const contents = mailbox.contents(uids)
+        for (const [i, uid] of uids.entries()) {
+          if (i === 7) {
+            await expect(contents.next(uid)).rejects.toMatchObject({ code: 'mailbox/gone' })
+            continue
+          }
+          expect(mailbox.summary(uid)?.envelope).toEqual({ subject: `s${i}` })
+          const content = await contents.next(uid)
+          expect(toLatin1(await content.read(0, content.sizeBytes))).toBe(texts[i])
+          await content.close()
+        }
+        await contents.close()
       }),
     )
 

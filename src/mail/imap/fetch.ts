@@ -9,7 +9,13 @@ import { PIECE_BYTES } from '../../proto/imap/limits.ts'
 import { type Completion, ok, Pieces } from '../../proto/imap/response.ts'
 import { type NumberRange, toRanges } from '../../proto/imap/sequence-set.ts'
 import { decodeTransfer } from '../../proto/message/transfer-encoding.ts'
-import type { MessageContent, MessageDescription, MessageMetadata } from '../mailbox/mailbox.ts'
+import type {
+  MessageContent,
+  MessageContents,
+  MessageDescription,
+  MessageMetadata,
+  MessageSummary,
+} from '../mailbox/mailbox.ts'
 import { type Place, type Run, serviceFault } from './run.ts'
 import { chooseFields, type Extent, extentOf, findPart } from './section.ts'
 import type { Selected } from './selected.ts'
@@ -37,10 +43,15 @@ export async function* fetch(command: FetchCommand, selected: Selected, place: P
       : intersect(all, view.ofUids(mailbox.changedSince(changedSince).map((uid) => [uid, uid])))
   const fetching = new Fetching(command, selected, place, pieces)
   for (const chunk of chunksOf(numbers)) {
-    await fetching.markSeen(chunk)
-    for (let number = chunk[0]; number <= chunk[1]; number++) {
-      yield* fetching.message(number)
-      if (pieces.length >= PIECE_BYTES) yield pieces.take()
+    await fetching.begin(chunk)
+    try {
+      for (let number = chunk[0]; number <= chunk[1]; number++) {
+        if (fetching.isShort) fetching.short(number)
+        else yield* fetching.message(number)
+        if (pieces.length >= PIECE_BYTES) yield pieces.take()
+      }
+    } finally {
+      await fetching.end()
     }
   }
   if (pieces.length > 0) yield pieces.take()
@@ -67,8 +78,12 @@ class Fetching {
   readonly #pieces: Pieces
   readonly #uid: boolean
   readonly #marks: boolean
+  /** Nothing is asked for but what is in the index, once the summaries are. */
+  readonly isShort: boolean
+  readonly #needsSummary: boolean
   readonly #needsDescription: boolean
   readonly #needsContent: boolean
+  #contents: MessageContents | undefined
   #gone = 0
   #hasUnknownEncoding = false
 
@@ -82,9 +97,13 @@ class Fetching {
     this.#marks =
       !selected.isReadOnly && bodies.some((item) => item.type !== 'binary-size' && !item.peek)
     this.#needsContent = bodies.length > 0
+    this.#needsSummary = this.#items.some(
+      (item) => item.type === 'attribute' && item.name === 'ENVELOPE',
+    )
     this.#needsDescription = this.#items.some(
       (item) => (item.type === 'attribute' && DESCRIBED.includes(item.name)) || !isWholeOrNot(item),
     )
+    this.isShort = !this.#needsContent && !this.#needsDescription
   }
 
   get completion(): Completion {
@@ -96,8 +115,23 @@ class Fetching {
       : ok('FETCH done')
   }
 
+  async begin([from, to]: NumberRange): Promise<void> {
+    await this.#markSeen([from, to])
+    const { mailbox, view } = this.#selected
+    if (!this.#needsSummary && !this.#needsContent) return
+    const uids = [...view.uidsIn([[from, to]])]
+    if (this.#needsSummary) await mailbox.summarize(uids)
+    if (this.#needsContent) this.#contents = mailbox.contents(uids)
+  }
+
+  /** Of those that were begun. */
+  async end(): Promise<void> {
+    await this.#contents?.close()
+    this.#contents = undefined
+  }
+
   /** Before they are sent, so that the flags sent with them are right. */
-  async markSeen([from, to]: NumberRange): Promise<void> {
+  async #markSeen([from, to]: NumberRange): Promise<void> {
     if (!this.#marks) return
     const { mailbox, view } = this.#selected
     const unseen: number[] = []
@@ -106,6 +140,23 @@ class Fetching {
       if (state !== undefined && !state.flags.includes('\\Seen')) unseen.push(state.uid)
     }
     if (unseen.length > 0) await mailbox.store(unseen, { mode: 'add', flags: ['\\Seen'] })
+  }
+
+  short(number: number): void {
+    const { mailbox, view } = this.#selected
+    const uid = view.uidAt(number)
+    const metadata = mailbox.metadata(uid)
+    const summary = metadata && this.#needsSummary ? mailbox.summary(uid) : undefined
+    if (metadata === undefined || (this.#needsSummary && summary === undefined)) {
+      this.#gone++
+      return
+    }
+    let text = `* ${number} FETCH (`
+    for (const [i, item] of this.#items.entries()) {
+      if (item.type !== 'attribute') continue
+      text += `${i === 0 ? '' : ' '}${this.#attribute(item.name, metadata, summary, undefined)}`
+    }
+    this.#pieces.text(`${text})\r\n`)
   }
 
   async *message(number: number): AsyncGenerator<Uint8Array, void> {
@@ -118,9 +169,10 @@ class Fetching {
     const { uid } = metadata
     let content: MessageContent | undefined
     let description: MessageDescription | undefined
+    const summary = this.#needsSummary ? mailbox.summary(uid) : undefined
     try {
-      if (this.#needsDescription) description = mailbox.known(uid) ?? (await mailbox.describe(uid))
-      if (this.#needsContent) content = await mailbox.content(uid)
+      if (this.#needsDescription) description = await mailbox.describe(uid)
+      content = await this.#contents?.next(uid)
     } catch (error) {
       if (asFault(error).code !== 'mailbox/gone') throw error
       this.#gone++
@@ -133,7 +185,8 @@ class Fetching {
         if (!isFirst) this.#pieces.text(' ')
         isFirst = false
         if (item.type === 'attribute') {
-          this.#pieces.text(this.#attribute(item.name, metadata, description))
+          const text = this.#attribute(item.name, metadata, summary ?? description, description)
+          this.#pieces.text(text)
         } else if (content !== undefined) yield* this.#body(item, content, description)
       }
       this.#pieces.text(')\r\n')
@@ -145,6 +198,7 @@ class Fetching {
   #attribute(
     name: FetchAttribute,
     metadata: MessageMetadata,
+    summary: MessageSummary | undefined,
     description: MessageDescription | undefined,
   ): string {
     const { described, modes } = this.#place
@@ -165,10 +219,12 @@ class Fetching {
       case 'THREADID':
         return 'THREADID NIL'
     }
+    if (name === 'ENVELOPE') {
+      assert(summary !== undefined, 'it is fetched where it is needed')
+      return `ENVELOPE ${described.envelope(summary)}`
+    }
     assert(description !== undefined, 'it is fetched where it is needed')
     switch (name) {
-      case 'ENVELOPE':
-        return `ENVELOPE ${described.envelope(description)}`
       case 'BODY':
         return `BODY ${described.body(description)}`
       case 'BODYSTRUCTURE':
@@ -255,7 +311,7 @@ class Fetching {
   }
 }
 
-const DESCRIBED: readonly FetchAttribute[] = ['ENVELOPE', 'BODY', 'BODYSTRUCTURE']
+const DESCRIBED: readonly FetchAttribute[] = ['BODY', 'BODYSTRUCTURE']
 const ENCODINGS: readonly string[] = ['7bit', '8bit', 'binary', 'base64', 'quoted-printable']
 
 /** A section that needs no look at the parts: the whole message. */

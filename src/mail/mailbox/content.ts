@@ -77,3 +77,11 @@ export async function countSent(file: FileReader): Promise<number> {
   }
   return file.sizeBytes + missing
 }
+
+export function inMemory(bytes: Uint8Array): FileReader {
+  return {
+    sizeBytes: bytes.length,
+    read: async (offset, length) => bytes.subarray(offset, offset + length),
+    close: async () => {},
+  }
+}

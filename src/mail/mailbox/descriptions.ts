@@ -7,18 +7,27 @@ import { fromUtf8, toUtf8 } from '../../base/bytes.ts'
 import { asFault } from '../../base/fault.ts'
 import type { Store, StoreChange } from '../../ports/store.ts'
 import type { MessagePart } from '../../proto/message/envelope.ts'
-import { parseMessageIds } from '../../proto/message/message-id.ts'
-import { envelopeOf, type PartFields } from '../../proto/message/part-fields.ts'
+import type { PartFields } from '../../proto/message/part-fields.ts'
 import { StructureReader } from '../../proto/message/structure.ts'
-import { descriptionKey, fingerprintKey, TABLE } from './index-rows.ts'
-import { CACHE_CHANGES_MAX, DESCRIPTIONS_KEPT_MAX, READ_BYTES } from './limits.ts'
-import type { MessageContent, MessageDescription, Uid } from './mailbox.ts'
-import { fingerprint, readText } from './message-text.ts'
+import { inMemory } from './content.ts'
+import { descriptionKey, fingerprintKey, summaryKey, TABLE } from './index-rows.ts'
+import { CACHE_CHANGES_MAX, READ_BYTES, SUMMARIES_KEPT_MAX } from './limits.ts'
+import type { MessageContent, Uid } from './mailbox.ts'
+import { fingerprint, type MessageText, readText } from './message-text.ts'
+import { Summary } from './summary.ts'
+
+/** All that reading a whole message tells. */
+export interface ReadMessage {
+  readonly summary: Summary
+  readonly part: MessagePart
+  readonly text: MessageText
+}
 
 export class Descriptions {
   readonly #store: Store
-  /** The last used are last. */
-  readonly #kept: Map<string, MessageDescription> = new Map()
+  /** Of each mailbox, by UID; what was put in first comes first. */
+  readonly #kept: Map<string, Map<Uid, Summary>> = new Map()
+  #keptCount = 0
   #waiting: Map<string, Uint8Array> = new Map()
   #writing: Promise<void> | undefined
 
@@ -26,24 +35,35 @@ export class Descriptions {
     this.#store = store
   }
 
-  known(id: string, uid: Uid): MessageDescription | undefined {
-    const key = descriptionKey(id, uid)
-    const kept = this.#kept.get(key)
+  summary(id: string, uid: Uid): Summary | undefined {
+    const kept = this.#kept.get(id)?.get(uid)
     if (kept !== undefined) return kept
-    const value = this.#waiting.get(key) ?? this.#store.get(TABLE, key)
-    if (value === undefined) return undefined
-    const { fields, part } = JSON.parse(toUtf8(value)) as { fields: PartFields; part: MessagePart }
-    return this.#keep(key, describe(fields, part))
+    const fields = this.#value(summaryKey(id, uid))
+    if (fields === undefined) return undefined
+    return this.#keep(id, uid, new Summary(JSON.parse(toUtf8(fields)) as PartFields))
+  }
+
+  part(id: string, uid: Uid): MessagePart | undefined {
+    const part = this.#value(descriptionKey(id, uid))
+    return part && (JSON.parse(toUtf8(part)) as MessagePart)
   }
 
   /** Of its text; undefined where it has not been read. */
   fingerprint(id: string, uid: Uid): Uint8Array | undefined {
-    const key = fingerprintKey(id, uid)
-    return this.#waiting.get(key) ?? this.#store.get(TABLE, key)
+    return this.#value(fingerprintKey(id, uid))
+  }
+
+  /** Takes the summary of the beginning of a message; undefined where its header does not end there. */
+  readHeader(id: string, uid: Uid, start: Uint8Array, isWhole: boolean): Summary | undefined {
+    const end = headerEnd(start)
+    if (end === undefined && !isWhole) return undefined
+    const reader = new StructureReader()
+    reader.push(end === undefined ? start : start.subarray(0, end))
+    return this.#remember(id, uid, reader.end().fields)
   }
 
   /** Reads the whole message once. */
-  async read(id: string, uid: Uid, content: MessageContent): Promise<MessageDescription> {
+  async read(id: string, uid: Uid, content: MessageContent): Promise<ReadMessage> {
     const reader = new StructureReader()
     const whole =
       content.sizeBytes <= READ_BYTES ? await content.read(0, content.sizeBytes) : undefined
@@ -58,11 +78,11 @@ export class Descriptions {
     }
     const { fields, part } = reader.end()
     const source = whole === undefined ? content : inMemory(whole)
-    const key = descriptionKey(id, uid)
-    this.#waiting.set(key, fromUtf8(JSON.stringify({ fields, part })))
-    this.#waiting.set(fingerprintKey(id, uid), fingerprint(await readText(source, part)))
-    if (this.#waiting.size >= CACHE_CHANGES_MAX) this.flush().catch(asFault)
-    return this.#keep(key, describe(fields, part))
+    const text = await readText(source, part)
+    this.#put(descriptionKey(id, uid), fromUtf8(JSON.stringify(part)))
+    this.#put(fingerprintKey(id, uid), fingerprint(text))
+    const summary = this.summary(id, uid) ?? this.#remember(id, uid, fields)
+    return { summary, part, text }
   }
 
   /** Writes what waits; never rejects with a Fault. */
@@ -86,35 +106,63 @@ export class Descriptions {
   }
 
   forget(id: string, uids: readonly Uid[]): void {
+    const kept = this.#kept.get(id)
     for (const uid of uids) {
-      this.#kept.delete(descriptionKey(id, uid))
-      this.#waiting.delete(descriptionKey(id, uid))
-      this.#waiting.delete(fingerprintKey(id, uid))
+      if (kept?.delete(uid)) this.#keptCount--
+      for (const key of [summaryKey, descriptionKey, fingerprintKey]) {
+        this.#waiting.delete(key(id, uid))
+      }
     }
   }
 
-  #keep(key: string, description: MessageDescription): MessageDescription {
-    this.#kept.set(key, description)
-    if (this.#kept.size > DESCRIPTIONS_KEPT_MAX) {
-      const [oldest] = this.#kept.keys()
-      this.#kept.delete(oldest as string)
+  #value(key: string): Uint8Array | undefined {
+    return this.#waiting.get(key) ?? this.#store.get(TABLE, key)
+  }
+
+  #remember(id: string, uid: Uid, fields: PartFields): Summary {
+    this.#put(summaryKey(id, uid), fromUtf8(JSON.stringify(fields)))
+    return this.#keep(id, uid, new Summary(fields))
+  }
+
+  #put(key: string, value: Uint8Array): void {
+    this.#waiting.set(key, value)
+    if (this.#waiting.size >= CACHE_CHANGES_MAX) this.flush().catch(asFault)
+  }
+
+  #keep(id: string, uid: Uid, summary: Summary): Summary {
+    const own = this.#kept.get(id) ?? new Map<Uid, Summary>()
+    // The mailboxes last asked are last.
+    if (own.size === 0) this.#kept.set(id, own)
+    if (!own.has(uid)) this.#keptCount++
+    own.set(uid, summary)
+    if (this.#keptCount > SUMMARIES_KEPT_MAX) this.#dropOne()
+    return summary
+  }
+
+  /** Of the mailbox that came first. */
+  #dropOne(): void {
+    for (const [id, summaries] of this.#kept) {
+      for (const uid of summaries.keys()) {
+        summaries.delete(uid)
+        this.#keptCount--
+        if (summaries.size === 0) this.#kept.delete(id)
+        return
+      }
+      this.#kept.delete(id)
     }
-    return description
   }
 }
 
-function describe(fields: PartFields, part: MessagePart): MessageDescription {
-  return {
-    envelope: envelopeOf(fields),
-    part,
-    references: parseMessageIds(fields['references'] ?? ''),
-  }
-}
+const LF = 0x0a
+const CR = 0x0d
 
-function inMemory(bytes: Uint8Array): MessageContent {
-  return {
-    sizeBytes: bytes.length,
-    read: async (offset, length) => bytes.subarray(offset, offset + length),
-    close: async () => {},
+/** Behind the empty line. */
+function headerEnd(bytes: Uint8Array): number | undefined {
+  if (bytes[0] === LF) return 1
+  if (bytes[0] === CR && bytes[1] === LF) return 2
+  for (let at = bytes.indexOf(LF); at >= 0; at = bytes.indexOf(LF, at + 1)) {
+    if (bytes[at + 1] === LF) return at + 2
+    if (bytes[at + 1] === CR && bytes[at + 2] === LF) return at + 3
   }
+  return undefined
 }

@@ -54,12 +54,14 @@ export function parseFileName(name: string): FileName {
 
 /** In `cur`; letters in the order of ASCII. */
 export function formatFileName(base: string, flags: number, otherLetters: string): string {
-  let letters = otherLetters
+  let letters = ''
   for (const [letter, bit] of LETTERS) if ((flags & bit) !== 0) letters += letter
-  for (let i = 0; i < 26; i++) {
-    if ((flags & (1 << (KEYWORD_BIT + i))) !== 0) letters += String.fromCharCode(LETTER_A + i)
+  for (let rest = flags >> KEYWORD_BIT, i = 0; rest !== 0; rest >>= 1, i++) {
+    if ((rest & 1) !== 0) letters += String.fromCharCode(LETTER_A + i)
   }
-  return `${base}:2,${[...letters].sort().join('')}`
+  // In order by themselves, as the most have them.
+  if (otherLetters !== '') letters = [...letters, ...otherLetters].sort().join('')
+  return `${base}:2,${letters}`
 }
 
 /** Octets as sent, where the name tells them. */

@@ -9,7 +9,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Disk, FileReader } from '../../ports/disk.ts'
 import type { Entropy } from '../../ports/entropy.ts'
 import type { Store } from '../../ports/store.ts'
-import { contentOf } from './content.ts'
+import { contentOf, inMemory } from './content.ts'
 import type { Descriptions } from './descriptions.ts'
 import { mailboxFault } from './fault.ts'
 import { formatFileName, KEYWORD_BIT, parseFileName } from './file-name.ts'
@@ -200,6 +200,25 @@ export class Folder {
     try {
       const file: FileReader = await files.at(row, (path) => this.ports.disk.open(path))
       return contentOf(file, row.sizeBytes)
+    } catch (error) {
+      throw isNotFound(error) ? gone(uid) : error
+    }
+  }
+
+  /** The same of one that is small, in one step. Rejects with `mailbox/gone`. */
+  async wholeContent(uid: Uid): Promise<MessageContent> {
+    const sizeBytes = this.find(uid)?.sizeBytes ?? 0
+    const bytes = await this.start(uid, sizeBytes)
+    return contentOf(inMemory(bytes), sizeBytes)
+  }
+
+  /** The beginning of its file. Rejects with `mailbox/gone`. */
+  async start(uid: Uid, length: number): Promise<Uint8Array> {
+    const row = this.find(uid)
+    if (row === undefined) throw gone(uid)
+    const files = new Whereabouts(this.#scan, this.path)
+    try {
+      return await files.at(row, (path) => this.ports.disk.readStart(path, length))
     } catch (error) {
       throw isNotFound(error) ? gone(uid) : error
     }
@@ -574,6 +593,6 @@ function bitOf(keywords: readonly Flag[], flag: Flag): number {
   return keyword < 0 ? 0 : 1 << (KEYWORD_BIT + keyword)
 }
 
-function gone(uid: Uid): Error {
+export function gone(uid: Uid): Error {
   return mailboxFault('mailbox/gone', `message ${uid} is gone`)
 }

@@ -3,7 +3,8 @@
  * all of them. Changes are made here first and written by `commit`, all at once or not at all.
  *
  * Keys, each behind the mailbox's id: `h` the head, `j` names that are being placed, `p…` pages of
- * rows, `n…` their names, `x…` what was expunged, `d…` descriptions, `t…` fingerprints of texts.
+ * rows, `n…` their names, `x…` what was expunged, `e…` summaries, `d…` structures, `t…` fingerprints
+ * of texts.
  */
 
 import { fromUtf8, toUtf8 } from '../../base/bytes.ts'
@@ -139,8 +140,9 @@ export class FolderIndex {
         rows.findIndex((row) => row.uid === uid),
         1,
       )
-      this.#changes.push({ table: TABLE, key: descriptionKey(this.id, uid), value: undefined })
-      this.#changes.push({ table: TABLE, key: fingerprintKey(this.id, uid), value: undefined })
+      for (const key of [summaryKey, descriptionKey, fingerprintKey]) {
+        this.#changes.push({ table: TABLE, key: key(this.id, uid), value: undefined })
+      }
     }
     this.#vanished.push(modSeq)
     this.#put(`x${hex(modSeq, 14)}`, JSON.stringify(rangesOf(uids)))
@@ -271,6 +273,10 @@ export function removals(store: Store, prefix: string): StoreChange[] {
     key,
     value: undefined,
   }))
+}
+
+export function summaryKey(id: string, uid: Uid): string {
+  return `${id}/e${hex(uid, 8)}`
 }
 
 export function descriptionKey(id: string, uid: Uid): string {

@@ -15,11 +15,23 @@ export const DIRECTORY_NAME_MAX = 240
 /** UIDs whose rows are written together: a change of one writes as many, 2 KB without the names. */
 export const PAGE_ROWS = 64
 
+/** Pages of which the names are kept in memory, of each mailbox: those of the files that are used together. */
+export const PAGES_OF_NAMES_MAX = 8
+
 /** Entries of the list of what was expunged; behind them QRESYNC clients hear of everything. */
 export const VANISHED_ENTRIES_MAX = 1000
 
-/** Descriptions that are kept in memory, of all mailboxes together: some 2 KB each. */
-export const DESCRIPTIONS_KEPT_MAX = 20_000
+/** Summaries of messages that are kept in memory, of all mailboxes together: some 2 KB each. */
+export const SUMMARIES_KEPT_MAX = 20_000
+
+/** Read of a message for its summary: few headers are longer, and those are read as a whole. */
+export const SUMMARY_BYTES = 12_288
+
+/** Messages that are read at the same time, ahead of the one that is needed: as the threads that read. */
+export const MESSAGES_AHEAD = 8
+
+/** Octets of messages that are read as a whole, ahead of the one that is needed. */
+export const AHEAD_BYTES_MAX = 262_144
 
 /** Mailboxes that nobody has open and that are kept in memory all the same, and their messages together. */
 export const FOLDERS_KEPT_MAX = 200
@@ -55,4 +67,4 @@ export const UNVERIFIED_MS = 2000
 export const UNVERIFIED_MS_PER_MESSAGE = 0.1
 
 /** What may wait to be put into the index without being asked for: it can be found again. */
-export const CACHE_CHANGES_MAX = 256
+export const CACHE_CHANGES_MAX = 1024

@@ -129,14 +129,18 @@ export interface MessageMetadata extends MessageState {
 }
 
 /**
- * What was read from a message once and is remembered. The same object as long as it is in memory,
- * so that what is made of it may be kept in a WeakMap.
+ * What a message's header says. The same object as long as it is in memory, so that what is made of
+ * it may be kept in a WeakMap.
  */
-export interface MessageDescription {
+export interface MessageSummary {
   readonly envelope: Envelope
-  readonly part: MessagePart
   /** Message identifiers of the field References, without angle brackets. */
   readonly references: readonly string[]
+}
+
+/** What was read from a whole message once and is remembered. */
+export interface MessageDescription extends MessageSummary {
+  readonly part: MessagePart
 }
 
 /** A message's octets as they are sent. `close` it. */
@@ -144,6 +148,13 @@ export interface MessageContent {
   readonly sizeBytes: number
   /** Fewer octets only at the end. Ascending offsets are fastest where line ends are put in. */
   read(offset: number, length: number): Promise<Uint8Array>
+  close(): Promise<void>
+}
+
+/** Messages that are read one after the other. `close` it. */
+export interface MessageContents {
+  /** As `OpenMailbox.content`. */
+  next(uid: Uid): Promise<MessageContent>
   close(): Promise<void>
 }
 
@@ -206,12 +217,16 @@ export interface OpenMailbox {
    */
   vanishedSince(modSeq: ModSeq): readonly (readonly [Uid, Uid])[]
 
-  /** What is known already, else undefined: then `describe`. */
-  known(uid: Uid): MessageDescription | undefined
+  /** What is known already, else undefined: then `summarize`. */
+  summary(uid: Uid): MessageSummary | undefined
+  /** Reads the headers of those that have no summary yet; of messages that are gone there is none. */
+  summarize(uids: readonly Uid[]): Promise<void>
   /** Reads the message where it must. Rejects with `mailbox/gone`. */
   describe(uid: Uid): Promise<MessageDescription>
   /** Rejects with `mailbox/gone`. */
   content(uid: Uid): Promise<MessageContent>
+  /** Says which will be asked for next, in this order: those are read ahead, within bounds. */
+  contents(uids: readonly Uid[]): MessageContents
 
   /** The next message for `commit`; write it, then commit it, with others if there are some, or abort it. */
   append(options: AppendOptions): Promise<AppendDraft>

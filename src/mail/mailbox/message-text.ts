@@ -85,19 +85,27 @@ async function readRange(content: MessageContent, from: number, to: number): Pro
  * Which three characters follow each other somewhere in the texts, as one bit for each. A text that
  * is looked for and not ruled out by it may be there; one that is ruled out is not.
  */
-export function fingerprint(text: MessageText): Uint8Array {
-  const all = `${text.header}\n${text.body}`
-  const seen = new Set<number>()
-  const countMax = FINGERPRINT_BYTES_MAX
-  for (let i = 0; i + 2 < all.length && seen.size < countMax; i++) seen.add(trigram(all, i))
-  if (seen.size >= countMax) return concat(NO_BYTES)
-  let bytes = 64
-  while (bytes < seen.size) bytes *= 2
-  const bits = new Uint8Array(bytes)
-  const mask = bytes * 8 - 1
-  for (const hash of seen) {
-    const bit = hash & mask
-    bits[bit >> 3] = (bits[bit >> 3] as number) | (1 << (bit & 7))
+export function fingerprint({ header, body }: MessageText): Uint8Array {
+  const all = `${header}\n${body}`
+  let bits = new Uint8Array(FINGERPRINT_BYTES_MAX)
+  const mask = bits.length * 8 - 1
+  let count = 0
+  for (let i = 0; i + 2 < all.length; i++) {
+    const bit = trigram(all, i) & mask
+    const before = bits[bit >> 3] as number
+    const after = before | (1 << (bit & 7))
+    if (after !== before) {
+      bits[bit >> 3] = after
+      count++
+    }
+  }
+  if (count >= FINGERPRINT_BYTES_MAX) return concat(NO_BYTES)
+  // Folded until there are some eight bits for each: the upper half onto the lower one.
+  while (bits.length > 64 && bits.length / 2 >= count) {
+    const half = bits.length / 2
+    const folded = bits.slice(0, half)
+    for (let i = 0; i < half; i++) folded[i] = (folded[i] as number) | (bits[half + i] as number)
+    bits = folded
   }
   return bits
 }

@@ -5,11 +5,13 @@ import { asFault } from '../../base/fault.ts'
 import { type WallMs, wallMs } from '../../base/time.ts'
 import { countBareLf } from '../../proto/message/line-endings.ts'
 import { MaildirDraft } from '../maildir-draft.ts'
+import { ContentsAhead, forEachAhead } from './ahead.ts'
+import type { ReadMessage } from './descriptions.ts'
 import { mailboxFault } from './fault.ts'
 import { DELETED, parseFileName } from './file-name.ts'
 import { ignoreNotFound } from './files.ts'
-import type { Arrival, Folder } from './folder.ts'
-import { KEYWORDS_MAX } from './limits.ts'
+import { type Arrival, type Folder, gone } from './folder.ts'
+import { KEYWORDS_MAX, SUMMARY_BYTES } from './limits.ts'
 import type {
   AppendDraft,
   AppendOptions,
@@ -19,6 +21,7 @@ import type {
   MailboxChange,
   MailboxStatus,
   MessageContent,
+  MessageContents,
   MessageDescription,
   MessageMetadata,
   MessageState,
@@ -27,11 +30,11 @@ import type {
   Uid,
 } from './mailbox.ts'
 import { type MessageText, readText } from './message-text.ts'
-import type { Row } from './row-pages.ts'
 import type { Rows } from './rows.ts'
 import type { SearchKey, SortKey, ThreadAlgorithm, ThreadNode } from './search.ts'
-import { matches } from './search-run.ts'
+import { type Known, matches, needsOf } from './search-run.ts'
 import { type Sortable, sortMessages, threadByReferences, threadBySubject } from './sort.ts'
+import type { Summary } from './summary.ts'
 
 /** What a mailbox needs of the account that it belongs to. */
 export interface Surroundings {
@@ -135,17 +138,42 @@ export class OpenedMailbox implements OpenMailbox {
     return this.#folder.vanishedSince(modSeq)
   }
 
-  known(uid: Uid): MessageDescription | undefined {
-    if (this.#folder.find(uid) === undefined) return undefined
-    return this.#folder.descriptions.known(this.#folder.id, uid)
+  summary(uid: Uid): Summary | undefined {
+    return this.#folder.descriptions.summary(this.#folder.id, uid)
+  }
+
+  async summarize(uids: readonly Uid[]): Promise<void> {
+    const { descriptions, id } = this.#folder
+    const unknown = uids.filter((uid) => this.summary(uid) === undefined)
+    const long: Uid[] = []
+    await forEachAhead(
+      unknown,
+      (uid) => this.#start(uid),
+      (uid, start) => {
+        if (start === undefined) return
+        const isWhole = start.length < SUMMARY_BYTES
+        if (descriptions.readHeader(id, uid, start, isWhole) === undefined) long.push(uid)
+      },
+    )
+    for (const uid of long) await ifThere(this.#read(uid))
   }
 
   async describe(uid: Uid): Promise<MessageDescription> {
-    return this.known(uid) ?? this.#read(uid)
+    const { descriptions, id } = this.#folder
+    if (this.#folder.find(uid) === undefined) throw gone(uid)
+    const summary = this.summary(uid)
+    const part = summary && descriptions.part(id, uid)
+    const known = part === undefined ? await this.#read(uid) : { summary, part }
+    const { envelope, references } = known.summary as Summary
+    return { envelope, references, part: known.part }
   }
 
   content(uid: Uid): Promise<MessageContent> {
     return this.#folder.content(uid)
+  }
+
+  contents(uids: readonly Uid[]): MessageContents {
+    return new ContentsAhead(this.#folder, uids)
   }
 
   async append(options: AppendOptions): Promise<AppendDraft> {
@@ -226,11 +254,65 @@ export class OpenedMailbox implements OpenMailbox {
   }
 
   async search(key: SearchKey): Promise<readonly Uid[]> {
+    const needs = needsOf(key)
+    const flagBit = (flag: Flag) => this.#folder.flagBit(flag)
     const found: Uid[] = []
+    // Those of which the row does not tell.
+    const open: Uid[] = []
+    const matching = new Set<Uid>()
     for (const row of this.#rows) {
-      if (await this.#matches(key, row)) found.push(row.uid)
+      const isMatch = matches(key, { row, flagBit })
+      if (isMatch === undefined) open.push(row.uid)
+      else if (isMatch) found.push(row.uid)
     }
-    return found
+    if (open.length === 0) return found
+    for (let at = 0; at < open.length; at += SEARCHED_TOGETHER) {
+      const some = open.slice(at, at + SEARCHED_TOGETHER)
+      if (needs.summary) await this.summarize(some)
+      await this.#searchTexts(key, some, (uid) => matching.add(uid))
+    }
+    for (const uid of matching) found.push(uid)
+    return found.sort((a, b) => a - b)
+  }
+
+  /** By what is known of their texts, and for those where that is not enough by the texts. */
+  async #searchTexts(
+    key: SearchKey,
+    uids: readonly Uid[],
+    take: (uid: Uid) => void,
+  ): Promise<void> {
+    const flagBit = (flag: Flag) => this.#folder.flagBit(flag)
+    const { descriptions, id } = this.#folder
+    const knownOf = (uid: Uid, text?: MessageText): Known | undefined => {
+      const row = this.#folder.find(uid)
+      if (row === undefined) return undefined
+      const summary = this.summary(uid)
+      const fingerprint = text === undefined ? descriptions.fingerprint(id, uid) : undefined
+      return {
+        row,
+        flagBit,
+        ...(summary && { summary }),
+        ...(fingerprint && { fingerprint }),
+        ...(text && { text }),
+      }
+    }
+    const unsure: Uid[] = []
+    for (const uid of uids) {
+      const known = knownOf(uid)
+      const isMatch = known === undefined ? false : matches(key, known)
+      if (isMatch === undefined) unsure.push(uid)
+      else if (isMatch) take(uid)
+    }
+    const contents = this.contents(unsure)
+    try {
+      for (const uid of unsure) {
+        const text = await ifThere(this.#text(uid, contents))
+        const known = text && knownOf(uid, text)
+        if (known !== undefined && matches(key, known)) take(uid)
+      }
+    } finally {
+      await contents.close()
+    }
   }
 
   async sort(uids: readonly Uid[], order: readonly SortKey[]): Promise<readonly Uid[]> {
@@ -255,7 +337,7 @@ export class OpenedMailbox implements OpenMailbox {
     return this.#folder.published.rows
   }
 
-  async #read(uid: Uid): Promise<MessageDescription> {
+  async #read(uid: Uid): Promise<ReadMessage> {
     const content = await this.content(uid)
     try {
       return await this.#folder.descriptions.read(this.#folder.id, uid, content)
@@ -264,50 +346,44 @@ export class OpenedMailbox implements OpenMailbox {
     }
   }
 
-  /** A message that is gone meanwhile is not among those found. */
-  async #matches(key: SearchKey, row: Row): Promise<boolean> {
-    const { descriptions, id } = this.#folder
-    const known = { row, flagBit: (flag: Flag) => this.#folder.flagBit(flag) }
-    const byRow = matches(key, known)
-    if (byRow !== undefined) return byRow
-    try {
-      if (descriptions.fingerprint(id, row.uid) === undefined) await this.#read(row.uid)
-      const fingerprint = descriptions.fingerprint(id, row.uid)
-      const printed = fingerprint === undefined ? known : { ...known, fingerprint }
-      const byPrint = matches(key, printed)
-      if (byPrint !== undefined) return byPrint
-      const description = await this.describe(row.uid)
-      const byDescription = matches(key, { ...printed, description })
-      if (byDescription !== undefined) return byDescription
-      const text = await this.#text(row.uid, description)
-      return matches(key, { ...printed, description, text }) ?? false
-    } catch (error) {
-      if (asFault(error).code === 'mailbox/gone') return false
-      throw error
-    }
+  #start(uid: Uid): Promise<Uint8Array | undefined> {
+    return ifThere(this.#folder.start(uid, SUMMARY_BYTES))
   }
 
-  async #text(uid: Uid, { part }: MessageDescription): Promise<MessageText> {
-    const content = await this.content(uid)
+  async #text(uid: Uid, contents: MessageContents): Promise<MessageText> {
+    const { descriptions, id } = this.#folder
+    const content = await contents.next(uid)
     try {
-      return await readText(content, part)
+      const part = descriptions.part(id, uid)
+      const isPrinted = descriptions.fingerprint(id, uid) !== undefined
+      if (part !== undefined && isPrinted) return await readText(content, part)
+      return (await descriptions.read(id, uid, content)).text
     } finally {
       await content.close()
     }
   }
 
+  /** Messages that are gone meanwhile are not among them. */
   async #sortable(uids: readonly Uid[]): Promise<readonly Sortable[]> {
-    const sortable: Sortable[] = []
-    for (const uid of uids) {
+    await this.summarize(uids)
+    return uids.flatMap((uid) => {
       const row = this.#folder.find(uid)
-      if (row === undefined) continue
-      try {
-        sortable.push({ row, description: this.known(uid) ?? (await this.#read(uid)) })
-      } catch (error) {
-        if (asFault(error).code !== 'mailbox/gone') throw error
-      }
-    }
-    return sortable
+      const summary = this.summary(uid)
+      return row === undefined || summary === undefined ? [] : [{ row, summary }]
+    })
+  }
+}
+
+/** Messages of which all is found out before the next are looked at. */
+const SEARCHED_TOGETHER = 1000
+
+/** Undefined where it is gone meanwhile. */
+async function ifThere<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading
+  } catch (error) {
+    if (asFault(error).code === 'mailbox/gone') return undefined
+    throw error
   }
 }
 

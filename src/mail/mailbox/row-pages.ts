@@ -7,7 +7,7 @@
 import { assert } from '../../base/assert.ts'
 import { fromUtf8, toUtf8 } from '../../base/bytes.ts'
 import { DELETED, formatFileName, SEEN } from './file-name.ts'
-import { PAGE_ROWS } from './limits.ts'
+import { PAGE_ROWS, PAGES_OF_NAMES_MAX } from './limits.ts'
 import type { ModSeq, Uid } from './mailbox.ts'
 
 export interface RowData {
@@ -192,11 +192,11 @@ export interface RowName {
 
 const NO_NAME: RowName = { base: '', end: '', emailId: '' }
 
-/** The names of one page at a time, as whoever asks goes from row to row. */
+/** The names of few pages at a time, as whoever asks goes from row to row, several together. */
 export class PageNames {
   readonly #read: NamesReader
-  #page = -1
-  #names: Map<Uid, RowName> = new Map()
+  /** Those read last are last. */
+  readonly #pages: Map<number, Map<Uid, RowName>> = new Map()
 
   constructor(read: NamesReader) {
     this.#read = read
@@ -204,16 +204,23 @@ export class PageNames {
 
   /** An empty one where the message has been removed since. */
   of(page: number, uid: Uid): RowName {
-    if (page !== this.#page) {
-      this.#names = parseNames(this.#read(page))
-      this.#page = page
+    let names = this.#pages.get(page)
+    if (names === undefined) {
+      names = parseNames(this.#read(page))
+      this.#pages.set(page, names)
+      if (this.#pages.size > PAGES_OF_NAMES_MAX) this.#dropFirst()
     }
-    return this.#names.get(uid) ?? NO_NAME
+    return names.get(uid) ?? NO_NAME
   }
 
   /** They are others now. */
   forget(): void {
-    this.#page = -1
+    this.#pages.clear()
+  }
+
+  #dropFirst(): void {
+    const [first] = this.#pages.keys()
+    this.#pages.delete(first as number)
   }
 }
 

@@ -3,11 +3,11 @@
  * once read of the message, the fingerprint of its text, and only then the text.
  */
 
-import { parseMailDate } from '../../proto/message/mail-date.ts'
-import type { MessageDescription } from './mailbox.ts'
+import { isKept } from '../../proto/message/part-fields.ts'
 import { fieldValues, fold, type MessageText, mayContain } from './message-text.ts'
 import type { RowData } from './row-pages.ts'
 import type { SearchKey } from './search.ts'
+import type { Summary } from './summary.ts'
 
 const DAY_MS = 86_400_000
 
@@ -15,7 +15,7 @@ const DAY_MS = 86_400_000
 export interface Known {
   readonly row: RowData
   readonly flagBit: (flag: string) => number
-  readonly description?: MessageDescription
+  readonly summary?: Summary
   readonly fingerprint?: Uint8Array
   readonly text?: MessageText
 }
@@ -89,12 +89,12 @@ function isWithin(ranges: readonly (readonly [number, number])[], uid: number): 
 
 function matchesDay(
   key: SearchKey & { readonly type: 'before' | 'on' | 'since' },
-  { row, description }: Known,
+  { row, summary }: Known,
 ): boolean | undefined {
   let at: number | undefined = row.dateMs
   if (key.of === 'sent-date') {
-    if (description === undefined) return undefined
-    at = parseMailDate(description.envelope.date ?? '')?.day
+    if (summary === undefined) return undefined
+    at = summary.sent?.day
   }
   if (at === undefined) return false
   if (key.type === 'before') return at < key.day
@@ -103,9 +103,13 @@ function matchesDay(
 
 function matchesText(
   key: SearchKey & { readonly type: 'header' | 'body' | 'text' },
-  { fingerprint, text }: Known,
+  { summary, fingerprint, text }: Known,
 ): boolean | undefined {
   const wanted = fold(key.text)
+  if (key.type === 'header') {
+    const held = summary?.holds(fold(key.field), wanted)
+    if (held !== undefined) return held
+  }
   if (text === undefined) {
     if (fingerprint === undefined) return undefined
     const isRuledOut =
@@ -117,4 +121,35 @@ function matchesText(
     return fieldValues(text.header, fold(key.field)).some((value) => value.includes(wanted))
   }
   return text.body.includes(wanted) || (key.type === 'text' && text.header.includes(wanted))
+}
+
+/** What a key may need to know beyond the row. */
+export interface Needs {
+  readonly summary: boolean
+  readonly text: boolean
+}
+
+export function needsOf(key: SearchKey): Needs {
+  switch (key.type) {
+    case 'and':
+    case 'or': {
+      const all = key.keys.map(needsOf)
+      return { summary: all.some(({ summary }) => summary), text: all.some(({ text }) => text) }
+    }
+    case 'not':
+      return needsOf(key.key)
+    case 'before':
+    case 'on':
+    case 'since':
+      return { summary: key.of === 'sent-date', text: false }
+    case 'header':
+      return isKept(fold(key.field), true)
+        ? { summary: true, text: false }
+        : { summary: false, text: true }
+    case 'body':
+    case 'text':
+      return { summary: false, text: true }
+    default:
+      return { summary: false, text: false }
+  }
 }

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
 import { wallMs } from '../../base/time.ts'
-import type { MessageDescription, Uid } from './mailbox.ts'
+import type { Uid } from './mailbox.ts'
 import type { RowData } from './row-pages.ts'
 import type { SortKey, ThreadNode } from './search.ts'
 import { type Sortable, sortMessages, threadByReferences, threadBySubject } from './sort.ts'
+import { Summary } from './summary.ts'
 
 interface Fields {
   readonly id?: string
@@ -20,16 +21,16 @@ interface Fields {
 function messages(...all: readonly Fields[]): readonly Sortable[] {
   return all.map((one, i) => {
     const { id, subject, from, date, references = [], inReplyTo } = one
-    const envelope = {
-      ...(id !== undefined && { messageId: `<${id}>` }),
+    const fields = {
+      ...(id !== undefined && { 'message-id': `<${id}>` }),
       ...(subject !== undefined && { subject }),
       ...(date !== undefined && { date }),
-      ...(inReplyTo !== undefined && { inReplyTo: `<${inReplyTo}>` }),
-      ...(from !== undefined && { from: [{ mailbox: from, host: 'a.com' }] }),
+      ...(inReplyTo !== undefined && { 'in-reply-to': `<${inReplyTo}>` }),
+      ...(from !== undefined && { from: `${from}@a.com` }),
+      references: references.map((one) => `<${one}>`).join(' '),
     }
     const row = { uid: i + 1, dateMs: wallMs(one.arrival ?? i * 60_000), sizeBytes: one.size ?? 1 }
-    const description = { envelope, references } as unknown as MessageDescription
-    return { row: row as unknown as RowData, description }
+    return { row: row as unknown as RowData, summary: new Summary(fields) }
   })
 }
 

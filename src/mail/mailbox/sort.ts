@@ -1,18 +1,16 @@
 /** SORT and THREAD. RFC 5256. */
 
-import { decodeWords } from '../../proto/message/encoded-word.ts'
 import type { EnvelopeAddress } from '../../proto/message/envelope.ts'
-import { parseMailDate } from '../../proto/message/mail-date.ts'
 import { parseMessageIds } from '../../proto/message/message-id.ts'
-import { type BaseSubject, baseSubject } from '../../proto/message/subject.ts'
-import type { MessageDescription, Uid } from './mailbox.ts'
-import { fold } from './message-text.ts'
+import type { BaseSubject } from '../../proto/message/subject.ts'
+import type { Uid } from './mailbox.ts'
 import type { RowData } from './row-pages.ts'
 import type { SortKey, ThreadNode } from './search.ts'
+import type { Summary } from './summary.ts'
 
 export interface Sortable {
   readonly row: RowData
-  readonly description: MessageDescription
+  readonly summary: Summary
 }
 
 /** By the sequence where all keys are equal. RFC 5256 §3. */
@@ -34,23 +32,22 @@ export function sortMessages(
   return keyed.map(({ uid }) => uid)
 }
 
-function sortValue({ row, description }: Sortable, by: SortKey['by']): string | number {
-  const { envelope } = description
+function sortValue({ row, summary }: Sortable, by: SortKey['by']): string | number {
   switch (by) {
     case 'arrival':
       return row.dateMs
     case 'size':
       return row.sizeBytes
     case 'date':
-      return sentAt({ row, description })
+      return sentAt({ row, summary })
     case 'subject':
-      return subjectOf(description).text
+      return summary.subject.text
     case 'from':
-      return firstMailbox(envelope.from)
+      return firstMailbox(summary.envelope.from)
     case 'to':
-      return firstMailbox(envelope.to)
+      return firstMailbox(summary.envelope.to)
     case 'cc':
-      return firstMailbox(envelope.cc)
+      return firstMailbox(summary.envelope.cc)
   }
 }
 
@@ -59,13 +56,8 @@ function firstMailbox(addresses: readonly EnvelopeAddress[] | undefined): string
 }
 
 /** The internal date stands in for one that is missing. RFC 5256 §2.2. */
-function sentAt({ row, description }: Sortable): number {
-  return parseMailDate(description.envelope.date ?? '')?.at ?? row.dateMs
-}
-
-function subjectOf({ envelope }: MessageDescription): BaseSubject {
-  const { text, isReplyOrForward } = baseSubject(decodeWords(envelope.subject ?? ''))
-  return { text: fold(text), isReplyOrForward }
+function sentAt({ row, summary }: Sortable): number {
+  return summary.sent?.at ?? row.dateMs
 }
 
 function compare(a: string | number, b: string | number): number {
@@ -77,7 +69,7 @@ function compare(a: string | number, b: string | number): number {
 export function threadBySubject(messages: readonly Sortable[]): readonly ThreadNode[] {
   const threads = new Map<string, Sortable[]>()
   for (const one of [...messages].sort(bySentDate)) {
-    const { text } = subjectOf(one.description)
+    const { text } = one.summary.subject
     const thread = threads.get(text)
     if (thread === undefined) threads.set(text, [one])
     else thread.push(one)
@@ -120,8 +112,7 @@ function linked(messages: readonly Sortable[]): Node[] {
     return node
   }
   for (const message of messages) {
-    const { envelope, references } = message.description
-    const [id] = parseMessageIds(envelope.messageId ?? '')
+    const { fields, references, messageId: id } = message.summary
     let node = id === undefined ? undefined : nodeOf(id)
     if (node === undefined || node.message !== undefined) {
       node = { message: undefined, parent: undefined, children: new Set() }
@@ -129,7 +120,7 @@ function linked(messages: readonly Sortable[]): Node[] {
     }
     node.message = message
     const before =
-      references.length > 0 ? references : parseMessageIds(envelope.inReplyTo ?? '').slice(0, 1)
+      references.length > 0 ? references : parseMessageIds(fields['in-reply-to'] ?? '').slice(0, 1)
     let parent: Node | undefined
     for (const reference of before) {
       const next = nodeOf(reference)
@@ -204,7 +195,7 @@ function firstMessage(node: Node): Sortable {
 /** Step 5: threads of one subject become one. */
 function mergeSubjects(roots: readonly Node[]): Node[] {
   const bySubject = new Map<string, Node>()
-  const subjects = new Map(roots.map((node) => [node, subjectOf(firstMessage(node).description)]))
+  const subjects = new Map(roots.map((node) => [node, firstMessage(node).summary.subject]))
   for (const node of roots) {
     const subject = subjects.get(node) as BaseSubject
     if (subject.text === '') continue
