@@ -104,29 +104,6 @@ test('mail that is forwarded bears a seal, which counts where it comes to in the
   await lab.lab.stop()
 })
 
-test('a signature above it hides no `TLS-Required: No` (RFC 8689 §4.1)', async () => {
-  const scenario = checked('none')
-  const lab = await labWith({
-    ...scenario,
-    hosts: scenario.hosts.map((host) => ({
-      ...host,
-      outgoing: { tls: 'offered', oneWayDelayMs: 0, mtaSts: true },
-      ...(host.host === 'mail-2.a.com' && { domains: ['mail-2.a.com', 'b.com'] }),
-    })),
-  })
-  const { names, pages } = lab.lab
-  names.set('b.com', { mx: [{ preference: 10, exchange: 'other.b.com' }] })
-  names.set('other.b.com', { a: ['172.22.0.3'] })
-  names.set('_mta-sts.b.com', { txt: ['v=STSv1; id=1'] })
-  const policy = 'version: STSv1\nmax_age: 86400\nmode: enforce\nmx: mx.b.com\n'
-  pages.set('https://mta-sts.b.com/.well-known/mta-sts.txt', policy)
-  await lab.submitted(lab.mail1, `TLS-Required: No\r\n${mailOf('there')}`, ['user@b.com'])
-  await lab.until('mail-removed')
-  expect(lab.events('mail-deferred')).toEqual([])
-  expect((await lab.mailbox(lab.mail2))[0]).toContain('DKIM-Signature:')
-  await lab.lab.stop()
-})
-
 test('property: a run with the same seed is the same run', async () => {
   const runs = await Promise.all(
     [1, 2].map(async () => {

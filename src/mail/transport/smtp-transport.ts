@@ -5,12 +5,11 @@ import { asFault, Fault } from '../../base/fault.ts'
 import { parseIpAddress } from '../../base/ip-address.ts'
 import type { ByteStream, Network } from '../../ports/network.ts'
 import type { TlsOptions, TlsTrust } from '../../ports/tls.ts'
-import { HeaderReader } from '../../proto/message/header.ts'
 import { sevenBit } from '../../proto/message/seven-bit.ts'
 import { isTlsRequired, type OutgoingMail } from '../../proto/smtp/client-envelope.ts'
 import type { MailFrom } from '../../proto/smtp/envelope.ts'
 import { isPositive, type Reply } from '../../proto/smtp/reply.ts'
-import type { DeliveryTarget, MailStart, Outcome } from '../delivery.ts'
+import type { DeliveryTarget, Outcome } from '../delivery.ts'
 import { formatNextHop, type NextHop } from '../next-hop.ts'
 import { type Body, type BodySource, bodyOf } from './body.ts'
 import { ClientSession } from './client-session.ts'
@@ -28,6 +27,7 @@ import { CONNECT_TIMEOUT_MS, SERVERS_TRIED_MAX } from './limits.ts'
 import { StsPolicies, type StsPolicy, type StsPorts, stsAllows } from './mta-sts.ts'
 import { type Errand, OutgoingDelivery, refusedAll } from './outgoing-delivery.ts'
 import { type OutgoingOptions, OutgoingRoutes, type RouteChoice } from './outgoing-options.ts'
+import { isTlsOptional } from './tls-optional.ts'
 
 export type ServerHop = Extract<NextHop, { readonly transport: 'smtp' | 'lmtp' }>
 
@@ -110,7 +110,9 @@ export class SmtpTransport {
     const isHeeded = this.#options.mtaSts === true && choice.tls !== 'never'
     const policy = isHeeded || isRequired ? await this.#policyOf(hop) : undefined
     const sts =
-      isRequired || (policy?.mode === 'enforce' && !isTlsOptional(mail)) ? policy : undefined
+      isRequired || (policy?.mode === 'enforce' && !isTlsOptional(mail.read?.() ?? []))
+        ? policy
+        : undefined
     const tls = isRequired || sts !== undefined ? 'required' : choice.tls
     const kind = `${formatNextHop(hop)} ${tls} ${sts === undefined ? '' : sts.mx.join(' ')}`
     return { ...choice, hop, tls, sts, kind }
@@ -310,18 +312,6 @@ function loadFor({ offered, server }: ClientSession, { mail, body }: Errand): Lo
     body: new ConvertedBody(body, changes),
     again: again && (() => new ConvertedBody(again(), changes)),
   }
-}
-
-/** Its sender would rather have it arrive without TLS than not. RFC 8689 §3, §4.2.2. */
-function isTlsOptional({ read = () => [] }: MailStart): boolean {
-  const header = new HeaderReader()
-  for (const bytes of read()) {
-    header.push(bytes)
-    if (header.state !== 'reading') break
-  }
-  return header.fields.some(
-    ({ name, value }) => name === 'tls-required' && value.toLowerCase() === 'no',
-  )
 }
 
 type Reports = Extract<Outcome, { readonly type: 'delivered' }>['reports']
