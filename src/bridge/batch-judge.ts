@@ -15,6 +15,8 @@ import type { BridgeFaultCode } from './fault.ts'
 
 export interface BatchContext {
   readonly local: Pick<LocalTarget, 'knows'>
+  /** Whether mail for it goes on from here, whoever sends it. */
+  readonly relays: (recipient: Mailbox) => boolean
   readonly policies: PolicyChain
 }
 
@@ -38,7 +40,7 @@ export interface Judgement {
 
 /**
  * Rejects with a temporary Fault where a policy wants it later. What was refused for good is told by
- * the acknowledgement. No mail is taken for whom this host does not know: a gateway is no open relay.
+ * the acknowledgement. No mail is taken for whom this host neither knows nor relays to: a gateway is no open relay.
  */
 export async function judgeBatch(arrived: ArrivedBatch, context: BatchContext): Promise<Judgement> {
   const { recipients, body, helo } = arrived.mail
@@ -50,7 +52,8 @@ export async function judgeBatch(arrived: ArrivedBatch, context: BatchContext): 
   }
   for (const [i, { recipient }] of recipients.entries()) {
     const name = formatMailbox(recipient)
-    if (!context.local.knows(recipient)) refused.set(i, noSuchUser(name))
+    if (!context.local.knows(recipient) && !context.relays(recipient))
+      refused.set(i, noSuchUser(name))
     else if (wasDeliveredTo(header.fields, name)) refused.set(i, mailLoop(name))
   }
   if (header.count('received') >= HOPS_MAX) return refuseRest(TOO_MANY_HOPS)

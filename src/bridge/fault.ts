@@ -11,6 +11,7 @@ export type BridgeFaultCode =
   | 'bridge/not-now'
   | 'bridge/bundle-lost'
   | 'bridge/no-tls'
+  | 'bridge/not-plain'
   | 'bridge/far-side-refused'
 
 export function badAdu(what: string): Fault<BridgeFaultCode> {

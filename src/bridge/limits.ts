@@ -73,3 +73,12 @@ export const ACKNOWLEDGEMENT_WAIT_SHARE = 0.02
 
 /** Longest that a mail whose time is over waits for the answer to what may have arrived at the last moment. */
 export const ANSWER_GRACE_MS_MAX = 86_400_000
+
+/** A mail of bpmail that could not be taken for now is tried again after this. */
+export const BPMAIL_AGAIN_MS = 5000
+
+/** Between the commit of a mail and that of its item's end: more than any restart takes. */
+export const REMEMBER_BPMAIL_MS: number = 86_400_000
+
+/** Of a message whose header a report returns. */
+export const REPORTED_BYTES_MAX = 65_536

@@ -3,6 +3,7 @@
 import type { CertificateNames } from '../base/tls.ts'
 import type { Protocol } from '../dtn/bundle-host.ts'
 import type { ContactPlan } from '../dtn/contact-plan.ts'
+import type { ServiceProfile } from '../dtn/dtpc/service.ts'
 import type { PayloadCrc } from '../dtn/own-bundle.ts'
 import type { StaticPlan } from '../dtn/static-plan.ts'
 import type { StatusReportOptions } from '../dtn/status-reporter.ts'
@@ -21,6 +22,7 @@ import type { PipeOptions } from '../mail/transport/pipe-transport.ts'
 import type { SocketAddress } from '../ports/network.ts'
 import { formatEndpointId, ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
 import type { BatchOptions } from './bp-transport.ts'
+import type { BpmailPeer } from './bpmail-format.ts'
 
 export interface MailHostOptions {
   /** Its fully qualified name, as in its greeting: `mail-1.a.com`. */
@@ -66,6 +68,10 @@ export interface MailHostOptions {
   readonly statusReports?: StatusReportOptions
   /** Of the bundles made here. Default: `crc-32c`. */
   readonly payloadCrc?: PayloadCrc
+  /** The profiles of DTPC. Default: it is not spoken. */
+  readonly dtpc?: readonly ServiceProfile[]
+  /** The next hops that speak bpmail, over DTPC. Default: none. */
+  readonly bpmail?: readonly BpmailPeer[]
   /** Whether `ipn:<node>.7` sends back what comes. */
   readonly echo: boolean
   readonly plans: readonly PlanOptions[]

@@ -8,6 +8,7 @@ import { addMs, type WallMs } from '../base/time.ts'
 import type { ContactPlan } from '../dtn/contact-plan.ts'
 import { ControlService } from '../dtn/control/service.ts'
 import type { ConvergenceLayer } from '../dtn/convergence-layer.ts'
+import { DtpcService } from '../dtn/dtpc/service.ts'
 import { registerEcho } from '../dtn/echo.ts'
 import { BundleNode } from '../dtn/node.ts'
 import { NodeAccess } from '../dtn/node-access.ts'
@@ -60,7 +61,10 @@ import {
   ipnEndpoint,
   parseEndpointId,
 } from '../proto/bpv7/endpoint-id.ts'
+import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { BpTransport } from './bp-transport.ts'
+import { BpmailFormat } from './bpmail-format.ts'
+import { BpmailGateway } from './bpmail-gateway.ts'
 import { Gateway } from './gateway.ts'
 import {
   ATTEMPTS_PER_GATEWAY_MAX,
@@ -160,6 +164,8 @@ export class MailHost {
   readonly #metrics = new MailMetrics()
   readonly #routes: Routes
   readonly #aliases: Aliases
+  readonly #dtpc: DtpcService | undefined
+  readonly #bpmail: BpmailGateway | undefined
   /** In the order in which they start. */
   readonly #services: readonly Service[]
   #started: Promise<void> = Promise.resolve()
@@ -247,7 +253,8 @@ export class MailHost {
     this.#programs = processes && new PipeTransport(pipe, { clock, processes })
     const forecast = this.#forecast()
     const transport = this.#transport(forecast)
-    const formats = new MailFormats(transport)
+    this.#dtpc = this.#newDtpc()
+    const formats = new MailFormats(transport, this.#bpmailFormats())
     this.#queue = this.#newQueue({ routes, aliases, local }, formats)
     const policies = new PolicyChain(
       mailPolicies(options, {
@@ -263,13 +270,20 @@ export class MailHost {
       }),
       ports.events,
     )
+    // As in a session of somebody who has not logged in: `relay.domains` says for whom.
+    const relays = (recipient: Mailbox): boolean => {
+      const hop = routes.of(recipient)
+      return hop !== undefined && hop.transport !== 'local' && routes.isOpenTo(recipient)
+    }
     const taking = new MailTaking(options.host, {
       ...ports,
       queue: this.#queue,
       accounts,
       local,
+      relays,
       policies,
     })
+    this.#bpmail = this.#bpmailGateway(taking, (one) => routes.isOpenTo(one))
     const gateway = new Gateway(
       {
         host: options.host,
@@ -292,7 +306,12 @@ export class MailHost {
     })
     this.#access = new NodeAccess(
       { node, endpoints: [], onlyDeclared: false },
-      { ...ports, node: this.#node, call: (name, body) => control.call(name, body) },
+      {
+        ...ports,
+        node: this.#node,
+        dtpc: () => this.#dtpc,
+        call: (name, body) => control.call(name, body),
+      },
     )
     this.#logins = new LoginAttempts(ports.clock)
     const context = {
@@ -372,6 +391,8 @@ export class MailHost {
     // What they cut off is tried again at the next start.
     await Promise.all([this.#queue.stop(), this.#servers.stop(), this.#programs?.stop()])
     await this.#mailboxes.flush()
+    await this.#bpmail?.stop()
+    await this.#dtpc?.stop()
     await this.#node.stop()
     this.#ports.events({ type: 'stopped' })
   }
@@ -383,6 +404,8 @@ export class MailHost {
       () => this.#takeUsers(),
       () => this.#queue.open(),
       () => this.#node.start(),
+      async () => this.#dtpc?.start(),
+      async () => this.#bpmail?.start(),
       async () => this.#queue.resume(),
       ...this.#services.map((service) => () => service.start()),
     ]
@@ -447,6 +470,35 @@ export class MailHost {
     return new BpTransport(
       { host, mailService, ...(batch && { batch }) },
       { ...this.#ports, node: this.#node, forecast },
+    )
+  }
+
+  #newDtpc(): DtpcService | undefined {
+    const { dtpc: profiles } = this.#options
+    if (profiles === undefined) return undefined
+    const { store, clock, events } = this.#ports
+    const dtpc = new DtpcService(profiles, { store, clock, events, node: this.#node })
+    dtpc.register()
+    return dtpc
+  }
+
+  #bpmailFormats(): ReadonlyMap<string, MailFormat> {
+    const { bpmail = [] } = this.#options
+    if (this.#dtpc === undefined) return new Map()
+    const { packing, clock } = this.#ports
+    const format = new BpmailFormat(bpmail, { packing, clock, dtpc: this.#dtpc })
+    return new Map(bpmail.map(({ destination }) => [formatEndpointId(destination), format]))
+  }
+
+  #bpmailGateway(
+    taking: MailTaking,
+    isOurs: (recipient: Mailbox) => boolean,
+  ): BpmailGateway | undefined {
+    const { host, bpmail: peers = [], limits } = this.#options
+    if (this.#dtpc === undefined) return undefined
+    return new BpmailGateway(
+      { host, peers, isOurs, messageBytesMax: limits.messageBytesMax },
+      { ...this.#ports, dtpc: this.#dtpc, taking, queue: this.#queue },
     )
   }
 

@@ -3,6 +3,7 @@
 import type { z } from 'zod'
 import { formatDuration } from '../base/quantity.ts'
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
+import { type BpmailText, bpmailContradictions, bpmailShape, completeBpmail } from './bpmail.ts'
 import {
   type BundleText,
   bundleContradictions,
@@ -49,6 +50,7 @@ import type { Path } from './yaml.ts'
 /** A host's keys as they are written, each value read. */
 export interface HostText<Plan>
   extends BundleText<Plan>,
+    BpmailText,
     ContactsText,
     RoutingText,
     PolicyText,
@@ -87,6 +89,7 @@ export function hostShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<HostText<
     ...smtpShape,
     ...accessShape,
     ...bundleShape(plan),
+    ...bpmailShape,
     ...contactsShape,
     ...routingShape,
     outgoing: outgoingText,
@@ -131,6 +134,7 @@ export function completeHost<Plan extends PlanText>(
     ...completeSmtp(text),
     ...completeAccess(text),
     ...completeBundles(text, delayOf),
+    ...completeBpmail(text),
     ...completeContacts(text),
     ...completeRouting(text),
     outgoing: completeOutgoing(text.outgoing),
@@ -161,6 +165,7 @@ export function hostContradictions<Plan extends PlanText>(
     ),
     ...listenContradictions(host, at),
     ...bundleContradictions(host, at),
+    ...bpmailContradictions(host, at),
     ...contactContradictions(host, at),
     ...routingContradictions(host, at),
     ...outgoingContradictions(host.outgoing, [...at, 'outgoing']),

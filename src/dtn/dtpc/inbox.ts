@@ -17,6 +17,8 @@ import { keyOf, put, readStored, removal, TABLES } from './stored.ts'
 
 /** An application data item, as it came. */
 export interface DtpcItem {
+  /** Of all that ever came here no two have the same. */
+  readonly number: number
   readonly topic: number
   /** The endpoint that sent it, in text: `ipn:2.128`. */
   readonly source: string
@@ -53,7 +55,12 @@ interface Topic {
   isClaimed: boolean
 }
 
-type Header = Omit<DtpcItem, 'bytes'>
+/** As it comes out of its ADU. */
+export type NewItem = Omit<DtpcItem, 'number'>
+
+type Header = Omit<DtpcItem, 'bytes' | 'number'>
+
+const NEXT_KEY = 'next'
 
 interface Usage {
   count: number
@@ -83,6 +90,8 @@ export class Inbox {
   /** What an earlier run left. */
   recover(): void {
     const { store } = this.#ports
+    const next = store.get(TABLES.inboxNext, NEXT_KEY)
+    if (next !== undefined) this.#nextNumber = readStored<{ next: number }>(next).header.next
     for (const key of store.keys(TABLES.topics, {})) this.#claim(this.#topicOf(Number(key)))
     for (const { key, value } of store.range(TABLES.inbox, {})) {
       const [topic = 0, number = 0] = key.split(' ').map(Number)
@@ -110,7 +119,7 @@ export class Inbox {
    * The changes that put items there, of which those are left out for whose topic nobody ever came
    * and no room is; `placed` is called when they are on the disk.
    */
-  place(items: readonly DtpcItem[]): {
+  place(items: readonly NewItem[]): {
     readonly changes: readonly StoreChange[]
     readonly placed: () => void
   } {
@@ -130,6 +139,9 @@ export class Inbox {
       changes.push(change)
       this.#account(topic, waiting)
       kept.push({ topic, waiting })
+    }
+    if (changes.length > 0) {
+      changes.push(put(TABLES.inboxNext, NEXT_KEY, { next: this.#nextNumber }))
     }
     return {
       changes,
@@ -222,7 +234,7 @@ export class Inbox {
       this.#next(topic, first)
     }
     receive({
-      item: { ...header, bytes },
+      item: { ...header, number: Number(first.key.split(' ')[1]), bytes },
       removal: gone,
       taken,
       take: async () => {

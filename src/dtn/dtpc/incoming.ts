@@ -21,7 +21,7 @@ import {
 } from '../../proto/dtpc/receiver.ts'
 import type { DtnFaultCode } from '../fault.ts'
 import type { BundleNode, ReceivedAdu } from '../node.ts'
-import type { DtpcItem, Inbox } from './inbox.ts'
+import type { Inbox, NewItem } from './inbox.ts'
 import type { Journal } from './journal.ts'
 import { DTPC_SEND_SERVICE, type Outgoing } from './outgoing.ts'
 import { put, readStored, removal, TABLES } from './stored.ts'
@@ -149,7 +149,7 @@ export class Incoming {
   ): Promise<void> {
     const { inbox, journal } = this.#ports
     const changes: StoreChange[] = []
-    const items: DtpcItem[] = []
+    const items: NewItem[] = []
     for (const effect of effects) {
       if (effect.type === 'deliver' && came !== undefined) {
         items.push(...itemsOf(came.source, came.pdu))
@@ -165,7 +165,7 @@ export class Incoming {
     for (const effect of effects) if (effect.type === 'acknowledge') this.#acknowledge(effect)
   }
 
-  #heldItems(adu: InboundAdu): readonly DtpcItem[] {
+  #heldItems(adu: InboundAdu): readonly NewItem[] {
     const value = this.#ports.store.get(TABLES.held, heldKey(adu))
     const pdu = value === undefined ? undefined : decodeDtpc(readStored(value).bytes.slice())
     if (pdu?.ok && pdu.value.type === 'data') return itemsOf(adu.source, pdu.value)
@@ -208,7 +208,7 @@ export class Incoming {
   }
 }
 
-function itemsOf(source: string, { profile, topics }: DtpcData): readonly DtpcItem[] {
+function itemsOf(source: string, { profile, topics }: DtpcData): readonly NewItem[] {
   return topics.flatMap(({ topic, records }) =>
     records.map((bytes) => ({ topic, source, profile, bytes })),
   )

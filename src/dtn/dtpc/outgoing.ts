@@ -9,7 +9,7 @@ import { addMs, type MonoMs, wallMs } from '../../base/time.ts'
 import { runMachine } from '../../drive/run.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { EventSink } from '../../ports/events.ts'
-import type { Store, StoreChange } from '../../ports/store.ts'
+import { type Store, type StoreChange, withPrefix } from '../../ports/store.ts'
 import { parseEndpointId } from '../../proto/bpv7/endpoint-id.ts'
 import type { StatusKind } from '../../proto/bpv7/status-report.ts'
 import type { DtpcFaultCode } from '../../proto/dtpc/fault.ts'
@@ -204,6 +204,12 @@ export class Outgoing {
   /** The changes that forget what became of an item. */
   forgetting(name: string): readonly StoreChange[] {
     return [removal(TABLES.outcomes, name)]
+  }
+
+  /** The same for all whose names begin so. */
+  forgettingAll(prefix: string): readonly StoreChange[] {
+    const names = [...this.#ports.store.keys(TABLES.outcomes, withPrefix(prefix))]
+    return names.map((name) => removal(TABLES.outcomes, name))
   }
 
   stop(): void {

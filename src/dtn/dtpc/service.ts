@@ -86,6 +86,11 @@ export class DtpcService {
     return this.#outgoing.forgetting(name)
   }
 
+  /** The same for all whose names begin so. */
+  forgettingAll(prefix: string): readonly StoreChange[] {
+    return this.#outgoing.forgettingAll(prefix)
+  }
+
   /**
    * Items of a topic come one at a time, each until it is taken. Throws a Fault where an application
    * has it open.

@@ -20,6 +20,8 @@ export const TABLES = {
   seen: 'dtpc-seen',
   /** By topic and order of arrival. */
   inbox: 'dtpc-inbox',
+  /** Under one key: the number of the next item there. */
+  inboxNext: 'dtpc-inbox-next',
   /** Those that an application had open. */
   topics: 'dtpc-topics',
 } as const

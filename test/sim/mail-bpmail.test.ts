@@ -1,0 +1,122 @@
+/** Mail between two hosts in the format of bpmail, over DTPC. */
+
+import { inflateSync } from 'node:zlib'
+import { describe, expect, test } from 'vitest'
+import { seededRandom } from '../../src/base/random.ts'
+import type { Scenario } from '../../src/config/scenario.ts'
+import { decodeBundle } from '../../src/proto/bpv7/codec.ts'
+import { formatEndpointId, ipnEndpoint } from '../../src/proto/bpv7/endpoint-id.ts'
+import { decodeDtpc } from '../../src/proto/dtpc/codec.ts'
+import { earthMoon, mailOf, TestLab } from '../support/lab.ts'
+
+/** ION's `a profile 21 5 100 1 3600 0.1 dtn:none`. */
+const PROFILE = {
+  id: 21,
+  retransmissionsMax: 5,
+  aggregationBytes: 100,
+  aggregationMs: 1000,
+  lifetimeMs: 3_600_000,
+}
+
+/** Both ways at once, with a topic each. */
+function overBpmail(change: Parameters<typeof earthMoon>[0] = {}): Scenario {
+  const scenario = earthMoon(change)
+  return {
+    ...scenario,
+    hosts: scenario.hosts.map((host) => {
+      const other = host.node === 2n ? 3n : 2n
+      return {
+        ...host,
+        dtpc: [PROFILE],
+        bpmail: [
+          {
+            destination: ipnEndpoint(other, 129n),
+            profile: 21,
+            sendTopic: Number(host.node),
+            receiveTopic: Number(other),
+          },
+        ],
+        transport: host.transport.map(({ domain }) => ({ domain, route: `bp:ipn:${other}.129` })),
+      }
+    }),
+  }
+}
+
+test('a mail arrives with its envelope, and its sender’s queue keeps it until it is acknowledged', async () => {
+  const lab = await TestLab.start(overBpmail())
+  await lab.submitted(lab.mail1, mailOf('Hello'))
+  const delivered = await lab.until('mail-delivered')
+  expect(delivered.event).toMatchObject({ route: 'local', recipient: 'user@mail-2.a.com' })
+  await lab.until('mail-removed', 2)
+  const [mail = ''] = await lab.maildrop(lab.mail2)
+  expect(mail).toContain(mailOf('Hello'))
+  expect(mail).toMatch(/^Return-Path: <user@mail-1\.a\.com>\r\n/)
+  expect(mail.match(/^Return-Path/gim)).toHaveLength(1)
+  expect(mail).not.toMatch(/Resent/)
+})
+
+test('what crosses is what bpmailsend sends: from 128 to 129, one topic, zlib of the message', async () => {
+  const lab = await TestLab.start(overBpmail())
+  await lab.submitted(lab.mail1, mailOf('Hello'))
+  await lab.until('mail-removed', 2)
+  const seen = lab.lab.network.capture.packets.flatMap((packet) => {
+    if (packet.protocol !== 'udp') return []
+    const bundle = decodeBundle(packet.payload)
+    const pdu = bundle.ok ? decodeDtpc(bundle.value.payload.data) : bundle
+    if (!bundle.ok || !pdu.ok) return []
+    const { source, destination } = bundle.value.primary
+    const way = `${formatEndpointId(source)} ${formatEndpointId(destination)}`
+    if (pdu.value.type !== 'data') return [`${way} acknowledgement`]
+    const [{ topic, records } = { topic: 0, records: [] }] = pdu.value.topics
+    const [text = ''] = records.map((record) => inflateSync(record).toString())
+    expect(text).toContain(mailOf('Hello').replaceAll('\r\n', '\n'))
+    return [`${way} topic ${topic}`]
+  })
+  expect(seen).toEqual(['ipn:2.128 ipn:3.129 topic 2', 'ipn:3.128 ipn:2.129 acknowledgement'])
+})
+
+test('whatever the link loses and whenever either host loses power, each arrives once', async () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const random = seededRandom(seed)
+    const lab = await TestLab.start(overBpmail({ seed, loss: 0.2 }))
+    const answered: string[] = []
+    for (let i = 0; i < 6; i++) {
+      const body = `mail ${i} of seed ${seed}`
+      const [from, to] = i % 3 === 2 ? [lab.mail2, lab.mail1] : [lab.mail1, lab.mail2]
+      void lab.submit(from, mailOf(body), [`user@${to.options.host}`]).then(
+        () => answered.push(body),
+        () => {},
+      )
+      await lab.runFor(random.next() * (i % 2 === 0 ? 8 : 2500))
+      await lab.lab.perform((random.next() < 0.5 ? lab.mail1 : lab.mail2).crash())
+    }
+    await lab.runFor(3 * 3_600_000)
+    const counts = new Map(answered.map((body) => [body, 0]))
+    for (const mail of [...(await lab.maildrop(lab.mail1)), ...(await lab.maildrop(lab.mail2))]) {
+      const body = mail.slice(mail.indexOf('\r\n\r\n')).trim()
+      counts.set(body, (counts.get(body) ?? 0) + 1)
+    }
+    for (const [body, count] of counts) expect(count, body).toBe(1)
+    await lab.lab.stop()
+  }
+})
+
+describe('what does not come through', () => {
+  test('a recipient that is not there is reported to the sender', async () => {
+    const lab = await TestLab.start(overBpmail())
+    await lab.submitted(lab.mail1, mailOf('Hello'), ['nobody@mail-2.a.com', 'user@mail-2.a.com'])
+    await lab.runFor(60_000)
+    expect(await lab.maildrop(lab.mail2)).toHaveLength(1)
+    const [report = ''] = await lab.maildrop(lab.mail1)
+    expect(report).toContain('Final-Recipient: rfc822; nobody@mail-2.a.com')
+    expect(report).toContain('Action: failed')
+  })
+
+  test('a mail that nobody acknowledges in its lifetime comes back', async () => {
+    const lab = await TestLab.start(overBpmail({ loss: 1 }))
+    await lab.submitted(lab.mail1, mailOf('Hello'))
+    const failed = await lab.until('mail-failed')
+    expect(failed.at).toBeGreaterThan(4_200_000)
+    expect(failed.event).toMatchObject({ reason: expect.stringContaining('in its lifetime') })
+  })
+})
