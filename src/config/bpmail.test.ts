@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { parseNodeConfig } from './node-config.ts'
 
-const HOST = `host: mail-1.a.com
+const HOST = `directory: var/mail-1
+host: mail-1.a.com
 node: ipn:2
 `
 const PROFILE = `dtpc:

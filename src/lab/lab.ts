@@ -230,7 +230,6 @@ export class LabMachine {
       store: this.#store,
       entropy: this.#entropy,
       compression: labCompression(clock),
-      packing: labPacking,
       ...outside,
       ...(authentication && {
         authentication: authentication({ dns: outside.dns, clock, hostname }),
