@@ -19,7 +19,7 @@ export interface QueuedMail extends UnsettledMail {
   /** By their ids. */
   readonly jobs: Map<string, Job>
   /** From when on its sender wants it to go. RFC 4865. */
-  readonly releaseAt: WallMs
+  releaseAt: WallMs
   /** When its sender wants it to have arrived, or to have it back. RFC 2852. */
   readonly returnAt: WallMs | undefined
   readonly priority: number

@@ -38,7 +38,7 @@ export interface QueueJob {
 }
 
 export type QueueEvent =
-  /** Accepted just now, or found after a restart. */
+  /** Accepted just now, or found after a restart; one that waits already does so from now on as told. */
   | { readonly type: 'added'; readonly job: QueueJob }
   /** Accepted just now, but an attempt would be in vain: it waits as after one. */
   | { readonly type: 'put-off'; readonly job: QueueJob }
@@ -119,6 +119,8 @@ export class QueueMachine implements Machine<QueueEvent, QueueEffect> {
   handle(event: QueueEvent, now: MonoMs): readonly QueueEffect[] {
     switch (event.type) {
       case 'added':
+        if (this.#active.has(event.job.id)) return []
+        this.#withdraw(event.job.id)
         this.#wait({ ...event.job, expired: false, order: this.#order++ })
         return this.#startDue(now)
       case 'put-off':

@@ -7,7 +7,7 @@ import { assert } from '../base/assert.ts'
 import { fromUtf8 } from '../base/bytes.ts'
 import { asFault, type Fault } from '../base/fault.ts'
 import { formatDuration } from '../base/quantity.ts'
-import { addMs, type WallMs } from '../base/time.ts'
+import { addMs, type MonoMs, type WallMs } from '../base/time.ts'
 import { runMachine } from '../drive/run.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
@@ -51,6 +51,7 @@ import type { Routes } from './route.ts'
 import { mayWarn, recipientName, relayOf, Settlements, type Warning } from './settlement.ts'
 import { Spool, type SpoolDraft, type SpooledMail, type SpoolLimits } from './spool.ts'
 import {
+  type Decision,
   decisionChange,
   type Envelope,
   type EnvelopeRecipient,
@@ -482,25 +483,40 @@ export class MailQueue implements DeliveryTarget {
     this.#warnings.clear(job.mail.queueId)
   }
 
-  /** Not tried until it is released. False where it is not in the queue. */
+  /** Not tried until it is released, from now on. False where it is not, or no longer, in the queue. */
   async hold(queueId: string): Promise<boolean> {
     const mail = this.#known(queueId)
     if (mail === undefined) return false
-    await this.#spool.commit([decisionChange(queueId, 'held')])
+    const wasHeld = mail.isHeld
     mail.isHeld = true
     for (const { id } of mail.jobs.values()) this.#feed({ type: 'withdrawn', id })
-    return true
+    try {
+      return await this.#decide(mail, 'held')
+    } catch (error) {
+      mail.isHeld = wasHeld
+      this.#goOn(mail)
+      throw error
+    }
   }
 
   /** Goes on with what was held, by an operator or by its sender. */
   async release(queueId: string): Promise<boolean> {
-    if (this.#known(queueId) === undefined) return false
-    await this.#spool.commit([decisionChange(queueId, 'released')])
     const mail = this.#known(queueId)
-    if (mail === undefined) return false
+    if (mail === undefined || !(await this.#decide(mail, 'released'))) return false
     mail.isHeld = false
+    mail.releaseAt = mail.acceptedAt
     this.#hasten(mail)
     return true
+  }
+
+  /** Resolves with false where the mail has ended before it could be recorded. */
+  #decide(mail: QueuedMail, decision: Decision): Promise<boolean> {
+    const { queueId } = mail
+    return this.#settlements.inTurn(mail, async () => {
+      if (this.#spool.envelope(queueId) === undefined) return false
+      await this.#spool.commit([decisionChange(queueId, decision)])
+      return true
+    })
   }
 
   /** Tries now what waits for its next attempt; what is held, or wanted later, still waits. */
@@ -588,15 +604,19 @@ export class MailQueue implements DeliveryTarget {
     return this.#mails.get(queueId)
   }
 
-  /** Those that are under way are left alone. */
+  /** At once; those that are under way are left alone. */
   #hasten(mail: QueuedMail): void {
+    for (const { hop } of mail.jobs.values()) this.#deadHops.forget(nameOf(hop))
+    this.#goOn(mail, this.#ports.clock.now())
+  }
+
+  /** At this time, or when it was to go anyway. */
+  #goOn(mail: QueuedMail, dueAt?: MonoMs): void {
     const spooled = this.#spool.mail(mail.queueId)
     if (spooled === undefined) return
     for (const job of mail.jobs.values()) {
-      if (this.#machine.isActive(job.id)) continue
-      this.#deadHops.forget(nameOf(job.hop))
-      this.#feed({ type: 'withdrawn', id: job.id })
-      this.#add({ ...this.#keep(job, spooled), dueAt: this.#ports.clock.now() })
+      const kept = this.#keep(job, spooled)
+      this.#add({ ...kept, dueAt: dueAt ?? kept.dueAt })
     }
   }
 
@@ -641,15 +661,19 @@ export class MailQueue implements DeliveryTarget {
 
   async #recordDeferred(job: Job, attempts: number, retryAt: WallMs): Promise<void> {
     const { queueId, isWarned } = job.mail
-    const changes: StoreChange[] = []
-    for (const index of job.waiting) {
-      if (this.#spool.status(queueId, index)?.type === 'placing') continue
-      const reason = reasonOf(job.reasons?.get(index))
-      const status = { type: 'deferred', attempts, retryAt, reason } as const
-      changes.push(statusChange(queueId, index, isWarned ? { ...status, isWarned } : status))
-    }
+    const status = { type: 'deferred', attempts, retryAt, ...(isWarned && { isWarned }) } as const
     try {
-      await this.#spool.commit(changes)
+      await this.#settlements.inTurn(job.mail, async () => {
+        if (this.#spool.envelope(queueId) === undefined) return
+        const waiting = job.waiting.filter(
+          (index) => this.#spool.status(queueId, index)?.type !== 'placing',
+        )
+        const changes = waiting.map((index) => {
+          const reason = reasonOf(job.reasons?.get(index))
+          return statusChange(queueId, index, { ...status, reason })
+        })
+        await this.#spool.commit(changes)
+      })
     } catch (error) {
       // Without the record a restart only tries sooner.
       this.#trouble(queueId, asFault(error).message)

@@ -34,7 +34,7 @@ export interface UnsettledMail {
   readonly acceptedAt: WallMs
   /** Recipients without a recorded end. */
   unsettled: number
-  /** The latest settlement: of two next hops that end together only one is the last. */
+  /** The latest work on what is recorded: of two next hops that end together only one is the last. */
   turn: Promise<unknown> | undefined
 }
 
@@ -86,9 +86,13 @@ export class Settlements {
 
   /** Resolves with false where it could not be recorded: then nothing has changed. */
   settle(mail: UnsettledMail, ended: Outcomes, way: Way): Promise<boolean> {
-    const before = mail.turn ?? Promise.resolve()
-    const turn = before.then(() => this.#settleInTurn(mail, ended, way))
-    mail.turn = turn
+    return this.inTurn(mail, () => this.#settleInTurn(mail, ended, way))
+  }
+
+  /** Does something to what is recorded of a mail, when all that was begun before is durable. */
+  inTurn<T>(mail: UnsettledMail, work: () => Promise<T>): Promise<T> {
+    const turn = (mail.turn ?? Promise.resolve()).then(work)
+    mail.turn = turn.catch(asFault)
     return turn
   }
 
@@ -140,16 +144,13 @@ export class Settlements {
    * what keeps the sender from being told again. Rejects with the store's Fault.
    */
   warn(mail: UnsettledMail, waiting: (envelope: Envelope) => Warning): Promise<void> {
-    const before = mail.turn ?? Promise.resolve()
-    const turn = before.then(async () => {
+    return this.inTurn(mail, async () => {
       const envelope = this.#spool.envelope(mail.queueId)
       if (envelope === undefined) return
       const { recipients, changes } = waiting(envelope)
       const made = await this.#report(envelope, recipients, changes)
       if (made !== undefined) this.#acceptReport(made, mail.queueId)
     })
-    mail.turn = turn.catch(asFault)
-    return turn
   }
 
   async #report(
