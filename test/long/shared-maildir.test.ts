@@ -166,6 +166,11 @@ test.skipIf(needsDovecot)(
     for (let turn = 0; turn < 24; turn++) {
       const side = await (turn % 2 === 0 ? byDovecot() : byUs())
       expect(await side.contents()).toEqual(expected)
+      if (turn === 1) {
+        // We go on with Dovecot's UIDs, and from here on Dovecot has a UIDVALIDITY of its own.
+        expect(await side.uids()).toEqual(seen[0])
+        seen[0].clear()
+      }
       for (let step = 0; step < 6; step++) {
         const text = pick()
         const what = text === undefined ? 0 : random.next()
@@ -191,7 +196,8 @@ test.skipIf(needsDovecot)(
       await side.leave()
     }
     expect(count).toBeGreaterThan(50)
-    expect(dovecot.log).not.toMatch(/Error|Warning|Panic/)
+    const told = dovecot.log.replace(/^.*Warning: Maildir \S+: UIDVALIDITY changed .*$/m, '')
+    expect(told).not.toMatch(/Error|Warning|Panic/)
     expect(existsSync(join(maildir(), 'dovecot-uidlist'))).toBe(true)
   },
 )

@@ -11,6 +11,7 @@ import type { Entropy } from '../../ports/entropy.ts'
 import type { Store } from '../../ports/store.ts'
 import { contentOf, inMemory } from './content.ts'
 import type { Descriptions } from './descriptions.ts'
+import { disownUidlist, inOrder, readUidlist, type Uidlist } from './dovecot-uidlist.ts'
 import { mailboxFault } from './fault.ts'
 import { formatFileName, KEYWORD_BIT, parseFileName } from './file-name.ts'
 import {
@@ -416,11 +417,20 @@ export class Folder {
     const marker = await readMarker(disk, this.path, entropy)
     this.#id = marker.id
     let index = FolderIndex.load(store, marker.id)
+    let numbered: Uidlist | undefined
     if (index === undefined || index.head.uidValidity !== marker.uidValidity) {
-      const uidValidity = Math.max(Math.floor(clock.wall() / 1000), marker.uidValidity + 1)
+      const second = Math.floor(clock.wall() / 1000)
+      // Who was here before us has given them UIDs, which clients know.
+      if (marker.uidValidity === 0) numbered = await readUidlist(disk, this.path)
+      const uidValidity = numbered?.uidValidity ?? Math.max(second, marker.uidValidity + 1)
       // First here: an index that is lost again before it is written has given out no UID.
       await writeMarker(disk, this.path, { ...marker, uidValidity })
+      if (numbered !== undefined) await disownUidlist(disk, this.path, second)
       index = FolderIndex.fresh(store, marker.id, uidValidity)
+    }
+    if (numbered !== undefined) {
+      index.head.uidNext = numbered.uidNext
+      index.head.recentFrom = numbered.uidNext
     }
     if (index.placing.length > 0) {
       for (const [from, to] of index.placing) {
@@ -433,7 +443,7 @@ export class Folder {
       index.head.times = {}
     }
     this.#scan.begin(index.head.times)
-    await this.#takeChanges(index)
+    await this.#takeChanges(index, numbered)
     // Those who have it open heard of none of it.
     if (
       this.#published !== undefined &&
@@ -447,18 +457,19 @@ export class Folder {
     return index
   }
 
-  async #takeChanges(index: FolderIndex): Promise<void> {
+  async #takeChanges(index: FolderIndex, numbered?: Uidlist): Promise<void> {
     const found = await this.#scan.differences(index, this.ports.clock.wall())
     if (found === undefined) return
     const keywords = await readKeywords(this.ports.disk, this.path)
     if (keywords !== undefined) index.head.keywords = keywords
-    const changes = await this.#differences(index, found)
+    const changes = await this.#differences(index, found, numbered)
     if (changes.length > 0) await this.#commit(index, changes)
   }
 
   async #differences(
     index: FolderIndex,
     { changed, missing, added }: Differences,
+    numbered: Uidlist | undefined,
   ): Promise<readonly MailboxChange[]> {
     const changes: MailboxChange[] = []
     if (missing.length > 0) {
@@ -478,13 +489,16 @@ export class Folder {
     if (added.length > 0) {
       const modSeq = index.nextModSeq()
       const uids: Uid[] = []
-      for (const one of added) {
+      for (const one of numbered === undefined ? added : inOrder(added, numbered)) {
         const measured = await this.#scan.measure(one)
         if (measured === undefined) continue
-        const { base, flags } = parseFileName(one.file)
+        const { base, flags, unique } = parseFileName(one.file)
+        if (numbered !== undefined)
+          index.head.uidNext = numbered.uids.get(unique) ?? uidNextOf(index, numbered)
         uids.push(index.add({ ...one, ...measured, base, flags, modSeq }))
       }
       if (uids.length > 0) changes.push({ type: 'added', uids, modSeq })
+      if (numbered !== undefined) index.head.uidNext = uidNextOf(index, numbered)
     }
     return changes
   }
@@ -579,6 +593,10 @@ class Whereabouts {
 
 function isSameTimes(a: DirectoryTimes, b: DirectoryTimes): boolean {
   return a.new === b.new && a.cur === b.cur
+}
+
+function uidNextOf({ head }: FolderIndex, { uidNext }: Uidlist): Uid {
+  return Math.max(head.uidNext, uidNext)
 }
 
 function flagsChanged(rows: readonly RowData[], modSeq: ModSeq): MailboxChange {

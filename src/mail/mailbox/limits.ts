@@ -68,3 +68,9 @@ export const UNVERIFIED_MS_PER_MESSAGE = 0.1
 
 /** What may wait to be put into the index without being asked for: it can be found again. */
 export const CACHE_CHANGES_MAX = 1024
+
+/** RFC 9051 §2.3.1.1: an unsigned 32-bit value. */
+export const UID_MAX = 0xffff_ffff
+
+/** Of Dovecot's list of UIDs: a file's name of 255 octets and some fields. */
+export const UIDLIST_LINE_MAX = 4096
