@@ -1,9 +1,9 @@
 /** `lightlag client-config`: what mail programs configure themselves from. */
 
-import { type NodeConfig, parseNodeConfig } from '../config/node-config.ts'
+import { parseNodeConfig } from '../config/node-config.ts'
 import {
   autoconfigXml,
-  type ClientServiceName,
+  clientPorts,
   formatServiceRecord,
   mobileConfig,
   serviceRecords,
@@ -30,7 +30,7 @@ export function clientConfig(address: string, { config: file, only }: ClientConf
     const ours = config.domains.join(', ')
     throw new Failure(EXIT.usage, `${file} has no domain ${domain}; it has ${ours}`)
   }
-  const options = { address, hostname: config.host, ports: portsOf(config) }
+  const options = { address, hostname: config.host, ports: clientPorts(config) }
   const texts: Record<ClientConfigKind, string> = {
     autoconfig: autoconfigXml(options),
     srv: serviceRecords(options)
@@ -52,16 +52,4 @@ export function clientConfig(address: string, { config: file, only }: ClientConf
       `== ${headings[kind]}\n${texts[kind] || 'no service to read mail from, or none to send it by\n'}\n`,
     )
   }
-}
-
-function portsOf(config: NodeConfig): Partial<Record<ClientServiceName, number>> {
-  const services: Partial<
-    Record<ClientServiceName, { readonly listen: { readonly port: number } }>
-  > = config
-  const ports: Partial<Record<ClientServiceName, number>> = {}
-  for (const name of ['imaps', 'imap', 'pop3s', 'pop3', 'submissions', 'submission'] as const) {
-    const port = services[name]?.listen.port
-    if (port !== undefined) ports[name] = port
-  }
-  return ports
 }

@@ -4,7 +4,7 @@ import { domainToASCII } from 'node:url'
 import { Fault } from '../base/fault.ts'
 import { addMs, type MonoMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
-import { type Dns, type DnsAnswer, dnsFault, type MxRecord } from '../ports/dns.ts'
+import { type Dns, type DnsAnswer, dnsFault, type MxRecord, type SrvRecord } from '../ports/dns.ts'
 import { askServers } from './dns-query.ts'
 import { errnoOf } from './errno.ts'
 import { type GuardLimits, ResolverGuard } from './resolver-guard.ts'
@@ -96,6 +96,14 @@ export function hostDns(options: HostDnsOptions): Dns {
         records: (await resolver.resolveMx(name)).map(({ priority, exchange }) => ({
           preference: priority,
           exchange: exchange.replace(/\.$/, ''),
+        })),
+        ttlSec: TTL_UNTOLD_SEC,
+      })),
+    resolveSrv: (name) =>
+      ask<SrvRecord>('SRV', name, async () => ({
+        records: (await resolver.resolveSrv(name)).map(({ name: target, ...record }) => ({
+          ...record,
+          target: target.replace(/\.$/, ''),
         })),
         ttlSec: TTL_UNTOLD_SEC,
       })),

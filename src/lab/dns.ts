@@ -1,8 +1,9 @@
-import { type Dns, type DnsAnswer, dnsFault, type MxRecord } from '../ports/dns.ts'
+import { type Dns, type DnsAnswer, dnsFault, type MxRecord, type SrvRecord } from '../ports/dns.ts'
 
 /** What one name has; a fault instead of records for a server that does not do its duty. */
 export interface LabName {
   readonly mx?: readonly MxRecord[]
+  readonly srv?: readonly SrvRecord[]
   readonly a?: readonly string[]
   readonly aaaa?: readonly string[]
   readonly txt?: readonly string[]
@@ -28,6 +29,7 @@ export function labDns(names: ReadonlyMap<string, LabName>): Dns {
   }
   return {
     resolveMx: (name) => answer(name, 'MX', ({ mx }) => mx),
+    resolveSrv: (name) => answer(name, 'SRV', ({ srv }) => srv),
     resolveA: (name) => answer(name, 'A', ({ a }) => a),
     resolveAaaa: (name) => answer(name, 'AAAA', ({ aaaa }) => aaaa),
     resolveTxt: (name) => answer(name, 'TXT', ({ txt }) => txt),

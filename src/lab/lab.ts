@@ -5,6 +5,7 @@ import { type MonoMs, wallMs } from '../base/time.ts'
 import { MailHost, type MailHostPorts } from '../bridge/mail-host.ts'
 import { certificateNamesOf } from '../bridge/mail-host-options.ts'
 import type { Scenario, ScenarioHost } from '../config/scenario.ts'
+import { clientPorts, serviceRecords } from '../mail/client-config.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Dns } from '../ports/dns.ts'
 import type { HostEvent } from '../ports/events.ts'
@@ -75,7 +76,7 @@ export class Lab {
     for (const { between, oneWayDelayMs, loss, rateBytesPerSec } of scenario.links) {
       this.network.addLink(between, { oneWayDelayMs, lossShare: loss, rateBytesPerSec })
     }
-    this.names = new Map(scenario.hosts.map(({ host, address }) => [host, { a: [address] }]))
+    this.names = new Map(scenario.hosts.flatMap(namesOf))
     const { authentication, packing = labPacking } = options
     const [dns, https] = [labDns(this.names), labHttps(this.pages)]
     const outside = { dns, https, packing, authentication }
@@ -112,6 +113,21 @@ export class Lab {
   perform<T>(work: Promise<T>): Promise<T> {
     return this.world.perform(work)
   }
+}
+
+/** The host's address, and where mail programs of its domains' users find it. RFC 6186. */
+function namesOf(host: ScenarioHost): readonly (readonly [string, LabName])[] {
+  const ports = clientPorts(host)
+  const services = host.domains.flatMap((domain) =>
+    serviceRecords({ address: `postmaster@${domain}`, hostname: host.host, ports }),
+  )
+  return [
+    [host.host, { a: [host.address] }],
+    ...services.map(({ name, target, ...record }): readonly [string, LabName] => [
+      name.slice(0, -1),
+      { srv: [{ ...record, target: target.slice(0, -1) }] },
+    ]),
+  ]
 }
 
 /** What all hosts share. */

@@ -34,6 +34,18 @@ const SERVICES: readonly Omit<Service, 'port'>[] = [
   { name: 'submission', protocol: 'smtp', isTlsFirst: false },
 ]
 
+/** Where a host's services listen; the others are not there. */
+export function clientPorts(
+  host: Partial<Record<ClientServiceName, { readonly listen: { readonly port: number } }>>,
+): ClientConfigOptions['ports'] {
+  const ports: Partial<Record<ClientServiceName, number>> = {}
+  for (const { name } of SERVICES) {
+    const port = host[name]?.listen.port
+    if (port !== undefined) ports[name] = port
+  }
+  return ports
+}
+
 /** For `https://autoconfig.DOMAIN/mail/config-v1.1.xml`. */
 export function autoconfigXml(options: ClientConfigOptions): string {
   const domain = escapeXml(domainOf(options))

@@ -14,6 +14,8 @@ export interface Dns {
   /** Addresses in text form. */
   resolveA(name: string): Promise<DnsAnswer<string>>
   resolveAaaa(name: string): Promise<DnsAnswer<string>>
+  /** Of a name such as `_imaps._tcp.a.com`. RFC 2782, RFC 6186. */
+  resolveSrv(name: string): Promise<DnsAnswer<SrvRecord>>
   /** Each record with its strings joined. */
   resolveTxt(name: string): Promise<DnsAnswer<string>>
   /** Node numbers of the ipn scheme that belong to a name (type 264, draft-johnson-dns-ipn-cla). */
@@ -34,6 +36,16 @@ export interface MxRecord {
   readonly preference: number
   /** Without its last dot; empty in a null MX. RFC 7505. */
   readonly exchange: string
+}
+
+export interface SrvRecord {
+  /** The lower is to be tried first. */
+  readonly priority: number
+  /** The greater the oftener, among those of one priority. */
+  readonly weight: number
+  readonly port: number
+  /** Without its last dot; empty where there is no such service. */
+  readonly target: string
 }
 
 export function dnsFault(code: DnsFaultCode, message: string): Fault<DnsFaultCode> {

@@ -25,6 +25,16 @@ const NAMES: ReadonlyMap<string, LabName> = new Map<string, LabName>([
       ipn: [3n, 977_000n * 2n ** 32n + 3n],
     },
   ],
+  [
+    '_imap._tcp.a.com',
+    {
+      srv: [
+        { priority: 0, weight: 1, port: 143, target: 'mx1.a.com' },
+        { priority: 10, weight: 0, port: 1143, target: 'mx2.a.com' },
+      ],
+    },
+  ],
+  ['_pop3._tcp.a.com', { srv: [{ priority: 0, weight: 0, port: 0, target: '' }] }],
   ['null.com', { mx: [{ preference: 0, exchange: '' }] }],
   ['1.2.0.192.in-addr.arpa', { ptr: ['mx1.a.com'] }],
   ['broken.com', { fault: 'dns/failed' }],
@@ -54,6 +64,20 @@ export function describeDns(
       expect([...(await dns.resolveA('a.com')).records].sort()).toEqual(['192.0.2.1', '192.0.2.2'])
       expect((await dns.resolveAaaa('a.com')).records).toEqual(['2001:db8::1'])
       expect((await dns.resolvePtr('1.2.0.192.in-addr.arpa')).records).toEqual(['mx1.a.com'])
+    })
+
+    test('answers where a service is, and that there is none (RFC 2782)', async () => {
+      const { records } = await dns.resolveSrv('_IMAP._tcp.a.com')
+      expect([...records].sort((a, b) => a.priority - b.priority)).toEqual([
+        { priority: 0, weight: 1, port: 143, target: 'mx1.a.com' },
+        { priority: 10, weight: 0, port: 1143, target: 'mx2.a.com' },
+      ])
+      expect((await dns.resolveSrv('_pop3._tcp.a.com')).records).toEqual([
+        { priority: 0, weight: 0, port: 0, target: '' },
+      ])
+      await expect(dns.resolveSrv('_imap._tcp.b.com')).rejects.toMatchObject({
+        code: 'dns/not-found',
+      })
     })
 
     test('answers node numbers of 64 bits, and tells what keeps it from that', async () => {

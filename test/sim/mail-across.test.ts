@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { Fault } from '../../src/base/fault.ts'
 import { seededRandom } from '../../src/base/random.ts'
+import { labDns } from '../../src/lab/dns.ts'
+import type { SrvRecord } from '../../src/ports/dns.ts'
 import { earthMoon, mailOf, TestLab } from '../support/lab.ts'
 
 const DAY_MS = 86_400_000
@@ -29,6 +31,22 @@ test('the trace fields tell the whole way', async () => {
   expect(mail.match(/^Received: /gm)).toHaveLength(2)
   expect(mail).toMatch(/by mail-2\.a\.com \(Lightlag\) with\s+BSMTP id/)
   expect(mail).toMatch(/by mail-1\.a\.com \(Lightlag\) with\s+ESMTPA id/)
+})
+
+test('a mail program finds the services of its domain by SRV, and what there is not (RFC 6186)', async () => {
+  const lab = await TestLab.start(earthMoon())
+  const dns = labDns(lab.lab.names)
+  const found = async (service: string): Promise<readonly SrvRecord[]> =>
+    (await dns.resolveSrv(`_${service}._tcp.mail-2.a.com`)).records
+  const { pop3, submission } = lab.mail2.options
+  const target = 'mail-2.a.com'
+  expect(await found('pop3')).toEqual([
+    { priority: 10, weight: 1, port: pop3?.listen.port, target },
+  ])
+  expect(await found('submission')).toMatchObject([{ port: submission?.listen.port, target }])
+  expect(await found('imaps')).toEqual([{ priority: 0, weight: 0, port: 0, target: '' }])
+  for (const service of ['imap', 'pop3s', 'submissions'])
+    expect(await found(service)).toHaveLength(1)
 })
 
 test('however much the link loses, each mail arrives exactly once', async () => {

@@ -64,6 +64,12 @@ function answersOf(name: string, type: string, entry: LabName | undefined): Answ
         type: 'MX',
         data: { preference, exchange: exchange === '' ? '.' : exchange },
       }))
+    case 'SRV':
+      return (entry?.srv ?? []).map(({ target, ...record }) => ({
+        ...common,
+        type: 'SRV',
+        data: { ...record, target: target === '' ? '.' : target },
+      }))
     case 'A':
       return (entry?.a ?? []).map((data) => ({ ...common, type: 'A', data }))
     case 'AAAA':
