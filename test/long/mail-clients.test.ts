@@ -128,8 +128,8 @@ test.skipIf(needs('mutt') ?? needs('script'))(
       ...[`set ssl_ca_certificates_file="${host.authority}" ssl_verify_host=yes`],
       `set smtp_url="smtps://${encodeURIComponent(submissions.username)}@${submissions.hostname}:${submissions.port}/"`,
       ...[`set smtp_pass="${PASSWORD}" from="${address}" use_from=yes`],
-      // What is published is a password. Of its own it takes SCRAM-SHA-256-PLUS, which its library cannot do.
-      'set smtp_authenticators="plain"',
+      // Of its own it takes SCRAM-SHA-256-PLUS, which its library cannot do.
+      'set imap_authenticators="scram-sha-256" smtp_authenticators="scram-sha-256"',
       'set confirmcreate=no confirmappend=no delete=yes quit=yes wait_key=no header_cache="" sort=mailbox-order',
     )
     const keys = [

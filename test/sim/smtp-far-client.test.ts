@@ -1,8 +1,8 @@
 /** A client whose every word takes ten minutes to the server, and every reply ten minutes back. */
 
 import { expect, test } from 'vitest'
+import { ANSWER_ROUND_TRIPS } from '../../src/base/round-trips.ts'
 import type { Scenario } from '../../src/config/scenario.ts'
-import { ANSWER_ROUND_TRIPS } from '../../src/proto/smtp/limits.ts'
 import { earthMoon, TestLab } from '../support/lab.ts'
 import { Typist } from '../support/typist.ts'
 

@@ -2,7 +2,8 @@
 
 import { fromLatin1, fromUtf8, toLatin1 } from '../../src/base/bytes.ts'
 import { seededRandom } from '../../src/base/random.ts'
-import { addMs } from '../../src/base/time.ts'
+import { addMs, wallMs } from '../../src/base/time.ts'
+import { labIdentity } from '../../src/lab/certificate.ts'
 import { labCompression } from '../../src/lab/compression.ts'
 import { LabDisk } from '../../src/lab/disk.ts'
 import { labEntropy } from '../../src/lab/entropy.ts'
@@ -21,6 +22,12 @@ import type { ByteStream } from '../../src/ports/network.ts'
 
 const SERVER = { host: '172.21.0.3', port: 143 }
 const MESSAGE_BYTES_MAX = 1_000_000
+
+const CERTIFICATE = labIdentity(
+  'lab',
+  { dns: ['mail-1.a.com'], ip: [], nodeIds: [] },
+  { from: wallMs(0), until: wallMs(Number.MAX_SAFE_INTEGER) },
+)
 
 export class ImapStage {
   readonly world: World = new World({
@@ -51,11 +58,17 @@ export class ImapStage {
     )
   }
 
-  async start(options: Partial<ImapServiceOptions> = {}): Promise<void> {
+  /** `tls`: it has a certificate, and takes no password without. */
+  async start(options: Partial<ImapServiceOptions> = {}, tls?: 'tls'): Promise<void> {
     const accounts = new Accounts(['a.com'], labPasswords)
     accounts.replace([labAccount('ada', 'secret'), labAccount('bob', 'other')])
     this.#service = new ImapService(
-      { listen: SERVER, plaintextAuth: 'allow', oneWayDelayMs: 0, ...options },
+      {
+        listen: SERVER,
+        plaintextAuth: tls === undefined ? 'allow' : 'refuse',
+        oneWayDelayMs: 0,
+        ...options,
+      },
       {
         service: 'imap',
         hostname: 'mail-1.a.com',
@@ -68,6 +81,7 @@ export class ImapStage {
         mailboxesOf: ({ name }) => this.account(name),
         messageBytesMax: MESSAGE_BYTES_MAX,
         compression: labCompression(this.world),
+        ...(tls && { tls: { identity: CERTIFICATE } }),
       },
     )
     await this.perform(this.#service.start())
@@ -145,6 +159,15 @@ export class Terminal {
 
   #hear(bytes: Uint8Array): void {
     this.#heard += toLatin1(bytes)
+  }
+
+  /** The handshake of TLS, as both have agreed. */
+  async secure(): Promise<void> {
+    const secured = new Promise<void>((resolve) => {
+      this.stream.onSecured = () => resolve()
+    })
+    this.stream.secure({ role: 'client', peerCertificate: 'ignored' })
+    await this.#stage.perform(secured)
   }
 
   /** What has come since it was asked last. */

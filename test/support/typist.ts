@@ -8,7 +8,7 @@ const CONNECT_TIMEOUT_MS = 86_400_000
 /** What hangs for longer has been forgotten. */
 const REPLY_TIMEOUT_MS = 86_400_000
 
-/** Somebody on a machine of the lab who types SMTP and reads the replies, in virtual time. */
+/** Somebody on a machine of the lab who types and reads the replies, SMTP's by default, in virtual time. */
 export class Typist {
   readonly stream: ByteStream
   readonly #lab: Lab
@@ -58,6 +58,16 @@ export class Typist {
     const reply = first()?.[0] ?? this.#unread
     this.#unread = this.#unread.slice(reply.length)
     return reply.trimEnd()
+  }
+
+  /** The next line that is `wanted`; those before it are passed over. */
+  async line(wanted: RegExp): Promise<string> {
+    const found = (): number => this.#unread.split('\r\n').findIndex((line) => wanted.test(line))
+    await this.#until(() => found() >= 0)
+    const lines = this.#unread.split('\r\n')
+    const at = found()
+    this.#unread = lines.slice(at + 1).join('\r\n')
+    return lines[at] ?? ''
   }
 
   /** The reply to each line, one after the other. */

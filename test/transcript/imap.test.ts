@@ -2,7 +2,7 @@
  * The transcripts beside: `C1:` is what the first connection says, `S1:` what it is told, and all of
  * it; `...` stands for any characters of one line. `+30s` lets time pass, `@deliver MAILBOX` and the
  * lines with a bar after it put a message there, `@login` logs connections in, `@compress`
- * has one deflate from here on, `@quota BYTES` comes first. Text is UTF-8.
+ * has one deflate from here on, `@secure` a handshake; `@quota BYTES` or `@tls` comes first. Text is UTF-8.
  */
 
 import { readdirSync, readFileSync } from 'node:fs'
@@ -77,7 +77,11 @@ class Play {
         expect(terminal.heard()).toMatch(/^l OK /)
       }
     } else if (word === '@compress') (await this.#terminal(words[0] ?? '1')).compress()
-    else if (word === '@quota') {
+    else if (word === '@secure') await (await this.#terminal(words[0] ?? '1')).secure()
+    else if (word === '@tls') {
+      this.#stage = new ImapStage()
+      await this.#stage.start({}, 'tls')
+    } else if (word === '@quota') {
       this.#stage = new ImapStage({ bytesMax: Number(words[0]) })
       await this.#stage.start()
     } else if (/^\+\d+s$/.test(word ?? '')) await this.#stage.wait(1000 * Number.parseInt(text, 10))

@@ -88,14 +88,13 @@ class Fetching {
   #hasUnknownEncoding = false
 
   constructor(command: FetchCommand, selected: Selected, place: Place, pieces: Pieces) {
-    this.#items = itemsOf(command, place)
+    this.#marks = !selected.isReadOnly && command.items.some(isRead)
+    this.#items = itemsOf(command, place, this.#marks)
     this.#selected = selected
     this.#place = place
     this.#pieces = pieces
     this.#uid = command.uid
     const bodies = this.#items.filter((item) => item.type !== 'attribute')
-    this.#marks =
-      !selected.isReadOnly && bodies.some((item) => item.type !== 'binary-size' && !item.peek)
     this.#needsContent = bodies.length > 0
     this.#needsSummary = this.#items.some(
       (item) => item.type === 'attribute' && item.name === 'ENVELOPE',
@@ -321,8 +320,17 @@ function isWholeOrNot(item: FetchItem): boolean {
   return item.section.part.length === 0 && item.section.text.type === 'whole'
 }
 
-/** With what comes unasked. */
-function itemsOf({ items, uid, changedSince }: FetchCommand, { modes }: Place): FetchItem[] {
+/** A body that is read is seen from then on. RFC 9051 §6.4.5. */
+function isRead(item: FetchItem): boolean {
+  return (item.type === 'body' || item.type === 'binary') && !item.peek
+}
+
+/** With what comes unasked; `marks`: their flags change by it. */
+function itemsOf(
+  { items, uid, changedSince }: FetchCommand,
+  { modes }: Place,
+  marks: boolean,
+): FetchItem[] {
   const names = new Set<FetchAttribute>()
   const add = (name: FetchAttribute): void => {
     names.add(name)
@@ -330,11 +338,9 @@ function itemsOf({ items, uid, changedSince }: FetchCommand, { modes }: Place): 
   if (uid) add('UID')
   for (const item of items) if (item.type === 'attribute') add(item.name)
   if (changedSince !== undefined) add('MODSEQ')
-  // Who hears of flags hears of their mod-sequence. RFC 7162 §3.1.4.2.
   const bodies = items.filter((item) => item.type !== 'attribute')
-  const marks = bodies.some((item) => item.type !== 'binary-size' && !item.peek)
-  // A body that is read is seen from then on. RFC 9051 §6.4.5.
   if (marks) add('FLAGS')
+  // Who hears of flags hears of their mod-sequence. RFC 7162 §3.1.4.2.
   if (modes.condstore && names.has('FLAGS')) add('MODSEQ')
   return [...[...names].map((name) => ({ type: 'attribute' as const, name })), ...bodies]
 }

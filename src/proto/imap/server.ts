@@ -12,6 +12,7 @@ import type {
   StreamEffect,
   StreamEvent,
 } from '../../base/machine.ts'
+import { HANDSHAKE_ROUND_TRIPS } from '../../base/round-trips.ts'
 import { addMs, type MonoMs } from '../../base/time.ts'
 import type { TlsSession } from '../../base/tls.ts'
 import { type DialogueStep, type LoginQuestion, SaslDialogue } from '../sasl/dialogue.ts'
@@ -57,7 +58,7 @@ export interface ImapServerOptions {
   readonly tls?: 'offered' | 'first'
   /** Of one message in an APPEND. */
   readonly messageBytesMax: number
-  /** How far the client is away; what we wait for may take longer by its way there and back. */
+  /** How far the client is away; what we wait for may take longer by its ways there and back. */
   readonly oneWayDelayMs: number
 }
 
@@ -185,7 +186,8 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
   get deadline(): MonoMs | undefined {
     if (this.#touchedAt === undefined) return undefined
     const patienceMs = this.#isLoggedIn ? INACTIVITY_MS : STRANGER_INACTIVITY_MS
-    return addMs(this.#touchedAt, patienceMs + 2 * this.#options.oneWayDelayMs)
+    const wayMs = HANDSHAKE_ROUND_TRIPS * 2 * this.#options.oneWayDelayMs
+    return addMs(this.#touchedAt, patienceMs + wayMs)
   }
 
   handle(event: ImapServerEvent, now: MonoMs): readonly ImapServerEffect[] {

@@ -10,6 +10,7 @@ import type {
   StreamEffect,
   StreamEvent,
 } from '../../base/machine.ts'
+import { HANDSHAKE_ROUND_TRIPS } from '../../base/round-trips.ts'
 import { addMs, type MonoMs } from '../../base/time.ts'
 import type { TlsSession } from '../../base/tls.ts'
 import { type DialogueStep, SaslDialogue } from '../sasl/dialogue.ts'
@@ -605,7 +606,8 @@ export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
   }
 
   #touch(now: MonoMs): void {
-    this.#deadline = addMs(now, INACTIVITY_MS + 2 * this.#options.oneWayDelayMs)
+    const wayMs = HANDSHAKE_ROUND_TRIPS * 2 * this.#options.oneWayDelayMs
+    this.#deadline = addMs(now, INACTIVITY_MS + wayMs)
   }
 
   #ok(text: string): void {

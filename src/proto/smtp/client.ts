@@ -10,6 +10,7 @@ import type {
   StreamEffect,
   StreamEvent,
 } from '../../base/machine.ts'
+import { HANDSHAKE_ROUND_TRIPS } from '../../base/round-trips.ts'
 import { addMs, type MonoMs } from '../../base/time.ts'
 import { type ClientBody, chunkedBody, dataBody } from './client-body.ts'
 import { type OutgoingMail, objectionToSending } from './client-envelope.ts'
@@ -18,7 +19,7 @@ import { ClientOpening, type OpeningMove, type OpeningStep } from './client-open
 import { ClientTransaction, type MailStep } from './client-transaction.ts'
 import { type Extensions, NO_EXTENSIONS } from './extension.ts'
 import type { SmtpFaultCode } from './fault.ts'
-import { CLIENT_TIMEOUTS_MS, HANDSHAKE_ROUND_TRIPS } from './limits.ts'
+import { CLIENT_TIMEOUTS_MS } from './limits.ts'
 import {
   CONNECTION_LOST,
   EIGHT_BIT_NOT_POSSIBLE,

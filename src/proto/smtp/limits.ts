@@ -71,12 +71,6 @@ export const RECIPIENTS_OVERSHOOT_MAX = 1000
 export const SERVER_TIMEOUT_MS = 300_000
 
 /**
- * From a reply to what follows it: a record of TLS may be longer than the first flight of a TCP that
- * starts slowly, and the rest of it comes a round trip later.
- */
-export const ANSWER_ROUND_TRIPS = 2
-
-/**
  * The same while places are short, for who is nobody's user: as `smtpd_timeout` and its kin in Postfix
  * under stress. Far less than RFC 5321 §4.5.3.2.7 asks for, but else whoever is silent on every place
  * keeps all others out.
@@ -88,9 +82,6 @@ export const HURRIED_IDLE_COMMANDS_MAX = 5
 
 /** A handshake is no work of people, and costs more than a command to keep open. */
 export const HANDSHAKE_TIMEOUT_MS = 60_000
-
-/** The most that a handshake takes: TLS 1.2, or a ClientHello that has to be repeated. */
-export const HANDSHAKE_ROUND_TRIPS = 3
 
 /**
  * Message data slower than this for longer than `SERVER_TIMEOUT_MS` ends the session: a byte every

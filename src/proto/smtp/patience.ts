@@ -1,10 +1,9 @@
 /** How long a server waits for its client, by what it waits for. RFC 5321 §4.5.3.2.7. */
 
+import { ANSWER_ROUND_TRIPS, HANDSHAKE_ROUND_TRIPS } from '../../base/round-trips.ts'
 import { addMs, type MonoMs } from '../../base/time.ts'
 import {
-  ANSWER_ROUND_TRIPS,
   DATA_BYTES_PER_SEC_MIN,
-  HANDSHAKE_ROUND_TRIPS,
   HANDSHAKE_TIMEOUT_MS,
   HURRIED_DATA_BYTES_PER_SEC_MIN,
   HURRIED_TIMEOUT_MS,

@@ -3,12 +3,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { fromBase64, fromLatin1, fromUtf8, toBase64, toLatin1, toUtf8 } from '../../base/bytes.ts'
+import { ANSWER_ROUND_TRIPS, HANDSHAKE_ROUND_TRIPS } from '../../base/round-trips.ts'
 import { hmacSha256, sha256 } from '../../base/sha256.ts'
 import { addMs, monoMs } from '../../base/time.ts'
 import type { TlsSession } from '../../base/tls.ts'
 import {
-  ANSWER_ROUND_TRIPS,
-  HANDSHAKE_ROUND_TRIPS,
   HANDSHAKE_TIMEOUT_MS,
   HURRIED_DATA_BYTES_PER_SEC_MIN,
   HURRIED_ERRORS_MAX,
