@@ -363,6 +363,11 @@ export class MailHost {
     this.#routes.replace(rules.map(ruleOf))
   }
 
+  /** What there is in the domains that mail is relayed to, in place of what was before; at any time. */
+  setRelayRecipients(recipients: readonly string[]): void {
+    this.#routes.replaceRecipients(recipients)
+  }
+
   /** Aliases in place of those before, at any time; what was accepted stays as it is. */
   setAliases(aliases: readonly Alias[]): void {
     this.#aliases.replace(aliases)

@@ -5,7 +5,7 @@ import { dirname, resolve } from 'node:path'
 import { Fault, type Result } from '../base/fault.ts'
 import type { MailHost } from '../bridge/mail-host.ts'
 import type { ConfigFaultCode } from '../config/fault.ts'
-import { parseAliasMap, parseTransportMap } from '../config/map-file.ts'
+import { parseAliasMap, parseRelayRecipients, parseTransportMap } from '../config/map-file.ts'
 import type { NodeConfig } from '../config/node-config.ts'
 import { readSigningKeys } from '../host/dkim-keys.ts'
 import type { EventSink } from '../ports/events.ts'
@@ -21,7 +21,7 @@ export function keepFiles(
   configFile: string,
   events: EventSink,
 ): () => void {
-  const { transportFile, aliasesFile } = config
+  const { transportFile, aliasesFile, recipientsFile } = config
   const fileOf = (name: string): string => resolve(dirname(configFile), name)
   const ends: (() => void)[] = [keepUsers(host, config, configFile, events)]
   if (transportFile !== undefined) {
@@ -36,6 +36,13 @@ export function keepFiles(
     const file = fileOf(aliasesFile)
     const read = (): ReturnType<typeof parseAliasMap> => parseAliasMap(textOf(file), file)
     ends.push(keepMap(file, 'aliases', read, (aliases) => host.setAliases(aliases), events))
+  }
+  if (recipientsFile !== undefined) {
+    const file = fileOf(recipientsFile)
+    const domains = config.relay?.domains ?? []
+    const read = (): ReturnType<typeof parseRelayRecipients> =>
+      parseRelayRecipients(textOf(file), file, domains)
+    ends.push(keepMap(file, 'recipients', read, (all) => host.setRelayRecipients(all), events))
   }
   const keys = dkimDirectoryOf(config, configFile)
   ends.push(

@@ -93,6 +93,23 @@ test('whom mail is relayed for is domains and networks', () => {
   expect(problem('relay: { networks: [all] }\n')).toContain('a network such as 192.0.2.0/24')
 })
 
+test('the addresses in domains that are relayed to are a list, or a file', () => {
+  const text = 'relay: { domains: [b.com, .c.com], recipients: [Ann@b.com, "@x.c.com"] }\n'
+  const parsed = read(text)
+  expect(parsed.ok && parsed.value.relay?.recipients).toEqual(['ann@b.com', '@x.c.com'])
+  const named = read('relay: { domains: [b.com], recipients: recipients }\n')
+  expect(named.ok && [named.value.relay?.recipients, named.value.recipientsFile]).toEqual([
+    [],
+    'recipients',
+  ])
+  expect(problem('relay: { domains: [b.com], recipients: [ann] }\n')).toContain(
+    'an address such as ann@b.com, or @b.com for all there may be',
+  )
+  expect(problem('relay: { domains: [b.com], recipients: [ann@c.com] }\n')).toContain(
+    'ann@c.com is in none of relay.domains: one of b.com would be right',
+  )
+})
+
 test('a route may be tried for longer than others', () => {
   const text = 'retry: { warnAfter: 4h, routes: { "bp:ipn:3.2525": { giveUpAfter: 40d } } }\n'
   const parsed = read(text)

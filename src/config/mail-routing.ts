@@ -41,11 +41,16 @@ interface BatchText {
   readonly size?: number
 }
 
+export interface RelayText extends Omit<RelayRules, 'recipients'> {
+  /** Or the file that has them; from the folder of the file that names it. */
+  readonly recipients?: readonly string[] | string
+}
+
 export interface RoutingText {
   /** Or the file that has it, in the notation of Postfix; from the folder of the file that names it. */
   readonly transport: TransportText | string
   readonly aliases: AliasesText | string
-  readonly relay?: RelayRules
+  readonly relay?: RelayText
   readonly subaddress: MailHostOptions['subaddress']
   readonly batch?: BatchText
   readonly retry: {
@@ -111,9 +116,21 @@ export const network: z.ZodType<IpPrefix, unknown> = word(
   parseIpPrefix,
 )
 
-const relay = mapping<RelayRules>({
+export const relayRecipient: z.ZodType<string, unknown> = word(
+  'an address such as ann@b.com, or @b.com for all there may be',
+  (text) =>
+    parseMailbox(text.startsWith('@') ? `all${text}` : text) === undefined
+      ? undefined
+      : text.toLowerCase(),
+)
+
+const relay = mapping<RelayText>({
   domains: listOf(relayDomain, 'a list of domains such as [b.com]').default([]),
   networks: listOf(network, 'a list of networks such as [192.0.2.0/24]').default([]),
+  recipients: orFile(
+    listOf(relayRecipient, 'a list of addresses such as [ann@b.com]'),
+    'a list of addresses, or a file such as recipients',
+  ).optional(),
 })
 
 export const routingShape: Shape<RoutingText> = {
@@ -150,7 +167,7 @@ export function completeRouting(text: RoutingText): {
   return {
     transport: writtenOut(text.transport).map(([domain, route]) => ({ domain, route })),
     aliases: writtenOut(text.aliases).map(([address, members]) => ({ address, members })),
-    ...(text.relay && { relay: text.relay }),
+    ...(text.relay && { relay: completeRelay(text.relay) }),
     subaddress: text.subaddress,
     ...(batch && {
       batch: {
@@ -165,6 +182,12 @@ export function completeRouting(text: RoutingText): {
       routes: routes.map(([route, times]) => ({ route, giveUpAfterMs: times.giveUpAfter })),
     },
   }
+}
+
+/** Until their file is read, there are none. */
+function completeRelay({ domains, networks, recipients }: RelayText): RelayRules {
+  if (recipients === undefined) return { domains, networks }
+  return { domains, networks, recipients: writtenOut(recipients) }
 }
 
 /** How long a mail for a node is tried. */
@@ -183,10 +206,29 @@ interface Host extends RoutingText {
 export function routingContradictions(host: Host, at: Path): readonly Contradiction[] {
   const domains = host.domains ?? [host.host]
   const neighbours = host.plans.map(({ to }) => to)
-  return writtenOut(host.transport).flatMap(([name, route]) => {
+  const rules = writtenOut(host.transport).flatMap(([name, route]) => {
     const message = ruleProblem(name, route, { node: host.node, domains, neighbours })
     return message === undefined ? [] : [{ path: [...at, 'transport', name], message }]
   })
+  const { relay } = host
+  if (relay === undefined) return rules
+  const strangers = writtenOut(relay.recipients ?? []).flatMap((address, index) => {
+    const message = strangerProblem(address, relay.domains)
+    if (message === undefined) return []
+    return [{ path: [...at, 'relay', 'recipients', index], message }]
+  })
+  return [...rules, ...strangers]
+}
+
+/** Why an address is none of the domains that mail is relayed to, which nothing would come of. */
+export function strangerProblem(address: string, domains: readonly string[]): string | undefined {
+  const domain = address.slice(address.lastIndexOf('@') + 1)
+  const isWithin = domains.some(
+    (one) => domain === one || (one.startsWith('.') && domain.endsWith(one)),
+  )
+  if (isWithin) return undefined
+  const among = domains.length === 0 ? 'its domain among them' : `one of ${domains.join(', ')}`
+  return `${address} is in none of relay.domains: ${among} would be right`
 }
 
 export interface RoutingHost {

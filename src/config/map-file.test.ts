@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { formatMailbox } from '../proto/smtp/path.ts'
-import { parseAliasMap, parseTransportMap } from './map-file.ts'
+import { parseAliasMap, parseRelayRecipients, parseTransportMap } from './map-file.ts'
 
 const HOST = { node: 2n, domains: ['mail-1.a.com'], neighbours: [3n] }
 
@@ -15,6 +15,11 @@ function aliases(text: string): unknown {
   return parsed.ok
     ? parsed.value.map(({ address, members }) => [address, ...members.map(formatMailbox)])
     : parsed.fault.message
+}
+
+function recipients(text: string): unknown {
+  const parsed = parseRelayRecipients(text, 'recipients', ['b.com', '.b.com'])
+  return parsed.ok ? parsed.value : parsed.fault.message
 }
 
 describe('a transport map', () => {
@@ -82,6 +87,22 @@ describe('a map of aliases', () => {
   })
 })
 
+describe('a list of the addresses that are relayed to', () => {
+  it('is read as Postfix has it, whatever stands behind them', () => {
+    expect(recipients('Ann@b.com OK\n@c.b.com x y\n')).toEqual(['ann@b.com', '@c.b.com'])
+  })
+
+  it('tells each mistake at its place', () => {
+    expect(recipients('ann OK\n bob@b.com\nann@c.com OK\nbob@b.com\n')).toBe(
+      [
+        'recipients:1:1: "ann": an address such as ann@b.com, or @b.com for all there may be would be right',
+        'recipients:3:1: ann@c.com is in none of relay.domains: one of b.com, .b.com would be right',
+        'recipients:4:10: nothing behind bob@b.com: what it stands for would be right',
+      ].join('\n'),
+    )
+  })
+})
+
 it('property: whatever is in a map, it is read or refused with a place', () => {
   const word = fc.constantFrom(
     'a.com',
@@ -101,7 +122,7 @@ it('property: whatever is in a map, it is read or refused with a place', () => {
   )
   fc.assert(
     fc.property(text, (text) => {
-      for (const read of [transport, aliases]) {
+      for (const read of [transport, aliases, recipients]) {
         const result = read(text)
         if (typeof result === 'string') expect(result).toMatch(/^\w+:\d+:\d+: .* would be right/s)
       }

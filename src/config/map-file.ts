@@ -10,8 +10,10 @@ import {
   member,
   pattern,
   type RoutingHost,
+  relayRecipient,
   route,
   ruleProblem,
+  strangerProblem,
 } from './mail-routing.ts'
 
 /** Largest number of entries: far more than a host needs that keeps them all in memory. */
@@ -41,6 +43,20 @@ export function parseAliasMap(
   return parseMap(text, fileName, (key, value) => {
     const names = value.flatMap((word) => wordsOf(word.text, /[^,]+/g, word.line, word.column))
     return { address: read(aliasAddress, key), members: names.map((name) => read(member, name)) }
+  })
+}
+
+/** `ann@b.com OK` on a line, as Postfix's relay_recipient_maps have them; what stands behind does not matter. */
+export function parseRelayRecipients(
+  text: string,
+  fileName: string,
+  domains: readonly string[],
+): Result<readonly string[], ConfigFaultCode> {
+  return parseMap(text, fileName, (key) => {
+    const address = read(relayRecipient, key)
+    const problem = strangerProblem(address, domains)
+    if (problem !== undefined) throw new Misread(key, problem)
+    return address
   })
 }
 

@@ -27,6 +27,8 @@ export interface NodeConfig extends MailHostOptions {
   readonly transportFile?: string
   /** The same for `aliases`. */
   readonly aliasesFile?: string
+  /** The same for `relay.recipients`. */
+  readonly recipientsFile?: string
   /** By route of `outgoing`, the file that has its credentials. */
   readonly credentialFiles: ReadonlyMap<string, string>
   /** A file of events as JSON, beside the log on standard output. */
@@ -55,7 +57,7 @@ export function parseNodeConfig(
     ...tlsContradictions(node.tls ?? {}, ['tls']),
   ])
   if (!parsed.ok) return parsed
-  const { users, transport, aliases } = parsed.value
+  const { users, transport, aliases, relay } = parsed.value
   const authentication = completeAuthentication(parsed.value.authentication)
   return {
     ok: true,
@@ -68,6 +70,7 @@ export function parseNodeConfig(
       ...(typeof users === 'string' && { usersFile: users }),
       ...(typeof transport === 'string' && { transportFile: transport }),
       ...(typeof aliases === 'string' && { aliasesFile: aliases }),
+      ...(typeof relay?.recipients === 'string' && { recipientsFile: relay.recipients }),
       ...(parsed.value.tls && { tls: parsed.value.tls }),
       ...(parsed.value.dns && { dns: parsed.value.dns }),
       ...(parsed.value.dkim && { dkim: parsed.value.dkim }),

@@ -754,9 +754,12 @@ export class MailQueue implements DeliveryTarget {
       const text = `no route to ${recipient.domain}`
       throw mailFault('mail/no-route', text, { temporary: false })
     }
-    if (hop.transport === 'local' && !this.#targets.local.knows(recipient)) {
-      throw unknownUser(recipient)
-    }
+    const { routes, aliases, local } = this.#targets
+    const isKnown =
+      hop.transport === 'local'
+        ? local.knows(recipient)
+        : routes.mayExist(recipient) || aliases.has(recipient)
+    if (!isKnown) throw unknownUser(recipient)
   }
 
   #envelope(queueId: string): Envelope {

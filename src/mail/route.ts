@@ -17,6 +17,11 @@ export interface RelayRules {
   readonly domains: readonly string[]
   /** For anybody, from these. */
   readonly networks: readonly IpPrefix[]
+  /**
+   * All the addresses that there are in `domains`: `ann@a.com`, or `@a.com` for whatever there may be,
+   * in lower case. Default: only the servers behind us know.
+   */
+  readonly recipients?: readonly string[]
 }
 
 const RELAY_NOTHING: RelayRules = { domains: [], networks: [] }
@@ -26,6 +31,7 @@ export class Routes {
   readonly localDomains: readonly string[]
   readonly #relay: RelayRules
   #rules = new Map<string, NextHop>()
+  #recipients: ReadonlySet<string> | undefined
 
   constructor(
     domains: readonly string[],
@@ -33,6 +39,7 @@ export class Routes {
     relay: RelayRules = RELAY_NOTHING,
   ) {
     this.#relay = relay
+    this.#recipients = relay.recipients && new Set(relay.recipients)
     this.#rules = tableOf(domains, rules)
     this.localDomains = [...this.#rules]
       .filter(([domain, hop]) => hop.transport === 'local' && !domain.includes('@'))
@@ -42,6 +49,11 @@ export class Routes {
   /** Other rules, from now on; the domains whose mailboxes are here stay. */
   replace(rules: readonly Rule[]): void {
     this.#rules = tableOf(this.localDomains, rules)
+  }
+
+  /** Other addresses than before in the domains that are relayed to, from now on. */
+  replaceRecipients(recipients: readonly string[]): void {
+    this.#recipients = new Set(recipients)
   }
 
   /**
@@ -64,10 +76,27 @@ export class Routes {
    */
   isOpenTo({ domain }: Mailbox): boolean {
     const name = domain.toLowerCase()
-    const { domains } = this.#relay
+    return this.localDomains.includes(name) || this.#relaysTo(name)
+  }
+
+  /**
+   * Whether nothing says that there is no such address in a domain that is relayed to. Every domain has
+   * a postmaster. RFC 5321 §4.5.1.
+   */
+  mayExist(mailbox: Mailbox): boolean {
+    const domain = mailbox.domain.toLowerCase()
+    const recipients = this.#recipients
+    if (recipients === undefined || !this.#relaysTo(domain)) return true
+    const name = mailbox.localPart.toLowerCase()
     return (
-      this.localDomains.includes(name) ||
-      domains.some((one) => name === one || (one.startsWith('.') && name.endsWith(one)))
+      name === 'postmaster' ||
+      [name, plainLocalPart(name), ''].some((local) => recipients.has(`${local}@${domain}`))
+    )
+  }
+
+  #relaysTo(domain: string): boolean {
+    return this.#relay.domains.some(
+      (one) => domain === one || (one.startsWith('.') && domain.endsWith(one)),
     )
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { HOST, type StageOptions } from '../../test/support/mail-stage.ts'
+import { HOST, mailbox, type StageOptions } from '../../test/support/mail-stage.ts'
 import { bench, FAR, LOGIN, NEAR } from '../../test/support/smtp-bench.ts'
 import { parseIpPrefix } from '../base/ip-address.ts'
 
@@ -64,6 +64,31 @@ describe('mail from outside', () => {
     const networks = { relay: { domains: [], networks: network === undefined ? [] : [network] } }
     expect(await answers(networks, [FAR], { host: '172.21.7.9' })).toEqual(['250 2.1.5 Ok'])
     expect(await answers(networks, [FAR], { host: '172.21.8.9' })).toEqual([denied(FAR)])
+  })
+
+  it('has only the listed addresses where they are listed, for users too, and a postmaster (RFC 5321 §4.5.1)', async () => {
+    const recipients = ['ann@mail-2.a.com', 'list+x@mail-2.a.com', '@base.mars']
+    const relay = { domains: ['mail-2.a.com', '.mars'], networks: [], recipients }
+    const aliases = [{ address: 'sales@mail-2.a.com', members: [mailbox('ann@mail-2.a.com')] }]
+    const rules = [
+      { domain: '.mars', nextHop: { transport: 'bp', nextHop: 'ipn:3.2525' } as const },
+    ]
+    const known = [
+      'Ann+tag@mail-2.a.com',
+      'list+x@mail-2.a.com',
+      'sales@mail-2.a.com',
+      'Postmaster@mail-2.a.com',
+      'who@base.mars',
+    ]
+    const options = { relay, aliases, rules }
+    expect(await answers(options, known)).toEqual(known.map(() => '250 2.1.5 Ok'))
+    const unknown = ['bob@mail-2.a.com', 'list@mail-2.a.com', 'who@other.mars']
+    const refusals = unknown.map(
+      (name) =>
+        `550 5.1.1 <${name}>: Recipient address rejected: User unknown in relay recipient table`,
+    )
+    expect(await answers(options, unknown)).toEqual(refusals)
+    expect(await answers(options, unknown, { login: true })).toEqual(refusals)
   })
 
   it('is refused for an alias that leads back to itself, and taken for the others', async () => {

@@ -13,6 +13,7 @@ import {
   AUTHENTICATION_NOT_NOW,
   LOCAL_ERROR,
   mailLoop,
+  noSuchRelayUser,
   noSuchUser,
   type Reply,
   relayDenied,
@@ -287,6 +288,7 @@ export class SmtpSession {
     const isUser = user !== undefined || service === 'pickup'
     const mayRelay = isUser || (service === 'smtp' && routes.mayRelay(this.#peer))
     if (!mayRelay && !routes.isOpenTo(recipient)) return relayDenied(name)
+    if (!routes.mayExist(recipient) && !local.isAlias(recipient)) return noSuchRelayUser(name)
     if (hop?.transport === 'error') return recipientRejected(name, hop.code, hop.text)
     return hop === undefined ? recipientRejected(name, '5.1.2', 'Domain not found') : undefined
   }

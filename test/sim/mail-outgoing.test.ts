@@ -171,6 +171,34 @@ describe('MTA-STS (RFC 8461)', () => {
   })
 })
 
+test('a domain whose mailboxes another server has goes there by LMTP, and who is not there is refused at once', async () => {
+  const scenario = bySmtp({ route: 'lmtp:[172.22.0.3]:24' })
+  const relay = { domains: ['mail-2.a.com'], networks: [], recipients: ['user@mail-2.a.com'] }
+  const [first, second] = scenario.hosts
+  if (first === undefined || second === undefined) throw new Error('two hosts')
+  const lmtp = { listen: { host: '0.0.0.0', port: 24 } }
+  const smtp = { listen: { host: '0.0.0.0', port: 25 } }
+  const lab = await TestLab.start({
+    ...scenario,
+    hosts: [
+      { ...first, smtp, relay },
+      { ...second, lmtp },
+    ],
+  })
+  const server = { host: '172.21.0.3', port: 25 }
+  const typist = await Typist.to(lab.lab, lab.mail1.machine.network, server)
+  await typist.reply()
+  await typist.say('EHLO c', 'MAIL FROM:<ann@b.com>')
+  expect(await typist.say('RCPT TO:<nobody@mail-2.a.com>')).toEqual([
+    expect.stringMatching(/^550 5\.1\.1 .*: User unknown in relay recipient table$/),
+  ])
+  await typist.say('RCPT TO:<user@mail-2.a.com>', 'DATA')
+  await typist.say('Subject: x\r\n\r\nx\r\n.')
+  await lab.until('mail-removed')
+  expect((await lab.mailbox(lab.mail2))[0]).toContain('LMTPS')
+  await lab.lab.stop()
+})
+
 describe('a server that has its own ways', () => {
   const route = `smtp:[172.22.0.3]:${SCRIPTED_PORT}`
   const to = ['user@b.com']

@@ -189,6 +189,12 @@ export function noSuchUser(address: string): Reply {
   return reply(550, '5.1.1', `<${address}>: Recipient address rejected: User unknown`)
 }
 
+/** In Postfix's words. */
+export function noSuchRelayUser(address: string): Reply {
+  const why = 'User unknown in relay recipient table'
+  return reply(550, '5.1.1', `<${address}>: Recipient address rejected: ${why}`)
+}
+
 export function relayDenied(address: string): Reply {
   return reply(554, '5.7.1', `<${address}>: Relay access denied`)
 }
