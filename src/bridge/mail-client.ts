@@ -32,9 +32,14 @@ export class MailClient {
     }
   }
 
-  /** A mail as it is in the queue. */
-  message(queueId: string): Promise<Uint8Array> {
-    return this.#node.call('queue-message', fromUtf8(JSON.stringify({ queueId })))
+  /** A mail as it is in the queue, piece by piece. */
+  async *message(queueId: string): AsyncGenerator<Uint8Array, void> {
+    for (let index = 0; ; index++) {
+      const request = fromUtf8(JSON.stringify({ queueId, index }))
+      const piece = await this.#node.call('queue-message', request)
+      if (piece.length === 0) return
+      yield piece
+    }
   }
 
   /** `matched` are those that the selection names, `done` those with which it could be done now. */

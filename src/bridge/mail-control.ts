@@ -1,15 +1,12 @@
 /** What programs of the user who runs a host may ask of its mail: `mailq`, `lightlag queue`, `lightlag fault`. */
 
-import { fromUtf8, toUtf8 } from '../base/bytes.ts'
+import { fromUtf8, NO_BYTES, toUtf8 } from '../base/bytes.ts'
 import { asFault, Fault } from '../base/fault.ts'
 import type { Accounts } from '../mail/accounts.ts'
-import {
-  INJECTED_AT,
-  type InjectedFault,
-  type InjectedFaults,
-} from '../mail/policy/injected-faults.ts'
+import type { InjectedFault, InjectedFaults } from '../mail/policy/injected-faults.ts'
 import type { MailQueue } from '../mail/queue.ts'
 import type { Clock } from '../ports/clock.ts'
+import { FAULT_POINTS } from '../proto/smtp/fault-point.ts'
 import type { BridgeFaultCode } from './fault.ts'
 import type { AboutHost } from './mail-client.ts'
 import type { MailHostOptions } from './mail-host-options.ts'
@@ -43,8 +40,10 @@ export class MailControl {
     switch (name) {
       case 'queue-list':
         return json(this.#list(read<{ readonly after: string }>(body).after))
-      case 'queue-message':
-        return this.#message(read<{ readonly queueId: string }>(body).queueId)
+      case 'queue-message': {
+        const asked = read<{ readonly queueId: string; readonly index: number }>(body)
+        return this.#message(asked.queueId, asked.index)
+      }
       case 'queue-act': {
         const { action, selection } = read<{
           readonly action: QueueAction
@@ -81,8 +80,8 @@ export class MailControl {
   }
 
   #addFault(fault: InjectedFault): number {
-    if (!INJECTED_AT.includes(fault.at)) {
-      throw refused(`a fault at ${fault.at}: ${INJECTED_AT.join(' or ')} would be right`)
+    if (!FAULT_POINTS.includes(fault.at)) {
+      throw refused(`a fault at ${fault.at}: ${FAULT_POINTS.join(' or ')} would be right`)
     }
     if (fault.reply === undefined && fault.delayMs === undefined) {
       throw refused('a fault without reply and delayMs: one of them would be right')
@@ -110,17 +109,12 @@ export class MailControl {
     return pageOfQueue(queue, after).flatMap((queueId) => queueEntry(queue, queueId) ?? [])
   }
 
-  #message(queueId: string): Uint8Array {
+  /** A piece, empty behind the last. */
+  #message(queueId: string, index: number): Uint8Array {
     const { queue } = this.#ports
     const view = queue.look(queueId)
     if (view === undefined) throw refused(`no mail ${queueId} in the queue`)
-    const bytes = new Uint8Array(view.envelope.sizeBytes)
-    let at = 0
-    for (const chunk of queue.message(view.envelope)) {
-      bytes.set(chunk, at)
-      at += chunk.length
-    }
-    return bytes
+    return queue.piece(view.envelope, index) ?? NO_BYTES
   }
 
   async #act(

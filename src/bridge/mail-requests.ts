@@ -8,6 +8,8 @@ export interface QueueEntry {
   readonly sizeBytes: number
   /** POSIX milliseconds. */
   readonly acceptedAt: number
+  /** Until when its sender has it held back. RFC 4865. */
+  readonly releaseAt?: number
   /** Empty for the null reverse-path. */
   readonly sender: string
   /** Those that are not settled. */

@@ -21,13 +21,14 @@ export function queueEntry(queue: MailQueue, queueId: string): QueueEntry | unde
   return view && entryOf(view)
 }
 
-function entryOf({ envelope, statuses, state, routes }: QueuedView): QueueEntry {
+function entryOf({ envelope, statuses, state, routes, releaseAt }: QueuedView): QueueEntry {
   const { queueId, sizeBytes, acceptedAt, from, recipients } = envelope
   return {
     queueId,
     state,
     sizeBytes,
     acceptedAt,
+    ...(releaseAt !== undefined && { releaseAt }),
     sender: from.reversePath === undefined ? '' : formatMailbox(from.reversePath),
     recipients: recipients.flatMap((recipient, index) => {
       const status = statuses.get(index)

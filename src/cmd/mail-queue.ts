@@ -1,5 +1,6 @@
 /** `mailq` and `lightlag queue …`: what they say to a running host. */
 
+import { once } from 'node:events'
 import { asFault } from '../base/fault.ts'
 import type { MailClient } from '../bridge/mail-client.ts'
 import type { QueueAction, QueueSelection } from '../bridge/mail-requests.ts'
@@ -24,7 +25,9 @@ export async function printQueue(options: HostOption & { readonly json?: boolean
 
 export async function showQueued(queueId: string, options: HostOption): Promise<void> {
   await withHost(options, EXIT.failed, async (host) => {
-    process.stdout.write(await host.message(queueId))
+    for await (const piece of host.message(queueId)) {
+      if (!process.stdout.write(piece)) await once(process.stdout, 'drain')
+    }
   })
 }
 

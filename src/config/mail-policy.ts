@@ -2,6 +2,8 @@
 
 import { parseSize } from '../base/quantity.ts'
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
+import { FAULT_POINTS } from '../proto/smtp/fault-point.ts'
+import { INJECTED_FAULTS_MAX } from '../proto/smtp/limits.ts'
 import type { Contradiction } from './problems.ts'
 import { count, duration, listOf, mapping, oneOf, orOff, type Shape, word } from './schema.ts'
 import type { Path } from './yaml.ts'
@@ -59,7 +61,7 @@ const address = word('an address such as ann@b.com, *@b.com or <>', (text) =>
 )
 
 const faultShape: Shape<FaultText> = {
-  at: oneOf(['EHLO', 'MAIL', 'RCPT', 'DATA', 'end-of-data']),
+  at: oneOf(FAULT_POINTS),
   sender: address.optional(),
   recipient: address.optional(),
   times: word('which of those that it fits: 2, 2-4 or 2-', (text) => {
@@ -141,8 +143,6 @@ export function parseFault(
     : { ok: false, problem }
 }
 
-const FAULTS_MAX = 100
-
 /** `host` is where they stand in the file. */
 export function policyContradictions(
   { faults: texts = [] }: PolicyText,
@@ -154,10 +154,10 @@ export function policyContradictions(
     if (problem === undefined) return []
     return [{ path: [...at, index, ...problem.path], message: problem.message }]
   })
-  if (texts.length <= FAULTS_MAX) return wrong
+  if (texts.length <= INJECTED_FAULTS_MAX) return wrong
   return [
     ...wrong,
-    { path: at, message: `${texts.length} faults: at most ${FAULTS_MAX} would be right` },
+    { path: at, message: `${texts.length} faults: at most ${INJECTED_FAULTS_MAX} would be right` },
   ]
 }
 

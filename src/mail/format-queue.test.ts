@@ -25,3 +25,18 @@ test('the queue looks as with Postfix', () => {
     '',
   ])
 })
+
+test('a mail that its sender holds back says until when', () => {
+  const mail = {
+    queueId: '4XkQ1ABCDE',
+    state: 'deferred',
+    sizeBytes: 10,
+    acceptedAt: 1_795_420_800_000,
+    releaseAt: 1_795_424_400_000,
+    sender: 'a@b.com',
+    recipients: [{ address: 'c@b.com' }],
+  } as const
+  expect(formatQueue([mail], 0)).toContain(
+    `${' '.repeat(36)}(held back until Mon Nov 23 09:00:00)\n${' '.repeat(41)}c@b.com\n`,
+  )
+})

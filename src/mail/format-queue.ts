@@ -8,6 +8,7 @@ export interface ListedMail {
   readonly state: 'active' | 'deferred' | 'hold'
   readonly sizeBytes: number
   readonly acceptedAt: number
+  readonly releaseAt?: number
   readonly sender: string
   readonly recipients: readonly { readonly address: string; readonly reason?: string }[]
 }
@@ -23,11 +24,14 @@ export function formatQueue(mails: readonly ListedMail[], offsetMs: number): str
     const sender = mail.sender === '' ? 'MAILER-DAEMON' : mail.sender
     const id = `${mail.queueId}${MARKS[mail.state]}`.padEnd(11)
     const size = String(mail.sizeBytes).padStart(8)
-    const lines = [`${id} ${size} ${arrival(mail.acceptedAt + offsetMs)}  ${sender}`]
+    const lines = [`${id} ${size} ${timeOf(mail.acceptedAt + offsetMs)}  ${sender}`]
+    if (mail.releaseAt !== undefined) {
+      lines.push(remark(`held back until ${timeOf(mail.releaseAt + offsetMs)}`))
+    }
     let reason: string | undefined
     for (const recipient of mail.recipients) {
       if (recipient.reason !== undefined && recipient.reason !== reason) {
-        lines.push(`${' '.repeat(Math.max(0, 75 - recipient.reason.length))}(${recipient.reason})`)
+        lines.push(remark(recipient.reason))
       }
       reason = recipient.reason
       lines.push(`${INDENT}${recipient.address}`)
@@ -39,11 +43,16 @@ export function formatQueue(mails: readonly ListedMail[], offsetMs: number): str
   return `${HEAD}\n${blocks.join('\n')}\n-- ${Math.ceil(bytes / 1024)} Kbytes in ${count}.\n`
 }
 
+/** At the end of a line, where Postfix has it. */
+function remark(text: string): string {
+  return `${' '.repeat(Math.max(0, 75 - text.length))}(${text})`
+}
+
 const DAYS = 'Sun Mon Tue Wed Thu Fri Sat'.split(' ')
 const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ')
 
 /** `Mon Nov 23 08:00:00`. */
-function arrival(ms: number): string {
+function timeOf(ms: number): string {
   const { weekday, month, day, hour, minute, second } = toCivil(addMs(wallMs(0), ms))
   const time = [hour, minute, second].map((part) => String(part).padStart(2, '0')).join(':')
   return `${DAYS[weekday]} ${MONTHS[month - 1]} ${String(day).padStart(2)} ${time}`

@@ -78,9 +78,6 @@ export const LIMITED_SENDERS_MAX = 10_000
 export const QUOTA_COUNTED_MS = 60_000
 export const QUOTA_RECOUNT_MS = 1000
 
-/** Every one is looked at for every command. */
-export const INJECTED_FAULTS_MAX = 100
-
 /** A message that a policy wants to see is in memory until then; larger ones pass without its looking in. */
 export const HELD_MESSAGE_BYTES_MAX = 4_194_304
 export const HELD_MESSAGES_BYTES_MAX = 67_108_864

@@ -100,6 +100,8 @@ export interface QueuedView extends SpooledMail {
   readonly state: 'active' | 'deferred' | 'hold'
   /** Of each recipient. */
   readonly routes: readonly string[]
+  /** Until when its sender had it held back, where that is not over. */
+  readonly releaseAt?: WallMs
 }
 
 export interface QueuedDelivery extends Delivery {
@@ -575,12 +577,19 @@ export class MailQueue implements DeliveryTarget {
     const isActive = [...mail.jobs.values()].some(({ id }) => this.#machine.isActive(id))
     const state = mail.isHeld ? 'hold' : isActive ? 'active' : 'deferred'
     const routes = spooled.envelope.recipients.map((to) => nameOf(this.#targets.routes.of(to)))
-    return { ...spooled, statuses: statusesOf(mail, spooled), state, routes }
+    const { releaseAt } = mail
+    const isHeldBack = releaseAt > this.#ports.clock.wall()
+    return {
+      ...{ ...spooled, statuses: statusesOf(mail, spooled), state, routes },
+      ...(isHeldBack && { releaseAt }),
+    }
   }
 
-  /** The message of a mail in the queue. */
-  message(envelope: Envelope): Iterable<Uint8Array> {
-    return this.#spool.chunks(envelope)
+  /** The next piece of the message of a mail in the queue, after `index` of them; undefined at its end. */
+  piece(envelope: Envelope, index: number): Uint8Array | undefined {
+    if (index === 0) return this.#spool.beginning(envelope)
+    for (const chunk of this.#spool.chunks(envelope, index)) return chunk
+    return undefined
   }
 
   /** For metrics: takes a time that grows with all that waits. */
@@ -652,7 +661,7 @@ export class MailQueue implements DeliveryTarget {
         retryInMs,
         delayMs,
         delays,
-        relay: (fault && relayOf(fault)) ?? nameOf(job.hop),
+        ...(fault === undefined ? { relay: nameOf(job.hop) } : relayOf(fault, nameOf(job.hop))),
         ...(job.hop && { route: job.hop.transport }),
         ...(fault && { dsn: statusCode(fault, 'delayed') }),
       })

@@ -243,7 +243,7 @@ export class Settlements {
           queueId,
           recipient,
           reason,
-          relay: relayOf(outcome.fault) ?? nextHop,
+          ...relayOf(outcome.fault, nextHop),
           ...(hop && { route: hop.transport }),
           ...delays,
           dsn,
@@ -276,9 +276,11 @@ function kindOf(recipients: readonly ReportedRecipient[]): ReportKind {
   return has('failed') ? 'non-delivery' : has('delayed') ? 'delay' : 'delivery status'
 }
 
-/** The host that refused it. */
-export function relayOf({ detail }: Fault): string | undefined {
-  return detail['remote'] === undefined ? undefined : String(detail['remote'])
+/** The host that refused it, or where it was to go; nothing where nobody was reached, as Postfix has it. */
+export function relayOf({ code, detail }: Fault, nextHop: string): { readonly relay?: string } {
+  const { remote } = detail
+  if (remote !== undefined) return { relay: String(remote) }
+  return /^(?:network|dns)\//.test(code) ? {} : { relay: nextHop }
 }
 
 /** What the sender is told of an end; undefined: nothing. RFC 3461 §5.2. */

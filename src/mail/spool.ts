@@ -163,9 +163,9 @@ export class Spool {
   }
 
   /** The message; each chunk is read when it is asked for. Throws `mail/spool-damaged`. */
-  *chunks(envelope: Envelope): Iterable<Uint8Array> {
-    if (envelope.head !== undefined) yield fromLatin1(envelope.head)
-    for (let index = 0; index < envelope.chunkCount; index++) {
+  *chunks(envelope: Envelope, first = 0): Iterable<Uint8Array> {
+    if (envelope.head !== undefined && first === 0) yield fromLatin1(envelope.head)
+    for (let index = first; index < envelope.chunkCount; index++) {
       const chunk = this.#store.get(SPOOL_TABLE, chunkKey(envelope.queueId, index))
       if (chunk === undefined) {
         const text = `chunk ${index} of ${envelope.queueId} is missing`

@@ -4,9 +4,10 @@ import { addMs } from '../../base/time.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { EventSink } from '../../ports/events.ts'
 import type { Mailbox, ReversePath } from '../../proto/smtp/envelope.ts'
+import type { FaultPoint } from '../../proto/smtp/fault-point.ts'
+import { INJECTED_FAULTS_MAX } from '../../proto/smtp/limits.ts'
 import { formatMailbox } from '../../proto/smtp/path.ts'
 import type { Reply } from '../../proto/smtp/reply.ts'
-import { INJECTED_FAULTS_MAX } from '../limits.ts'
 import {
   ACCEPT,
   type Asked,
@@ -16,11 +17,9 @@ import {
   type PolicySession,
 } from './policy.ts'
 
-export const INJECTED_AT = ['EHLO', 'MAIL', 'RCPT', 'DATA', 'end-of-data'] as const
-
 /** "Answer 451 to the second RCPT for x@y." */
 export interface InjectedFault {
-  readonly at: (typeof INJECTED_AT)[number]
+  readonly at: FaultPoint
   /** Whose mail; `*` stands for any characters, `<>` for the null reverse-path. Default: anyone's. */
   readonly sender?: string
   /** For whom: with RCPT the one named, after it one of those taken. Default: anyone. */

@@ -47,6 +47,8 @@ export class StsPolicies {
   readonly #fetching = new Map<string, Promise<StsPolicy | undefined>>()
   /** When a domain whose policy could not be had may be asked again. */
   readonly #retryAt = new Map<string, MonoMs>()
+  /** Until when what is kept of each domain holds; read from the store once it is needed. */
+  #ends: Map<string, WallMs> | undefined
 
   constructor(ports: StsPorts) {
     this.#ports = ports
@@ -109,17 +111,36 @@ export class StsPolicies {
     }
   }
 
+  #readEnds(): Map<string, WallMs> {
+    const all = this.#ports.store.range(TABLE, {})
+    return new Map([...all].map(({ key, value }) => [key, decode(value)?.until ?? wallMs(0)]))
+  }
+
   async #keep(domain: string, kept: Kept): Promise<void> {
     const { store } = this.#ports
     const changes: StoreChange[] = [{ table: TABLE, key: domain, value: encode(kept) }]
-    const others = [...store.range(TABLE, {})].filter(({ key }) => key !== domain)
-    if (others.length >= STS_POLICIES_MAX) {
-      const ends = others.map(({ key, value }) => ({ key, until: decode(value)?.until ?? 0 }))
-      const [first] = ends.sort((a, b) => a.until - b.until)
-      if (first !== undefined) changes.push({ table: TABLE, key: first.key, value: undefined })
+    const ends = this.#ends ?? this.#readEnds()
+    this.#ends = ends
+    ends.set(domain, kept.until)
+    if (ends.size > STS_POLICIES_MAX) {
+      const first = firstOf(ends, domain)
+      ends.delete(first)
+      changes.push({ table: TABLE, key: first, value: undefined })
     }
     await store.commit(changes)
   }
+}
+
+/** The one that would end first, but for the one that has just come. */
+function firstOf(ends: ReadonlyMap<string, WallMs>, newcomer: string): string {
+  let first = newcomer
+  let until = Number.POSITIVE_INFINITY
+  for (const [domain, end] of ends) {
+    if (end >= until || domain === newcomer) continue
+    first = domain
+    until = end
+  }
+  return first
 }
 
 /** The id in the one record among `records` that is of this kind; undefined where there are none or several. */

@@ -62,7 +62,7 @@ test('AUTH in MAIL is read and forgotten (RFC 2554 §5)', () => {
 })
 
 test('HELP knows every verb', () => {
-  for (const syntax of commandSyntax()) expect(verbOf(syntax)).toBe(syntax.split(' ')[0])
+  for (const syntax of commandSyntax(() => true)) expect(verbOf(syntax)).toBe(syntax.split(' ')[0])
 })
 
 const domain = fc.constantFrom('a.com', 'mail-2.a.com', '[127.0.0.1]')

@@ -67,9 +67,10 @@ const VERBS: { readonly [V in Verb]: VerbRule } = {
   AUTH: { syntax: 'AUTH mechanism [response]', lineMax: AUTH_LINE_MAX, parse: parseAuth },
 }
 
-/** The syntax of every command. */
-export function commandSyntax(): readonly string[] {
-  return Object.values(VERBS).map((rule) => rule.syntax)
+/** The syntax of every command that is offered. */
+export function commandSyntax(isOffered: (verb: Verb) => boolean): readonly string[] {
+  const verbs = Object.keys(VERBS) as Verb[]
+  return verbs.filter(isOffered).map((verb) => VERBS[verb].syntax)
 }
 
 /** What a line begins with, if it is a command of ours. */

@@ -103,3 +103,6 @@ export const CLIENT_TIMEOUTS_MS: {
   dataBlock: 180_000,
   dataTermination: 600_000,
 }
+
+/** Faults on purpose: every one of them is looked at for every command. */
+export const INJECTED_FAULTS_MAX = 100

@@ -58,6 +58,31 @@ function offersStartTls({ tls }: Readonly<Session>, options: SmtpServerOptions):
   return tls === undefined && options.tls === 'offered'
 }
 
+/** Whether a command is of any use to this client now. */
+export function offers(
+  verb: Command['verb'],
+  session: Readonly<Session>,
+  options: SmtpServerOptions,
+): boolean {
+  switch (verb) {
+    case 'EHLO':
+    case 'HELO':
+      return options.role !== 'lmtp'
+    case 'LHLO':
+      return options.role === 'lmtp'
+    case 'STARTTLS':
+      return offersStartTls(session, options)
+    case 'AUTH':
+      return mechanismsFor(session, options).length > 0
+    case 'VRFY':
+      return options.vrfy !== 'refuse'
+    case 'EXPN':
+      return options.expn === 'answer'
+    default:
+      return true
+  }
+}
+
 /** The lines of the reply to EHLO after the first. */
 export function extensionLines(
   session: Readonly<Session>,

@@ -80,6 +80,7 @@ describe('session', () => {
     expect(talk.lines('HELP')).toMatch(
       /^214-2\.0\.0 EHLO hostname\r\n(214-.*\r\n)*214 2\.0\.0 .*\r\n$/,
     )
+    expect(talk.lines('HELP')).not.toMatch(/AUTH|EXPN|LHLO|STARTTLS/)
     expect(talk.lines('VRFY user')).toMatch(/^252 2\.0\.0 /)
     expect(talk.lines('EXPN list')).toBe('502 5.5.1 Error: EXPN not implemented\r\n')
     expect(talk.lines('RSET')).toBe('250 2.0.0 Ok\r\n')

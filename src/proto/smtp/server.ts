@@ -47,7 +47,7 @@ import {
 import type { Reply } from './reply.ts'
 import * as replies from './reply.ts'
 import { ReplyGroup } from './reply-group.ts'
-import { extensionLines, objectionTo, protocolOf, type Session } from './sequence.ts'
+import { extensionLines, objectionTo, offers, protocolOf, type Session } from './sequence.ts'
 
 export type { SmtpAnswer, SmtpProtocol, SmtpQuestion, SmtpServerOptions, Verdict }
 
@@ -301,7 +301,7 @@ export class SmtpServer implements Machine<Event, Effect> {
         this.#onLookUp(command.verb, command.argument)
         break
       case 'HELP':
-        this.#say(replies.help(commandSyntax()))
+        this.#say(replies.help(commandSyntax((verb) => offers(verb, this.#session, this.#options))))
         break
       case 'NOOP':
         this.#say(replies.OK)
