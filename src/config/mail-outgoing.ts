@@ -115,7 +115,8 @@ export function credentialFilesOf({ routes }: OutgoingText): ReadonlyMap<string,
 
 export function outgoingContradictions(outgoing: OutgoingText, at: Path): readonly Contradiction[] {
   return outgoing.routes.flatMap(([route, { tls = outgoing.tls, credentials }]) => {
-    if (credentials === undefined || tls === 'required') return []
+    const isSafe = tls === 'required' || route.startsWith('smtps:')
+    if (credentials === undefined || isSafe) return []
     const message = `credentials while tls is ${tls}, so that they could go to anybody: tls: required would be right`
     return [{ path: [...at, 'routes', route, 'credentials'], message }]
   })

@@ -1,4 +1,5 @@
 export {
+  defaultPortOf,
   formatNextHop,
   hopForDomain,
   type LmtpServer,

@@ -90,6 +90,32 @@ describe('a smart host', () => {
   })
 })
 
+test('a smart host that speaks TLS from the start knows us by it (RFC 8314)', async () => {
+  const route = 'smtps:[mail-2.a.com]'
+  const credentials = { user: 'user', password: '123456' }
+  const submissions = { listen: { host: '0.0.0.0', port: 465 } }
+  const lab = await TestLab.start(
+    bySmtp({
+      route,
+      routes: [{ route, credentials }],
+      mail2: { submissions, senders: { allowed: [['user', ['*']]] } },
+    }),
+  )
+  await lab.submitted(lab.mail1, mailOf('hello'))
+  await lab.until('mail-removed')
+  expect((await lab.mailbox(lab.mail2))[0]).toContain('ESMTPSA')
+  await lab.lab.stop()
+})
+
+test('one that does not gets no mail, and nothing unprotected', async () => {
+  const lab = await TestLab.start(bySmtp({ route: `smtps:[172.22.0.3]:${SCRIPTED_PORT}` }))
+  const seen = await scripted(lab, (line) => friendly(line))
+  await lab.submitted(lab.mail1, mailOf('hello'), ['user@b.com'])
+  await lab.until('mail-deferred')
+  expect(seen.lines.filter((line) => / (?:EHLO|MAIL)/.test(line))).toEqual([])
+  await lab.lab.stop()
+})
+
 describe('MTA-STS (RFC 8461)', () => {
   const PAGE = 'https://mta-sts.b.com/.well-known/mta-sts.txt'
 

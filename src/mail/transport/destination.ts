@@ -5,7 +5,7 @@ import { parseIpAddress } from '../../base/ip-address.ts'
 import type { Dns, DnsAnswer, MxRecord } from '../../ports/dns.ts'
 import type { Entropy } from '../../ports/entropy.ts'
 import type { SocketAddress } from '../../ports/network.ts'
-import type { SmtpHop } from '../next-hop.ts'
+import { defaultPortOf, type SmtpHop } from '../next-hop.ts'
 import { transportFault } from './fault.ts'
 import { MX_RECORDS_MAX } from './limits.ts'
 
@@ -20,8 +20,6 @@ export interface DestinationPorts {
   readonly entropy: Entropy
 }
 
-const SMTP_PORT = 25
-
 /**
  * One server after the other, each looked up when it is asked for. Throws a Fault where there is
  * none to be had: a temporary one where a look-up may do better later. `self` is this host's name:
@@ -32,7 +30,7 @@ export async function* serversOf(
   self: string,
   ports: DestinationPorts,
 ): AsyncGenerator<MailServer> {
-  const { host = '', port = SMTP_PORT } = hop
+  const { host = '', port = defaultPortOf(hop) } = hop
   const names = hop.isLiteral ? [host] : await exchangersOf(host, self, ports)
   let found = 0
   let fault: Fault | undefined

@@ -113,7 +113,8 @@ export class SmtpTransport {
       isRequired || (policy?.mode === 'enforce' && !isTlsOptional(mail.read?.() ?? []))
         ? policy
         : undefined
-    const tls = isRequired || sts !== undefined ? 'required' : choice.tls
+    const isSure = isRequired || sts !== undefined || isImplicit(hop)
+    const tls = isSure ? 'required' : choice.tls
     const kind = `${formatNextHop(hop)} ${tls} ${sts === undefined ? '' : sts.mx.join(' ')}`
     return { ...choice, hop, tls, sts, kind }
   }
@@ -212,7 +213,7 @@ export class SmtpTransport {
       hostname,
       roundTripMs,
       protocol: hop.transport === 'lmtp' ? 'LMTP' : 'SMTP',
-      ...(tls !== 'never' && { tls }),
+      ...(tls !== 'never' && { tls: isImplicit(hop) ? ('first' as const) : tls }),
       ...(credentials && { credentials, nonce: toBase64(entropy.bytes(NONCE_BYTES)) }),
     } as const
     const options = {
@@ -281,6 +282,10 @@ async function sendGroup(
     if (isFirst) throw error
     return refusedAll(recipients.length, asFault(error))
   }
+}
+
+function isImplicit(hop: ServerHop): boolean {
+  return hop.transport === 'smtp' && hop.implicitTls === true
 }
 
 interface Load {

@@ -20,10 +20,11 @@ export interface SmtpClientOptions {
   readonly protocol?: 'SMTP' | 'LMTP'
   /**
    * `offered`: STARTTLS where the server has it, else all goes unprotected, but for credentials.
-   * `required`: nothing goes before it. Default: never. What is asked of the server's certificate is
+   * `required`: nothing goes before it. `first`: it begins before the server has said anything, as
+   * RFC 8314 has it. Default: never. What is asked of the server's certificate is
    * for whoever runs the machine to say.
    */
-  readonly tls?: 'offered' | 'required'
+  readonly tls?: 'offered' | 'required' | 'first'
   /**
    * Added to every time of RFC 5321 §4.5.3.2, each of which is for a link without delay to speak of;
    * to that of a handshake as often as it crosses the link. Default: 0.

@@ -357,6 +357,32 @@ describe('LMTP (RFC 2033)', () => {
   })
 })
 
+describe('TLS from the start (RFC 8314)', () => {
+  test('begins before the server has said anything, and then nothing is asked of STARTTLS', () => {
+    const client = new SmtpClient({ ...OPTIONS, tls: 'first' })
+    const types = (event: Parameters<SmtpClient['handle']>[0]): readonly string[] =>
+      client
+        .handle(event, T0)
+        .map((effect) => (effect.type === 'send' ? toUtf8(effect.bytes) : effect.type))
+    expect(types({ type: 'connected' })).toEqual(['secure'])
+    expect(client.deadline).toBeDefined()
+    expect(types({ type: 'secured', session: SESSION })).toEqual([])
+    expect(client.deadline).toBeDefined()
+    expect(types({ type: 'bytes', bytes: fromLatin1('220 b.com\r\n') })).toEqual(['EHLO a.com\r\n'])
+    const offers = fromLatin1('250-b.com\r\n250 STARTTLS\r\n')
+    expect(types({ type: 'bytes', bytes: offers })).toEqual(['ready'])
+  })
+
+  test('that fails ends the session', () => {
+    const client = new SmtpClient({ ...OPTIONS, tls: 'first' })
+    client.handle({ type: 'connected' }, T0)
+    expect(client.handle({ type: 'ended', fault: undefined }, T0)).toMatchObject([
+      { type: 'failed', fault: { code: 'smtp/tls-failed' } },
+      { type: 'close' },
+    ])
+  })
+})
+
 test('property: however the bytes are cut, the effects are the same', () => {
   // What answers one step comes after it, in whatever pieces.
   const steps = [

@@ -59,9 +59,10 @@ export class ClientOpening {
     }
   }
 
-  secured(session: TlsSession): OpeningMove {
+  /** Undefined where the server has yet to greet. */
+  secured(session: TlsSession): OpeningMove | undefined {
     this.#tls = session
-    return this.#hello()
+    return this.#options.tls === 'first' ? undefined : this.#hello()
   }
 
   #hello(verb: Hello = this.#options.protocol === 'LMTP' ? 'LHLO' : 'EHLO'): OpeningMove {
@@ -126,7 +127,8 @@ export class ClientOpening {
   }
 
   #open(): OpeningMove {
-    const isVerified = this.#options.tls === 'required' && this.#tls !== undefined
+    const { tls } = this.#options
+    const isVerified = (tls === 'required' || tls === 'first') && this.#tls !== undefined
     return { type: 'open', offered: this.#offered, isVerified }
   }
 

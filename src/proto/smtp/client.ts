@@ -12,6 +12,7 @@ import type {
 } from '../../base/machine.ts'
 import { HANDSHAKE_ROUND_TRIPS } from '../../base/round-trips.ts'
 import { addMs, type MonoMs } from '../../base/time.ts'
+import type { TlsSession } from '../../base/tls.ts'
 import { type ClientBody, chunkedBody, dataBody } from './client-body.ts'
 import { type OutgoingMail, objectionToSending } from './client-envelope.ts'
 import type { SmtpClientEffect, SmtpClientEvent, SmtpClientOptions } from './client-events.ts'
@@ -91,6 +92,7 @@ export class SmtpClient implements Machine<Event, Effect> {
     switch (event.type) {
       case 'connected':
         this.#moved = true
+        if (this.#options.tls === 'first') this.#secure()
         break
       case 'bytes':
         this.#onBytes(event.bytes)
@@ -121,7 +123,7 @@ export class SmtpClient implements Machine<Event, Effect> {
         break
       case 'secured':
         assert(this.#phase === 'securing', 'nothing is secured that was not asked for')
-        this.#move(this.#opening.secured(event.session))
+        this.#onSecured(event.session)
         break
       case 'ended': {
         const why = event.fault === undefined ? '' : `: ${event.fault.message}`
@@ -218,9 +220,7 @@ export class SmtpClient implements Machine<Event, Effect> {
       case 'secure':
         // What came with the reply nobody vouches for. RFC 3207 §4.2.
         this.#reader = new ReplyReader()
-        this.#phase = 'securing'
-        this.#moved = true
-        this.#effects.push({ type: 'secure' })
+        this.#secure()
         break
       case 'open':
         this.#offered = move.offered
@@ -234,6 +234,19 @@ export class SmtpClient implements Machine<Event, Effect> {
       case 'fail':
         this.#fail(move.code, move.message, move.reply)
     }
+  }
+
+  #secure(): void {
+    this.#phase = 'securing'
+    this.#moved = true
+    this.#effects.push({ type: 'secure' })
+  }
+
+  #onSecured(session: TlsSession): void {
+    const move = this.#opening.secured(session)
+    if (move !== undefined) this.#move(move)
+    else this.#phase = 'replies'
+    this.#moved = true
   }
 
   #becomeReady(): void {

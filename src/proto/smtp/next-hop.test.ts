@@ -16,6 +16,8 @@ const NEXT_HOPS: readonly (readonly [string, NextHop])[] = [
   ['smtp:mx.a.com', { transport: 'smtp', host: 'mx.a.com' }],
   ['smtp:a.com:2525', { transport: 'smtp', host: 'a.com', port: 2525 }],
   ['smtp:[mx.a.com]', { transport: 'smtp', host: 'mx.a.com', isLiteral: true }],
+  ['smtps:[mx.a.com]', { transport: 'smtp', host: 'mx.a.com', isLiteral: true, implicitTls: true }],
+  ['smtps:a.com:25', { transport: 'smtp', host: 'a.com', implicitTls: true, port: 25 }],
   ['smtp:[::1]:2525', { transport: 'smtp', host: '::1', isLiteral: true, port: 2525 }],
   ['lmtp:unix:/run/lmtp', { transport: 'lmtp', server: { path: '/run/lmtp' } }],
   ['lmtp:inet:127.0.0.1:24', { transport: 'lmtp', server: { host: '127.0.0.1', port: 24 } }],
@@ -48,6 +50,7 @@ describe('next hops are written as in a transport map of Postfix', () => {
     'Local',
     'smtp:[a.com',
     'smtp:[]',
+    'smtps:',
     'smtp:a.com:0',
     'smtp:a.com:65536',
     'smtp:a b',
@@ -69,7 +72,16 @@ describe('next hops are written as in a transport map of Postfix', () => {
   })
 
   test('property: what is read is written as what reads the same', () => {
-    const prefix = fc.constantFrom('', 'bp:', 'smtp:', 'smtp:[', 'lmtp:', 'pipe:/', 'error:')
+    const prefix = fc.constantFrom(
+      '',
+      'bp:',
+      'smtp:',
+      'smtp:[',
+      'smtps:',
+      'lmtp:',
+      'pipe:/',
+      'error:',
+    )
     fc.assert(
       fc.property(prefix, fc.string(), (before, text) => {
         const hop = parseNextHop(before + text)

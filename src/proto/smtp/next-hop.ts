@@ -22,7 +22,9 @@ export interface SmtpHop {
   readonly host?: string
   /** Whether `host` is the server itself, in brackets: no MX is looked up. */
   readonly isLiteral?: true
-  /** Default: 25. */
+  /** Written `smtps:`, for a host that is named: TLS from the first octet on. RFC 8314. */
+  readonly implicitTls?: true
+  /** Default: 25, or with `implicitTls` 465. */
   readonly port?: number
 }
 
@@ -34,7 +36,10 @@ export interface HostPort {
   readonly port: number
 }
 
-const SMTP_PORT = 25
+/** Where a server listens whose route names no port. */
+export function defaultPortOf({ implicitTls }: Pick<SmtpHop, 'implicitTls'>): number {
+  return implicitTls ? 465 : 25
+}
 
 /** `local`, `bp:ipn:3.2525`, `smtp:[host]:2525`, `lmtp:unix:/path`, `error:5.1.2 text`, …; undefined where `text` is none of them. */
 export function parseNextHop(text: string): NextHop | undefined {
@@ -47,7 +52,11 @@ export function parseNextHop(text: string): NextHop | undefined {
     case 'bp':
       return /^[!-~]+$/.test(rest) ? { transport, nextHop: rest } : undefined
     case 'smtp':
-      return parseSmtp(rest)
+      return parseSmtp(rest, {})
+    case 'smtps': {
+      const hop = parseSmtp(rest, { implicitTls: true })
+      return hop?.host === undefined ? undefined : hop
+    }
     case 'lmtp':
       return parseLmtp(rest)
     case 'pipe': {
@@ -80,7 +89,8 @@ export function formatNextHop(hop: NextHop): string {
       return `bp:${hop.nextHop}`
     case 'smtp': {
       const host = hop.isLiteral ? `[${hop.host}]` : (hop.host ?? '')
-      return hop.port === undefined ? `smtp:${host}` : `smtp:${host}:${hop.port}`
+      const way = `${hop.implicitTls ? 'smtps' : 'smtp'}:${host}`
+      return hop.port === undefined ? way : `${way}:${hop.port}`
     }
     case 'lmtp':
       return 'path' in hop.server
@@ -145,20 +155,21 @@ export function hopForDomain(hop: NextHop, domain: string): NextHop {
   return { ...hop, host: literal.toLowerCase(), isLiteral: true }
 }
 
-function parseSmtp(text: string): SmtpHop | undefined {
+function parseSmtp(text: string, tls: Pick<SmtpHop, 'implicitTls'>): SmtpHop | undefined {
   const match = /^(?:\[([^\]]+)\]|([^:[\]]*))(?::(\d{1,5}))?$/.exec(text)
   if (match === null) return undefined
   const port = match[3] === undefined ? undefined : parsePort(match[3])
   if (match[3] !== undefined && port === undefined) return undefined
-  const withPort = port === undefined || port === SMTP_PORT ? {} : { port }
+  const isUsual = port === undefined || port === defaultPortOf(tls)
+  const more = isUsual ? tls : { ...tls, port }
   const literal = match[1]?.toLowerCase()
   if (literal !== undefined) {
     if (!isHost(literal)) return undefined
-    return { transport: 'smtp', host: literal, isLiteral: true, ...withPort }
+    return { transport: 'smtp', host: literal, isLiteral: true, ...more }
   }
   const host = (match[2] ?? '').toLowerCase()
-  if (host === '') return { transport: 'smtp', ...withPort }
-  return isName(host) ? { transport: 'smtp', host, ...withPort } : undefined
+  if (host === '') return { transport: 'smtp', ...more }
+  return isName(host) ? { transport: 'smtp', host, ...more } : undefined
 }
 
 function parseLmtp(text: string): NextHop | undefined {
