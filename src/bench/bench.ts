@@ -10,6 +10,7 @@ import { MailBench, type MailCase, type MailResult, type MailWork } from './mail
 
 const LAYERS: readonly Layer[] = ['udp', 'tcp', 'stcp']
 const STORES: readonly StoreKind[] = ['memory', 'durable']
+const PAYLOAD_CRCS: readonly PayloadCrc[] = ['crc-32c', 'none']
 
 interface BundlesFlags {
   readonly layers: readonly Layer[]
@@ -17,7 +18,7 @@ interface BundlesFlags {
   readonly sizes: readonly number[]
   readonly count?: number
   readonly rate?: number
-  readonly payloadCrc: PayloadCrc
+  readonly payloadCrc: readonly PayloadCrc[]
   readonly json?: true
 }
 
@@ -44,22 +45,22 @@ program
   )
   .option('--rate <bytes/s>', 'of UDP, which nothing else slows down', number)
   .addOption(
-    new Option('--payload-crc <type>', 'of the bundles; ION sends none')
-      .choices(['crc-32c', 'none'])
-      .default('crc-32c'),
+    new Option('--payload-crc <list>', 'of the bundles: ours, and none as ION sends')
+      .default(PAYLOAD_CRCS)
+      .argParser(oneOf(PAYLOAD_CRCS)),
   )
   .option('--json', 'one JSON object for each run')
   .addHelpText('after', '\nExample:\n  npm run bench -- bundles --layers tcp --sizes 1000 --json')
   .action(async (flags: BundlesFlags) => {
     if (!flags.json) console.log(BUNDLES_HEAD)
-    const { layers, stores, sizes, count, rate, payloadCrc } = flags
+    const { layers, stores, sizes, count, rate, payloadCrc: payloadCrcs } = flags
     for await (const result of benchBundles({
       layers,
       stores,
       sizes,
       count,
       rateBytesPerSec: rate,
-      payloadCrc,
+      payloadCrcs,
     })) {
       console.log(flags.json ? JSON.stringify(result) : bundlesRow(result))
     }
@@ -184,11 +185,12 @@ function mailRow(result: MailResult, disk: DiskLimit): string {
   )
 }
 
-const COLUMNS = [6, 8, 7, 9, 6, 10, 8, 7, 14, 12] as const
+const COLUMNS = [6, 8, 7, 8, 9, 6, 10, 8, 7, 14, 12] as const
 const BUNDLES_HEAD = row(
   'layer',
   'store',
   'bytes',
+  'CRC',
   'bundles',
   'lost',
   'bundles/s',
@@ -204,6 +206,7 @@ function bundlesRow(result: BundlesResult): string {
     result.layer,
     result.store,
     result.bytes,
+    result.payloadCrc === 'none' ? 'as ION' : result.payloadCrc,
     result.bundles,
     result.lost,
     result.bundlesPerSec,
