@@ -12,31 +12,38 @@
 
 import { assert } from '../base/assert.ts'
 import { Fault } from '../base/fault.ts'
-import { Heap } from '../base/heap.ts'
 import type { Machine } from '../base/machine.ts'
 import { addMs, earlier, type MonoMs, type WallMs } from '../base/time.ts'
 import { Window } from '../base/window.ts'
 import {
   EndpointFormatter,
   type EndpointId,
-  formatEndpointId,
   isNullEndpoint,
   isSingleton,
 } from '../proto/bpv7/endpoint-id.ts'
 import { describeReason, STATUS_REASONS, type StatusKind } from '../proto/bpv7/status-report.ts'
-import {
-  type AgentEffect,
-  type AgentEvent,
-  type Census,
-  EMPTY_QUEUE,
-  type Failure,
-  type Queue,
-  type RegistrationQueue,
+import type {
+  AgentEffect,
+  AgentEvent,
+  Census,
+  Failure,
+  Queue,
+  RegistrationQueue,
 } from './agent-events.ts'
-import type { BundleRecord, FragmentExtent } from './bundle-record.ts'
+import type { BundleRecord } from './bundle-record.ts'
+import {
+  aduName,
+  Entries,
+  type Entry,
+  type FragmentRecord,
+  isFragment,
+  isFragmentForUs,
+  isOwnRecord,
+} from './entries.ts'
 import type { DtnFaultCode } from './fault.ts'
 import type { BundleNodeLimits } from './limits.ts'
 import { isOwnEndpoint, type NodeNames } from './membership.ts'
+import { Queues } from './queues.ts'
 import { ReassemblyLedger } from './reassembly-ledger.ts'
 import { Registration, type RegistrationState } from './registration.ts'
 import { leadsTo, neighbourOf, type StaticPlan } from './static-plan.ts'
@@ -47,30 +54,9 @@ export interface BundleAgentOptions extends NodeNames {
   readonly limits: BundleNodeLimits
 }
 
-interface Entry {
-  readonly record: BundleRecord
-  readonly arrivedAt: MonoMs
-  readonly expiresAt: MonoMs
-  /** Of the endpoint that it is for, where that is of this node. */
-  readonly registration: Registration | undefined
-  state: keyof Census
-  /** Retention constraints. */
-  toDeliver: boolean
-  toForward: boolean
-  way: Way | undefined
-  /** Its hold was dropped while it was being stored. */
-  isReleased: boolean
-  /** It is for an application here alone, which may take it before it is on the disk. */
-  isAhead: boolean
-  /** Counted against the bound on bundles of others that have nowhere to go. */
-  isStrandedGuest: boolean
-}
-
 export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   readonly #options: BundleAgentOptions
-  readonly #entries: Window<Entry> = new Window()
-  readonly #keysById = new Map<string, number>()
-  readonly #keysByHold = new Map<string, number>()
+  readonly #entries: Entries = new Entries()
   readonly #ways: Ways
   /** By endpoint, in text. */
   readonly #registrations = new Map<string, Registration>()
@@ -81,9 +67,6 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   readonly #delivering: Window<Registration> = new Window()
   readonly #ledger: ReassemblyLedger
   readonly #names = new EndpointFormatter()
-  #expiries: Heap<Expiry> = newExpiries()
-  #stranded = { count: 0, bytes: 0 }
-  #ownRecordCount = 0
   #isStopped = false
 
   constructor(options: BundleAgentOptions) {
@@ -94,31 +77,29 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
 
   get deadline(): MonoMs | undefined {
     if (this.#isStopped) return undefined
-    let deadline = this.#expiries.peek()?.at
+    let deadline = this.#entries.deadline
     for (const { lane } of this.#ways.values()) deadline = earlier(deadline, lane.deadline)
     for (const { lane } of this.#active) deadline = earlier(deadline, lane.deadline)
     return deadline
   }
 
   get census(): Census {
-    const count = { storing: 0, waiting: 0, held: 0 }
-    for (const { state } of this.#entries.values()) count[state]++
-    return count
+    return this.#entries.census
   }
 
   /** Of others, with nowhere to go for now. */
   get strandedCount(): number {
-    return this.#stranded.count
+    return this.#entries.stranded.count
   }
 
   /** Of the bundle with this ID in the store; undefined where it is not here. */
   keyOf(id: string): number | undefined {
-    return this.#keysById.get(id)
+    return this.#entries.keyOf(id)
   }
 
   /** Whether a bundle held under this name is neither released nor expired. */
   holds(hold: string): boolean {
-    return this.#keysByHold.has(hold)
+    return this.#entries.heldAs(hold) !== undefined
   }
 
   /** Whether this bundle was sent here and is neither gone nor on its way to the disk. */
@@ -141,24 +122,26 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
 
   /** What waits for each plan, by its node. Looks at every bundle. */
   planQueues(now: MonoMs): ReadonlyMap<bigint, Queue> {
-    const queues = new Map<bigint, QueueInMaking>()
+    const queues = new Queues<bigint>()
     for (const entry of this.#entries.values()) {
-      if (entry.toForward && entry.way !== undefined) count(queues, entry.way.plan.node, entry, now)
+      if (entry.toForward && entry.way !== undefined) {
+        queues.count(entry.way.plan.node, entry, now)
+      }
     }
-    return queues
+    return queues.places
   }
 
   /** What waits at each endpoint that the node is a member of. Looks at every bundle. */
   registrationQueues(now: MonoMs): readonly RegistrationQueue[] {
-    const queues = new Map<Registration, QueueInMaking>()
+    const queues = new Queues<Registration>()
     for (const entry of this.#entries.values()) {
-      if (entry.toDeliver && entry.registration) count(queues, entry.registration, entry, now)
+      if (entry.toDeliver && entry.registration) queues.count(entry.registration, entry, now)
     }
     return [...this.#registrations.values()]
       .filter(({ isMember }) => isMember)
       .map((registration) => {
         const { endpoint, state, whenInactive } = registration
-        return { endpoint, state, whenInactive, ...(queues.get(registration) ?? EMPTY_QUEUE) }
+        return { endpoint, state, whenInactive, ...queues.at(registration) }
       })
   }
 
@@ -223,12 +206,12 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
         this.#onNotDelivered(event.key, event.failure, now, effects)
         break
       case 'resend': {
-        const entry = this.#held(event.hold)
+        const entry = this.#entries.heldAs(event.hold)
         if (entry?.state === 'held') this.#dispatch(entry, now, effects)
         break
       }
       case 'release': {
-        const entry = this.#held(event.hold)
+        const entry = this.#entries.heldAs(event.hold)
         if (entry?.state === 'storing') entry.isReleased = true
         else if (entry !== undefined) this.#drop([entry], effects)
         break
@@ -301,20 +284,20 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     effects: AgentEffect[],
   ): Fault<DtnFaultCode> | undefined {
     const { limits } = this.#options
-    const isHeld = record.hold !== undefined && this.#keysByHold.has(record.hold)
-    if (isHeld || this.#keysById.has(record.id)) {
+    const isHeld = record.hold !== undefined && this.holds(record.hold)
+    if (isHeld || this.#entries.keyOf(record.id) !== undefined) {
       return permanent('dtn/duplicate', 'it is here already')
     }
     if (isNullEndpoint(record.destination)) {
       return permanent('dtn/no-destination', 'its destination is the null endpoint')
     }
     if (record.expiresAt <= wall) return permanent('dtn/expired', 'its lifetime has expired')
-    if (isOwnRecord(record) && this.#ownRecordCount >= limits.ownRecordCountMax) {
+    if (isOwnRecord(record) && this.#entries.ownRecordCount >= limits.ownRecordCountMax) {
       return temporary('dtn/too-many-waiting', 'too many status reports of ours are waiting')
     }
     const isForUs = this.#isForUs(record.destination)
     if (!record.own && this.#isStranded(record)) {
-      const { count, bytes } = this.#stranded
+      const { count, bytes } = this.#entries.stranded
       if (count >= limits.strandedCountMax || bytes + record.sizeBytes > limits.strandedBytesMax) {
         return temporary('dtn/too-many-waiting', 'too many bundles have nowhere to go')
       }
@@ -427,7 +410,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     registration.state = state
     if (state === 'active') this.#active.add(registration)
     else this.#active.delete(registration)
-    for (const entry of this.#all((e) => e.registration === registration))
+    for (const entry of this.#entries.all((e) => e.registration === registration))
       this.#countStranded(entry)
     if (state === 'active') this.#deliver(registration, now, effects)
     this.#disavow(registration, effects)
@@ -445,7 +428,9 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   #disavow(registration: Registration, effects: AgentEffect[]): void {
     if (registration.isMember) return
     if (!isSingleton(registration.endpoint)) {
-      const entries = this.#all((e) => e.registration === registration && e.state === 'waiting')
+      const entries = this.#entries.all(
+        (e) => e.registration === registration && e.state === 'waiting',
+      )
       for (const entry of entries)
         this.#settle(this.#unitOf(entry.record.key), 'toDeliver', effects)
     }
@@ -548,13 +533,12 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
 
   /** RFC 9171 §5.5. What is being written is looked at when it is stored. */
   #expire(now: MonoMs, effects: AgentEffect[]): void {
-    for (let next = this.#expiries.peek(); next !== undefined && next.at <= now; ) {
-      this.#expiries.pop()
-      const entry = this.#entries.get(next.key)
-      if (entry !== undefined && entry.state !== 'storing') {
-        this.#delete(entry, expiryReason(entry), effects)
-      }
-      next = this.#expiries.peek()
+    for (
+      let entry = this.#entries.takeExpired(now);
+      entry !== undefined;
+      entry = this.#entries.takeExpired(now)
+    ) {
+      if (entry.state !== 'storing') this.#delete(entry, expiryReason(entry), effects)
     }
   }
 
@@ -576,18 +560,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
       isStrandedGuest: false,
     }
     if (registration !== undefined) registration.bundleCount++
-    if (isOwnRecord(record)) this.#ownRecordCount++
-    this.#entries.set(record.key, entry)
-    this.#keysById.set(record.id, record.key)
-    if (record.hold !== undefined) this.#keysByHold.set(record.hold, record.key)
-    this.#expiries.push({ at: entry.expiresAt, key: record.key })
-    // Most bundles go long before their lifetime ends: their expiries must not pile up.
-    if (this.#expiries.size > 2 * this.#entries.size + EXPIRIES_SPARE) {
-      this.#expiries = newExpiries()
-      for (const { expiresAt: at, record: r } of this.#entries.values()) {
-        this.#expiries.push({ at, key: r.key })
-      }
-    }
+    this.#entries.add(entry)
     return entry
   }
 
@@ -661,11 +634,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
 
   #forget(entry: Entry): void {
     const { record, registration } = entry
-    this.#entries.delete(record.key)
-    this.#keysById.delete(record.id)
-    if (record.hold !== undefined) this.#keysByHold.delete(record.hold)
-    if (isOwnRecord(record)) this.#ownRecordCount--
-    this.#uncountStranded(entry)
+    this.#entries.delete(entry)
     entry.way?.lane.forget(record.key)
     if (registration === undefined) return
     registration.lane.forget(record.key)
@@ -674,12 +643,8 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     if (isFragment(record)) this.#ledger.drop(aduName(record), record.key)
   }
 
-  #held(hold: string): Entry | undefined {
-    return this.#entries.get(this.#keysByHold.get(hold) ?? NO_KEY)
-  }
-
   #cancelable(id: string): Entry | undefined {
-    const entry = this.#entries.get(this.#keysById.get(id) ?? NO_KEY)
+    const entry = this.#entries.withId(id)
     return entry?.record.own && entry.state !== 'storing' ? entry : undefined
   }
 
@@ -689,10 +654,6 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     if (entry === undefined) return []
     if (!isFragmentForUs(entry)) return [entry]
     return this.#ledger.keys(aduName(entry.record)).flatMap((k) => this.#entries.get(k) ?? [])
-  }
-
-  #all(wanted: (entry: Entry) => boolean): readonly Entry[] {
-    return [...this.#entries.values()].filter(wanted)
   }
 
   #registrationAt(endpoint: EndpointId): Registration {
@@ -723,30 +684,10 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   }
 
   #countStranded(entry: Entry): void {
-    this.#uncountStranded(entry)
     const hasNowhereToGo = entry.way === undefined && entry.registration?.state !== 'active'
-    if (entry.record.own || !hasNowhereToGo) return
-    entry.isStrandedGuest = true
-    this.#stranded.count++
-    this.#stranded.bytes += entry.record.sizeBytes
-  }
-
-  #uncountStranded(entry: Entry): void {
-    if (!entry.isStrandedGuest) return
-    entry.isStrandedGuest = false
-    this.#stranded.count--
-    this.#stranded.bytes -= entry.record.sizeBytes
+    this.#entries.setStranded(entry, hasNowhereToGo && !entry.record.own)
   }
 }
-
-type FragmentRecord = BundleRecord & { readonly fragment: FragmentExtent }
-
-interface Expiry {
-  readonly at: MonoMs
-  readonly key: number
-}
-
-const EXPIRIES_SPARE = 1024
 
 /** Of no bundle. */
 const NO_KEY = -1
@@ -757,23 +698,6 @@ const ABANDONED = {
   reason: describeReason(STATUS_REASONS.destinationEndpointIdUnavailable),
   status: STATUS_REASONS.destinationEndpointIdUnavailable,
 } as const
-
-function newExpiries(): Heap<Expiry> {
-  return new Heap((a, b) => a.at < b.at || (a.at === b.at && a.key < b.key))
-}
-
-function isFragment(record: BundleRecord): record is FragmentRecord {
-  return record.fragment !== undefined
-}
-
-function isFragmentForUs(entry: Entry): entry is Entry & { readonly record: FragmentRecord } {
-  return entry.registration !== undefined && isFragment(entry.record)
-}
-
-/** A status report that this node sends. */
-function isOwnRecord(record: BundleRecord): boolean {
-  return record.own && record.administrative
-}
 
 /** RFC 9171 §5.5: by the lifetime of its primary block, or by ours. */
 function expiryReason({ record }: Entry): number {
@@ -789,26 +713,6 @@ function report(
   if (record.reports?.includes(status)) {
     effects.push({ type: 'report', key: record.key, status, reason })
   }
-}
-
-/** Fragments with the same source and timestamp but another destination are a forgery. */
-function aduName(record: FragmentRecord): string {
-  return `${record.fragment.aduId} ${formatEndpointId(record.destination)}`
-}
-
-type QueueInMaking = { -readonly [K in keyof Queue]: Queue[K] }
-
-function count<Key>(
-  queues: Map<Key, QueueInMaking>,
-  key: Key,
-  { record, arrivedAt }: Entry,
-  now: MonoMs,
-): void {
-  const queue = queues.get(key) ?? { ...EMPTY_QUEUE }
-  queues.set(key, queue)
-  queue.bundles++
-  queue.bytes += record.sizeBytes
-  queue.oldestMs = Math.max(queue.oldestMs ?? 0, now - arrivedAt)
 }
 
 function temporary(code: DtnFaultCode, message: string): Fault<DtnFaultCode> {
