@@ -65,6 +65,8 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   /** Where an answer is due, even when the bundle is gone by then. */
   readonly #transmitting: Window<Way> = new Window()
   readonly #delivering: Window<Registration> = new Window()
+  /** Of those what a poll asked for. */
+  readonly #polled = new Set<number>()
   readonly #ledger: ReassemblyLedger
   readonly #names = new EndpointFormatter()
   #isStopped = false
@@ -190,7 +192,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
         break
       case 'polled': {
         const registration = this.registration(event.endpoint)
-        if (registration !== undefined) this.#deliver(registration, now, effects, 1)
+        if (registration !== undefined) this.#poll(registration, now, effects)
         break
       }
       case 'transmitted':
@@ -460,10 +462,12 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
       report(first, 'delivered', STATUS_REASONS.noAdditionalInformation, effects)
       this.#settle([first, ...rest], 'toDeliver', effects)
     }
+    const wasPolled = this.#polled.delete(key)
     if (registration?.state === 'active') this.#deliver(registration, now, effects)
     // Whoever polled has been given nothing yet.
-    else if (isRepeat && registration?.state === 'passive')
-      this.#deliver(registration, now, effects, 1)
+    else if (isRepeat && wasPolled && registration?.state === 'passive') {
+      this.#poll(registration, now, effects)
+    }
   }
 
   #onNotTransmitted(key: number, failure: Failure, now: MonoMs, effects: AgentEffect[]): void {
@@ -489,6 +493,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
   #onNotDelivered(key: number, failure: Failure, now: MonoMs, effects: AgentEffect[]): void {
     const registration = this.#delivering.get(key)
     this.#delivering.delete(key)
+    this.#polled.delete(key)
     const entry = this.#entries.get(key)
     if (failure.temporary && entry?.toDeliver) registration?.lane.postpone(key, now)
     else {
@@ -512,23 +517,27 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     }
   }
 
-  #deliver(
-    registration: Registration,
-    now: MonoMs,
-    effects: AgentEffect[],
-    countMax?: number,
-  ): void {
+  #deliver(registration: Registration, now: MonoMs, effects: AgentEffect[]): void {
     if (this.#isStopped) return
-    for (const key of registration.lane.take(now, countMax)) {
-      const entry = this.#entries.get(key)
-      assert(entry !== undefined, 'what has gone has left its lane')
-      this.#delivering.set(key, registration)
-      const keys = isFragmentForUs(entry)
-        ? this.#unitOf(key).map(({ record }) => record.key)
-        : [key]
-      const { expiresAt } = entry.record
-      effects.push({ type: 'deliver', key, keys, endpoint: registration.endpoint, expiresAt })
+    for (const key of registration.lane.take(now)) this.#hand(key, registration, effects)
+  }
+
+  /** Of what waits the first alone. */
+  #poll(registration: Registration, now: MonoMs, effects: AgentEffect[]): void {
+    if (this.#isStopped) return
+    for (const key of registration.lane.take(now, 1)) {
+      this.#polled.add(key)
+      this.#hand(key, registration, effects)
     }
+  }
+
+  #hand(key: number, registration: Registration, effects: AgentEffect[]): void {
+    const entry = this.#entries.get(key)
+    assert(entry !== undefined, 'what has gone has left its lane')
+    this.#delivering.set(key, registration)
+    const keys = isFragmentForUs(entry) ? this.#unitOf(key).map(({ record }) => record.key) : [key]
+    const { expiresAt } = entry.record
+    effects.push({ type: 'deliver', key, keys, endpoint: registration.endpoint, expiresAt })
   }
 
   /** RFC 9171 §5.5. What is being written is looked at when it is stored. */

@@ -31,6 +31,12 @@ const HALVES = [part(0, 15), part(15, 31)]
 const OVERLAPPING = [part(0, 20), part(10, 25), part(20, 31)]
 const ALL = [WHOLE, ...HALVES, ...OVERLAPPING]
 
+/** Another with the same text. */
+const SECOND = bundleFor(ipnEndpoint(2n, SERVICE), {
+  primary: { creationTimestamp: { time: 848_736_000_000n, sequence: 1n } },
+  data: fromUtf8(TEXT),
+})
+
 /** A disk that can be stopped, and be full for so many commits. */
 class Disk extends LabStore {
   failures = 0
@@ -100,6 +106,10 @@ class Stage {
   unregister(): void {
     this.#registration?.unregister()
     this.#registration = undefined
+  }
+
+  setPassive(): void {
+    this.#registration?.setActive(false)
   }
 
   poll(): boolean {
@@ -200,15 +210,22 @@ test('a poll that finds what was delivered in another form brings the next', asy
   expect(stage.poll()).toBe(true)
   await stage.lab.runFor(1)
   await stage.answer(true)
-  const next = bundleFor(ipnEndpoint(2n, SERVICE), {
-    primary: { creationTimestamp: { time: 848_736_000_000n, sequence: 1n } },
-    data: fromUtf8(TEXT),
-  })
-  await stage.lab.exchange(next)
+  await stage.lab.exchange(SECOND)
   expect(stage.poll()).toBe(true)
   await stage.lab.runFor(1)
   expect(stage.given.length).toBe(1)
   expect(stage.lab.node.status().refused).toEqual({ 'dtn/duplicate': 1 })
+})
+
+test('what nobody has polled for stays where it is, though a form of it was taken', async () => {
+  const stage = await Stage.start()
+  stage.register()
+  await stage.lab.exchange(...HALVES, WHOLE)
+  stage.setPassive()
+  await stage.lab.exchange(SECOND)
+  await stage.answer(true)
+  expect([stage.takenCount, stage.given.length]).toEqual([1, 0])
+  expect(stage.poll()).toBe(true)
 })
 
 test('an application that takes repeats is given each form', async () => {
