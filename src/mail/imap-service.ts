@@ -6,12 +6,8 @@ import type { Compression } from '../ports/compression.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { ByteStream, Network, SocketAddress } from '../ports/network.ts'
 import type { TlsIdentity } from '../ports/tls.ts'
-import {
-  type ImapAnswer,
-  type ImapQuestion,
-  ImapServer,
-  tooManySessions,
-} from '../proto/imap/server.ts'
+import type { ImapAnswer, ImapQuestion } from '../proto/imap/question.ts'
+import { ImapServer, tooManySessions } from '../proto/imap/server.ts'
 import { Described } from './imap/described.ts'
 import { ImapSession, type ImapSessionContext } from './imap/session.ts'
 import { mechanismsFor } from './login.ts'

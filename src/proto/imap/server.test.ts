@@ -15,13 +15,9 @@ import {
   STRANGER_COMMAND_BYTES_MAX,
   STRANGER_INACTIVITY_MS,
 } from './limits.ts'
+import type { ImapAnswer } from './question.ts'
 import { no, ok } from './response.ts'
-import {
-  type ImapAnswer,
-  ImapServer,
-  type ImapServerEffect,
-  type ImapServerOptions,
-} from './server.ts'
+import { ImapServer, type ImapServerEffect, type ImapServerOptions } from './server.ts'
 
 const OPTIONS: ImapServerOptions = {
   hostname: 'mail-1.a.com',

@@ -15,15 +15,13 @@ import type {
 import { HANDSHAKE_ROUND_TRIPS } from '../../base/round-trips.ts'
 import { addMs, type MonoMs } from '../../base/time.ts'
 import type { TlsSession } from '../../base/tls.ts'
-import { type DialogueStep, type LoginQuestion, SaslDialogue } from '../sasl/dialogue.ts'
+import { type DialogueStep, SaslDialogue } from '../sasl/dialogue.ts'
 import type { SaslMechanism } from '../sasl/mechanism.ts'
-import { offersBinding, type ScramKeys } from '../sasl/scram.ts'
+import { usableMechanisms } from '../sasl/scram.ts'
 import { type AppendedMessage, parseAppend, parseAppendedMessage } from './append.ts'
 import { capabilities, enable, type Modes, NO_MODES } from './capability.ts'
 import {
-  type AccountCommand,
   type ImapCommand,
-  type MailboxCommand,
   parseCommand,
   parseTag,
   type SessionCommand,
@@ -45,6 +43,8 @@ import {
   STRANGER_COMMAND_BYTES_MAX,
   STRANGER_INACTIVITY_MS,
 } from './limits.ts'
+import { objectionTo, type Progress } from './order.ts'
+import type { ImapAnswer, ImapQuestion, RunnableCommand } from './question.ts'
 import { bad, type Completion, formatCompletion, fromOctets, no, ok } from './response.ts'
 
 export interface ImapServerOptions {
@@ -61,52 +61,6 @@ export interface ImapServerOptions {
   /** How far the client is away; what we wait for may take longer by its ways there and back. */
   readonly oneWayDelayMs: number
 }
-
-/** A command that whoever knows the mailboxes carries out. */
-export type RunnableCommand =
-  | AccountCommand
-  | MailboxCommand
-  | Extract<SessionCommand, { readonly verb: 'NOOP' | 'IDLE' }>
-
-/** While one is open no further command is read. */
-export type ImapQuestion =
-  | LoginQuestion
-  /** Answered by pieces, each after the first asked for by `more`, and at last by `finished`. */
-  | {
-      readonly type: 'run'
-      readonly tag: string
-      readonly command: RunnableCommand
-      readonly modes: Modes
-    }
-  | { readonly type: 'more' }
-  /** The client has said DONE: the IDLE is to end. */
-  | { readonly type: 'done' }
-  /** Whether there is such a mailbox and who may add to it. Answered by `go-on` or `finished`. */
-  | { readonly type: 'append'; readonly mailbox: string; readonly modes: Modes }
-  /** Its octets follow in `body`. Answered by `go-on` or `finished`. */
-  | { readonly type: 'append-message'; readonly message: AppendedMessage }
-  | { readonly type: 'body'; readonly bytes: Uint8Array }
-  /** Answered by pieces and `finished`, as `run` is. */
-  | { readonly type: 'append-commit' }
-  /** What was appended is forgotten. Not answered. */
-  | { readonly type: 'append-abort' }
-  /** For the log. */
-  | { readonly type: 'refused'; readonly command: string; readonly reply: string }
-
-export type ImapAnswer =
-  | { readonly type: 'verdict'; readonly verdict: 'accepted' | 'refused' | 'not-now' }
-  | { readonly type: 'scram-keys'; readonly keys: ScramKeys; readonly nonce: string }
-  /** Whole responses, or a part of one that goes on in the next piece. The bytes are taken over. */
-  | { readonly type: 'piece'; readonly bytes: Uint8Array }
-  | { readonly type: 'go-on' }
-  | {
-      readonly type: 'finished'
-      readonly completion: Completion
-      /** Whether a mailbox is selected now; undefined: as before. */
-      readonly selected?: boolean | undefined
-    }
-  /** The service ends. */
-  | { readonly type: 'shut-down' }
 
 export type ImapServerEvent = StreamEvent | SecuredEvent | ImapAnswer
 export type ImapServerEffect =
@@ -482,7 +436,7 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
   }
 
   #onCommand(tag: string, command: ImapCommand): void {
-    const objection = this.#objectionTo(command)
+    const objection = objectionTo(command, this.#progress)
     if (objection !== undefined) {
       this.#complete(tag, command.verb, bad(objection))
       return
@@ -546,50 +500,6 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
   #run(tag: string, command: RunnableCommand): void {
     this.#state = { name: 'running', tag, verb: command.verb }
     this.#emit({ type: 'run', tag, command, modes: this.#modes })
-  }
-
-  /** Why it is out of place. */
-  #objectionTo(command: ImapCommand): string | undefined {
-    switch (command.verb) {
-      case 'CAPABILITY':
-      case 'LOGOUT':
-      case 'NOOP':
-      case 'ID':
-        return undefined
-      case 'STARTTLS':
-        if (this.#isLoggedIn || this.#tls !== undefined) return 'too late for STARTTLS'
-        return this.#options.tls === undefined ? 'no certificate here' : undefined
-      case 'LOGIN':
-      case 'AUTHENTICATE':
-        return this.#isLoggedIn ? 'already logged in' : undefined
-      case 'ENABLE':
-        if (!this.#isLoggedIn) return 'log in first'
-        return this.#isSelected ? 'ENABLE comes before a mailbox is selected' : undefined
-      case 'CHECK':
-      case 'CLOSE':
-      case 'UNSELECT':
-      case 'EXPUNGE':
-      case 'SEARCH':
-      case 'SORT':
-      case 'THREAD':
-      case 'FETCH':
-      case 'STORE':
-      case 'COPY':
-      case 'MOVE':
-        if (!this.#isSelected) return 'select a mailbox first'
-        if (command.verb === 'FETCH' && command.vanished && !this.#modes.qresync) {
-          return 'VANISHED needs ENABLE QRESYNC'
-        }
-        return undefined
-      case 'SELECT':
-      case 'EXAMINE':
-        if (!this.#isLoggedIn) return 'log in first'
-        return command.qresync !== undefined && !this.#modes.qresync
-          ? 'QRESYNC needs ENABLE QRESYNC'
-          : undefined
-      default:
-        return this.#isLoggedIn ? undefined : 'log in first'
-    }
   }
 
   /** RFC 4978 §3. */
@@ -728,22 +638,28 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
   }
 
   #mechanisms(): readonly SaslMechanism[] {
-    const binds = offersBinding(this.#tls?.channelBinding)
-    return this.#options.mechanisms.filter((mechanism) => {
-      if (mechanism === 'SCRAM-SHA-256-PLUS') return binds
-      return this.#mayShowPassword || mechanism === 'SCRAM-SHA-256'
+    return usableMechanisms(this.#options.mechanisms, {
+      binding: this.#tls?.channelBinding,
+      mayShowPassword: this.#mayShowPassword,
     })
   }
 
-  #capabilities(): string {
-    const { tls, messageBytesMax } = this.#options
-    return capabilities({
+  get #progress(): Progress {
+    return {
       isSecured: this.#tls !== undefined,
-      canSecure: tls !== undefined,
+      canSecure: this.#options.tls !== undefined,
       isLoggedIn: this.#isLoggedIn,
+      isSelected: this.#isSelected,
+      modes: this.#modes,
+    }
+  }
+
+  #capabilities(): string {
+    return capabilities({
+      ...this.#progress,
       mechanisms: this.#mechanisms(),
       canLogIn: this.#mayShowPassword,
-      messageBytesMax,
+      messageBytesMax: this.#options.messageBytesMax,
       isCompressed: this.#isCompressed,
     })
   }

@@ -15,7 +15,7 @@ import { addMs, type MonoMs } from '../../base/time.ts'
 import type { TlsSession } from '../../base/tls.ts'
 import { type DialogueStep, SaslDialogue } from '../sasl/dialogue.ts'
 import type { SaslMechanism } from '../sasl/mechanism.ts'
-import { offersBinding, type ScramKeys } from '../sasl/scram.ts'
+import { type ScramKeys, usableMechanisms } from '../sasl/scram.ts'
 import { type Command, parseCommand } from './command.ts'
 import {
   AUTHENTICATION_LINE_MAX,
@@ -316,10 +316,9 @@ export class Pop3Server implements Machine<Pop3ServerEvent, Pop3ServerEffect> {
   }
 
   #mechanisms(): readonly SaslMechanism[] {
-    const binds = offersBinding(this.#tls?.channelBinding)
-    return this.#options.mechanisms.filter((mechanism) => {
-      if (mechanism === 'SCRAM-SHA-256-PLUS') return binds
-      return this.#mayShowPassword || mechanism === 'SCRAM-SHA-256'
+    return usableMechanisms(this.#options.mechanisms, {
+      binding: this.#tls?.channelBinding,
+      mayShowPassword: this.#mayShowPassword,
     })
   }
 

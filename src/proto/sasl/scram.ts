@@ -14,6 +14,7 @@ import {
 import { hmacSha256, sha256 } from '../../base/sha256.ts'
 import type { ChannelBinding } from '../../base/tls.ts'
 import { type SaslFault, saslFault } from './fault.ts'
+import type { SaslMechanism } from './mechanism.ts'
 
 /** What a server keeps of a password. RFC 5802 §3. */
 export interface ScramKeys {
@@ -121,7 +122,22 @@ export class ScramServer {
   }
 }
 
-export function offersBinding(binding: ChannelBinding | undefined): boolean {
+/** Those of `mechanisms` that a client can log in by on this stream. */
+export function usableMechanisms(
+  mechanisms: readonly SaslMechanism[],
+  stream: {
+    readonly binding: ChannelBinding | undefined
+    readonly mayShowPassword: boolean
+  },
+): readonly SaslMechanism[] {
+  const binds = offersBinding(stream.binding)
+  return mechanisms.filter((mechanism) => {
+    if (mechanism === 'SCRAM-SHA-256-PLUS') return binds
+    return stream.mayShowPassword || (mechanism !== 'PLAIN' && mechanism !== 'LOGIN')
+  })
+}
+
+function offersBinding(binding: ChannelBinding | undefined): boolean {
   return binding?.tlsExporter !== undefined || binding?.tlsServerEndPoint !== undefined
 }
 

@@ -2,7 +2,7 @@
 
 import type { TlsSession } from '../../base/tls.ts'
 import type { SaslMechanism } from '../sasl/mechanism.ts'
-import { offersBinding } from '../sasl/scram.ts'
+import { usableMechanisms } from '../sasl/scram.ts'
 import type { Command } from './command.ts'
 import type { MailFrom, MailParameters, RecipientParameters } from './envelope.ts'
 import {
@@ -40,8 +40,7 @@ function mechanismsFor(
   { mechanisms, plaintextAuth }: SmtpServerOptions,
 ): readonly SaslMechanism[] {
   if (tls === undefined && plaintextAuth === 'refuse') return []
-  const isBindable = offersBinding(tls?.channelBinding)
-  return mechanisms.filter((name) => name !== 'SCRAM-SHA-256-PLUS' || isBindable)
+  return usableMechanisms(mechanisms, { binding: tls?.channelBinding, mayShowPassword: true })
 }
 
 /** RFC 8689: a wish for TLS all the way needs TLS on the first of it. */
