@@ -20,13 +20,7 @@ import type { SaslMechanism } from '../sasl/mechanism.ts'
 import { usableMechanisms } from '../sasl/scram.ts'
 import { type AppendedMessage, parseAppend, parseAppendedMessage } from './append.ts'
 import { capabilities, enable, type Modes, NO_MODES } from './capability.ts'
-import {
-  type ImapCommand,
-  parseCommand,
-  parseTag,
-  type SessionCommand,
-  verbOf,
-} from './command.ts'
+import { type ImapCommand, parseCommand, parseTag, type SessionCommand, verbOf } from './command.ts'
 import { type CommandPiece, CommandReader } from './command-reader.ts'
 import { enablesCondstore } from './condstore.ts'
 import { Cursor } from './cursor.ts'
