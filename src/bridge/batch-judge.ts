@@ -118,7 +118,8 @@ function headersOf(said: ChainAnswer): readonly string[] {
   return said.ok ? said.headers : []
 }
 
-function readHeader(body: readonly Uint8Array[]): HeaderReader {
+/** The header of a message that is here as a whole. */
+export function readHeader(body: readonly Uint8Array[]): HeaderReader {
   const header = new HeaderReader()
   for (const piece of body) {
     if (header.state !== 'reading') break

@@ -383,7 +383,7 @@ export class BpTransport implements MailFormat {
 
   async #send(mails: readonly MailUnderWay[]): Promise<void> {
     const { host, mailService } = this.#options
-    const { clock, events, packing } = this.#ports
+    const { clock, events, forecast, packing } = this.#ports
     const [first] = mails
     if (first === undefined) return
     const name = `${this.#run}/${this.#nameCount++}`
@@ -417,10 +417,20 @@ export class BpTransport implements MailFormat {
     })
     const counts = { mails: wanted.length, messageBytes, payloadBytes: payload.length }
     events({ type: 'object-sent', object: name, to, bundle, ...counts })
+    const ahead = this.#objects.waitingBytes(to)
+    const arrivalAt = forecast.arrivalAt(destination, clock.wall(), ahead)
     for (const mail of wanted) {
       mail.message = undefined
       const { queueId, transaction } = mail
-      events({ type: 'transaction-sent', queueId, transaction, to, bundle, object: name })
+      events({
+        type: 'transaction-sent',
+        queueId,
+        transaction,
+        object: name,
+        to,
+        bundle,
+        arrivalAt,
+      })
     }
   }
 

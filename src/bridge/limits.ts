@@ -82,3 +82,17 @@ export const REMEMBER_BPMAIL_MS: number = 86_400_000
 
 /** Of a message whose header a report returns. */
 export const REPORTED_BYTES_MAX = 65_536
+
+/** Stories of mails that are kept, and the share of the store that they may take at 2 KiB each. */
+export const JOURNAL_STORIES_MAX = 100_000
+export const JOURNAL_STORE_SHARE = 0.05
+export const JOURNAL_STORY_BYTES = 2048
+
+/** Of one mail: what is more is left out in the middle. */
+export const JOURNAL_STEPS_MAX = 60
+
+/** The stories of so long share a commit. */
+export const JOURNAL_FLUSH_MS = 200
+
+/** Bundles that are watched for their departure. */
+export const JOURNAL_BUNDLES_MAX = 10_000

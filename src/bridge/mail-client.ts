@@ -4,6 +4,7 @@ import { fromUtf8, toUtf8 } from '../base/bytes.ts'
 import type { NodeClient } from '../dtn/control/node-client.ts'
 import type { InjectedFault, InjectedFaultView } from '../mail/policy/injected-faults.ts'
 import type { QueueAction, QueueEntry, QueueSelection } from './mail-requests.ts'
+import type { MailTrace } from './trace.ts'
 
 /** What a program has to know of the host that it hands mail to. */
 export interface AboutHost {
@@ -48,6 +49,11 @@ export class MailClient {
     selection: QueueSelection,
   ): Promise<{ readonly matched: number; readonly done: number }> {
     return this.#ask('queue-act', { action, selection })
+  }
+
+  /** The stories of the mails with this queue id or Message-ID; none where nothing is known. */
+  trace(name: string): Promise<readonly MailTrace[]> {
+    return this.#ask('trace', { name })
   }
 
   about(user?: string): Promise<AboutHost> {

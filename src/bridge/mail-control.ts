@@ -7,11 +7,14 @@ import type { InjectedFault, InjectedFaults } from '../mail/policy/injected-faul
 import type { MailQueue } from '../mail/queue.ts'
 import type { Clock } from '../ports/clock.ts'
 import { FAULT_POINTS } from '../proto/smtp/fault-point.ts'
+import type { BpTransport } from './bp-transport.ts'
 import type { BridgeFaultCode } from './fault.ts'
+import type { Journal } from './journal.ts'
 import type { AboutHost } from './mail-client.ts'
 import type { MailHostOptions } from './mail-host-options.ts'
 import { matches, type QueueAction, type QueueEntry, type QueueSelection } from './mail-requests.ts'
 import { pageOfQueue, queueEntry } from './queue-list.ts'
+import { traceOf } from './trace.ts'
 
 export type MailControlOptions = Pick<MailHostOptions, 'host' | 'limits'>
 
@@ -20,6 +23,8 @@ export interface MailControlPorts {
   /** The directory in which every user has one. */
   readonly homes: string
   readonly queue: MailQueue
+  readonly journal: Journal
+  readonly transport: Pick<BpTransport, 'progressOf'>
   readonly faults: InjectedFaults
   readonly clock: Clock
 }
@@ -53,6 +58,8 @@ export class MailControl {
         this.#turn = done.catch(asFault)
         return json(await done)
       }
+      case 'trace':
+        return json(traceOf(read<{ readonly name: string }>(body).name, this.#ports))
       case 'about':
         return json(this.#about(read<{ readonly user?: string }>(body).user))
       case 'fault-list':
@@ -106,7 +113,23 @@ export class MailControl {
   /** A page; the next begins after its last, until a page is empty. */
   #list(after: string): readonly QueueEntry[] {
     const { queue } = this.#ports
-    return pageOfQueue(queue, after).flatMap((queueId) => queueEntry(queue, queueId) ?? [])
+    return pageOfQueue(queue, after).flatMap((queueId) => {
+      const entry = queueEntry(queue, queueId)
+      return entry === undefined ? [] : [this.#withArrival(entry)]
+    })
+  }
+
+  #withArrival(entry: QueueEntry): QueueEntry {
+    const arrivals = new Map(
+      this.#ports.transport
+        .progressOf(entry.queueId)
+        .map(({ to, arrivalAt }) => [`bp:${to}`, arrivalAt]),
+    )
+    const recipients = entry.recipients.map((recipient) => {
+      const arrivalAt = arrivals.get(recipient.route)
+      return arrivalAt === undefined ? recipient : { ...recipient, arrivalAt }
+    })
+    return { ...entry, recipients }
   }
 
   /** A piece, empty behind the last. */

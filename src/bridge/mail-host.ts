@@ -66,9 +66,13 @@ import { BpTransport } from './bp-transport.ts'
 import { BpmailFormat } from './bpmail-format.ts'
 import { BpmailGateway } from './bpmail-gateway.ts'
 import { Gateway } from './gateway.ts'
+import { Journal } from './journal.ts'
 import {
   ATTEMPTS_PER_GATEWAY_MAX,
   CONNECTIONS_PER_DESTINATION_MAX,
+  JOURNAL_STORE_SHARE,
+  JOURNAL_STORIES_MAX,
+  JOURNAL_STORY_BYTES,
   LIFETIME_MAX_MS,
   LOCAL_ATTEMPTS_MAX,
   OBJECT_BYTES_MAX,
@@ -162,6 +166,7 @@ export class MailHost {
   readonly #faults: InjectedFaults
   readonly #signingKeys = new SigningKeys()
   readonly #metrics = new MailMetrics()
+  readonly #journal: Journal
   readonly #routes: Routes
   readonly #aliases: Aliases
   readonly #dtpc: DtpcService | undefined
@@ -175,11 +180,15 @@ export class MailHost {
   constructor(options: MailHostOptions, given: MailHostPorts) {
     const events: EventSink = (event) => {
       this.#metrics.hear(event)
+      this.#journal.hear(event)
       given.events(event)
     }
     const ports = { ...given, events }
     this.#options = options
     this.#ports = ports
+    const { storeBytesMax } = options.limits
+    const stories = (storeBytesMax * JOURNAL_STORE_SHARE) / JOURNAL_STORY_BYTES
+    this.#journal = new Journal(Math.min(JOURNAL_STORIES_MAX, Math.ceil(stories)), given)
     const routes = new Routes(options.domains, options.transport.map(ruleOf), options.relay)
     const accounts = new Accounts(routes.localDomains, ports.passwords)
     this.#accounts = accounts
@@ -301,6 +310,8 @@ export class MailHost {
     const control = new MailControl(options, {
       ...ports,
       queue: this.#queue,
+      journal: this.#journal,
+      transport,
       faults: this.#faults,
       accounts,
     })
@@ -399,6 +410,7 @@ export class MailHost {
     await this.#bpmail?.stop()
     await this.#dtpc?.stop()
     await this.#node.stop()
+    await this.#journal.stop()
     this.#ports.events({ type: 'stopped' })
   }
 

@@ -19,6 +19,8 @@ export interface QueueEntry {
     /** Why the last attempt failed, and when the next one is made. */
     readonly reason?: string
     readonly retryAt?: number
+    /** Of one on its way in a bundle: when it is predicted to be there. */
+    readonly arrivalAt?: number
   }[]
 }
 

@@ -18,7 +18,13 @@ import { formatReceived } from '../proto/message/trace.ts'
 import { formatMailbox, formatPath } from '../proto/smtp/path.ts'
 import type { Reply } from '../proto/smtp/reply.ts'
 import type { Refusal } from './adu.ts'
-import { type ArrivedBatch, type BatchContext, type Judgement, judgeBatch } from './batch-judge.ts'
+import {
+  type ArrivedBatch,
+  type BatchContext,
+  type Judgement,
+  judgeBatch,
+  readHeader,
+} from './batch-judge.ts'
 import type { BatchMail } from './batch-reader.ts'
 import { Taken } from './taken.ts'
 
@@ -132,6 +138,7 @@ export class MailTaking {
       await delivery.abort()
       throw asFault(error)
     }
+    const messageId = readHeader(mail.body).fields.find(({ name }) => name === 'message-id')?.value
     events({
       type: 'transaction-taken',
       transaction,
@@ -145,6 +152,7 @@ export class MailTaking {
       from: formatPath(mail.from.reversePath),
       recipients: recipients.map(({ recipient }) => formatMailbox(recipient)),
       sizeBytes: mail.body.reduce((sum, piece) => sum + piece.length, 0),
+      ...(messageId !== undefined && { messageId }),
     })
   }
 }

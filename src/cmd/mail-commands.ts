@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../base/quantity.ts'
 import type { QueueAction } from '../bridge/mail-requests.ts'
 import { EXIT, Failure } from './failure.ts'
-import { actOnQueue, type HostOption, printQueue, showQueued } from './mail-queue.ts'
+import { actOnQueue, type HostOption, printQueue, showQueued, traceMail } from './mail-queue.ts'
 import { type MailArguments, mail, sendmail } from './sendmail.ts'
 
 const NODE = 'number or control socket of the host (default: the only one here)'
@@ -41,6 +41,19 @@ export function addMailCommands(program: Command, exitStatuses: string): void {
   for (const [action, purpose] of Object.entries(ACTIONS) as [QueueAction, string][]) {
     addAction(queue.command(action), action, purpose, exitStatuses)
   }
+  program
+    .command('trace')
+    .argument('<id>', 'queue id or Message-ID')
+    .description('tell the story of a mail, on the host that sent it or on the one that got it')
+    .option('--json', 'one JSON object for each mail, on a line')
+    .option('--node <node>', NODE)
+    .addHelpText(
+      'after',
+      `\nExamples:\n  lightlag trace 1PRT2M4T0XKQ7A5B\n  lightlag trace '<4711@mail-1.a.com>' --json\n${exitStatuses}`,
+    )
+    .action((id: string, options: HostOption & { readonly json?: boolean }) =>
+      traceMail(id, options),
+    )
   program
     .command('sendmail')
     .description('hand in a mail from standard input, as of old: -t -i -f -F -N -R -V -bs -bp -q')

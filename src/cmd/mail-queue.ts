@@ -2,6 +2,7 @@
 
 import { once } from 'node:events'
 import { asFault } from '../base/fault.ts'
+import { formatTrace } from '../bridge/format-trace.ts'
 import type { MailClient } from '../bridge/mail-client.ts'
 import type { QueueAction, QueueSelection } from '../bridge/mail-requests.ts'
 import { formatQueue } from '../mail/format-queue.ts'
@@ -28,6 +29,20 @@ export async function showQueued(queueId: string, options: HostOption): Promise<
     for await (const piece of host.message(queueId)) {
       if (!process.stdout.write(piece)) await once(process.stdout, 'drain')
     }
+  })
+}
+
+export async function traceMail(
+  name: string,
+  options: HostOption & { readonly json?: boolean },
+): Promise<void> {
+  await withHost(options, EXIT.failed, async (host) => {
+    const traces = await host.trace(name)
+    if (traces.length === 0) throw new Failure(EXIT.failed, `nothing is known of ${name} here`)
+    const texts = traces.map((trace) =>
+      options.json ? `${JSON.stringify(trace)}\n` : formatTrace(trace),
+    )
+    process.stdout.write(texts.join(''))
   })
 }
 

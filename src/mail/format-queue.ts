@@ -10,7 +10,12 @@ export interface ListedMail {
   readonly acceptedAt: number
   readonly releaseAt?: number
   readonly sender: string
-  readonly recipients: readonly { readonly address: string; readonly reason?: string }[]
+  readonly recipients: readonly {
+    readonly address: string
+    readonly reason?: string
+    /** When it is predicted to be there. */
+    readonly arrivalAt?: number
+  }[]
 }
 
 const MARKS = { active: '*', deferred: ' ', hold: '!' } as const
@@ -30,10 +35,11 @@ export function formatQueue(mails: readonly ListedMail[], offsetMs: number): str
     }
     let reason: string | undefined
     for (const recipient of mail.recipients) {
-      if (recipient.reason !== undefined && recipient.reason !== reason) {
-        lines.push(remark(recipient.reason))
+      const said = whyWaiting(recipient, offsetMs)
+      if (said !== undefined && said !== reason) {
+        lines.push(remark(said))
       }
-      reason = recipient.reason
+      reason = said
       lines.push(`${INDENT}${recipient.address}`)
     }
     return `${lines.join('\n')}\n`
@@ -46,6 +52,14 @@ export function formatQueue(mails: readonly ListedMail[], offsetMs: number): str
 /** At the end of a line, where Postfix has it. */
 function remark(text: string): string {
   return `${' '.repeat(Math.max(0, 75 - text.length))}(${text})`
+}
+
+function whyWaiting(
+  { reason, arrivalAt }: ListedMail['recipients'][number],
+  offsetMs: number,
+): string | undefined {
+  if (reason !== undefined || arrivalAt === undefined) return reason
+  return `predicted to arrive ${timeOf(arrivalAt + offsetMs)}`
 }
 
 const DAYS = 'Sun Mon Tue Wed Thu Fri Sat'.split(' ')

@@ -208,6 +208,8 @@ export type HostEvent =
       readonly object: string
       readonly to: string
       readonly bundle: string
+      /** As the contacts and ranges predict. */
+      readonly arrivalAt: WallMs
     }
   | {
       readonly type: 'transaction-resent'

@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest'
+import { formatTrace } from '../../src/bridge/format-trace.ts'
+import { MailClient } from '../../src/bridge/mail-client.ts'
+import { connectNode } from '../../src/dtn/control/node-client.ts'
+import type { LabMachine } from '../../src/lab/lab.ts'
+import { formatQueue } from '../../src/mail/format-queue.ts'
+import { farApart } from '../support/far-apart.ts'
+import { mailOf, TestLab } from '../support/lab.ts'
+
+const CONTROL = { host: '/run/lightlag/control.sock', port: 0 }
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+
+/** What `lightlag trace` says on a host, without the numbers that nobody foresees. */
+async function traced(lab: TestLab, host: LabMachine, name: string): Promise<string> {
+  const trace = async () => {
+    const { network, clock } = host.machine
+    const client = new MailClient(await connectNode(CONTROL, { network, clock }))
+    const found = await client.trace(name)
+    client.close()
+    return found.map(formatTrace).join('\n')
+  }
+  return lab.lab.perform(trace())
+}
+
+/** What `mailq` says on a host. */
+async function listed(lab: TestLab, host: LabMachine): Promise<string> {
+  const list = async () => {
+    const { network, clock } = host.machine
+    const client = new MailClient(await connectNode(CONTROL, { network, clock }))
+    const entries = await client.queue()
+    client.close()
+    return formatQueue(entries, 0)
+  }
+  return lab.lab.perform(list())
+}
+
+test('the story of a mail is told at every stage, on both sides, across crashes', async () => {
+  const lab = await TestLab.start(farApart(1))
+  const id = '<4711@mail-1.a.com>'
+  lab.lab.network.setLink(['earth', 'moon'], { lossShare: 0 })
+  await lab.submitted(lab.mail1, `Message-ID: ${id}\r\n${mailOf('Hello')}`)
+  await lab.runFor(MINUTE_MS)
+  const waiting = await traced(lab, lab.mail1, id)
+  expect(waiting).toMatch(
+    /accepted by submission from <user@mail-1\.a\.com> for user@mail-2\.a\.com/,
+  )
+  expect(waiting).toMatch(/gathering, for ipn:3\.2525: predicted to arrive \S+T14:20:0/)
+  expect(await listed(lab, lab.mail1)).toMatch(/\(predicted to arrive Mon Nov 23 14:20:0\d\)/)
+  await lab.lab.perform(lab.mail1.crash())
+  // The contact opens after six hours.
+  await lab.runFor(6 * HOUR_MS)
+  const forwarded = await traced(lab, lab.mail1, id)
+  expect(forwarded).toMatch(/transaction \w+\.\d+ in object \S+, bundle \S+, for ipn:3\.2525/)
+  expect(forwarded).toMatch(/handed to 172\.22\.0\.3:3113 with bundle \S+, \d+ bytes/)
+  expect(forwarded).toMatch(/waits for the acknowledgement of ipn:3\.2525: predicted to arrive/)
+  await lab.runFor(30 * MINUTE_MS)
+  await lab.lab.perform(lab.mail2.crash())
+  const arrived = await traced(lab, lab.mail2, id)
+  expect(arrived).toMatch(/taken from ipn:2\.2525 as transaction/)
+  expect(arrived).toMatch(/delivered for user@mail-2\.a\.com by local: \S+/)
+  expect(arrived).toContain('is no longer in the queue')
+  // The acknowledgement comes with the next contact, and perhaps the one after.
+  await lab.runFor(25 * HOUR_MS)
+  const [queueId = ''] = forwarded.split(' ')
+  const done = await traced(lab, lab.mail1, queueId)
+  expect(done).toContain('acknowledged by ipn:3.2525')
+  expect(done).toMatch(/delivered for user@mail-2\.a\.com by bp: ipn:3\.2525/)
+  expect(done).toMatch(/left the queue\n {2}is no longer in the queue/)
+  expect(await traced(lab, lab.mail1, '<nothing@mail-1.a.com>')).toBe('')
+})
