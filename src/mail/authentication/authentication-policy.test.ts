@@ -115,6 +115,8 @@ describe('mail from outside', () => {
     const user: PolicySession = { ...SESSION, peer, service: 'submission', user: 'ann' }
     const trusted = [parseIpPrefix('127.0.0.0/8')].filter((one) => one !== undefined)
     const filter = policyWith({ trusted }).policy.filter(user)
+    const unknown: PolicySession = { ...SESSION, service: 'pickup', user: undefined }
+    expect(policyWith({ trusted }).policy.filter(unknown)).toBeDefined()
     const forged = 'authentication-results: MAIL-1.a.com; spf=pass\r\nTo: x\r\n\r\n'
     expect(toUtf8(filter?.push(fromUtf8(forged)) ?? fromUtf8(''))).toBe('To: x\r\n\r\n')
   })
