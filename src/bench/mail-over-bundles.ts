@@ -1,0 +1,117 @@
+/**
+ * Bytes of bundles for each mail of a seeded corpus, alone and together, with the acknowledgements,
+ * beside what bpmail needs. Expected: a single mail below zlib's size and bpmail's overhead, batched
+ * about half; the README says what came out.
+ */
+
+import { deflateSync } from 'node:zlib'
+import { fromUtf8 } from '../base/bytes.ts'
+import { wallMs } from '../base/time.ts'
+import { encodeAcknowledgement } from '../bridge/adu.ts'
+import { OBJECT_BYTES_MAX } from '../bridge/limits.ts'
+import { makeObject, type ObjectMail } from '../bridge/object-maker.ts'
+import { packingsRead } from '../bridge/object-packing.ts'
+import { transactionName } from '../bridge/transaction-name.ts'
+import { newBundle } from '../dtn/own-bundle.ts'
+import { hostPacking } from '../host/packing.ts'
+import { encodeBundle } from '../proto/bpv7/codec.ts'
+import { ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
+import type { Mailbox } from '../proto/smtp/envelope.ts'
+import { mailCorpus } from './mail-corpus.ts'
+
+export interface WireBytes {
+  readonly seed: number
+  readonly mails: number
+  /** Of the messages as they are, for each mail, as all that follows. */
+  readonly message: number
+  /** zlib for each mail, with what DTPC and the bundle add, and DTPC's acknowledgement. */
+  readonly bpmail: number
+  /** Ours with the envelope, a bundle and an acknowledgement for each mail. */
+  readonly single: number
+  /** The same mails in as few objects as a gateway makes of them when they wait together. */
+  readonly batched: number
+  readonly objects: number
+}
+
+/** What ION put around the zlib stream of a mail and sent to acknowledge it, in a capture of ours. */
+const BPMAIL_OVERHEAD_BYTES = 568 - 446
+const BPMAIL_ACKNOWLEDGEMENT_BYTES = 114
+
+const RUN = 'a1b2c3d4e5f6'
+const START = wallMs(1_800_000_000_000)
+
+export async function measureWireBytes(seed: number, count: number): Promise<WireBytes> {
+  const corpus = mailCorpus(seed, count)
+  const mails = corpus.map(({ from, recipients, message }, i): ObjectMail => {
+    const bytes = fromUtf8(message)
+    return {
+      transaction: transactionName(RUN, i),
+      mail: {
+        queueId: `Q${i}`,
+        from: {
+          reversePath: mailboxOf(from),
+          parameters: { body: '8BITMIME', sizeBytes: bytes.length },
+        },
+      },
+      recipients: recipients.map((name) => ({ recipient: mailboxOf(name) })),
+      message: bytes,
+      startedAt: START,
+    }
+  })
+  const sizes = mails.map(({ message }) => message?.length ?? 0)
+  const bpmail = mails.map(({ message = new Uint8Array(0) }) => deflateSync(message).length)
+  const together = inObjects(mails)
+  const perMail = (bytes: number): number => Math.round(bytes / count)
+  return {
+    ...{ seed, mails: count, objects: together.length, message: perMail(sum(sizes)) },
+    bpmail: perMail(sum(bpmail)) + BPMAIL_OVERHEAD_BYTES + BPMAIL_ACKNOWLEDGEMENT_BYTES,
+    single: perMail(await costOf(mails.map((mail) => [mail]))),
+    batched: perMail(await costOf(together)),
+  }
+}
+
+/** Of the bundles and of those that acknowledge them. */
+async function costOf(objects: readonly (readonly ObjectMail[])[]): Promise<number> {
+  const packings = packingsRead(hostPacking)
+  let bytes = 0
+  for (const mails of objects) {
+    const plan = { host: 'mail-1.a.com', wall: START, mails, reads: packings }
+    const { payload } = await makeObject(plan, hostPacking)
+    const answers = mails.map(({ transaction }) => ({ transaction, refusals: [] }))
+    bytes += bundleBytes(payload) + bundleBytes(encodeAcknowledgement({ packings, answers }))
+  }
+  return bytes
+}
+
+function inObjects(mails: readonly ObjectMail[]): readonly (readonly ObjectMail[])[] {
+  const objects: ObjectMail[][] = []
+  let bytes = Number.POSITIVE_INFINITY
+  for (const mail of mails) {
+    const size = mail.message?.length ?? 0
+    if (bytes + size > OBJECT_BYTES_MAX) {
+      objects.push([])
+      bytes = 0
+    }
+    bytes += size
+    objects.at(-1)?.push(mail)
+  }
+  return objects
+}
+
+function bundleBytes(payload: Uint8Array): number {
+  const request = {
+    ...{ sourceService: 2525n, destination: ipnEndpoint(3n, 2525n), payload },
+    lifetimeMs: 432_000_000,
+  }
+  const timestamp = { time: 853_315_200_000n, sequence: 1n }
+  return encodeBundle(newBundle(request, { node: 2n }, timestamp)).length
+}
+
+function mailboxOf(name: string): Mailbox {
+  const [localPart = '', domain = ''] = name.split('@')
+  return { localPart, domain }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
+}
