@@ -2,8 +2,13 @@
 
 import { Command, InvalidArgumentError } from 'commander'
 import { ImapBench, type ImapOptions, type ImapResult } from './imap.ts'
+import type { OpenResult } from './imap-open.ts'
 
-type Flags = Omit<ImapOptions, 'only'> & { readonly only?: readonly string[]; readonly json?: true }
+interface Flags extends Omit<ImapOptions, 'only'> {
+  readonly only?: readonly string[]
+  readonly open?: number
+  readonly json?: true
+}
 
 export function imapCommand(): Command {
   return new Command('imap')
@@ -16,6 +21,7 @@ export function imapCommand(): Command {
     .option('--pairs <number>', 'runs of both, in turns', number, 1)
     .option('--seed <number>', 'of the messages', number, 1)
     .option('--only <list>', 'parts of names of what is wanted', (text) => text.split(','))
+    .option('--open <number>', 'messages of a mailbox that is opened, and nothing else', number)
     .option('--directory <path>', 'on the disk to measure', 'var')
     .option('--json', 'one JSON object for each line')
     .addHelpText(
@@ -25,12 +31,17 @@ export function imapCommand(): Command {
     .action(run)
 }
 
-async function run({ json, only, ...sizes }: Flags): Promise<void> {
+async function run({ json, only, open, ...sizes }: Flags): Promise<void> {
   const bench = new ImapBench({ ...sizes, only })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => bench.dispose().finally(() => process.exit(1)))
   }
   try {
+    if (open !== undefined) {
+      const result = await bench.opening(open)
+      console.log(json ? JSON.stringify(result) : openRow(result))
+      return
+    }
     for (const left of bench.omissions) console.error(`Left out: ${left}`)
     if (!json) console.log(HEAD)
     for (const result of await bench.results()) {
@@ -39,6 +50,11 @@ async function run({ json, only, ...sizes }: Flags): Promise<void> {
   } finally {
     await bench.dispose()
   }
+}
+
+function openRow(result: OpenResult): string {
+  const { messages, withoutIndexMs, afterRestartMs, warmMs, appendMs, memoryMiB } = result
+  return `${messages} messages: ${withoutIndexMs} ms without an index, ${afterRestartMs} ms after a restart, ${warmMs} ms warm; APPEND ${appendMs} ms; ${memoryMiB} MiB`
 }
 
 const WIDTHS = [-38, 10, 10, 5, 8] as const

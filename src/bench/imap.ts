@@ -16,6 +16,7 @@ import {
 import { join, resolve } from 'node:path'
 import { MAIL_UID } from './dovecot.ts'
 import { type BenchMessage, benchMessages } from './imap-messages.ts'
+import { benchOpening, type OpenResult } from './imap-open.ts'
 import { isInstalled, MailboxServer, type MailboxServerName } from './imap-servers.ts'
 import { median, TASKS, type Task, type TaskResult, type TaskSizes } from './imap-tasks.ts'
 
@@ -74,6 +75,13 @@ export class ImapBench {
     return TASKS.filter((task) => rounds[0]?.get('lightlag')?.has(task)).map((task) =>
       resultOf(task, rounds),
     )
+  }
+
+  /** Of our own server alone. */
+  opening(messages: number): Promise<OpenResult> {
+    const directory = join(this.#directory, 'open')
+    mkdirSync(directory)
+    return benchOpening(directory, messages, (server) => this.#servers.add(server))
   }
 
   /** Also in the middle of a run. */

@@ -96,6 +96,8 @@ export interface MailHostPorts {
   readonly network: Network
   readonly disk: Disk
   readonly store: Store
+  /** Of what is known of an account's mailboxes. */
+  readonly openIndex: (account: string) => Promise<Store>
   readonly entropy: Entropy
   readonly events: EventSink
   readonly dns: Dns
@@ -406,7 +408,7 @@ export class MailHost {
     for (const service of this.#services) await service.stop()
     // What they cut off is tried again at the next start.
     await Promise.all([this.#queue.stop(), this.#servers.stop(), this.#programs?.stop()])
-    await this.#mailboxes.flush()
+    await this.#mailboxes.close()
     await this.#bpmail?.stop()
     await this.#dtpc?.stop()
     await this.#node.stop()

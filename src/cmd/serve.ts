@@ -74,6 +74,8 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
         network: hostNetwork,
         disk: hostDisk,
         store,
+        openIndex: (account) =>
+          openLmdbStore(`${directory}/home/${account}/index`, { capacityBytes: INDEX_BYTES_MAX }),
         entropy: hostEntropy,
         dns,
         https: hostHttps(),
@@ -192,6 +194,9 @@ function reloadTls(tls: TlsKeeper, events: EventSink): () => void {
     forget()
   }
 }
+
+/** Of one account's index: no more than room in the address space before it is used. */
+const INDEX_BYTES_MAX = 17_179_869_184
 
 const RELOAD_MS = 3_600_000
 

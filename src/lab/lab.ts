@@ -11,6 +11,7 @@ import type { Dns } from '../ports/dns.ts'
 import type { HostEvent } from '../ports/events.ts'
 import type { DatedSigningKey, MailAuthentication } from '../ports/mail-authentication.ts'
 import type { Packing } from '../ports/packing.ts'
+import type { Store } from '../ports/store.ts'
 import { labIdentity, labTrust } from './certificate.ts'
 import { labCompression } from './compression.ts'
 import { type DiskImage, LabDisk } from './disk.ts'
@@ -244,6 +245,7 @@ export class LabMachine {
       network,
       disk: this.#disk,
       store: this.#store,
+      openIndex: async () => keptOpen(this.#store),
       entropy: this.#entropy,
       compression: labCompression(clock),
       ...outside,
@@ -261,6 +263,17 @@ export class LabMachine {
     })
     services.setSigningKeys(this.#signingKeys)
     return services
+  }
+}
+
+/** It is the host's, whoever else uses it. */
+function keptOpen(store: LabStore): Store {
+  return {
+    get: (table, key) => store.get(table, key),
+    range: (table, range) => store.range(table, range),
+    keys: (table, range) => store.keys(table, range),
+    commit: (changes) => store.commit(changes),
+    close: async () => {},
   }
 }
 

@@ -39,7 +39,12 @@ class Scene {
   readonly #maildrops = new Maildrops()
   readonly mailboxes: Mailboxes = new Mailboxes(
     { hostname: 'mail-1.a.com', maildirOf: (name) => `/home/${name}/Maildir` },
-    { disk: this.disk, store: new LabStore(), clock: this.world, entropy: this.#entropy },
+    {
+      disk: this.disk,
+      openIndex: async () => new LabStore(),
+      clock: this.world,
+      entropy: this.#entropy,
+    },
   )
   service: Pop3Service | undefined
 

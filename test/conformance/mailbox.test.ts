@@ -30,7 +30,12 @@ describeMailbox('lab', async () => {
     open: async (index = 'keep') => {
       store = index === 'delete' ? new LabStore() : new LabStore({}, store.crash())
       const options = { hostname: 'mail.a.com', maildirOf: () => maildir }
-      return new Mailboxes(options, { disk, entropy, clock: world, store }).of('user')
+      return new Mailboxes(options, {
+        disk,
+        entropy,
+        clock: world,
+        openIndex: async () => store,
+      }).of('user')
     },
   }
 })
@@ -50,9 +55,15 @@ describeMailbox('Node', async () => {
     open: async (index = 'keep') => {
       await store?.close()
       if (index === 'delete') count++
-      store = await openLmdbStore(`${root}/index-${count}`, { capacityBytes: 100_000_000 })
+      const opened = await openLmdbStore(`${root}/index-${count}`, { capacityBytes: 100_000_000 })
+      store = opened
       const options = { hostname: 'mail.a.com', maildirOf: () => `${root}/Maildir` }
-      const ports = { disk: hostDisk, entropy: hostEntropy, clock: hostClock, store }
+      const ports = {
+        disk: hostDisk,
+        entropy: hostEntropy,
+        clock: hostClock,
+        openIndex: async () => opened,
+      }
       return new Mailboxes(options, ports).of('user')
     },
   }

@@ -14,7 +14,12 @@ const tooMany = { code: 'mailbox/too-many', temporary: false }
 test('a mailbox more than there may be is refused, and so is a name that no directory can have', async () => {
   const world = new World({ settle: () => Promise.resolve() })
   const disk = new LabDisk({ clock: world })
-  const ports = { disk, clock: world, store: new LabStore(), entropy: labEntropy(seededRandom(1)) }
+  const ports = {
+    disk,
+    clock: world,
+    openIndex: async () => new LabStore(),
+    entropy: labEntropy(seededRandom(1)),
+  }
   const options = { hostname: 'mail.a.com', maildirOf: () => '/Maildir' }
   const account = new Mailboxes(options, ports).of('user')
   await account.create('one')

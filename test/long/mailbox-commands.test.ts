@@ -42,7 +42,12 @@ function lightlag(args: readonly string[], input = '') {
 }
 
 async function opened(maildir: string, name = 'INBOX'): Promise<OpenMailbox> {
-  const ports = { disk: hostDisk, clock: hostClock, entropy: hostEntropy, store: new LabStore() }
+  const ports = {
+    disk: hostDisk,
+    clock: hostClock,
+    entropy: hostEntropy,
+    openIndex: async () => new LabStore(),
+  }
   const options = { hostname: 'mail.a.com', maildirOf: () => maildir }
   return new Mailboxes(options, ports).of('user').open(name)
 }

@@ -29,7 +29,12 @@ beforeEach(async () => {
   imapPort = (await freeAddress()).port
   dovecot = await startDovecot(imapPort)
   store = await openLmdbStore(join(dovecot.directory, 'store'), { capacityBytes: 1e8 })
-  const ports = { disk: hostDisk, entropy: hostEntropy, clock: hostClock, store }
+  const ports = {
+    disk: hostDisk,
+    entropy: hostEntropy,
+    clock: hostClock,
+    openIndex: async () => store,
+  }
   mailboxes = new Mailboxes({ hostname: 'mail.a.com', maildirOf: () => maildir() }, ports)
 })
 

@@ -69,7 +69,12 @@ async function run(cut: PowerCut | undefined, isIndexLost: boolean): Promise<num
     uidNext: 0,
   }
   const options = { hostname: 'mail.a.com', maildirOf: () => '/user/Maildir' }
-  const ports = { disk: power.disk(disk), store: power.store(store), clock: world, entropy }
+  const ports = {
+    disk: power.disk(disk),
+    openIndex: async () => power.store(store),
+    clock: world,
+    entropy,
+  }
   let isDone = false
   const used = useMailbox(new Mailboxes(options, ports), told).then(() => {
     isDone = true
@@ -81,7 +86,7 @@ async function run(cut: PowerCut | undefined, isIndexLost: boolean): Promise<num
 
   const after = {
     disk: new LabDisk({ clock: world }, disk.crash()),
-    store: isIndexLost ? new LabStore() : new LabStore({}, store.crash()),
+    openIndex: async () => (isIndexLost ? new LabStore() : new LabStore({}, store.crash())),
     clock: world,
     entropy,
   }

@@ -51,7 +51,7 @@ export class ImapStage {
       },
       {
         disk: new LabDisk({ clock: this.world }),
-        store: new LabStore(),
+        openIndex: async () => new LabStore(),
         clock: this.world,
         entropy: this.#entropy,
       },

@@ -1,7 +1,10 @@
 /** The mailboxes of one account: a Maildir and its folders, as Maildir++ lays them out. */
 
 import { fromUtf8 } from '../../base/bytes.ts'
-import type { Descriptions } from './descriptions.ts'
+import { asFault } from '../../base/fault.ts'
+import type { Disk } from '../../ports/disk.ts'
+import type { Store } from '../../ports/store.ts'
+import { Descriptions } from './descriptions.ts'
 import { mailboxFault } from './fault.ts'
 import { directoryOf, mailboxOf } from './file-name.ts'
 import {
@@ -14,6 +17,7 @@ import {
 } from './files.ts'
 import { Folder, type FolderPorts } from './folder.ts'
 import { headOf, removals } from './index-rows.ts'
+import type { KeptSummaries } from './kept-summaries.ts'
 import { MAILBOXES_MAX } from './limits.ts'
 import {
   HIERARCHY_DELIMITER,
@@ -37,6 +41,16 @@ export interface MaildirAccountOptions {
   readonly quota: Quota
 }
 
+/** With the account's index, which is opened when it is first needed. */
+export interface AccountPorts extends Omit<FolderPorts, 'store'> {
+  readonly openIndex: () => Promise<Store>
+}
+
+interface Index {
+  readonly ports: FolderPorts
+  readonly descriptions: Descriptions
+}
+
 /** Told of mailboxes that are in memory, so that of all accounts no more are than there is room for. */
 export interface FolderKeeper {
   used(folder: Folder, forget: () => void): void
@@ -57,21 +71,25 @@ const COMMON_NAMES: Readonly<Record<string, SpecialUse>> = {
 
 export class MaildirAccount implements MailboxAccount {
   readonly #options: MaildirAccountOptions
-  readonly #ports: FolderPorts
-  readonly #descriptions: Descriptions
+  readonly #ports: AccountPorts
+  readonly #summaries: KeptSummaries
   readonly #keeper: FolderKeeper
   readonly #folders: Map<string, Folder> = new Map()
   #turn: Promise<unknown> = Promise.resolve()
+  #index: Promise<Index> | undefined
+  #closing: Promise<void> = Promise.resolve()
+  /** What uses the index and no mailbox in memory. */
+  #users = 0
 
   constructor(
     options: MaildirAccountOptions,
-    ports: FolderPorts,
-    descriptions: Descriptions,
+    ports: AccountPorts,
+    summaries: KeptSummaries,
     keeper: FolderKeeper,
   ) {
     this.#options = options
     this.#ports = ports
-    this.#descriptions = descriptions
+    this.#summaries = summaries
     this.#keeper = keeper
   }
 
@@ -174,9 +192,19 @@ export class MaildirAccount implements MailboxAccount {
     })
   }
 
-  async quota(): Promise<QuotaStatus> {
+  quota(): Promise<QuotaStatus> {
+    return this.#withIndex(({ ports }) => this.#quota(ports))
+  }
+
+  /** What was read and not yet written is written, and the index closed. */
+  async close(): Promise<void> {
+    for (const folder of this.#folders.values()) await folder.rest().catch(asFault)
+    this.#closeIndex()
+    await this.#closing
+  }
+
+  async #quota({ disk, entropy, store }: FolderPorts): Promise<QuotaStatus> {
     const { bytesMax, messagesMax } = this.#options.quota
-    const { disk, entropy, store } = this.#ports
     let usedBytes = 0
     let usedMessages = 0
     for (const name of ['INBOX', ...(await this.#names())]) {
@@ -200,14 +228,19 @@ export class MaildirAccount implements MailboxAccount {
   }
 
   /** In use until the keeper hears that it was released. Its files have been looked at. */
-  async folder(name: string): Promise<Folder> {
+  folder(name: string): Promise<Folder> {
+    return this.#withIndex((index) => this.#folder(name, index))
+  }
+
+  async #folder(name: string, { ports, descriptions }: Index): Promise<Folder> {
     const mailbox = canonical(name)
     const path = mailbox === 'INBOX' ? this.#options.path : await this.#existing(mailbox)
     const known = this.#folders.get(mailbox)
-    const folder = known ?? new Folder(path, this.#ports, this.#descriptions)
+    const folder = known ?? new Folder(path, ports, descriptions)
     if (known === undefined) this.#folders.set(mailbox, folder)
     this.#keeper.used(folder, () => {
       if (this.#folders.get(mailbox) === folder) this.#folders.delete(mailbox)
+      if (this.#folders.size === 0 && this.#users === 0) this.#closeIndex()
     })
     try {
       await folder.refresh()
@@ -217,6 +250,41 @@ export class MaildirAccount implements MailboxAccount {
       if (this.#folders.get(mailbox) === folder) this.#folders.delete(mailbox)
       throw error
     }
+  }
+
+  async #withIndex<T>(action: (index: Index) => Promise<T>): Promise<T> {
+    this.#users++
+    try {
+      this.#index ??= this.#openIndex()
+      return await action(await this.#index)
+    } finally {
+      this.#users--
+    }
+  }
+
+  async #openIndex(): Promise<Index> {
+    try {
+      await this.#closing
+      const store = await this.#ports.openIndex()
+      const ports = { ...this.#ports, store }
+      return { ports, descriptions: new Descriptions(store, this.#summaries) }
+    } catch (error) {
+      this.#index = undefined
+      throw error
+    }
+  }
+
+  #closeIndex(): void {
+    const opened = this.#index
+    this.#index = undefined
+    this.#folders.clear()
+    if (opened === undefined) return
+    this.#closing = opened
+      .then(async ({ ports, descriptions }) => {
+        await descriptions.flush()
+        await ports.store.close()
+      })
+      .catch((error: unknown) => void asFault(error))
   }
 
   async #requireRoom(bytes: number, messages: number): Promise<void> {
@@ -296,11 +364,14 @@ export class MaildirAccount implements MailboxAccount {
   }
 
   /** Also what a crash has left of one. */
-  async #clearDeleted(): Promise<void> {
-    const { disk, store } = this.#ports
+  #clearDeleted(): Promise<void> {
+    return this.#withIndex(({ ports }) => this.#clear(ports))
+  }
+
+  async #clear({ disk, store }: FolderPorts): Promise<void> {
     for (const entry of await disk.list(this.#options.path)) {
       if (!entry.startsWith(DELETED_PREFIX)) continue
-      await removeTree(this.#ports, `${this.#options.path}/${entry}`)
+      await removeTree(disk, `${this.#options.path}/${entry}`)
       const id = entry.slice(DELETED_PREFIX.length)
       if (/^[0-9a-f]{16}$/.test(id)) await store.commit(removals(store, `${id}/`))
     }
@@ -341,11 +412,10 @@ export class MaildirAccount implements MailboxAccount {
   }
 }
 
-async function removeTree({ disk }: FolderPorts, path: string): Promise<void> {
+async function removeTree(disk: Disk, path: string): Promise<void> {
   for (const name of await disk.list(path)) {
     const entry = `${path}/${name}`
-    if ((await disk.stat(entry))?.kind === 'directory')
-      await removeTree({ disk } as FolderPorts, entry)
+    if ((await disk.stat(entry))?.kind === 'directory') await removeTree(disk, entry)
     else await disk.remove(entry).catch(ignoreNotFound)
   }
   await disk.removeDirectory(path)

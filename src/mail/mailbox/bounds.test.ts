@@ -5,8 +5,10 @@ import { LabDisk } from '../../lab/disk.ts'
 import { labEntropy } from '../../lab/entropy.ts'
 import { LabStore } from '../../lab/store.ts'
 import { World } from '../../lab/world.ts'
+import type { Store } from '../../ports/store.ts'
 import type { Quota } from './account.ts'
 import {
+  FOLDERS_KEPT_MAX,
   KEYWORD_LENGTH_MAX,
   KEYWORDS_MAX,
   SEARCHED_HEADER_BYTES_MAX,
@@ -21,7 +23,7 @@ function made(quota: Quota = {}): { readonly account: MailboxAccount; readonly d
   const disk = new LabDisk({ clock: world })
   const entropy = labEntropy(seededRandom(1))
   const options = { hostname: 'mail.a.com', maildirOf: () => '/Maildir', quotaOf: () => quota }
-  const ports = { disk, entropy, clock: world, store: new LabStore() }
+  const ports = { disk, entropy, clock: world, openIndex: async () => new LabStore() }
   return { account: new Mailboxes(options, ports).of('user'), disk }
 }
 
@@ -94,3 +96,39 @@ test('a search looks at a bounded part of a header and of the texts', async () =
   expect(await inbox.search({ type: 'text', text: 'needle' })).toEqual([3])
   expect(await inbox.search({ type: 'body', text: 'first' })).toEqual([2])
 }, 60_000)
+
+test('no more indexes are open than mailboxes are kept in memory, and one that was closed is as it was', async () => {
+  const world = new World({ settle: () => Promise.resolve() })
+  const disk = new LabDisk({ clock: world })
+  const stores = new Map<string, LabStore>()
+  const open = new Set<string>()
+  const openIndex = async (account: string): Promise<Store> => {
+    expect(open.has(account)).toBe(false)
+    open.add(account)
+    const store = stores.get(account) ?? new LabStore()
+    stores.set(account, store)
+    return {
+      get: (table, key) => store.get(table, key),
+      range: (table, range) => store.range(table, range),
+      keys: (table, range) => store.keys(table, range),
+      commit: (changes) => store.commit(changes),
+      close: async () => void open.delete(account),
+    }
+  }
+  const options = { hostname: 'mail.a.com', maildirOf: (account: string) => `/${account}/Maildir` }
+  const entropy = labEntropy(seededRandom(1))
+  const mailboxes = new Mailboxes(options, { disk, entropy, clock: world, openIndex })
+  const use = async (account: string): Promise<number> => {
+    const inbox = await mailboxes.of(account).open('INBOX')
+    await append(inbox, 'a')
+    const { uidNext } = inbox
+    inbox.close()
+    return uidNext
+  }
+  for (let i = 0; i < FOLDERS_KEPT_MAX + 3; i++) expect(await use(`user${i}`)).toBe(2)
+  // The last that made room may be about to be closed.
+  expect(open.size).toBeLessThanOrEqual(FOLDERS_KEPT_MAX + 1)
+  expect(await use('user0')).toBe(3)
+  await mailboxes.close()
+  expect(open.size).toBe(0)
+}, 20_000)

@@ -11,7 +11,8 @@ import type { PartFields } from '../../proto/message/part-fields.ts'
 import { StructureReader } from '../../proto/message/structure.ts'
 import { inMemory } from './content.ts'
 import { descriptionKey, fingerprintKey, summaryKey, TABLE } from './index-rows.ts'
-import { CACHE_CHANGES_MAX, READ_BYTES, SUMMARIES_KEPT_MAX } from './limits.ts'
+import type { KeptSummaries } from './kept-summaries.ts'
+import { CACHE_CHANGES_MAX, READ_BYTES } from './limits.ts'
 import type { MessageContent, Uid } from './mailbox.ts'
 import { fingerprint, type MessageText, readText } from './message-text.ts'
 import { Summary } from './summary.ts'
@@ -25,18 +26,17 @@ export interface ReadMessage {
 
 export class Descriptions {
   readonly #store: Store
-  /** Of each mailbox, by UID; what was put in first comes first. */
-  readonly #kept: Map<string, Map<Uid, Summary>> = new Map()
-  #keptCount = 0
+  readonly #kept: KeptSummaries
   #waiting: Map<string, Uint8Array> = new Map()
   #writing: Promise<void> | undefined
 
-  constructor(store: Store) {
+  constructor(store: Store, kept: KeptSummaries) {
     this.#store = store
+    this.#kept = kept
   }
 
   summary(id: string, uid: Uid): Summary | undefined {
-    const kept = this.#kept.get(id)?.get(uid)
+    const kept = this.#kept.get(id, uid)
     if (kept !== undefined) return kept
     const fields = this.#value(summaryKey(id, uid))
     if (fields === undefined) return undefined
@@ -106,9 +106,8 @@ export class Descriptions {
   }
 
   forget(id: string, uids: readonly Uid[]): void {
-    const kept = this.#kept.get(id)
+    this.#kept.forget(id, uids)
     for (const uid of uids) {
-      if (kept?.delete(uid)) this.#keptCount--
       for (const key of [summaryKey, descriptionKey, fingerprintKey]) {
         this.#waiting.delete(key(id, uid))
       }
@@ -130,26 +129,8 @@ export class Descriptions {
   }
 
   #keep(id: string, uid: Uid, summary: Summary): Summary {
-    const own = this.#kept.get(id) ?? new Map<Uid, Summary>()
-    // The mailboxes last asked are last.
-    if (own.size === 0) this.#kept.set(id, own)
-    if (!own.has(uid)) this.#keptCount++
-    own.set(uid, summary)
-    if (this.#keptCount > SUMMARIES_KEPT_MAX) this.#dropOne()
+    this.#kept.keep(id, uid, summary)
     return summary
-  }
-
-  /** Of the mailbox that came first. */
-  #dropOne(): void {
-    for (const [id, summaries] of this.#kept) {
-      for (const uid of summaries.keys()) {
-        summaries.delete(uid)
-        this.#keptCount--
-        if (summaries.size === 0) this.#kept.delete(id)
-        return
-      }
-      this.#kept.delete(id)
-    }
   }
 }
 

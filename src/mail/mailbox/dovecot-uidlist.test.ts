@@ -40,7 +40,7 @@ function scene(images?: { disk: DiskImage; store: StoreImage }, cut?: PowerCut):
     { hostname: 'mail.a.com', maildirOf: () => '/Maildir' },
     {
       disk: power.disk(disk),
-      store: power.store(store),
+      openIndex: async () => power.store(store),
       clock: world,
       entropy: labEntropy(seededRandom(1)),
     },

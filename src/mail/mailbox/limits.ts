@@ -50,8 +50,11 @@ export const FILES_AT_ONCE = 32
 /** Read at once, of a message that is looked through. */
 export const READ_BYTES = 262_144
 
-/** How often the directories of a mailbox that somebody has open are looked at for changes of others. */
-export const POLL_MS = 2000
+/**
+ * How often the directories of a mailbox that somebody has open are looked at for changes of others:
+ * two questions to the system of some microseconds each.
+ */
+export const POLL_MS = 400
 
 /**
  * A directory whose time is as young as this may change again within the same tick of the file

@@ -1,8 +1,9 @@
 /** The mailboxes of every account of a host. */
 
-import { MaildirAccount, type Quota } from './account.ts'
-import { Descriptions } from './descriptions.ts'
-import type { Folder, FolderPorts } from './folder.ts'
+import type { Store } from '../../ports/store.ts'
+import { type AccountPorts, MaildirAccount, type Quota } from './account.ts'
+import type { Folder } from './folder.ts'
+import { KeptSummaries } from './kept-summaries.ts'
 import { FOLDERS_KEPT_MAX, ROWS_KEPT_MAX } from './limits.ts'
 import type { MailboxAccount } from './mailbox.ts'
 
@@ -14,6 +15,14 @@ export interface MailboxesOptions {
   readonly quotaOf?: (account: string) => Quota
 }
 
+export interface MailboxesPorts extends Omit<AccountPorts, 'openIndex'> {
+  /**
+   * The store of an account's index, which is closed when it has not been used for longest: what is in
+   * it can be made again from the files, and it may be deleted while it is closed.
+   */
+  readonly openIndex: (account: string) => Promise<Store>
+}
+
 interface Kept {
   uses: number
   readonly forget: () => void
@@ -21,17 +30,15 @@ interface Kept {
 
 export class Mailboxes {
   readonly #options: MailboxesOptions
-  readonly #ports: FolderPorts
-  readonly #descriptions: Descriptions
+  readonly #ports: MailboxesPorts
+  readonly #summaries: KeptSummaries = new KeptSummaries()
   readonly #accounts: Map<string, MaildirAccount> = new Map()
   /** Those not in use for longest come first. */
   readonly #kept: Map<Folder, Kept> = new Map()
 
-  /** `ports.store` may be a store of its own: what is in it can be made again from the files. */
-  constructor(options: MailboxesOptions, ports: FolderPorts) {
+  constructor(options: MailboxesOptions, ports: MailboxesPorts) {
     this.#options = options
     this.#ports = ports
-    this.#descriptions = new Descriptions(ports.store)
   }
 
   /** The same object for the same name. */
@@ -44,9 +51,9 @@ export class Mailboxes {
     return this.#accounts.get(account)?.delivered() ?? Promise.resolve()
   }
 
-  /** Writes what was read and not yet written. */
-  flush(): Promise<void> {
-    return this.#descriptions.flush()
+  /** Writes what was read and not yet written, and closes the indexes. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#accounts.values()].map((account) => account.close()))
   }
 
   #account(account: string): MaildirAccount {
@@ -54,7 +61,8 @@ export class Mailboxes {
     if (known !== undefined) return known
     const { hostname, maildirOf, quotaOf = () => ({}) } = this.#options
     const options = { path: maildirOf(account), hostname, quota: quotaOf(account) }
-    const made = new MaildirAccount(options, this.#ports, this.#descriptions, {
+    const ports = { ...this.#ports, openIndex: () => this.#ports.openIndex(account) }
+    const made = new MaildirAccount(options, ports, this.#summaries, {
       used: (folder, forget) => this.#use(folder, forget),
       released: (folder) => this.#release(folder),
     })

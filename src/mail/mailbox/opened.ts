@@ -32,7 +32,7 @@ import type {
 import { type MessageText, readText } from './message-text.ts'
 import type { Rows } from './rows.ts'
 import type { SearchKey, SortKey, ThreadAlgorithm, ThreadNode } from './search.ts'
-import { type Known, matches, needsOf } from './search-run.ts'
+import { type Known, matches, type Needs, needsOf } from './search-run.ts'
 import { type Sortable, sortMessages, threadByReferences, threadBySubject } from './sort.ts'
 import type { Summary } from './summary.ts'
 
@@ -269,7 +269,7 @@ export class OpenedMailbox implements OpenMailbox {
     for (let at = 0; at < open.length; at += SEARCHED_TOGETHER) {
       const some = open.slice(at, at + SEARCHED_TOGETHER)
       if (needs.summary) await this.summarize(some)
-      await this.#searchTexts(key, some, (uid) => matching.add(uid))
+      await this.#searchTexts(key, needs, some, (uid) => matching.add(uid))
     }
     for (const uid of matching) found.push(uid)
     return found.sort((a, b) => a - b)
@@ -278,6 +278,7 @@ export class OpenedMailbox implements OpenMailbox {
   /** By what is known of their texts, and for those where that is not enough by the texts. */
   async #searchTexts(
     key: SearchKey,
+    needs: Needs,
     uids: readonly Uid[],
     take: (uid: Uid) => void,
   ): Promise<void> {
@@ -286,8 +287,9 @@ export class OpenedMailbox implements OpenMailbox {
     const knownOf = (uid: Uid, text?: MessageText): Known | undefined => {
       const row = this.#folder.find(uid)
       if (row === undefined) return undefined
-      const summary = this.summary(uid)
-      const fingerprint = text === undefined ? descriptions.fingerprint(id, uid) : undefined
+      const summary = needs.summary ? this.summary(uid) : undefined
+      const fingerprint =
+        needs.text && text === undefined ? descriptions.fingerprint(id, uid) : undefined
       return {
         row,
         flagBit,

@@ -96,18 +96,20 @@ export class Rows {
   /** With these pages in place of those of their numbers, and without those of `emptied`. */
   with(pages: readonly Page[], emptied: readonly number[]): Rows {
     if (pages.length === 0 && emptied.length === 0) return this
-    const changed = new Map<number, Page | undefined>(emptied.map((number) => [number, undefined]))
-    for (const page of pages) changed.set(page.number, page)
+    const kept = [...this.#pages]
     let sums = this.#sums
-    const kept: Page[] = []
-    for (const page of this.#pages) {
-      if (changed.has(page.number)) sums = added(sums, page.sums, -1)
-      else kept.push(page)
+    for (const page of pages) {
+      const at = positionIn(kept, page.number)
+      const before = kept[at]?.number === page.number ? kept[at] : undefined
+      if (before !== undefined) sums = added(sums, before.sums, -1)
+      kept.splice(at, before === undefined ? 0 : 1, page)
+      sums = added(sums, page.sums, 1)
     }
-    for (const page of pages) sums = added(sums, page.sums, 1)
-    kept.push(...pages)
-    // Most often it is the last one, or in order already.
-    return new Rows(kept.sort(byNumber), sums)
+    const gone = new Set(emptied)
+    for (const page of gone.size === 0 ? [] : kept) {
+      if (gone.has(page.number)) sums = added(sums, page.sums, -1)
+    }
+    return new Rows(gone.size === 0 ? kept : kept.filter(({ number }) => !gone.has(number)), sums)
   }
 
   isAscending(end: Uid): boolean {
@@ -123,20 +125,21 @@ export class Rows {
   }
 
   #page(number: number): Page | undefined {
-    let low = 0
-    let high = this.#pages.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((this.#pages[middle] as Page).number < number) low = middle + 1
-      else high = middle
-    }
-    const page = this.#pages[low]
+    const page = this.#pages[positionIn(this.#pages, number)]
     return page?.number === number ? page : undefined
   }
 }
 
-function byNumber(a: Page, b: Page): number {
-  return a.number - b.number
+/** Of the first page with this number or a greater one. */
+function positionIn(pages: readonly Page[], number: number): number {
+  let low = 0
+  let high = pages.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((pages[middle] as Page).number < number) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 function sumOf(pages: readonly Page[]): Sums {
