@@ -23,6 +23,7 @@ describe('the text of sendmail', () => {
   it('ends at a line of one dot where it is to, also at once and without a line end', () => {
     expect(read(true, 'a\n.\nb\n')).toBe('a\r\n')
     expect(read(true, '.\nb\n')).toBe('')
+    expect(read(true, '.\r', '\nb\n')).toBe('')
     expect(read(true, 'a\n.')).toBe('a\r\n')
     expect(read(true, 'a\n..\na.\n.b\n')).toBe('a\r\n..\r\na.\r\n.b\r\n')
   })

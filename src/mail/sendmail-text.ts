@@ -31,8 +31,8 @@ export class SendmailText {
       this.#held = ''
       return withCrlf(text.slice(0, end))
     }
-    const kept = (this.#endsAtDot ? /(?<=\n)\.\r?$|\r$/ : /\r$/).exec(text)
-    const heldBytes = kept?.[0].length ?? (/^\n\.\r?$/.test(seen) ? text.length : 0)
+    const kept = (this.#endsAtDot ? /(?<=\n)\.\r?$|\r$/ : /\r$/).exec(seen)
+    const heldBytes = kept?.[0].length ?? 0
     this.#held = text.slice(text.length - heldBytes)
     const going = text.slice(0, text.length - heldBytes)
     if (going !== '') this.#isAtLineStart = going.endsWith('\n')
