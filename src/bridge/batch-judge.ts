@@ -36,6 +36,8 @@ export interface Judgement {
   readonly refused: ReadonlyMap<number, Reply>
   /** Header fields to stand above the message. */
   readonly headers: readonly string[]
+  /** The message as the policies let it pass. */
+  readonly body: readonly Uint8Array[]
 }
 
 /**
@@ -48,7 +50,7 @@ export async function judgeBatch(arrived: ArrivedBatch, context: BatchContext): 
   const refused = new Map<number, Reply>()
   const refuseRest = (reply: Reply): Judgement => {
     for (const i of recipients.keys()) if (!refused.has(i)) refused.set(i, reply)
-    return { refused, headers: [] }
+    return { refused, headers: [], body }
   }
   for (const [i, { recipient }] of recipients.entries()) {
     const name = formatMailbox(recipient)
@@ -57,7 +59,7 @@ export async function judgeBatch(arrived: ArrivedBatch, context: BatchContext): 
     else if (wasDeliveredTo(header.fields, name)) refused.set(i, mailLoop(name))
   }
   if (header.count('received') >= HOPS_MAX) return refuseRest(TOO_MANY_HOPS)
-  if (refused.size === recipients.length) return { refused, headers: [] }
+  if (refused.size === recipients.length) return { refused, headers: [], body }
   const { id, from: peer } = arrived
   const session: PolicySession = { id, service: 'bundle', peer, helo, user: undefined }
   try {
@@ -91,18 +93,20 @@ async function askPolicies(
     if (reply === undefined) taken.push(recipient)
     else refused.set(i, reply)
   }
-  if (taken.length === 0) return { refused, headers: [] }
+  if (taken.length === 0) return { refused, headers: [], body: mail.body }
   const data = await chain.data(session, policyMail)
   const atData = refusalOf(data)
   if (atData !== undefined) return refuseRest(atData)
   const readers = chain.readers(session, policyMail)
-  const pieces = [trace, ...mail.body]
+  const filter = chain.filter(session, policyMail)
+  const body = [...mail.body.map((piece) => filter.push(piece)), filter.end()]
+  const pieces = [trace, ...body]
   for (const reader of readers.values()) for (const piece of pieces) reader.push(piece)
   const sizeBytes = pieces.reduce((sum, piece) => sum + piece.length, 0)
   const end = await chain.endOfData(session, policyMail, { sizeBytes }, readers)
   const atEnd = refusalOf(end)
   if (atEnd !== undefined) return refuseRest(atEnd)
-  return { refused, headers: [...headersOf(data), ...headersOf(end)] }
+  return { refused, headers: [...headersOf(data), ...headersOf(end)], body }
 }
 
 /** Undefined where it is taken. */

@@ -87,13 +87,14 @@ export class MailTaking {
     const queueId = newQueueId(this.#ports.clock, this.#ports.entropy)
     const trace = fromLatin1(this.#traceOf(mail, queueId))
     const arrived = { id: transaction, queueId, from, mail, trace }
-    const { refused, headers } = await judgeBatch(arrived, this.#ports)
+    const { refused, headers, body } = await judgeBatch(arrived, this.#ports)
     const refusals = [...refused].map(([i, reply]) => refusalOf(reply, i))
     // Where nobody is accepted there is nothing that could be doubled, so nothing to remember.
     if (refusals.length === mail.recipients.length) return refusals
     const changes = this.#taken.remember(from, transaction, refusals, expiresAt)
     try {
-      await this.#accept(arrived, refused, headerText(headers), changes)
+      const passed = { ...arrived, mail: { ...mail, body } }
+      await this.#accept(passed, refused, headerText(headers), changes)
     } catch (error) {
       this.#taken.ended(changes, 'failed')
       throw error
