@@ -14,7 +14,7 @@ export interface AcknowledgementsOptions {
   readonly send: (
     peer: EndpointId,
     answers: readonly Acknowledgement[],
-    /** When the last of their senders has given up. */
+    /** When the time of the last of their mails is over. */
     expiresAt: WallMs,
   ) => void
 }

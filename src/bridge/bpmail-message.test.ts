@@ -14,9 +14,13 @@ function mailbox(text: string) {
   return parsed
 }
 
-function written(recipients: readonly string[], from: string | undefined = 'a@x.org'): string {
+function written(
+  recipients: readonly string[],
+  from: string | undefined = 'a@x.org',
+  message: string = MESSAGE,
+): string {
   const envelope = { from: from ? mailbox(from) : undefined, recipients: recipients.map(mailbox) }
-  return toUtf8(writeBpmail(fromUtf8(MESSAGE), { ...envelope, date: NOW }))
+  return toUtf8(writeBpmail(fromUtf8(message), { ...envelope, date: NOW }))
 }
 
 function readOf(text: string, isOurs: (domain: string) => boolean = () => true) {
@@ -46,6 +50,11 @@ test('recipients that the header does not name come across, and nobody is shown 
     recipients: ['b@y.org', 'secret@y.org'],
     body: expect.not.stringContaining('secret'),
   })
+})
+
+test('to whom a message was resent before does not get it once more', () => {
+  const text = written(['c@y.org'], 'a@x.org', `Resent-To: b@y.org\r\n${MESSAGE}`)
+  expect(readOf(text)?.recipients).toEqual(['c@y.org'])
 })
 
 test('a report keeps its null sender', () => {

@@ -38,6 +38,8 @@ export function writeBpmail(
   const meant = new Set(recipients.map(nameOf))
   const isSaid = named.size === meant.size && [...meant].every((name) => named.has(name))
   const above = [formatField('Return-Path', [formatPath(from)])]
+  // To whom it was resent before would get it again: a reader takes all such fields together.
+  const stale = isSaid ? [] : RESENT_FIELDS
   if (!isSaid) {
     const list = recipients.map(
       (one, i) => formatMailbox(one) + (i + 1 < recipients.length ? ',' : ''),
@@ -48,7 +50,8 @@ export function writeBpmail(
       formatField('Resent-Bcc', list),
     )
   }
-  return crlfToLf(concat(fromUtf8(above.join('')), withoutField(message, 'return-path')))
+  const rest = ['return-path', ...stale].reduce(withoutField, message)
+  return crlfToLf(concat(fromUtf8(above.join('')), rest))
 }
 
 /**

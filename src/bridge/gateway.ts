@@ -17,6 +17,7 @@ import type { BridgeFaultCode } from './fault.ts'
 import {
   ACKNOWLEDGEMENT_WAIT_MS_MAX,
   ACKNOWLEDGEMENT_WAIT_SHARE,
+  ANSWER_GRACE_MS_MAX,
   LIFETIME_MAX_MS,
   OBJECT_MAILS_MAX,
   PEER_LENGTH_MAX,
@@ -152,12 +153,14 @@ export class Gateway {
     expiresAt: ReceivedAdu['expiresAt'],
   ): Promise<void> {
     const { node, clock, events, packing } = this.#ports
+    // What arrived at the last moment has its answer on the way when its own time is over.
+    const untilMs = Math.max(0, expiresAt - clock.wall()) + ANSWER_GRACE_MS_MAX
     try {
       await node.send({
         sourceService: this.#options.mailService,
         destination,
         payload: encodeAcknowledgement({ packings: packingsRead(packing), answers }),
-        lifetimeMs: Math.min(Math.max(1, expiresAt - clock.wall()), LIFETIME_MAX_MS),
+        lifetimeMs: Math.min(untilMs, LIFETIME_MAX_MS),
       })
     } catch (error) {
       // The sender asks again, and is answered then.
