@@ -78,7 +78,7 @@ export class MaildirAccount implements MailboxAccount {
   #turn: Promise<unknown> = Promise.resolve()
   #index: Promise<Index> | undefined
   #closing: Promise<void> = Promise.resolve()
-  /** What uses the index and no mailbox in memory. */
+  /** What uses the index: mailboxes that somebody has open, and what is being done. */
   #users = 0
 
   constructor(
@@ -174,7 +174,7 @@ export class MaildirAccount implements MailboxAccount {
     try {
       return folder.status()
     } finally {
-      this.#keeper.released(folder)
+      this.#release(folder)
     }
   }
 
@@ -182,13 +182,9 @@ export class MaildirAccount implements MailboxAccount {
     const folder = await this.folder(name)
     return new OpenedMailbox(canonical(name), folder, {
       hostname: this.#options.hostname,
-      folder: async (target) => {
-        const other = await this.folder(target)
-        this.#keeper.released(other)
-        return other
-      },
+      folder: (target) => this.folder(target),
       requireRoom: (bytes, messages) => this.#requireRoom(bytes, messages),
-      closed: () => this.#keeper.released(folder),
+      released: (used) => this.#release(used),
     })
   }
 
@@ -227,7 +223,7 @@ export class MaildirAccount implements MailboxAccount {
     for (const folder of this.#folders.values()) if (folder.hasListeners) await folder.refresh()
   }
 
-  /** In use until the keeper hears that it was released. Its files have been looked at. */
+  /** In use until it is released. Its files have been looked at. */
   folder(name: string): Promise<Folder> {
     return this.#withIndex((index) => this.#folder(name, index))
   }
@@ -236,20 +232,28 @@ export class MaildirAccount implements MailboxAccount {
     const mailbox = canonical(name)
     const path = mailbox === 'INBOX' ? this.#options.path : await this.#existing(mailbox)
     const known = this.#folders.get(mailbox)
-    const folder = known ?? new Folder(path, ports, descriptions)
-    if (known === undefined) this.#folders.set(mailbox, folder)
+    const isUsable = known !== undefined && !known.isInvalid
+    // Never two of one mailbox: both would give the same UIDs.
+    const folder = isUsable ? known : new Folder(path, ports, descriptions)
+    this.#folders.set(mailbox, folder)
+    this.#users++
     this.#keeper.used(folder, () => {
       if (this.#folders.get(mailbox) === folder) this.#folders.delete(mailbox)
-      if (this.#folders.size === 0 && this.#users === 0) this.#closeIndex()
+      this.#closeUnused()
     })
     try {
       await folder.refresh()
       return folder
     } catch (error) {
-      this.#keeper.released(folder)
-      if (this.#folders.get(mailbox) === folder) this.#folders.delete(mailbox)
+      this.#release(folder)
       throw error
     }
+  }
+
+  #release(folder: Folder): void {
+    this.#users--
+    this.#keeper.released(folder)
+    this.#closeUnused()
   }
 
   async #withIndex<T>(action: (index: Index) => Promise<T>): Promise<T> {
@@ -259,6 +263,7 @@ export class MaildirAccount implements MailboxAccount {
       return await action(await this.#index)
     } finally {
       this.#users--
+      this.#closeUnused()
     }
   }
 
@@ -267,11 +272,15 @@ export class MaildirAccount implements MailboxAccount {
       await this.#closing
       const store = await this.#ports.openIndex()
       const ports = { ...this.#ports, store }
-      return { ports, descriptions: new Descriptions(store, this.#summaries) }
+      return { ports, descriptions: new Descriptions(store, this.#summaries, this.#options.path) }
     } catch (error) {
       this.#index = undefined
       throw error
     }
+  }
+
+  #closeUnused(): void {
+    if (this.#folders.size === 0 && this.#users === 0) this.#closeIndex()
   }
 
   #closeIndex(): void {
@@ -311,8 +320,12 @@ export class MaildirAccount implements MailboxAccount {
       if (parent !== 'INBOX' && !names.includes(parent)) await this.#make(parent, [])
     }
     for (const [before, after] of renamed) {
-      await this.#ports.disk.rename(this.#pathOf(before), this.#pathOf(after))
-      this.#drop(before)
+      const move = async (): Promise<void> => {
+        await this.#ports.disk.rename(this.#pathOf(before), this.#pathOf(after))
+        this.#drop(before)
+      }
+      // What is being changed there must not meet who opens it by its new name.
+      await (this.#folders.get(before)?.atRest(move) ?? move())
     }
     await this.#ports.disk.syncDirectory(this.#options.path)
   }

@@ -27,16 +27,20 @@ export interface ReadMessage {
 export class Descriptions {
   readonly #store: Store
   readonly #kept: KeptSummaries
+  /** By their ids alone two could be mistaken that are copies of one directory. */
+  readonly #account: string
   #waiting: Map<string, Uint8Array> = new Map()
   #writing: Promise<void> | undefined
 
-  constructor(store: Store, kept: KeptSummaries) {
+  /** `account` is another for each, as its path is. */
+  constructor(store: Store, kept: KeptSummaries, account: string) {
     this.#store = store
     this.#kept = kept
+    this.#account = account
   }
 
   summary(id: string, uid: Uid): Summary | undefined {
-    const kept = this.#kept.get(id, uid)
+    const kept = this.#kept.get(this.#keyOf(id), uid)
     if (kept !== undefined) return kept
     const fields = this.#value(summaryKey(id, uid))
     if (fields === undefined) return undefined
@@ -106,12 +110,23 @@ export class Descriptions {
   }
 
   forget(id: string, uids: readonly Uid[]): void {
-    this.#kept.forget(id, uids)
+    this.#kept.forget(this.#keyOf(id), uids)
     for (const uid of uids) {
       for (const key of [summaryKey, descriptionKey, fingerprintKey]) {
         this.#waiting.delete(key(id, uid))
       }
     }
+  }
+
+  /** Of a mailbox whose UIDs are no longer what they were; nothing of it is written from then on. */
+  async forgetAll(id: string): Promise<void> {
+    this.#kept.forgetAll(this.#keyOf(id))
+    for (const key of this.#waiting.keys()) if (key.startsWith(`${id}/`)) this.#waiting.delete(key)
+    await this.#writing
+  }
+
+  #keyOf(id: string): string {
+    return `${this.#account}/${id}`
   }
 
   #value(key: string): Uint8Array | undefined {
@@ -129,7 +144,7 @@ export class Descriptions {
   }
 
   #keep(id: string, uid: Uid, summary: Summary): Summary {
-    this.#kept.keep(id, uid, summary)
+    this.#kept.keep(this.#keyOf(id), uid, summary)
     return summary
   }
 }

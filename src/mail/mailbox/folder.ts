@@ -138,6 +138,11 @@ export class Folder {
     }
   }
 
+  /** Of no more use, not even to those who have it open. */
+  get isInvalid(): boolean {
+    return this.#isInvalid
+  }
+
   get hasListeners(): boolean {
     return this.#listeners.size > 0
   }
@@ -148,6 +153,13 @@ export class Folder {
     this.#stopPolling?.()
     for (const listener of [...this.#listeners]) listener({ type: 'invalid' })
     this.#listeners.clear()
+  }
+
+  /** While nothing changes here. */
+  atRest(action: () => Promise<void>): Promise<void> {
+    const result = this.#turn.then(action)
+    this.#turn = result.catch(() => {})
+    return result
   }
 
   refresh(): Promise<void> {
@@ -426,6 +438,8 @@ export class Folder {
       // First here: an index that is lost again before it is written has given out no UID.
       await writeMarker(disk, this.path, { ...marker, uidValidity })
       if (numbered !== undefined) await disownUidlist(disk, this.path, second)
+      // What was read of messages is of others than will have their UIDs.
+      await this.descriptions.forgetAll(marker.id)
       index = FolderIndex.fresh(store, marker.id, uidValidity)
     }
     if (numbered !== undefined) {

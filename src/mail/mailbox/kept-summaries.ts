@@ -27,6 +27,11 @@ export class KeptSummaries {
     if (own?.size === 0) this.#mailboxes.delete(id)
   }
 
+  forgetAll(id: string): void {
+    this.#count -= this.#mailboxes.get(id)?.size ?? 0
+    this.#mailboxes.delete(id)
+  }
+
   /** The first of the mailbox that came first. */
   #dropOne(): void {
     for (const [id, summaries] of this.#mailboxes) {

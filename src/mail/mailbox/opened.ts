@@ -30,6 +30,7 @@ import type {
   Uid,
 } from './mailbox.ts'
 import { type MessageText, readText } from './message-text.ts'
+import type { Row } from './row-pages.ts'
 import type { Rows } from './rows.ts'
 import type { SearchKey, SortKey, ThreadAlgorithm, ThreadNode } from './search.ts'
 import { type Known, matches, type Needs, needsOf } from './search-run.ts'
@@ -39,11 +40,11 @@ import type { Summary } from './summary.ts'
 /** What a mailbox needs of the account that it belongs to. */
 export interface Surroundings {
   readonly hostname: string
-  /** Rejects with `mailbox/not-found`. */
+  /** In use until `released`. Rejects with `mailbox/not-found`. */
   folder(name: string): Promise<Folder>
+  released(folder: Folder): void
   /** Rejects with `mailbox/over-quota`. */
   requireRoom(bytes: number, messages: number): Promise<void>
-  closed(): void
 }
 
 export class OpenedMailbox implements OpenMailbox {
@@ -219,11 +220,18 @@ export class OpenedMailbox implements OpenMailbox {
 
   async copy(uids: readonly Uid[], target: string): Promise<CopiedUids> {
     const folder = await this.#account.folder(target)
-    const rows = [...new Set(uids)]
-      .sort((a, b) => a - b)
-      .flatMap((uid) => this.#folder.find(uid) ?? [])
-    const bytes = rows.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
-    await this.#account.requireRoom(bytes, rows.length)
+    try {
+      const rows = this.#rowsOf(uids)
+      const bytes = rows.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+      await this.#account.requireRoom(bytes, rows.length)
+      return await this.#copyInto(folder, uids)
+    } finally {
+      this.#account.released(folder)
+    }
+  }
+
+  async #copyInto(folder: Folder, uids: readonly Uid[]): Promise<CopiedUids> {
+    const rows = this.#rowsOf(uids)
     const names = new UniqueNames(folder, this.#account.hostname)
     const arrivals: Arrival[] = []
     try {
@@ -246,11 +254,25 @@ export class OpenedMailbox implements OpenMailbox {
     return { uidValidity: folder.published.head.uidValidity, sources, targets }
   }
 
-  /** First there, then no longer here: a crash may leave both, never neither. */
+  /**
+   * First there, then no longer here: a crash may leave both, never neither. No quota keeps anybody
+   * from it: into the trash goes what is to make room.
+   */
   async move(uids: readonly Uid[], target: string): Promise<CopiedUids> {
-    const copied = await this.copy(uids, target)
-    await this.#folder.remove(copied.sources, () => true)
-    return copied
+    const folder = await this.#account.folder(target)
+    try {
+      const copied = await this.#copyInto(folder, uids)
+      await this.#folder.remove(copied.sources, () => true)
+      return copied
+    } finally {
+      this.#account.released(folder)
+    }
+  }
+
+  /** Of those that are there; each once, ascending. */
+  #rowsOf(uids: readonly Uid[]): readonly Row[] {
+    const asked = [...new Set(uids)].sort((a, b) => a - b)
+    return asked.flatMap((uid) => this.#folder.find(uid) ?? [])
   }
 
   async search(key: SearchKey): Promise<readonly Uid[]> {
@@ -331,8 +353,11 @@ export class OpenedMailbox implements OpenMailbox {
     this.#isClosed = true
     for (const end of this.#subscriptions) end()
     this.#folder.descriptions.flush().catch(asFault)
-    this.#folder.rest().catch(asFault)
-    this.#account.closed()
+    // Only when nothing is being done with it any more may it be put out of memory.
+    this.#folder
+      .rest()
+      .catch(asFault)
+      .finally(() => this.#account.released(this.#folder))
   }
 
   get #rows(): Rows {
