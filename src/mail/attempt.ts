@@ -156,7 +156,7 @@ async function begin<Kind extends Delivery>(
   return { delivery: undefined, taken: [], outcomes }
 }
 
-async function faultOf(step: Promise<void>): Promise<Fault | undefined> {
+export async function faultOf(step: Promise<void>): Promise<Fault | undefined> {
   try {
     await step
     return undefined

@@ -24,6 +24,8 @@ export interface QueuedMail extends UnsettledMail {
   readonly returnAt: WallMs | undefined
   readonly priority: number
   isHeld: boolean
+  /** How often an operator has decided to hold or release it: the last time is what counts. */
+  decisions: number
   /** When its sender is told that it takes longer; undefined: never. */
   readonly warnAt: WallMs | undefined
   /** It has been told. */
@@ -48,6 +50,8 @@ export interface Job {
   times: AttemptTimes | undefined
   /** Deferred without an attempt, and so without a record. */
   untried: Pick<Deferred, 'attempts' | 'retryAt'> | undefined
+  /** An operator's end of it is on its way to the disk: nothing is begun beside that. */
+  isEnding: boolean
 }
 
 type Deferred = Extract<RecipientStatus, { readonly type: 'deferred' }>
@@ -92,6 +96,7 @@ export class JobPlanner {
       returnAt:
         deliverBy?.mode === 'return' ? addMs(acceptedAt, deliverBy.seconds * 1000) : undefined,
       isHeld: decision === 'held',
+      decisions: 0,
       verdict: undefined,
     }
     const waiting: number[] = []
@@ -130,6 +135,7 @@ export class JobPlanner {
       reasons: undefined,
       times: undefined,
       untried: undefined,
+      isEnding: false,
     }))
   }
 

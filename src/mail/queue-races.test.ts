@@ -171,3 +171,105 @@ test('a mail found after a restart is tried once, whoever is quick to requeue it
   await pass(again, 10 * MINUTE_MS)
   expect(again.sent).toHaveLength(1)
 })
+
+test('of a release and a hold that follow each other, what was asked last holds', async () => {
+  const { stage, disk } = await opened()
+  const queueId = await submit(stage, [FAR])
+  await pass(stage, 0)
+  await stage.queue.hold(queueId)
+  disk.commits = 'held back'
+  const decided = [stage.queue.release(queueId), stage.queue.hold(queueId)]
+  disk.letGo()
+  expect(await Promise.all(decided)).toEqual([true, true])
+  await pass(stage, 10 * MINUTE_MS)
+  expect(stage.queue.look(queueId)?.state).toBe('hold')
+  expect(stage.sent).toHaveLength(1)
+})
+
+test('a hold that cannot be recorded does not undo another that can', async () => {
+  const { stage, disk } = await opened()
+  const queueId = await submit(stage, [FAR])
+  await pass(stage, 0)
+  disk.commits = 'refused'
+  const first = stage.queue.hold(queueId)
+  first.catch(() => {})
+  await Promise.resolve()
+  const second = stage.queue.hold(queueId)
+  disk.commits = 'at once'
+  await expect(first).rejects.toMatchObject({ code: 'test/full' })
+  expect(await second).toBe(true)
+  const isHeld = stage.queue.look(queueId)?.state === 'hold'
+  await pass(stage, 10 * MINUTE_MS)
+  expect([isHeld, stage.sent.length]).toEqual([true, 1])
+})
+
+test('a mail that is being deleted is not tried, whoever requeues it meanwhile', async () => {
+  const { stage, disk } = await opened()
+  const queueId = await submit(stage, [FAR])
+  await pass(stage, 0)
+  disk.commits = 'held back'
+  const ended = stage.queue.end(queueId, 'deleted')
+  await pass(stage, 0)
+  stage.queue.requeue(queueId)
+  await pass(stage, 0)
+  disk.letGo()
+  expect(await ended).toBe(true)
+  await pass(stage, 10 * MINUTE_MS)
+  expect(stage.sent).toHaveLength(1)
+  expect(spooled(stage)).toEqual([])
+})
+
+test('a mail that is deleted by one and returned by another at once ends once', async () => {
+  const { stage, disk } = await opened()
+  const queueId = await submit(stage, [FAR])
+  await pass(stage, 0)
+  disk.commits = 'held back'
+  const ended = [stage.queue.end(queueId, 'deleted'), stage.queue.end(queueId, 'returned')]
+  disk.letGo()
+  await Promise.all(ended)
+  await pass(stage, 10 * MINUTE_MS)
+  expect(stage.events.filter(({ type }) => type === 'mail-removed')).toHaveLength(1)
+  expect(spooled(stage)).toEqual([])
+})
+
+test('a mail found after a restart can be deleted before the queue goes on', async () => {
+  const { stage } = await opened()
+  const queueId = await submit(stage, [FAR])
+  await pass(stage, 0)
+  const again = mailStage({ world: stage.world, ...stage.crash() })
+  await again.queue.open()
+  expect(await again.queue.end(queueId, 'deleted')).toBe(true)
+  again.queue.resume()
+  await pass(again, 10 * MINUTE_MS)
+  expect(again.sent).toEqual([])
+})
+
+test('who was told of the delay while a deferral waited to be recorded is not told again after a restart', async () => {
+  let finish = (): void => {}
+  const queue = { warnAfterMs: MINUTE_MS }
+  const { stage, disk } = await opened({
+    queue,
+    remote: () =>
+      new Promise((resolve) => {
+        finish = () => resolve(refusal('temporary'))
+      }),
+  })
+  const queueId = await submit(stage, [FAR])
+  await pass(stage, 0)
+  disk.commits = 'held back'
+  const released = stage.queue.release(queueId)
+  await pass(stage, MINUTE_MS)
+  finish()
+  await pass(stage, 0)
+  disk.letGo()
+  await released
+  await pass(stage, 0)
+  const warned = (of: Stage): number =>
+    of.events.filter((event) => event.type === 'mail-accepted' && event.via === 'report').length
+  expect(warned(stage)).toBe(1)
+  const again = mailStage({ world: stage.world, ...stage.crash(), queue })
+  await again.queue.open()
+  again.queue.resume()
+  await pass(again, 10 * MINUTE_MS)
+  expect(warned(again)).toBe(0)
+})

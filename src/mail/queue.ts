@@ -22,6 +22,7 @@ import {
   type Addressee,
   type AttemptMail,
   deliverLocally,
+  faultOf,
   handOver,
   type Outcomes,
   type Placing,
@@ -308,8 +309,10 @@ export class MailQueue implements DeliveryTarget {
     return this.#planner.queueJob(job, this.#planner.waitOf(job, statuses))
   }
 
+  /** Not what is held, or has ended meanwhile or is about to. */
   #add(job: QueueJob): void {
-    if (this.#jobs.get(job.id)?.mail.isHeld) return
+    const kept = this.#jobs.get(job.id)
+    if (kept === undefined || kept.mail.isHeld || kept.isEnding) return
     this.#feed({ type: 'added', job })
   }
 
@@ -489,36 +492,42 @@ export class MailQueue implements DeliveryTarget {
   async hold(queueId: string): Promise<boolean> {
     const mail = this.#known(queueId)
     if (mail === undefined) return false
-    const wasHeld = mail.isHeld
     mail.isHeld = true
     for (const { id } of mail.jobs.values()) this.#feed({ type: 'withdrawn', id })
-    try {
-      return await this.#decide(mail, 'held')
-    } catch (error) {
-      mail.isHeld = wasHeld
-      this.#goOn(mail)
-      throw error
-    }
+    return this.#decide(mail, 'held')
   }
 
   /** Goes on with what was held, by an operator or by its sender. */
   async release(queueId: string): Promise<boolean> {
     const mail = this.#known(queueId)
-    if (mail === undefined || !(await this.#decide(mail, 'released'))) return false
-    mail.isHeld = false
-    mail.releaseAt = mail.acceptedAt
-    this.#hasten(mail)
-    return true
+    return mail !== undefined && this.#decide(mail, 'released')
   }
 
-  /** Resolves with false where the mail has ended before it could be recorded. */
+  /** Resolves with false where the mail has ended before it could be recorded; else rejects with the store's Fault. */
   #decide(mail: QueuedMail, decision: Decision): Promise<boolean> {
     const { queueId } = mail
+    const number = ++mail.decisions
     return this.#settlements.inTurn(mail, async () => {
       if (this.#spool.envelope(queueId) === undefined) return false
-      await this.#spool.commit([decisionChange(queueId, decision)])
+      const fault = await faultOf(this.#spool.commit([decisionChange(queueId, decision)]))
+      // What was decided since then sees to the mail when it is recorded.
+      if (mail.decisions === number)
+        this.#heed(mail, fault === undefined && decision === 'released')
+      if (fault !== undefined) throw fault
       return true
     })
+  }
+
+  /** Does what is recorded; `isReleased`: just now. */
+  #heed(mail: QueuedMail, isReleased: boolean): void {
+    mail.isHeld = this.#spool.mail(mail.queueId)?.decision === 'held'
+    if (mail.isHeld) return
+    if (!isReleased) {
+      this.#goOn(mail)
+      return
+    }
+    mail.releaseAt = mail.acceptedAt
+    this.#hasten(mail)
   }
 
   /** Tries now what waits for its next attempt; what is held, or wanted later, still waits. */
@@ -542,11 +551,14 @@ export class MailQueue implements DeliveryTarget {
     let isDone = true
     for (const job of [...mail.jobs.values()]) {
       // While another was recorded this one may have begun, or gone on by another way.
-      if (this.#machine.isActive(job.id) || this.#jobs.get(job.id) !== job) continue
+      const isCurrent = this.#jobs.get(job.id) === job && !job.isEnding
+      if (this.#machine.isActive(job.id) || !isCurrent) continue
       this.#feed({ type: 'withdrawn', id: job.id })
+      job.isEnding = true
       const ended: Outcomes = new Map(job.ended)
       for (const index of job.waiting) if (!ended.has(index)) ended.set(index, refused(verdict))
       await this.#settle(job, ended)
+      job.isEnding = false
       if (job.waiting.length === 0) {
         this.#drop(job)
       } else {
@@ -669,11 +681,18 @@ export class MailQueue implements DeliveryTarget {
   }
 
   async #recordDeferred(job: Job, attempts: number, retryAt: WallMs): Promise<void> {
-    const { queueId, isWarned } = job.mail
-    const status = { type: 'deferred', attempts, retryAt, ...(isWarned && { isWarned }) } as const
+    const { queueId } = job.mail
     try {
       await this.#settlements.inTurn(job.mail, async () => {
         if (this.#spool.envelope(queueId) === undefined) return
+        // What was told while this waited its turn must stay told.
+        const { isWarned } = job.mail
+        const status = {
+          type: 'deferred',
+          attempts,
+          retryAt,
+          ...(isWarned && { isWarned }),
+        } as const
         const waiting = job.waiting.filter(
           (index) => this.#spool.status(queueId, index)?.type !== 'placing',
         )
