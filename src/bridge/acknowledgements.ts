@@ -1,4 +1,4 @@
-/** The answers to far gateways: those to one gateway that are ready at about the same time go together. */
+/** The answers to far gateways, and the questions: those to one that are ready at about the same time go together. */
 
 import { addMs, type WallMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'

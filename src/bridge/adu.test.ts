@@ -2,7 +2,14 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { fromLatin1, toHex } from '../base/bytes.ts'
 import { CborWriter } from '../proto/cbor/writer.ts'
-import { ADU_KINDS, decodeAdu, encodeAcknowledgement, encodeMails, type Refusal } from './adu.ts'
+import {
+  ADU_KINDS,
+  decodeAdu,
+  encodeAcknowledgement,
+  encodeMails,
+  encodeQuestion,
+  type Refusal,
+} from './adu.ts'
 import { BATCH_RECIPIENTS_MAX, OBJECT_MAILS_READ_MAX } from './limits.ts'
 import { transactionName } from './transaction-name.ts'
 
@@ -43,6 +50,15 @@ test('property: an acknowledgement comes out as it went in', () => {
         ok: true,
         value: acknowledgement,
       })
+    }),
+  )
+})
+
+test('property: a question comes out as it went in', () => {
+  fc.assert(
+    fc.property(names, (names) => {
+      const question = { type: 'question', names }
+      expect(decodeAdu(encodeQuestion(names))).toEqual({ ok: true, value: question })
     }),
   )
 })

@@ -1,6 +1,6 @@
 /**
- * What two gateways put into bundles for each other: objects with mails, and acknowledgements. The
- * first octet of an ADU names its kind; the values lie below any that can begin text, so that a bare
+ * What two gateways put into bundles for each other: objects with mails, acknowledgements, and
+ * questions for those that did not come. The first octet of an ADU names its kind; the values lie below any that can begin text, so that a bare
  * batch-SMTP object (RFC 2442) from a gateway of another make is never mistaken for one of them.
  */
 
@@ -20,9 +20,11 @@ export const ADU_KINDS = {
    * and a refusal is `[mail, recipient, code, text]`, or `[mail, code, text]` for all recipients.
    */
   acknowledgement: 0x04,
+  /** CBOR names. */
+  question: 0x05,
 } as const
 
-export type Adu = MailsAdu | AcknowledgementAdu
+export type Adu = MailsAdu | AcknowledgementAdu | QuestionAdu
 
 export interface MailsAdu {
   readonly type: 'mails'
@@ -41,6 +43,12 @@ export interface AcknowledgementAdu {
   /** What its sender reads: of PACKINGS, and perhaps more. */
   readonly packings: readonly number[]
   readonly answers: readonly Acknowledgement[]
+}
+
+/** Asks to acknowledge what was taken of these once more; of the others nothing is said. */
+export interface QuestionAdu {
+  readonly type: 'question'
+  readonly names: readonly string[]
 }
 
 /** The far gateway has taken a mail for every recipient but those refused. */
@@ -63,6 +71,13 @@ const REFUSAL_TEXT_BYTES_MAX = 512
 
 /** Packings are bits of a number that is read exactly. */
 const PACKINGS_MAX = 32
+
+/** The transactions that it is about. */
+export function namesIn(adu: Adu): readonly string[] {
+  return adu.type === 'acknowledgement'
+    ? adu.answers.map(({ transaction }) => transaction)
+    : adu.names
+}
 
 export function encodeMails({ packing, names, sizes, packed }: Omit<MailsAdu, 'type'>): Uint8Array {
   const writer = new CborWriter()
@@ -92,6 +107,12 @@ export function encodeAcknowledgement({
   return concat(Uint8Array.of(ADU_KINDS.acknowledgement), writer.written())
 }
 
+export function encodeQuestion(names: readonly string[]): Uint8Array {
+  const writer = new CborWriter()
+  writeNames(writer, names)
+  return concat(Uint8Array.of(ADU_KINDS.question), writer.written())
+}
+
 function writeRefusal(writer: CborWriter, mail: number, { recipient, code, text }: Refusal): void {
   writer.array(recipient === undefined ? 3 : 4)
   writer.uint(mail)
@@ -108,6 +129,8 @@ export function decodeAdu(bytes: Uint8Array): Result<Adu> {
         return readMails(bytes, reader)
       case ADU_KINDS.acknowledgement:
         return readAcknowledgement(reader)
+      case ADU_KINDS.question:
+        return readQuestion(reader)
       default:
         throw badAdu(`unknown kind ${bytes[0]}`)
     }
@@ -142,6 +165,12 @@ function readAcknowledgement(reader: CborReader): AcknowledgementAdu {
     (packing) => Math.floor(bits / 2 ** packing) % 2 === 1,
   )
   return { type: 'acknowledgement', packings, answers }
+}
+
+function readQuestion(reader: CborReader): QuestionAdu {
+  const names = readNames(reader)
+  if (!reader.isAtEnd) throw badAdu('bytes behind the names')
+  return { type: 'question', names }
 }
 
 function readRefusal(reader: CborReader): { readonly mail: number; readonly refusal: Refusal } {

@@ -23,16 +23,19 @@ import type { Store, StoreChange } from '../ports/store.ts'
 import { type EndpointId, formatEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import type { BatchRecipient } from '../proto/smtp/batch.ts'
 import { formatMailbox } from '../proto/smtp/path.ts'
-import type { Acknowledgement, AcknowledgementAdu } from './adu.ts'
+import { Acknowledgements } from './acknowledgements.ts'
+import { type Acknowledgement, type AcknowledgementAdu, encodeQuestion } from './adu.ts'
 import type { BridgeFaultCode } from './fault.ts'
 import { Gathering, type GatheringEffect, type GatheringEvent } from './gathering.ts'
 import {
+  ACKNOWLEDGEMENT_WAIT_MS_MAX,
   ANSWER_GRACE_MS_MAX,
   CONTACT_LOOK_MS,
   GATHERED_BYTES_MAX,
   OBJECT_BYTES_MAX,
   OBJECT_MAILS_MAX,
   OPEN_TRANSACTIONS_MAX,
+  QUESTIONS_MAX,
 } from './limits.ts'
 import type { MailFormat } from './mail-format.ts'
 import { makeObject } from './object-maker.ts'
@@ -92,6 +95,8 @@ interface MailUnderWay {
   transaction: string
   /** Let go once the node has it: the acknowledgement may take weeks. */
   message: Uint8Array | undefined
+  /** How often the far side was asked after it. */
+  questions: number
   readonly settle: (end: End) => void
 }
 
@@ -123,6 +128,7 @@ export class BpTransport implements MailFormat {
   readonly #gathering: Gathering
   readonly #gather: (event: GatheringEvent) => void
   readonly #expiries: Alarms
+  readonly #questions: Acknowledgements
   readonly #underWay = new Map<string, MailUnderWay>()
   readonly #byTransaction = new Map<string, MailUnderWay>()
   readonly #destinations = new Map<string, EndpointId>()
@@ -169,7 +175,13 @@ export class BpTransport implements MailFormat {
     )
     this.#expiries = new Alarms(ports.clock, (id) => {
       const mail = this.#underWay.get(id)
-      mail?.settle({ type: 'ended', fault: lifetimeEnded(mail.to) })
+      if (mail !== undefined) this.#onSilence(mail)
+    })
+    this.#questions = new Acknowledgements({
+      clock: ports.clock,
+      waitMs: () => ACKNOWLEDGEMENT_WAIT_MS_MAX,
+      answersMax: OBJECT_MAILS_MAX,
+      send: (...question) => void this.#ask(...question),
     })
   }
 
@@ -324,7 +336,7 @@ export class BpTransport implements MailFormat {
     const underWay: MailUnderWay = {
       ...job,
       ...{ id: idOf(mail.queueId, to), queueId: mail.queueId, startedAt: clock.wall(), expiresAt },
-      ...{ transaction: before.transaction, message, settle },
+      ...{ transaction: before.transaction, message, questions: 0, settle },
     }
     const { id } = underWay
     assert(!this.#underWay.has(id), `one attempt at a time of ${id}`)
@@ -431,6 +443,41 @@ export class BpTransport implements MailFormat {
         bundle,
         arrivalAt,
       })
+    }
+  }
+
+  /** The answer to what was sent should be here: it may be what was lost, and the mail there. */
+  #onSilence(mail: MailUnderWay): void {
+    const { clock, forecast } = this.#ports
+    const { id, destination, transaction, expiresAt } = mail
+    const wall = clock.wall()
+    const graceEnd = addMs(expiresAt, ANSWER_GRACE_MS_MAX)
+    if (transaction === '' || mail.questions >= QUESTIONS_MAX || wall >= graceEnd) {
+      mail.settle({ type: 'ended', fault: lifetimeEnded(mail.to) })
+      return
+    }
+    mail.questions++
+    this.#questions.add(destination, [{ transaction, refusals: [] }], graceEnd)
+    const leavesAt = forecast.opensAt(destination, addMs(wall, ACKNOWLEDGEMENT_WAIT_MS_MAX))
+    this.#expiries.set(id, this.#mono(least(forecast.answerAt(destination, leavesAt), graceEnd)))
+  }
+
+  async #ask(
+    destination: EndpointId,
+    about: readonly Acknowledgement[],
+    expiresAt: WallMs,
+  ): Promise<void> {
+    const { node, clock, events } = this.#ports
+    try {
+      await node.send({
+        sourceService: this.#options.mailService,
+        destination,
+        payload: encodeQuestion(about.map(({ transaction }) => transaction)),
+        lifetimeMs: Math.max(1, expiresAt - clock.wall()),
+      })
+    } catch (error) {
+      const reason = asFault(error).message
+      events({ type: 'trouble', where: `question after ${about.length} mails`, reason })
     }
   }
 

@@ -86,8 +86,13 @@ export class Gateway {
     const decoded = decodeAdu(received.payload)
     if (!decoded.ok) throw decoded.fault
     const adu = decoded.value
-    if (adu.type === 'acknowledgement') this.#ports.transport.acknowledged(received.source, adu)
-    else await this.#takeAll(received, from, adu)
+    const { transport, taking } = this.#ports
+    if (adu.type === 'acknowledgement') transport.acknowledged(received.source, adu)
+    else if (adu.type === 'mails') await this.#takeAll(received, from, adu)
+    else {
+      const answers = await taking.recall(from, adu.names)
+      this.#acknowledgements.add(received.source, answers, received.expiresAt)
+    }
   }
 
   /** What is taken is answered for, also where the rest has to come again. */

@@ -74,6 +74,9 @@ export const ACKNOWLEDGEMENT_WAIT_SHARE = 0.02
 /** Longest that a mail whose time is over waits for the answer to what may have arrived at the last moment. */
 export const ANSWER_GRACE_MS_MAX = 86_400_000
 
+/** How often it is asked after then, before its sender hears that it failed; one may be lost. */
+export const QUESTIONS_MAX = 3
+
 /** A mail of bpmail that could not be taken for now is tried again after this. */
 export const BPMAIL_AGAIN_MS = 5000
 

@@ -17,7 +17,7 @@ import type { Store, StoreChange } from '../ports/store.ts'
 import { formatReceived } from '../proto/message/trace.ts'
 import { formatMailbox, formatPath } from '../proto/smtp/path.ts'
 import type { Reply } from '../proto/smtp/reply.ts'
-import type { Refusal } from './adu.ts'
+import type { Acknowledgement, Refusal } from './adu.ts'
 import {
   type ArrivedBatch,
   type BatchContext,
@@ -81,6 +81,17 @@ export class MailTaking {
     } finally {
       this.#inProgress.delete(key)
     }
+  }
+
+  /** What was said of those that were taken; the others are left out. */
+  async recall(from: string, transactions: readonly string[]): Promise<readonly Acknowledgement[]> {
+    const answers: Acknowledgement[] = []
+    for (const transaction of transactions) {
+      const taking = this.#inProgress.get(`${from}/${transaction}`)?.catch(() => undefined)
+      const refusals = (await taking) ?? this.#taken.find(from, transaction)
+      if (refusals !== undefined) answers.push({ transaction, refusals })
+    }
+    return answers
   }
 
   async #takeNew({ from, transaction, mail, expiresAt }: OfferedMail): Promise<readonly Refusal[]> {

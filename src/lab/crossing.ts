@@ -1,6 +1,6 @@
 /** What each mail cost on the links: which of the captured packets carried it or its acknowledgement. */
 
-import { decodeAdu } from '../bridge/adu.ts'
+import { type Adu, decodeAdu, namesIn } from '../bridge/adu.ts'
 import { aduId, type Bundle } from '../proto/bpv7/bundle.ts'
 import { decodeBundle } from '../proto/bpv7/codec.ts'
 import type { CapturedPacket } from './capture.ts'
@@ -45,18 +45,14 @@ export function crossingsOf(packets: readonly CapturedPacket[]): ReadonlyMap<str
 }
 
 interface AduHead {
-  readonly type: 'mails' | 'acknowledgement'
+  readonly type: Adu['type']
   readonly names: readonly string[]
 }
 
 function aduHead(bundle: Bundle): AduHead | undefined {
   if ((bundle.primary.fragment?.offset ?? 0n) !== 0n) return undefined
   const adu = decodeAdu(bundle.payload.data)
-  if (!adu.ok) return undefined
-  const { value } = adu
-  return value.type === 'mails'
-    ? value
-    : { type: value.type, names: value.answers.map(({ transaction }) => transaction) }
+  return adu.ok ? { type: adu.value.type, names: namesIn(adu.value) } : undefined
 }
 
 function noCrossing(): Crossing {

@@ -1,6 +1,6 @@
 /** The whole of an exchange as a sequence diagram, in which a user on a host stands beside the host. */
 
-import { decodeAdu } from '../bridge/adu.ts'
+import { decodeAdu, namesIn } from '../bridge/adu.ts'
 import { decodeBundle } from '../proto/bpv7/codec.ts'
 import type { CapturedPacket } from './capture.ts'
 import { type DiagramStep, packetSteps, sequenceDiagram } from './diagram.ts'
@@ -64,8 +64,7 @@ function cargo(payload: Uint8Array): string {
   const adu = bundle.ok ? decodeAdu(bundle.value.payload.data) : undefined
   if (!adu?.ok) return ''
   const { value } = adu
-  const names =
-    value.type === 'mails' ? value.names : value.answers.map(({ transaction }) => transaction)
+  const names = namesIn(value)
   const first = names[0] ?? 'nothing'
   return `, ${value.type} ${names.length > 1 ? `${first} and ${names.length - 1} more` : first}`
 }

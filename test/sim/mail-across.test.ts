@@ -148,6 +148,18 @@ test('what arrives less than a flight before its lifetime ends is not reported a
   expect(await lab.maildrop(lab.mail1)).toEqual([])
 })
 
+test('the last acknowledgement is lost at the end of a lifetime: no report of what was delivered', async () => {
+  const lab = await TestLab.start(earthMoon({ oneWayDelayMs: 1_200_000, giveUpAfterMs: 1_800_000 }))
+  await lab.submitted(lab.mail1, mailOf('Hello'))
+  await lab.runFor(60_000)
+  lab.lab.network.setLink(['earth', 'moon'], { lossShare: 1 })
+  await lab.runFor(2_400_000)
+  lab.lab.network.setLink(['earth', 'moon'], { lossShare: 0 })
+  await lab.runFor(3 * DAY_MS)
+  expect(await lab.maildrop(lab.mail2)).toHaveLength(1)
+  expect(await lab.maildrop(lab.mail1)).toEqual([])
+})
+
 test('a mail larger than a datagram crosses a lossy link in fragments', async () => {
   const lab = await TestLab.start(earthMoon({ loss: 0.2 }))
   const body = Array.from({ length: 12_000 }, (_, i) => `line ${i} ${'x'.repeat(60)}`).join('\r\n')
