@@ -8,7 +8,6 @@ import { assert } from '../base/assert.ts'
 import { concat, fromUtf8, toHex } from '../base/bytes.ts'
 import { asFault, Fault } from '../base/fault.ts'
 import { sha256 } from '../base/sha256.ts'
-import { addMs, type WallMs } from '../base/time.ts'
 import type { DtpcService, Outcome as ItemOutcome } from '../dtn/dtpc/service.ts'
 import type { Delivery, DeliveryTarget, MailStart, Outcome } from '../mail/delivery.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -37,7 +36,7 @@ export interface BpmailFormatPorts {
   readonly clock: Clock
 }
 
-type End = ItemOutcome | 'withdrawn' | 'too-late'
+type End = ItemOutcome | 'withdrawn'
 
 interface Job {
   readonly mail: MailStart
@@ -103,30 +102,25 @@ export class BpmailFormat implements MailFormat {
       mail.onReady?.()
       await dtpc.send({ destination, profile, topic, bytes, name })
     }
-    return outcomeOf(await this.#end(name, mail), destination)
+    return outcomeOf(await this.#end(name, mail.queueId), destination)
   }
 
-  #end(name: string, { queueId, expiresAt }: MailStart): Promise<End> {
-    const { dtpc, clock } = this.#ports
+  /** Of the item, also behind the mail's own lifetime: while it is under way, the mail may arrive. */
+  #end(name: string, queueId: string): Promise<End> {
+    const { dtpc } = this.#ports
     return new Promise((resolve) => {
       const leaving = this.#waiting.get(queueId) ?? new Set()
       this.#waiting.set(queueId, leaving)
       const end = (how: End): void => {
-        cancel()
         leaving.delete(withdraw)
         if (leaving.size === 0) this.#waiting.delete(queueId)
         resolve(how)
       }
       const withdraw = (): void => end('withdrawn')
       leaving.add(withdraw)
-      const cancel = timer(clock, expiresAt, () => end('too-late'))
       dtpc.whenSettled(name)?.then(end, () => end('withdrawn'))
     })
   }
-}
-
-function timer(clock: Clock, at: WallMs | undefined, ring: () => void): () => void {
-  return at === undefined ? () => {} : clock.at(addMs(clock.now(), at - clock.wall()), ring)
 }
 
 /** The same for each try of the same mail to the same recipients, and no other's. */

@@ -112,6 +112,16 @@ describe('what does not come through', () => {
     expect(report).toContain('Action: failed')
   })
 
+  test('a mail whose lifetime ends while its item is under way is not reported and delivered', async () => {
+    const lab = await TestLab.start(overBpmail({ loss: 1, giveUpAfterMs: 1_800_000 }))
+    await lab.submitted(lab.mail1, mailOf('Hello'))
+    await lab.runFor(2_000_000)
+    lab.lab.network.setLink(['earth', 'moon'], { lossShare: 0 })
+    await lab.runFor(86_400_000)
+    expect(await lab.maildrop(lab.mail2)).toHaveLength(1)
+    expect(await lab.maildrop(lab.mail1)).toEqual([])
+  })
+
   test('a mail that nobody acknowledges in its lifetime comes back', async () => {
     const lab = await TestLab.start(overBpmail({ loss: 1 }))
     await lab.submitted(lab.mail1, mailOf('Hello'))
