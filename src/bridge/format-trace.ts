@@ -2,6 +2,7 @@
 
 import { formatTimestamp } from '../base/calendar.ts'
 import { wallMs } from '../base/time.ts'
+import { visible } from '../base/visible.ts'
 import type { JournalStep } from './journal.ts'
 import type { MailTrace } from './trace.ts'
 
@@ -20,7 +21,7 @@ export function formatTrace({ queueId, messageId, steps, now }: MailTrace): stri
   }
   if (now?.state === 'hold') lines.push('  is held until it is released')
   if (now === undefined) lines.push('  is no longer in the queue')
-  return `${lines.join('\n')}\n`
+  return `${lines.map(visible).join('\n')}\n`
 }
 
 function describe(step: JournalStep): string {

@@ -6,6 +6,7 @@ import { formatLogTime, formatTimestamp } from '../base/calendar.ts'
 import { parseIpAddress } from '../base/ip-address.ts'
 import { formatDuration } from '../base/quantity.ts'
 import type { WallMs } from '../base/time.ts'
+import { visible } from '../base/visible.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EventSink, HostEvent, MailService } from '../ports/events.ts'
 
@@ -314,23 +315,4 @@ function describeTransaction(event: TransactionEvent): string {
     default:
       return unreachable(event)
   }
-}
-
-/**
- * What a peer says is data: no line end, escape sequence or reordering of its own may reach the
- * reader of a log. Escaped as JSON escapes, so that a JSON line stays one.
- */
-function visible(line: string): string {
-  return PRINTABLE.test(line) ? line : escaped(line)
-}
-
-const PRINTABLE = /^[ -~]*$/
-
-function escaped(line: string): string {
-  return line.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) =>
-    Array.from(
-      { length: character.length },
-      (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`,
-    ).join(''),
-  )
 }

@@ -40,3 +40,15 @@ test('a mail that its sender holds back says until when', () => {
     `${' '.repeat(36)}(held back until Mon Nov 23 09:00:00)\n${' '.repeat(41)}c@b.com\n`,
   )
 })
+
+test('what a far server says moves no cursor of who reads the queue', () => {
+  const mail = {
+    queueId: '4XkQ1ABCDE',
+    state: 'deferred',
+    sizeBytes: 1,
+    acceptedAt: 0,
+    sender: 'a@b.com',
+    recipients: [{ address: 'a@c.com', reason: 'c said: 451 \x1b[2J\rno mail waits' }],
+  } as const
+  expect(formatQueue([mail], 0)).toContain('(c said: 451 \\u001b[2J\\u000dno mail waits)')
+})

@@ -2,6 +2,7 @@
 
 import { toCivil } from '../base/calendar.ts'
 import { addMs, wallMs } from '../base/time.ts'
+import { visible } from '../base/visible.ts'
 
 export interface ListedMail {
   readonly queueId: string
@@ -42,7 +43,7 @@ export function formatQueue(mails: readonly ListedMail[], offsetMs: number): str
       reason = said
       lines.push(`${INDENT}${recipient.address}`)
     }
-    return `${lines.join('\n')}\n`
+    return `${lines.map(visible).join('\n')}\n`
   })
   const bytes = mails.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
   const count = mails.length === 1 ? '1 Request' : `${mails.length} Requests`
