@@ -24,10 +24,17 @@ function open({ deflated, drained, inflated, broken }: CompressionHandlers): Com
   /** Given since the last flush was asked for. */
   let unflushedBytes = 0
   let isEnded = false
+  /** The other side has said that no more comes. */
+  let isOver = false
   deflater.on('data', (bytes: Buffer) => deflated(plainBytes(bytes)))
   inflater.on('data', (bytes: Buffer) => inflated(plainBytes(bytes)))
   inflater.on('error', () => {
     if (!isEnded) broken()
+  })
+  inflater.on('end', () => {
+    isOver = true
+    // It would keep all that follows and never look at it.
+    inflater.destroy()
   })
 
   /** What is sent in one turn is flushed once, and all of it: the other side waits for the answer. */
@@ -56,7 +63,9 @@ function open({ deflated, drained, inflated, broken }: CompressionHandlers): Com
       unflushedBytes += bytes.length
     },
     inflate: (bytes) => {
-      if (!isEnded) inflater.write(Uint8Array.from(bytes))
+      if (isEnded) return
+      if (isOver) broken()
+      else inflater.write(Uint8Array.from(bytes))
     },
     pause: () => inflater.pause(),
     resume: () => inflater.resume(),

@@ -148,6 +148,21 @@ export function describeCompression(name: string, make: () => Promise<Compressio
     )
 
     it(
+      'says that what follows the last block is broken, and does not keep it',
+      inWorld(async ({ compression }) => {
+        const end = new End(compression)
+        end.channel.inflate(Uint8Array.of(1, 0, 0, 0xff, 0xff))
+        for (let i = 0; i < 100 && !end.isBroken; i++) {
+          end.channel.inflate(new Uint8Array(1000))
+          const other = new End(compression)
+          other.channel.deflate(fromLatin1('time goes on'))
+          await other.until(() => other.drained > 0)
+        }
+        expect([end.isBroken, end.heardBytes]).toEqual([true, 0])
+      }),
+    )
+
+    it(
       'hands out what it was given before its end, hears nothing after it, and ends once',
       inWorld(async ({ compression }) => {
         const [near, far] = [new End(compression), new End(compression)]
