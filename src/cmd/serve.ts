@@ -75,7 +75,10 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
         disk: hostDisk,
         store,
         openIndex: (account) =>
-          openLmdbStore(`${directory}/home/${account}/index`, { capacityBytes: INDEX_BYTES_MAX }),
+          openLmdbStore(`${directory}/home/${account}/index`, {
+            capacityBytes: INDEX_BYTES_MAX,
+            isDisposable: true,
+          }),
         entropy: hostEntropy,
         dns,
         https: hostHttps(),

@@ -55,6 +55,10 @@ describe('the store on LMDB', () => {
         message: `cannot open ${directory}: data.mdb is damaged or not a store`,
       })
     }
+    writeFileSync(path, good.subarray(0, 4096))
+    const anew = await openLmdbStore(directory, { ...options, isDisposable: true })
+    expect([...anew.keys('t', {})]).toEqual([])
+    await anew.close()
     for (const usable of [Buffer.alloc(0), good]) {
       writeFileSync(path, usable)
       await (await openLmdbStore(directory, options)).close()

@@ -29,6 +29,8 @@ export interface LmdbStoreOptions {
    * pages are replaced by copying and holes do not always fit, but not without bound.
    */
   readonly capacityBytes: number
+  /** What is in it can be made again: where its file is damaged, it begins anew. Default: that is refused. */
+  readonly isDisposable?: boolean
 }
 
 /**
@@ -41,7 +43,13 @@ export async function openLmdbStore(directory: string, options: LmdbStoreOptions
     throw fault('store/in-use', `another process has opened ${directory}`, true)
   }
   try {
-    await checkFile(`${directory}/${FILE_NAME}`)
+    const path = `${directory}/${FILE_NAME}`
+    if (!(await isUsable(path))) {
+      if (options.isDisposable !== true) {
+        throw fault('store/failed', `${FILE_NAME} is damaged or not a store`, false)
+      }
+      await hostDisk.remove(path)
+    }
     const database = openDatabase(directory, options.capacityBytes)
     await hostDisk.syncDirectory(directory)
     return new LmdbStore(database, { directory, capacityBytes: options.capacityBytes, release })
@@ -246,17 +254,15 @@ const FILE_NAME = 'data.mdb'
  * Looks at the two meta pages that begin a file of LMDB, where there is one: lmdb-js crashes the
  * process instead of reporting a file that it cannot open.
  */
-async function checkFile(path: string): Promise<void> {
-  if ((await hostDisk.stat(path)) === undefined) return
+async function isUsable(path: string): Promise<boolean> {
+  if ((await hostDisk.stat(path)) === undefined) return true
   accessSync(path, constants.R_OK | constants.W_OK)
   const file = await hostDisk.open(path)
   try {
-    if (file.sizeBytes === 0) return
+    if (file.sizeBytes === 0) return true
     const first = await file.read(0, META_BYTES)
     const second = await file.read(isMeta(first) ? pageBytes(first) : 0, META_BYTES)
-    if (!isMeta(first) || !isMeta(second)) {
-      throw fault('store/failed', `${FILE_NAME} is damaged or not a store`, false)
-    }
+    return isMeta(first) && isMeta(second)
   } finally {
     await file.close()
   }
