@@ -64,6 +64,9 @@ export const GATHERED_BYTES_MAX = 16_777_216
 /** A contact plan or a clock that was changed is noticed within this time. */
 export const CONTACT_LOOK_MS = 60_000
 
+/** Domains of the sender and the authors of one mail: each is a question to a name server. */
+export const SENDER_DOMAINS_MAX = 10
+
 /** Mails of one object that are being taken at once: their flushes are shared. */
 export const TAKING_MAX = 128
 

@@ -23,6 +23,7 @@ import type { SocketAddress } from '../ports/network.ts'
 import { formatEndpointId, ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
 import type { BatchOptions } from './bp-transport.ts'
 import type { BpmailPeer } from './bpmail-format.ts'
+import type { GatewayRule, InjectionOptions } from './injection-policy.ts'
 
 export interface MailHostOptions {
   /** Its fully qualified name, as in its greeting: `mail-1.a.com`. */
@@ -72,6 +73,10 @@ export interface MailHostOptions {
   readonly dtpc?: readonly ServiceProfile[]
   /** The next hops that speak bpmail, over DTPC. Default: none. */
   readonly bpmail?: readonly BpmailPeer[]
+  /** The far gateways that may send mail here. Default: all that can be answered, as anybody. */
+  readonly gateways?: readonly GatewayRule[]
+  /** What becomes of mail in bundles whose domains' IPN records do not name its node. Default: `none`. */
+  readonly ipn?: InjectionOptions['ipn']
   /** Whether `ipn:<node>.7` sends back what comes. */
   readonly echo: boolean
   readonly plans: readonly PlanOptions[]

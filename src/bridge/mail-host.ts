@@ -66,6 +66,7 @@ import { BpTransport } from './bp-transport.ts'
 import { BpmailFormat } from './bpmail-format.ts'
 import { BpmailGateway } from './bpmail-gateway.ts'
 import { Gateway } from './gateway.ts'
+import { type IpnRecord, IpnRecords } from './ipn-records.ts'
 import { Journal } from './journal.ts'
 import {
   ATTEMPTS_PER_GATEWAY_MAX,
@@ -167,6 +168,7 @@ export class MailHost {
   readonly #mailboxes: Mailboxes
   readonly #faults: InjectedFaults
   readonly #signingKeys = new SigningKeys()
+  readonly #ipnRecords: IpnRecords
   readonly #metrics = new MailMetrics()
   readonly #journal: Journal
   readonly #routes: Routes
@@ -195,6 +197,7 @@ export class MailHost {
     const accounts = new Accounts(routes.localDomains, ports.passwords)
     this.#accounts = accounts
     this.#routes = routes
+    this.#ipnRecords = new IpnRecords(ports.dns)
     this.#faults = new InjectedFaults(ports.clock, ports.events)
     // One for each name that ever had an account, for deliveries to it may be under way.
     const maildirs = new Map<string, Maildir>()
@@ -271,6 +274,7 @@ export class MailHost {
       mailPolicies(options, {
         ...ports,
         signingKeys: this.#signingKeys,
+        ipnNames: this.#ipnRecords,
         faults: this.#faults,
         accounts,
         aliases,
@@ -384,6 +388,11 @@ export class MailHost {
   /** Aliases in place of those before, at any time; what was accepted stays as it is. */
   setAliases(aliases: readonly Alias[]): void {
     this.#aliases.replace(aliases)
+  }
+
+  /** IPN records that hold in place of those of name servers; at any time. */
+  setIpnRecords(records: readonly IpnRecord[]): void {
+    this.#ipnRecords.replace(records)
   }
 
   /** What mail from here is signed with, and what is sealed; at any time. */

@@ -15,14 +15,20 @@ import {
   SenderPolicy,
 } from '../mail/policy/sender-policy.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { Dns } from '../ports/dns.ts'
+import type { EventSink } from '../ports/events.ts'
 import type { MailAuthentication, SigningKey } from '../ports/mail-authentication.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
+import { InjectionPolicy } from './injection-policy.ts'
 import type { MailHostOptions } from './mail-host-options.ts'
 
 export interface MailPoliciesContext extends SenderOwnersPorts {
   readonly clock: Clock
   readonly authentication?: MailAuthentication
   readonly signingKeys: SigningKeys
+  /** Which nodes belong to a domain. */
+  readonly ipnNames: Pick<Dns, 'resolveIpn'>
+  readonly events: EventSink
   /** Asked first: whoever tests with them wants them to hit. */
   readonly faults: Policy
   /** Whether mail for somebody here goes on elsewhere. */
@@ -33,11 +39,13 @@ export function mailPolicies(
   options: MailHostOptions,
   context: MailPoliciesContext,
 ): readonly Policy[] {
-  const { clock, authentication, signingKeys, faults } = context
+  const { clock, authentication, signingKeys, faults, ipnNames: names, events } = context
+  const { gateways, ipn = 'none' } = options
+  const injection = new InjectionPolicy({ ipn, ...(gateways && { gateways }) }, { names, events })
   const limits = new LimitsPolicy(options.senderLimits ?? {}, clock)
   const { allowed, ...checked } = sendersOf(options)
   const owners = new SenderOwners(allowed, context)
-  const first = [faults, limits, new SenderPolicy(checked, owners)]
+  const first = [faults, injection, limits, new SenderPolicy(checked, owners)]
   if (authentication === undefined) return first
   const signing = new SigningPolicy(signingKeys, owners, { authentication, clock })
   if (options.authentication === undefined) return [...first, signing]

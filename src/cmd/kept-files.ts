@@ -5,7 +5,12 @@ import { dirname, resolve } from 'node:path'
 import { Fault, type Result } from '../base/fault.ts'
 import type { MailHost } from '../bridge/mail-host.ts'
 import type { ConfigFaultCode } from '../config/fault.ts'
-import { parseAliasMap, parseRelayRecipients, parseTransportMap } from '../config/map-file.ts'
+import {
+  parseAliasMap,
+  parseIpnRecords,
+  parseRelayRecipients,
+  parseTransportMap,
+} from '../config/map-file.ts'
 import type { NodeConfig } from '../config/node-config.ts'
 import { readSigningKeys } from '../host/dkim-keys.ts'
 import type { EventSink } from '../ports/events.ts'
@@ -14,14 +19,14 @@ import { reasonOf } from './failure.ts'
 import { keepFile } from './file-keeper.ts'
 import { readUsers, usersFileOf } from './users-file.ts'
 
-/** Users, transport map, aliases and keys of DKIM; throws a Fault where one cannot be read. The result ends it. */
+/** Users, transport map, aliases, IPN records and keys of DKIM; throws a Fault where one cannot be read. The result ends it. */
 export function keepFiles(
   host: MailHost,
   config: NodeConfig,
   configFile: string,
   events: EventSink,
 ): () => void {
-  const { transportFile, aliasesFile, recipientsFile } = config
+  const { transportFile, aliasesFile, recipientsFile, ipnFile } = config
   const fileOf = (name: string): string => resolve(dirname(configFile), name)
   const ends: (() => void)[] = [keepUsers(host, config, configFile, events)]
   if (transportFile !== undefined) {
@@ -43,6 +48,11 @@ export function keepFiles(
     const read = (): ReturnType<typeof parseRelayRecipients> =>
       parseRelayRecipients(textOf(file), file, domains)
     ends.push(keepMap(file, 'recipients', read, (all) => host.setRelayRecipients(all), events))
+  }
+  if (ipnFile !== undefined) {
+    const file = fileOf(ipnFile)
+    const read = (): ReturnType<typeof parseIpnRecords> => parseIpnRecords(textOf(file), file)
+    ends.push(keepMap(file, 'ipn', read, (records) => host.setIpnRecords(records), events))
   }
   const keys = dkimDirectoryOf(config, configFile)
   ends.push(

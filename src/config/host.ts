@@ -17,6 +17,12 @@ import {
   contactContradictions,
   contactsShape,
 } from './contacts.ts'
+import {
+  completeInjection,
+  type InjectionText,
+  injectionContradictions,
+  injectionShape,
+} from './injection.ts'
 import { ACCESS_SERVICES, type AccessText, accessShape, completeAccess } from './mail-access.ts'
 import {
   completeOutgoing,
@@ -52,6 +58,7 @@ export interface HostText<Plan>
   extends BundleText<Plan>,
     BpmailText,
     ContactsText,
+    InjectionText,
     RoutingText,
     PolicyText,
     QuotaText,
@@ -91,6 +98,7 @@ export function hostShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<HostText<
     ...bundleShape(plan),
     ...bpmailShape,
     ...contactsShape,
+    ...injectionShape,
     ...routingShape,
     outgoing: outgoingText,
     pipe: pipeText.optional(),
@@ -136,6 +144,7 @@ export function completeHost<Plan extends PlanText>(
     ...completeBundles(text, delayOf),
     ...completeBpmail(text),
     ...completeContacts(text),
+    ...completeInjection(text),
     ...completeRouting(text),
     outgoing: completeOutgoing(text.outgoing),
     ...(text.pipe && { pipe: completePipe(text.pipe) }),
@@ -167,6 +176,7 @@ export function hostContradictions<Plan extends PlanText>(
     ...bundleContradictions(host, at),
     ...bpmailContradictions(host, at),
     ...contactContradictions(host, at),
+    ...injectionContradictions(host, at),
     ...routingContradictions(host, at),
     ...outgoingContradictions(host.outgoing, [...at, 'outgoing']),
     ...policyContradictions(host, at),

@@ -2,6 +2,7 @@
 
 import type { z } from 'zod'
 import { Fault, type Result } from '../base/fault.ts'
+import type { IpnRecord } from '../bridge/ipn-records.ts'
 import type { TransportRule } from '../bridge/mail-host-options.ts'
 import type { Alias } from '../mail/aliases.ts'
 import type { ConfigFaultCode } from './fault.ts'
@@ -15,6 +16,7 @@ import {
   ruleProblem,
   strangerProblem,
 } from './mail-routing.ts'
+import { domain, word } from './schema.ts'
 
 /** Largest number of entries: far more than a host needs that keeps them all in memory. */
 const ENTRIES_MAX = 100_000
@@ -59,6 +61,21 @@ export function parseRelayRecipients(
     return address
   })
 }
+
+/** `a.com 2 3` on a line: the numbers of its nodes, as records of type 264 have them. */
+export function parseIpnRecords(
+  text: string,
+  fileName: string,
+): Result<readonly IpnRecord[], ConfigFaultCode> {
+  return parseMap(text, fileName, (key, nodes) => [
+    read(domain, key),
+    nodes.map((node) => read(nodeNumber, node)),
+  ])
+}
+
+const nodeNumber = word('the number of a node such as 2', (text) =>
+  /^[1-9]\d{0,18}$/.test(text) ? BigInt(text) : undefined,
+)
 
 interface Word {
   readonly text: string

@@ -29,6 +29,8 @@ export interface NodeConfig extends MailHostOptions {
   readonly aliasesFile?: string
   /** The same for `relay.recipients`. */
   readonly recipientsFile?: string
+  /** IPN records that hold in place of those of name servers. */
+  readonly ipnFile?: string
   /** By route of `outgoing`, the file that has its credentials. */
   readonly credentialFiles: ReadonlyMap<string, string>
   /** A file of events as JSON, beside the log on standard output. */
@@ -57,7 +59,7 @@ export function parseNodeConfig(
     ...tlsContradictions(node.tls ?? {}, ['tls']),
   ])
   if (!parsed.ok) return parsed
-  const { users, transport, aliases, relay } = parsed.value
+  const { users, transport, aliases, relay, ipn } = parsed.value
   const authentication = completeAuthentication(parsed.value.authentication)
   return {
     ok: true,
@@ -71,6 +73,7 @@ export function parseNodeConfig(
       ...(typeof transport === 'string' && { transportFile: transport }),
       ...(typeof aliases === 'string' && { aliasesFile: aliases }),
       ...(typeof relay?.recipients === 'string' && { recipientsFile: relay.recipients }),
+      ...(ipn?.file !== undefined && { ipnFile: ipn.file }),
       ...(parsed.value.tls && { tls: parsed.value.tls }),
       ...(parsed.value.dns && { dns: parsed.value.dns }),
       ...(parsed.value.dkim && { dkim: parsed.value.dkim }),

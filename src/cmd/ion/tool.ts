@@ -1,5 +1,10 @@
+import { readFileSync } from 'node:fs'
+import { Fault } from '../../base/fault.ts'
+import { IpnRecords } from '../../bridge/ipn-records.ts'
+import type { ConfigFaultCode } from '../../config/fault.ts'
+import { parseIpnRecords } from '../../config/map-file.ts'
 import { runTool as run } from '../../dtn/tools/run.ts'
-import type { ToolPorts } from '../../dtn/tools/tool.ts'
+import type { NameSources, ToolPorts } from '../../dtn/tools/tool.ts'
 import { TOOLS } from '../../dtn/tools/tools.ts'
 import { plainBytes } from '../../host/bytes.ts'
 import { hostClock } from '../../host/clock.ts'
@@ -7,7 +12,7 @@ import { hostDisk } from '../../host/disk.ts'
 import { hostDns } from '../../host/dns.ts'
 import { hostEntropy } from '../../host/entropy.ts'
 import { hostPacking } from '../../host/packing.ts'
-import { Failure } from '../failure.ts'
+import { Failure, reasonOf } from '../failure.ts'
 import { signalled } from '../signal.ts'
 import { attach } from './attach.ts'
 
@@ -24,7 +29,7 @@ export async function runTool(
       entropy: hostEntropy,
       disk: hostDisk,
       packing: hostPacking,
-      names: (servers) => hostDns({ clock: hostClock, ...(servers !== undefined && { servers }) }),
+      names: namesOf,
       directory: process.cwd(),
       processId: process.pid,
       output: (bytes) => void process.stdout.write(bytes),
@@ -43,6 +48,30 @@ export async function runTool(
     throw error
   } finally {
     process.stdin.destroy()
+  }
+}
+
+function namesOf({ servers, ipnFile }: NameSources): IpnRecords {
+  const names = new IpnRecords(hostDns({ clock: hostClock, ...(servers && { servers }) }))
+  if (ipnFile !== undefined) {
+    const parsed = parseIpnRecords(textOf(ipnFile), ipnFile)
+    if (!parsed.ok) throw later(parsed.fault)
+    names.replace(parsed.value)
+  }
+  return names
+}
+
+/** A mail does not go because a file is wrong. */
+function later({ code, message }: Fault): Fault {
+  return new Fault(code, message, { temporary: true })
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    const message = `cannot read ${file}: ${reasonOf(error)}`
+    throw new Fault<ConfigFaultCode>('config/unreadable', message, { temporary: true })
   }
 }
 

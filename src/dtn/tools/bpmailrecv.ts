@@ -1,6 +1,5 @@
-import { fromLatin1, toUtf8 } from '../../base/bytes.ts'
 import { asFault, Fault } from '../../base/fault.ts'
-import { parseAddressList } from '../../proto/message/address-list.ts'
+import { authorDomains } from '../../proto/message/author-domains.ts'
 import { HeaderReader } from '../../proto/message/header.ts'
 import { bareLfToCrlf } from '../../proto/message/line-endings.ts'
 import { withoutField } from '../../proto/message/without-field.ts'
@@ -15,6 +14,7 @@ interface Checks {
   readonly allowInvalidMime: boolean
   readonly verifyIpn: boolean
   readonly servers: readonly string[] | undefined
+  readonly ipnFile: string | undefined
 }
 
 /**
@@ -23,7 +23,7 @@ interface Checks {
  */
 export const bpmailrecv: Tool = {
   usage:
-    'usage: bpmailrecv [--allow-invalid-mime] [--no-verify-ipn | -s dns_server_list] [-t topic_id]\n',
+    'usage: bpmailrecv [--allow-invalid-mime] [--no-verify-ipn | [-s dns_server_list] [--ipn-file file]] [-t topic_id]\n',
   usageOn: 'errors',
   usageStatus: 1,
   temporaryStatus: TRY_AGAIN_LATER,
@@ -31,16 +31,19 @@ export const bpmailrecv: Tool = {
     const { options, words } = optionsOf(args, {
       'allow-invalid-mime': 'flag',
       'no-verify-ipn': 'flag',
+      'ipn-file': 'value',
       s: 'value',
       t: 'value',
     })
     const topic = unsigned(options?.get('t') ?? String(MAIL_TOPIC))
     if (options === undefined || words.length > 0 || topic === undefined) return undefined
-    if (options.has('no-verify-ipn') && options.has('s')) return undefined
+    if (options.has('no-verify-ipn') && (options.has('s') || options.has('ipn-file')))
+      return undefined
     const checks = {
       allowInvalidMime: options.has('allow-invalid-mime'),
       verifyIpn: !options.has('no-verify-ipn'),
       servers: options.get('s')?.split(','),
+      ipnFile: options.get('ipn-file'),
     }
     return { own: undefined, run: (ports) => receive(topic, checks, ports) }
   },
@@ -75,7 +78,7 @@ function next(topic: number, { client, interrupted }: ToolPorts): Promise<TopicI
 /** What is to be printed. Rejects with a Fault: why the mail is refused. */
 async function acceptable(
   { bytes, source }: ReceivedItem,
-  { allowInvalidMime, verifyIpn, servers }: Checks,
+  { allowInvalidMime, verifyIpn, servers, ipnFile }: Checks,
   ports: ToolPorts,
 ): Promise<Uint8Array> {
   const message = await unpacked(bytes, ports)
@@ -85,15 +88,10 @@ async function acceptable(
   const isValid = header.state === 'complete' && header.fields.length > 0
   if (!isValid && !allowInvalidMime) throw refused('could not parse message as MIME')
   if (verifyIpn) {
-    const domains = new Set(
-      header.fields
-        .filter(({ name }) => name === 'from')
-        .flatMap(({ value }) => parseAddressList(toUtf8(fromLatin1(value))))
-        .flatMap(({ host }) => (host === undefined ? [] : [host.toLowerCase()])),
-    )
-    const names = ports.names(servers)
+    const domains = authorDomains(header.fields)
+    const names = ports.names({ servers, ipnFile })
     if (source.scheme !== 'ipn') throw refused('source is not of the ipn scheme')
-    if (domains.size === 0 || domains.size > MAIL_DOMAINS_MAX) {
+    if (domains.length === 0 || domains.length > MAIL_DOMAINS_MAX) {
       throw refused('could not verify IPN: no author, or too many')
     }
     for (const domain of domains) {

@@ -30,14 +30,22 @@ export interface ToolRun {
   run(ports: ToolPorts): Promise<number>
 }
 
+export interface NameSources {
+  readonly servers: readonly string[] | undefined
+  readonly ipnFile: string | undefined
+}
+
 export interface ToolPorts {
   readonly client: NodeClient
   readonly clock: Clock
   readonly entropy: Entropy
   readonly disk: Disk
   readonly packing: Packing
-  /** Asks the servers that are named, as `-s` of a tool has them, or those of the system. */
-  readonly names: (servers: readonly string[] | undefined) => Pick<Dns, 'resolveIpn'>
+  /**
+   * Asks the servers that are named, as `-s` of a tool has them, or those of the system; but not where
+   * the file says it. Throws a Fault where that cannot be read.
+   */
+  readonly names: (from: NameSources) => Pick<Dns, 'resolveIpn'>
   /** Where files with relative names are; absolute. */
   readonly directory: string
   readonly processId: number

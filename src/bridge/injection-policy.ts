@@ -1,0 +1,156 @@
+/**
+ * What a far gateway may put into this host: mail of senders for whom the operator has named it, and
+ * of domains whose IPN records name its node (draft-johnson-dns-ipn-cla).
+ *
+ * A domain counts wherever a reader or a report sees it: in the envelope, and of each author in the
+ * header. The endpoint is what the bundle says; who has to prove it is `GatewayRule.neighbours`.
+ */
+
+import { asFault } from '../base/fault.ts'
+import {
+  ACCEPT,
+  type Asked,
+  type MessageReader,
+  type Policy,
+  type PolicyAnswer,
+  type PolicyMail,
+  type PolicySession,
+} from '../mail/policy/policy.ts'
+import type { Dns } from '../ports/dns.ts'
+import type { EventSink } from '../ports/events.ts'
+import { type EndpointId, formatEndpointId, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
+import { authorDomains } from '../proto/message/author-domains.ts'
+import { HeaderReader } from '../proto/message/header.ts'
+import type { Mailbox } from '../proto/smtp/envelope.ts'
+import type { Reply } from '../proto/smtp/reply.ts'
+import { SENDER_DOMAINS_MAX } from './limits.ts'
+
+/** One far gateway. */
+export interface GatewayRule {
+  /** Its endpoint, whole: another service of its node is another's program. */
+  readonly from: EndpointId
+  /** `a.com`, `.a.com` for every name below it, or `*` for any; in lower case. */
+  readonly senders: readonly string[]
+}
+
+export interface InjectionOptions {
+  /** Whoever is not among them sends nothing. Default: whoever can be answered sends as anybody. */
+  readonly gateways?: readonly GatewayRule[]
+  /** What becomes of mail whose domains do not name the node; `warn` tells it in the log. */
+  readonly ipn: 'none' | 'warn' | 'reject'
+}
+
+export interface InjectionPorts {
+  readonly names: Pick<Dns, 'resolveIpn'>
+  readonly events: EventSink
+}
+
+export class InjectionPolicy implements Policy {
+  readonly name: string = 'injection'
+  readonly #rules: ReadonlyMap<string, GatewayRule> | undefined
+  readonly #ipn: InjectionOptions['ipn']
+  readonly #ports: InjectionPorts
+
+  constructor({ gateways, ipn }: InjectionOptions, ports: InjectionPorts) {
+    this.#rules = gateways && new Map(gateways.map((rule) => [formatEndpointId(rule.from), rule]))
+    this.#ipn = ipn
+    this.#ports = ports
+  }
+
+  mail({ service, peer }: PolicySession, { from }: PolicyMail): Asked {
+    if (service !== 'bundle' || this.#rules === undefined) return undefined
+    const rule = this.#rules.get(peer)
+    if (rule === undefined) {
+      return Promise.resolve(refusal('5.7.1', `no gateway ${peer} is known here`))
+    }
+    return Promise.resolve(objection(rule, domainsOf(from.reversePath)))
+  }
+
+  reader({ service, peer }: PolicySession, { from }: PolicyMail): MessageReader | undefined {
+    if (service !== 'bundle') return undefined
+    const rule = this.#rules?.get(peer)
+    const isBound = rule !== undefined && !rule.senders.includes('*')
+    if (!isBound && this.#ipn === 'none') return undefined
+    const header = new HeaderReader()
+    return {
+      push: (bytes) => header.push(bytes),
+      end: () => {
+        header.end()
+        const authors = header.state === 'complete' ? authorDomains(header.fields) : []
+        return this.#judge(peer, isBound ? rule : undefined, authors, domainsOf(from.reversePath))
+      },
+    }
+  }
+
+  async #judge(
+    peer: string,
+    rule: GatewayRule | undefined,
+    authors: readonly string[],
+    sender: readonly string[],
+  ): Promise<PolicyAnswer> {
+    if (rule !== undefined) {
+      if (authors.length === 0) return refusal('5.7.1', 'the author of this message cannot be told')
+      const said = objection(rule, authors)
+      if (said.type !== 'accept') return said
+    }
+    if (this.#ipn === 'none') return ACCEPT
+    const found = await this.#findNode(peer, authors, [...new Set([...authors, ...sender])])
+    if (found.type === 'accept' || this.#ipn === 'reject') return found
+    const reason = `${found.reply.lines.join(' ')}; it is taken all the same`
+    this.#ports.events({ type: 'trouble', where: `mail of ${peer}`, reason })
+    return ACCEPT
+  }
+
+  async #findNode(
+    peer: string,
+    authors: readonly string[],
+    domains: readonly string[],
+  ): Promise<PolicyAnswer> {
+    const endpoint = parseEndpointId(peer)
+    if (endpoint?.scheme !== 'ipn') return refusal('5.7.1', `${peer} is of no node with a number`)
+    if (authors.length === 0 || domains.length > SENDER_DOMAINS_MAX) {
+      return refusal('5.7.1', 'could not verify IPN: no author, or too many')
+    }
+    for (const domain of domains) {
+      try {
+        const { records } = await this.#ports.names.resolveIpn(domain)
+        if (records.includes(endpoint.node)) continue
+      } catch (error) {
+        const { temporary, message } = asFault(error)
+        if (temporary) return { type: 'defer', reply: replyOf(451, '4.7.1', message) }
+      }
+      return refusal('5.7.1', `could not verify IPN: node ${endpoint.node} is none of ${domain}`)
+    }
+    return ACCEPT
+  }
+}
+
+/** None of the null reverse-path: of a report its authors are asked. */
+function domainsOf(sender: Mailbox | undefined): readonly string[] {
+  return sender === undefined ? [] : [sender.domain.toLowerCase()]
+}
+
+function objection({ from, senders }: GatewayRule, domains: readonly string[]): PolicyAnswer {
+  const strange = domains.find((domain) => !senders.some((one) => covers(one, domain)))
+  if (strange === undefined) return ACCEPT
+  return refusal('5.7.1', `${formatEndpointId(from)} may not send mail of ${strange}`)
+}
+
+function covers(pattern: string, domain: string): boolean {
+  if (pattern === '*' || pattern === domain) return true
+  return pattern.startsWith('.') && domain.endsWith(pattern)
+}
+
+type Refused = PolicyAnswer & { readonly type: 'reject' }
+
+function refusal(enhanced: string, text: string): Refused {
+  return { type: 'reject', reply: replyOf(550, enhanced, text) }
+}
+
+/** What strangers wrote must not end the line. */
+function replyOf(code: number, enhanced: string, text: string): Reply {
+  return { code, enhanced, lines: [text.replace(/[^ -~]/g, '?').slice(0, REPLY_LENGTH_MAX)] }
+}
+
+/** RFC 5321 §4.5.3.1.5, with room for the codes. */
+const REPLY_LENGTH_MAX = 480

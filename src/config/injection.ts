@@ -1,0 +1,62 @@
+/** What a host's file says of the far gateways that may send mail to it. */
+
+import type { MailHostOptions } from '../bridge/mail-host-options.ts'
+import { type EndpointId, formatEndpointId, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
+import { type Contradiction, repeated } from './problems.ts'
+import { domain, listOf, mapping, oneOf, type Shape, word } from './schema.ts'
+import type { Path } from './yaml.ts'
+
+type Rule = Required<MailHostOptions>['gateways'][number]
+
+export interface InjectionText {
+  readonly gateways?: readonly Rule[]
+  readonly ipn?: {
+    readonly check: Required<MailHostOptions>['ipn']
+    /** Of records; from the folder of the file that names it. */
+    readonly file?: string
+  }
+}
+
+const gatewayEndpoint = word('the endpoint of a far gateway such as ipn:2.2525', (text) => {
+  const endpoint: EndpointId | undefined = parseEndpointId(text)
+  return endpoint?.scheme === 'ipn' && endpoint.service > 0n ? endpoint : undefined
+})
+
+const senders = word('a domain such as a.com, .a.com for every name below it, or *', (text) => {
+  const lower = text.toLowerCase()
+  if (lower === '*') return lower
+  return domain.safeParse(lower.replace(/^\./, '')).success ? lower : undefined
+})
+
+export const injectionShape: Shape<InjectionText> = {
+  gateways: listOf(
+    mapping<Rule>({
+      from: gatewayEndpoint,
+      senders: listOf(senders, 'a list of domains such as [a.com, .a.com]'),
+    }),
+    'a list of far gateways',
+  ).optional(),
+  ipn: mapping<Required<InjectionText>['ipn']>({
+    check: oneOf(['none', 'warn', 'reject']),
+    file: word('a file of IPN records such as ipn.map', (text) => text || undefined).optional(),
+  }).optional(),
+}
+
+export function completeInjection({
+  gateways,
+  ipn,
+}: InjectionText): Pick<MailHostOptions, 'gateways' | 'ipn'> {
+  return { ...(gateways && { gateways }), ...(ipn && { ipn: ipn.check }) }
+}
+
+/** `at` is where the host stands in its file. */
+export function injectionContradictions(
+  { gateways = [] }: InjectionText,
+  at: Path,
+): readonly Contradiction[] {
+  return repeated(
+    gateways.map(({ from }) => formatEndpointId(from)),
+    [...at, 'gateways'],
+    'gateway',
+  )
+}
