@@ -179,10 +179,14 @@ export class MailHost {
   readonly #services: readonly Service[]
   #started: Promise<void> = Promise.resolve()
   #isStopping = false
+  /** All of it is on the disk, and the store may be closed: nothing more is told. */
+  #isStopped = false
 
   /** Throws a Fault where a plan or a route leads nowhere. */
   constructor(options: MailHostOptions, given: MailHostPorts) {
     const events: EventSink = (event) => {
+      // Timers of mail that waits for an answer from afar may go on, and what they look into is closed.
+      if (this.#isStopped) return
       this.#metrics.hear(event)
       this.#journal.hear(event)
       given.events(event)
@@ -423,6 +427,7 @@ export class MailHost {
     await this.#node.stop()
     await this.#journal.stop()
     this.#ports.events({ type: 'stopped' })
+    this.#isStopped = true
   }
 
   /** What is stopped meanwhile goes no further: nothing may be opened behind the stop. */

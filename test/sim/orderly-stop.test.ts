@@ -136,3 +136,14 @@ describe('a program that has its whole mail', () => {
     await lab.lab.stop()
   })
 })
+
+test('a host that has stopped tells nothing of mail in bundles that it would have sent again', async () => {
+  const lab = await TestLab.start(earthMoon({ loss: 1 }))
+  await lab.submitted(lab.mail1, mailOf('hello'))
+  await lab.until('transaction-resent')
+  await lab.lab.perform(lab.mail1.stop())
+  const told = lab.events('transaction-resent').length
+  await lab.runFor(86_400_000)
+  expect(lab.events('transaction-resent')).toHaveLength(told)
+  await lab.lab.stop()
+})
