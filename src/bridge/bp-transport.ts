@@ -2,8 +2,8 @@
  * The `bp` transport: queued mails leave in bundles, several together, and each counts as delivered
  * when the far gateway has acknowledged it, not before.
  *
- * The name of a transaction is on record before anything that bears it, and the node holds the bundle
- * under the name of its object: after a crash the same transaction goes on, and the far side
+ * The name of a transaction is on record together with the bundle that bears it, before that leaves;
+ * the node holds the bundle under the name of its object: after a crash the same transaction goes on, and the far side
  * recognises what it has taken already.
  */
 
@@ -309,7 +309,7 @@ export class BpTransport implements MailFormat {
         // What is settled for good is forgotten with the mail.
         if ([...settled.values()].some(isTemporary) || under.length < missing.length) {
           const all = [...settled].filter(([, { type }]) => type === 'delivered')
-          await this.#outbox.write([{ ...key, taken: all.map(([name]) => name), open: undefined }])
+          await this.#outbox.write({ ...key, taken: all.map(([name]) => name), open: undefined })
         }
       }
     } catch (error) {
@@ -404,27 +404,30 @@ export class BpTransport implements MailFormat {
       mail.transaction = transactionName(this.#run, this.#nameCount++)
       this.#byTransaction.set(mail.transaction, mail)
     }
-    await this.#outbox.write(
-      mails.map(({ queueId, to, taken, recipients, transaction }) => ({
-        ...{ queueId, destination: to, taken },
-        open: { transaction, recipients: recipients.map(nameOf), object: name },
-      })),
-    )
-    // Meanwhile some may have been withdrawn.
-    const wanted = mails.filter(
-      ({ id, message }) => this.#underWay.has(id) && message !== undefined,
-    )
-    if (wanted.length === 0) return
     const { destination, to } = first
-    const { payload, messageBytes } = await makeObject(
-      { host, wall: clock.wall(), mails: wanted, reads: this.#peers.readBy(to) },
-      packing,
-    )
+    const isWanted = ({ id, message }: MailUnderWay): boolean =>
+      this.#underWay.has(id) && message !== undefined
+    let wanted: readonly MailUnderWay[]
+    let made: Awaited<ReturnType<typeof makeObject>>
+    do {
+      wanted = mails.filter(isWanted)
+      if (wanted.length === 0) return
+      const plan = { host, wall: clock.wall(), mails: wanted, reads: this.#peers.readBy(to) }
+      made = await makeObject(plan, packing)
+      // Meanwhile some may have been withdrawn.
+    } while (!wanted.every(isWanted))
+    const { payload, messageBytes } = made
     const bundle = await this.#objects.send({
       ...{ name, destination, to, mails: wanted, sourceService: mailService, payload },
       expiresAt: wanted.reduce(
         (soonest, { expiresAt }) => least(soonest, expiresAt),
         first.expiresAt,
+      ),
+      alongside: this.#outbox.changes(
+        wanted.map(({ queueId, taken, recipients, transaction }) => ({
+          ...{ queueId, destination: to, taken },
+          open: { transaction, recipients: recipients.map(nameOf), object: name },
+        })),
       ),
     })
     const counts = { mails: wanted.length, messageBytes, payloadBytes: payload.length }

@@ -1,7 +1,7 @@
 /**
  * What this gateway has under way: for each queued mail and destination, the transaction that is
- * open and the recipients that the far side has taken. Written before anything is sent and removed
- * together with the queue's own entry, so that a restart at any moment sends the same transaction
+ * open and the recipients that the far side has taken. Written together with the bundle, before that
+ * leaves, and removed together with the queue's own entry, so that a restart at any moment sends the same transaction
  * again instead of a second one.
  */
 
@@ -42,15 +42,17 @@ export class Outbox {
     return value === undefined ? undefined : (JSON.parse(toUtf8(value)) as OutboxRecord)
   }
 
-  /** All of them or none. */
-  write(records: readonly (OutboxKey & OutboxRecord)[]): Promise<void> {
-    return this.#store.commit(
-      records.map(({ taken, open, ...key }) => ({
-        table: TABLE,
-        key: keyOf(key),
-        value: fromUtf8(JSON.stringify({ taken, open })),
-      })),
-    )
+  write(record: OutboxKey & OutboxRecord): Promise<void> {
+    return this.#store.commit(this.changes([record]))
+  }
+
+  /** The changes that write them, for the commit of the bundle that they go in. */
+  changes(records: readonly (OutboxKey & OutboxRecord)[]): readonly StoreChange[] {
+    return records.map(({ taken, open, ...key }) => ({
+      table: TABLE,
+      key: keyOf(key),
+      value: fromUtf8(JSON.stringify({ taken, open })),
+    }))
   }
 
   /** The changes that forget a mail, for the commit that removes it from the queue. */

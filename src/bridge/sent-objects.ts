@@ -9,6 +9,7 @@ import { runMachine } from '../drive/run.ts'
 import type { BundleNode } from '../dtn/node.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EventSink } from '../ports/events.ts'
+import type { StoreChange } from '../ports/store.ts'
 import type { EndpointId } from '../proto/bpv7/endpoint-id.ts'
 import { PROCESSING_ALLOWANCE_MS } from './limits.ts'
 import { type ObjectEffect, type ObjectEvent, ObjectTimers } from './object-timers.ts'
@@ -62,6 +63,8 @@ export interface OutgoingObject<Mail> {
   readonly sourceService: bigint
   readonly payload: Uint8Array
   readonly expiresAt: WallMs
+  /** On the disk together with the bundle, or not at all. */
+  readonly alongside: readonly StoreChange[]
 }
 
 export class SentObjects<Mail extends Passenger> {
@@ -83,13 +86,13 @@ export class SentObjects<Mail extends Passenger> {
   /** Resolves with the bundle's ID once it is durable. Rejects with the node's Fault. */
   async send(outgoing: OutgoingObject<Mail>): Promise<string> {
     const { node, clock } = this.#ports
-    const { name, destination, to, mails, sourceService, payload, expiresAt } = outgoing
+    const { name, destination, to, mails, sourceService, payload, expiresAt, alongside } = outgoing
     const object = this.#open({ name, destination, to }, expiresAt)
     object.payloadBytes = payload.length
     for (const mail of mails) this.#board(object, mail)
     try {
       object.bundle = await node.send({
-        ...{ sourceService, destination, payload, hold: name },
+        ...{ sourceService, destination, payload, hold: name, alongside },
         lifetimeMs: Math.max(1, expiresAt - clock.wall()),
       })
       return object.bundle

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { addMs } from '../base/time.ts'
 import { hostClock } from './clock.ts'
@@ -17,6 +18,15 @@ it('waits in several pieces for what setTimeout cannot hold, and calls back once
   expect(calls).toBe(1)
   vi.advanceTimersByTime(waitMs)
   expect(calls).toBe(1)
+})
+
+it('calls back in a turn of its own where the time has come already, unless it is cancelled', async () => {
+  const calls: string[] = []
+  hostClock.at(hostClock.now(), () => calls.push('due'))
+  hostClock.at(hostClock.now(), () => calls.push('cancelled'))()
+  calls.push('now')
+  await setImmediate()
+  expect(calls).toEqual(['now', 'due'])
 })
 
 it('forgets a long wait that is cancelled between two of its pieces', () => {

@@ -10,6 +10,11 @@ export const hostClock: Clock = {
   now,
   wall: (): WallMs => wallMs(Date.now()),
   at: (at: MonoMs, callback: () => void): (() => void) => {
+    if (at <= now()) {
+      // The shortest timer takes a millisecond, more than much of what waits for its own turn.
+      const immediate = setImmediate(callback).unref()
+      return () => clearImmediate(immediate)
+    }
     let timer: NodeJS.Timeout
     const arm = (): void => {
       // Rounded up: setTimeout drops the fraction and would call back early.

@@ -38,20 +38,29 @@ const DEFLATE_LEVEL = 9
 /** As fast as DEFLATE on mail; 9 costs seven times as much for 2 %, 11 sixty times for 8 %. */
 const BROTLI_QUALITY = 5
 
-export const hostPacking: Packing = packingOf(ON_THREADS)
+/**
+ * Up to here a thread costs more than the work. Packed by brotli even so few octets may hold very
+ * much, so what they become is not unpacked at once.
+ */
+const AT_ONCE_BYTES_MAX = 4096
+
+export const hostPacking: Packing = packingOf(({ length }, format) =>
+  length <= AT_ONCE_BYTES_MAX && format !== 'brotli' ? AT_ONCE : ON_THREADS,
+)
 
 /** The same without threads, whose time would be real: for a world whose time is not. */
-export const promptPacking: Packing = packingOf(AT_ONCE)
+export const promptPacking: Packing = packingOf(() => AT_ONCE)
 
-function packingOf(codecs: Codecs): Packing {
+function packingOf(codecs: (bytes: Uint8Array, format: PackingFormat) => Codecs): Packing {
   return {
     formats: ['zlib', 'deflate', 'brotli'],
-    pack: async (bytes, options) => codecs[options.format].pack(bytes, effort(bytes, options)),
+    pack: async (bytes, options) =>
+      codecs(bytes, options.format)[options.format].pack(bytes, effort(bytes, options)),
     unpack: async (bytes, { format, dictionary, bytesMax }) => {
       // zlib wants room for one octet at least.
       const bounds = { maxOutputLength: Math.max(1, bytesMax), ...(dictionary && { dictionary }) }
       try {
-        const whole = await codecs[format].unpack(bytes, bounds)
+        const whole = await codecs(bytes, format)[format].unpack(bytes, bounds)
         if (whole.length <= bytesMax) return whole
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException
