@@ -27,16 +27,28 @@ const NO_TIME = monoMs(0)
 
 /** The one mail in `batch`; whatever the machine refuses in it refuses all of it. */
 export function readBatch(batch: Uint8Array, host: string, messageBytesMax: number): BatchResult {
+  const { mails, refused } = readMails(batch, { host, messageBytesMax, mailsMax: 1 })
+  const [mail] = mails
+  if (refused !== undefined || mail === undefined)
+    return { ok: false, reply: refused ?? NOT_ONE_MAIL }
+  return { ok: true, mail }
+}
+
+/** The mails in `batch` that are whole, up to what is refused in it. */
+export function readMails(
+  batch: Uint8Array,
+  options: { readonly host: string; readonly messageBytesMax: number; readonly mailsMax: number },
+): { readonly mails: readonly BatchMail[]; readonly refused: Reply | undefined } {
   const machine = new SmtpServer({
-    hostname: host,
+    hostname: options.host,
     role: 'batch',
-    sizeBytesMax: messageBytesMax,
+    sizeBytesMax: options.messageBytesMax,
     // One more, so that the reading notices: a recipient left out would be a mail lost.
     recipientsMax: BATCH_RECIPIENTS_MAX + 1,
     mechanisms: [],
     requireAuthentication: false,
   })
-  const reading = new Reading()
+  const reading = new Reading(options.mailsMax)
   for (const event of [
     { type: 'connected' as const },
     { type: 'bytes' as const, bytes: batch },
@@ -63,13 +75,19 @@ function isOfStream(effect: Effect): effect is Exclude<Effect, SmtpQuestion> {
 const YES: Verdict = { ok: true }
 
 class Reading {
-  readonly #recipients: BatchRecipient[] = []
-  readonly #body: Uint8Array[] = []
+  readonly #mailsMax: number
+  readonly #mails: BatchMail[] = []
+  /** Of the mail that is not whole yet. */
   #mail: Extract<SmtpQuestion, { type: 'mail' }> | undefined
-  #complete = false
+  #recipients: BatchRecipient[] = []
+  #body: Uint8Array[] = []
   #refused: Reply | undefined
 
-  /** Nothing that comes can make one mail of it. */
+  constructor(mailsMax: number) {
+    this.#mailsMax = mailsMax
+  }
+
+  /** Nothing that comes counts. */
   get isOver(): boolean {
     return this.#refused !== undefined
   }
@@ -78,8 +96,8 @@ class Reading {
   hear(question: SmtpQuestion): Verdict | undefined {
     switch (question.type) {
       case 'mail':
-        if (this.#mail !== undefined) this.#refused ??= NOT_ONE_MAIL
-        this.#mail = question
+        if (this.#mails.length >= this.#mailsMax) this.#refused ??= NOT_ONE_MAIL
+        this.#begin(question)
         return YES
       case 'recipient':
         this.#recipients.push({ recipient: question.recipient, parameters: question.parameters })
@@ -91,7 +109,7 @@ class Reading {
         this.#body.push(question.bytes.slice())
         return undefined
       case 'end-of-data':
-        this.#complete = true
+        this.#end()
         return YES
       case 'authenticate':
       case 'scram-keys':
@@ -101,15 +119,27 @@ class Reading {
         this.#refused ??= question.reply
         return undefined
       case 'reset':
+        this.#begin(undefined)
         return undefined
     }
   }
 
-  result(): BatchResult {
-    if (this.#refused !== undefined) return { ok: false, reply: this.#refused }
-    if (this.#mail === undefined || !this.#complete) return { ok: false, reply: NOT_ONE_MAIL }
+  #begin(mail: Extract<SmtpQuestion, { type: 'mail' }> | undefined): void {
+    this.#mail = mail
+    this.#recipients = []
+    this.#body = []
+  }
+
+  #end(): void {
+    if (this.#mail === undefined) return
     const { helo, from } = this.#mail
-    return { ok: true, mail: { helo, from, recipients: this.#recipients, body: this.#body } }
+    this.#mails.push({ helo, from, recipients: this.#recipients, body: this.#body })
+    this.#begin(undefined)
+  }
+
+  result(): { readonly mails: readonly BatchMail[]; readonly refused: Reply | undefined } {
+    const refused = this.#refused ?? (this.#mail === undefined ? undefined : NOT_ONE_MAIL)
+    return { mails: this.#mails, refused }
   }
 }
 

@@ -3,13 +3,10 @@
  * mail is in the queue. Nobody at the far end hears of a refusal, so it is reported to the sender.
  */
 
-import { concat } from '../base/bytes.ts'
-import { asFault, Fault } from '../base/fault.ts'
+import { asFault } from '../base/fault.ts'
 import { addMs } from '../base/time.ts'
 import type { DtpcDelivery, DtpcService } from '../dtn/dtpc/service.ts'
-import { formatReport } from '../mail/dsn.ts'
 import type { MailQueue } from '../mail/queue.ts'
-import { newQueueId } from '../mail/queue-id.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
@@ -20,9 +17,9 @@ import type { Refusal } from './adu.ts'
 import { type BatchMail, readBatch } from './batch-reader.ts'
 import type { BpmailPeer } from './bpmail-format.ts'
 import { isBatch, readBpmail } from './bpmail-message.ts'
-import type { BridgeFaultCode } from './fault.ts'
-import { BPMAIL_AGAIN_MS, REMEMBER_BPMAIL_MS, REPORTED_BYTES_MAX } from './limits.ts'
+import { BPMAIL_AGAIN_MS, REMEMBER_BPMAIL_MS } from './limits.ts'
 import type { MailTaking } from './mail-taking.ts'
+import { reportRefusals } from './refusal-report.ts'
 
 export interface BpmailGatewayOptions {
   readonly host: string
@@ -128,40 +125,17 @@ export class BpmailGateway {
     return batch.ok ? batch.mail : this.#drop(delivery, batch.reply.lines.join(' '))
   }
 
-  /** Whether a report was made, and the item forgotten with it. RFC 3464; none to a null path. */
+  /** Whether a report was made, and the item forgotten with it. */
   async #report(
     delivery: DtpcDelivery,
-    { from, recipients, body }: BatchMail,
+    mail: BatchMail,
     refusals: readonly Refusal[],
   ): Promise<boolean> {
-    const { queue, clock, entropy } = this.#ports
     const { host } = this.#options
-    const to = from.reversePath
-    if (to === undefined) return false
-    const queueId = newQueueId(clock, entropy)
-    const date = clock.wall()
-    const { envelopeId } = from.parameters
-    const pieces = formatReport({
-      ...{ hostname: host, queueId, date, to },
-      about: { queueId: `dtpc-${delivery.item.number}`, acceptedAt: date, envelopeId },
-      recipients: recipients.flatMap(({ recipient, parameters = {} }, index) => {
-        const refusal = refusals.find((one) => (one.recipient ?? index) === index)
-        if (refusal === undefined || parameters.notify?.includes('never')) return []
-        return [
-          { mailbox: recipient, parameters, action: 'failed' as const, fault: faultOf(refusal) },
-        ]
-      }),
-      returned: { type: 'header', head: concat(...body).subarray(0, REPORTED_BYTES_MAX) },
-    })
-    const mail = { queueId, from: { reversePath: undefined, parameters: {} } }
-    const draft = await queue.start(mail, () => [delivery.removal])
+    const about = { id: `dtpc-${delivery.item.number}`, mail, refusals }
     try {
-      await draft.addRecipient(to)
-      for (const piece of pieces) await draft.write(piece)
-      const [outcome] = await draft.commit()
-      if (outcome?.type === 'refused') throw outcome.fault
+      if (!(await reportRefusals(host, about, this.#ports, [delivery.removal]))) return false
     } catch (error) {
-      await draft.abort()
       const { message, temporary } = asFault(error)
       if (temporary) throw error
       this.#trouble(delivery, `no report to the sender: ${message}`)
@@ -178,11 +152,4 @@ export class BpmailGateway {
   #trouble({ item: { source, topic } }: DtpcDelivery, reason: string): void {
     this.#ports.events({ type: 'trouble', where: `bpmail of ${source}, topic ${topic}`, reason })
   }
-}
-
-function faultOf({ code, text }: Refusal): Fault<BridgeFaultCode> {
-  return new Fault('bridge/far-side-refused', `${code} ${text}`, {
-    temporary: false,
-    detail: { code },
-  })
 }

@@ -11,8 +11,10 @@ import type { Packing } from '../ports/packing.ts'
 import { type EndpointId, formatEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import { Acknowledgements } from './acknowledgements.ts'
 import { type Acknowledgement, decodeAdu, encodeAcknowledgement, type MailsAdu } from './adu.ts'
+import type { BareObjects } from './bare-objects.ts'
 import { readBatch } from './batch-reader.ts'
 import type { BpTransport } from './bp-transport.ts'
+import { isBatch } from './bpmail-message.ts'
 import type { BridgeFaultCode } from './fault.ts'
 import {
   ACKNOWLEDGEMENT_WAIT_MS_MAX,
@@ -41,6 +43,8 @@ export interface GatewayPorts {
   readonly node: BundleNode
   readonly taking: MailTaking
   readonly transport: BpTransport
+  /** Objects of gateways of other makes. */
+  readonly bare: BareObjects
   readonly forecast: RouteForecast
   readonly packing: Packing
   readonly clock: Clock
@@ -83,6 +87,7 @@ export class Gateway {
       const text = `mail from ${from.slice(0, PEER_LENGTH_MAX)}, to which no plan leads`
       throw new Fault<BridgeFaultCode>('bridge/unknown-peer', text, { temporary: false })
     }
+    if (isBatch(received.payload)) return this.#ports.bare.take(received, from)
     const decoded = decodeAdu(received.payload)
     if (!decoded.ok) throw decoded.fault
     const adu = decoded.value

@@ -62,6 +62,7 @@ import {
   parseEndpointId,
 } from '../proto/bpv7/endpoint-id.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
+import { BareObjects } from './bare-objects.ts'
 import { BpTransport } from './bp-transport.ts'
 import { BpmailFormat } from './bpmail-format.ts'
 import { BpmailGateway } from './bpmail-gateway.ts'
@@ -303,16 +304,21 @@ export class MailHost {
       policies,
     })
     this.#bpmail = this.#bpmailGateway(taking, (one) => routes.isOpenTo(one))
+    const { messageBytesMax } = options.limits
+    const bare = new BareObjects(
+      { host: options.host, messageBytesMax },
+      { ...ports, taking, queue: this.#queue },
+    )
     const gateway = new Gateway(
       {
         host: options.host,
         mailService: options.mailService,
-        messageBytesMax: options.limits.messageBytesMax,
+        messageBytesMax,
         objectBytesMax,
         reaches: (peer) =>
           peer.scheme === 'ipn' && options.plans.some(({ node }) => node === peer.node),
       },
-      { ...ports, node: this.#node, transport, taking, forecast },
+      { ...ports, node: this.#node, transport, taking, bare, forecast },
     )
     gateway.register()
     if (options.echo) registerEcho(this.#node, ports.clock)

@@ -94,6 +94,21 @@ export class MailTaking {
     return answers
   }
 
+  /** Has `work` done once: it commits the changes that it is given with its own, or says that it did not. */
+  async once(
+    { from, transaction, expiresAt }: Omit<OfferedMail, 'mail'>,
+    work: (changes: readonly StoreChange[]) => Promise<boolean>,
+  ): Promise<void> {
+    if (this.#taken.find(from, transaction) !== undefined) return
+    const changes = this.#taken.remember(from, transaction, [], expiresAt)
+    let isDone = false
+    try {
+      isDone = await work(changes)
+    } finally {
+      this.#taken.ended(changes, isDone ? 'committed' : 'failed')
+    }
+  }
+
   async #takeNew({ from, transaction, mail, expiresAt }: OfferedMail): Promise<readonly Refusal[]> {
     const queueId = newQueueId(this.#ports.clock, this.#ports.entropy)
     const trace = fromLatin1(this.#traceOf(mail, queueId))

@@ -17,11 +17,13 @@ interface Attack {
   readonly lifetimeMs?: bigint
   /** Bundles with the same payload, sent at once. */
   readonly copies?: number
+  /** Copies of one bundle, not several bundles. */
+  readonly same?: boolean
 }
 
 /** Sends bundles to the mail service of mail-2 from a host that nobody knows. */
 async function sendTo2(lab: TestLab, payload: Uint8Array, attack: Attack = {}): Promise<void> {
-  const { source = 'ipn:2.2525', lifetimeMs = 3_600_000n, copies = 1 } = attack
+  const { source = 'ipn:2.2525', lifetimeMs = 3_600_000n, copies = 1, same = false } = attack
   const eve = lab.lab.network.addHost('eve', 'earth', '172.21.0.66')
   const socket = await eve.network.bind({ host: '172.21.0.66', port: 4000 })
   const time = BigInt(lab.lab.world.wall() - 946_684_800_000)
@@ -33,7 +35,7 @@ async function sendTo2(lab: TestLab, payload: Uint8Array, attack: Attack = {}): 
         destination: ipnEndpoint(3n, 2525n),
         source: parseEndpointId(source) ?? ipnEndpoint(9n, 9n),
         reportTo: { scheme: 'dtn', ssp: 'none' },
-        creationTimestamp: { time, sequence },
+        creationTimestamp: { time, sequence: same ? 1n : sequence },
         lifetimeMs,
       },
       blocks: [],
@@ -68,6 +70,31 @@ test('an ADU that is none is deleted, and no answer sent', async () => {
     expect(lab.events('bundle-deleted')).toHaveLength(1)
     expect(lab.events('bundle-created')).toEqual([])
   }
+})
+
+const bareMail = (to: string, text: string): string =>
+  `MAIL FROM:<user@mail-1.a.com>\r\nRCPT TO:<${to}@mail-2.a.com>\r\nDATA\r\nSubject: ${text}\r\n\r\nHi\r\n.\r\n`
+
+test('a bare object of another make is taken once, and what is refused of it reported once (RFC 2442)', async () => {
+  const lab = await TestLab.start(earthMoon())
+  const object = `EHLO x.org\r\n${bareMail('user', 'one')}${bareMail('nobody', 'two')}${bareMail('user', 'three')}QUIT\r\n`
+  await sendTo2(lab, fromLatin1(object), { same: true, copies: 3 })
+  expect(await lab.maildrop(lab.mail2)).toHaveLength(2)
+  const [report = '', ...others] = await lab.maildrop(lab.mail1)
+  expect(others).toEqual([])
+  expect(report).toMatch(/Final-Recipient: rfc822; ?nobody@mail-2\.a\.com/)
+  expect(lab.events('transaction-acknowledged')).toHaveLength(1)
+})
+
+test('of a bare object that begins at MAIL and breaks off the whole mails are taken', async () => {
+  const lab = await TestLab.start(earthMoon())
+  await sendTo2(
+    lab,
+    fromLatin1(`${bareMail('user', 'one')}${bareMail('user', 'two').slice(0, -9)}`),
+  )
+  const [mail = '', ...others] = await lab.maildrop(lab.mail2)
+  expect(others).toEqual([])
+  expect(mail).toContain('Subject: one')
 })
 
 test('a batch that cannot be read, or for nobody here, is refused and not remembered', async () => {

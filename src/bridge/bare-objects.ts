@@ -1,0 +1,80 @@
+/**
+ * Batch-SMTP objects as they are, from gateways of other makes. RFC 2442. Nobody there would understand
+ * an acknowledgement, so what is refused is reported to the sender, and a copy is known by its bundle.
+ */
+
+import { fromUtf8, toHex } from '../base/bytes.ts'
+import { asFault } from '../base/fault.ts'
+import { sha256 } from '../base/sha256.ts'
+import type { ReceivedAdu } from '../dtn/node.ts'
+import type { MailQueue } from '../mail/queue.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Entropy } from '../ports/entropy.ts'
+import type { EventSink } from '../ports/events.ts'
+import { type BatchMail, readMails } from './batch-reader.ts'
+import { badAdu } from './fault.ts'
+import { OBJECT_MAILS_READ_MAX } from './limits.ts'
+import type { MailTaking } from './mail-taking.ts'
+import { reportRefusals } from './refusal-report.ts'
+
+export interface BareObjectsPorts {
+  readonly taking: MailTaking
+  readonly queue: MailQueue
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly events: EventSink
+}
+
+type Arrived = Pick<ReceivedAdu, 'bundle' | 'payload' | 'expiresAt'>
+
+export class BareObjects {
+  readonly #options: { readonly host: string; readonly messageBytesMax: number }
+  readonly #ports: BareObjectsPorts
+  /** One after the other: a second copy finds what became of the first. */
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(
+    options: { readonly host: string; readonly messageBytesMax: number },
+    ports: BareObjectsPorts,
+  ) {
+    this.#options = options
+    this.#ports = ports
+  }
+
+  /** Rejects with a Fault: temporary where the bundle has to wait, permanent where no mail is in it. */
+  take(arrived: Arrived, from: string): Promise<void> {
+    const taken = this.#turn.then(() => this.#takeAll(arrived, from))
+    this.#turn = taken.catch(asFault)
+    return taken
+  }
+
+  async #takeAll({ bundle, payload, expiresAt }: Arrived, from: string): Promise<void> {
+    const { mails, refused } = readMails(payload, {
+      ...this.#options,
+      mailsMax: OBJECT_MAILS_READ_MAX,
+    })
+    const reason = refused?.lines.join(' ') ?? 'no mail in it'
+    if (mails.length === 0) throw badAdu(reason)
+    if (refused !== undefined) {
+      const where = `object of ${from} behind its mail ${mails.length}`
+      this.#ports.events({ type: 'trouble', where, reason })
+    }
+    const id = toHex(sha256(fromUtf8(bundle)).subarray(0, 16))
+    for (const [i, mail] of mails.entries()) await this.#take(mail, from, `${id}-${i}`, expiresAt)
+  }
+
+  async #take(
+    mail: BatchMail,
+    from: string,
+    transaction: string,
+    expiresAt: Arrived['expiresAt'],
+  ): Promise<void> {
+    const { taking } = this.#ports
+    const refusals = await taking.take({ from, transaction, expiresAt, mail })
+    if (refusals.length === 0) return
+    const about = { id: transaction, mail, refusals }
+    await taking.once({ from, transaction: `${transaction}-report`, expiresAt }, (changes) =>
+      reportRefusals(this.#options.host, about, this.#ports, changes),
+    )
+  }
+}

@@ -1,0 +1,71 @@
+/** What was refused of a mail whose gateway takes no answers becomes a report to its sender. RFC 3464. */
+
+import { concat } from '../base/bytes.ts'
+import { Fault } from '../base/fault.ts'
+import { formatReport } from '../mail/dsn.ts'
+import type { MailQueue } from '../mail/queue.ts'
+import { newQueueId } from '../mail/queue-id.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Entropy } from '../ports/entropy.ts'
+import type { StoreChange } from '../ports/store.ts'
+import type { Refusal } from './adu.ts'
+import type { BatchMail } from './batch-reader.ts'
+import type { BridgeFaultCode } from './fault.ts'
+import { REPORTED_BYTES_MAX } from './limits.ts'
+
+export interface RefusedMail {
+  /** What the report calls it. */
+  readonly id: string
+  readonly mail: BatchMail
+  readonly refusals: readonly Refusal[]
+}
+
+/**
+ * Whether there was somebody to report to; then `alongside` is in the commit with the report. Rejects
+ * with the queue's Fault.
+ */
+export async function reportRefusals(
+  host: string,
+  { id, mail: { from, recipients, body }, refusals }: RefusedMail,
+  ports: { readonly queue: MailQueue; readonly clock: Clock; readonly entropy: Entropy },
+  alongside: readonly StoreChange[],
+): Promise<boolean> {
+  const { queue, clock, entropy } = ports
+  const to = from.reversePath
+  const failed = recipients.flatMap(({ recipient, parameters = {} }, index) => {
+    const refusal = refusals.find((one) => (one.recipient ?? index) === index)
+    if (refusal === undefined || parameters.notify?.includes('never')) return []
+    return [{ mailbox: recipient, parameters, action: 'failed' as const, fault: faultOf(refusal) }]
+  })
+  if (to === undefined || failed.length === 0) return false
+  const queueId = newQueueId(clock, entropy)
+  const date = clock.wall()
+  const { envelopeId } = from.parameters
+  const pieces = formatReport({
+    ...{ hostname: host, queueId, date, to },
+    about: { queueId: id, acceptedAt: date, envelopeId },
+    recipients: failed,
+    returned: { type: 'header', head: concat(...body).subarray(0, REPORTED_BYTES_MAX) },
+  })
+  const draft = await queue.start(
+    { queueId, from: { reversePath: undefined, parameters: {} } },
+    () => alongside,
+  )
+  try {
+    await draft.addRecipient(to)
+    for (const piece of pieces) await draft.write(piece)
+    const [outcome] = await draft.commit()
+    if (outcome?.type === 'refused') throw outcome.fault
+  } catch (error) {
+    await draft.abort()
+    throw error
+  }
+  return true
+}
+
+function faultOf({ code, text }: Refusal): Fault<BridgeFaultCode> {
+  return new Fault('bridge/far-side-refused', `${code} ${text}`, {
+    temporary: false,
+    detail: { code },
+  })
+}
