@@ -7,7 +7,7 @@ import type { Layer, StoreKind } from './bundles-node.ts'
 import type { DiskLimit } from './disk-limit.ts'
 import { imapCommand } from './imap-command.ts'
 import { MailBench, type MailCase, type MailResult, type MailWork } from './mail.ts'
-import { measureWireBytes } from './mail-over-bundles.ts'
+import { mailOverBundlesCommand } from './mail-over-bundles-command.ts'
 
 const LAYERS: readonly Layer[] = ['udp', 'tcp', 'stcp']
 const STORES: readonly StoreKind[] = ['memory', 'durable']
@@ -247,19 +247,6 @@ function number(text: string): number {
   return value
 }
 
-program
-  .command('mail-over-bundles')
-  .description('bytes of bundles for each mail of a corpus, beside bpmail')
-  .option('--seed <number>', 'of the corpus', number, 1)
-  .option('--count <number>', 'mails in it', number, 1000)
-  .option('--json', 'one JSON object')
-  .action(
-    async (flags: { readonly seed: number; readonly count: number; readonly json?: true }) => {
-      const result = await measureWireBytes(flags.seed, flags.count)
-      const { message, bpmail, single, batched, objects } = result
-      const text = `Bytes for each of ${result.mails} mails of ${message}: bpmail ${bpmail}; alone ${single}, in ${objects} objects ${batched}, acknowledgements and envelopes with them.`
-      console.log(flags.json ? JSON.stringify(result) : text)
-    },
-  )
+program.addCommand(mailOverBundlesCommand())
 
 await program.parseAsync()

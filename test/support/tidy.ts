@@ -36,7 +36,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   lab: ['base', 'proto', 'ports', 'drive', 'mail', 'dtn', 'bridge', 'config'],
   host: ['base', 'ports'],
   cmd: ['base', 'proto', 'ports', 'drive', 'mail', 'dtn', 'bridge', 'config', 'lab', 'host'],
-  bench: ['base', 'proto', 'ports', 'drive', 'mail', 'dtn', 'bridge', 'lab', 'host'],
+  bench: ['base', 'proto', 'ports', 'drive', 'mail', 'dtn', 'bridge', 'config', 'lab', 'host'],
 }
 
 /** What each protocol may import of its siblings. */

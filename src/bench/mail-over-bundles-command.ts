@@ -1,0 +1,76 @@
+/** `npm run bench -- mail-over-bundles`. */
+
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { type BetweenNodes, type MailLayer, measureBetweenNodes } from './mail-between-nodes.ts'
+import { measureOverALink, type OverALink, WAYS } from './mail-over-a-link.ts'
+import { measureWireBytes, type WireBytes } from './mail-over-bundles.ts'
+
+const PARTS = ['bytes', 'rate', 'link'] as const
+type Part = (typeof PARTS)[number]
+const LAYERS: readonly MailLayer[] = ['tcp', 'udp']
+
+interface Flags {
+  readonly only: readonly Part[]
+  readonly seed: number
+  readonly count: number
+  readonly mails: number
+  readonly directory: string
+  readonly json?: true
+}
+
+export function mailOverBundlesCommand(): Command {
+  return new Command('mail-over-bundles')
+    .description('mail in bundles: bytes, mails a second, and the time over a slow link')
+    .addOption(
+      new Option('--only <list>', `of ${PARTS.join(', ')}`).default(PARTS).argParser(parts),
+    )
+    .option('--seed <number>', 'of the corpus', number, 1)
+    .option('--count <number>', 'mails in it, for bytes and link', number, 1000)
+    .option('--mails <number>', 'that cross in each run for the rate', number, 12_000)
+    .option('--directory <path>', 'on the disk to measure', 'var')
+    .option('--json', 'one JSON object for each line')
+    .action(run)
+}
+
+async function run({ only, seed, count, mails, directory, json }: Flags): Promise<void> {
+  const tell = <Result extends object>(result: Result, text: (result: Result) => string): void =>
+    console.log(json ? JSON.stringify(result) : text(result))
+  if (only.includes('bytes')) tell(await measureWireBytes(seed, count), bytesText)
+  if (only.includes('rate')) {
+    for (const layer of LAYERS) {
+      tell(await measureBetweenNodes({ layer, seed, mails, directory }), rateText)
+    }
+  }
+  if (only.includes('link')) {
+    for (const way of WAYS) tell(await measureOverALink(way, seed, count), linkText)
+  }
+}
+
+function bytesText({ mails, message, bpmail, single, batched, objects }: WireBytes): string {
+  return `Bytes for each of ${mails} mails of ${message}: bpmail ${bpmail}; alone ${single}, in ${objects} objects ${batched}, acknowledgements and envelopes with them.`
+}
+
+function rateText(result: BetweenNodes): string {
+  const { layer, mails, bytes, sessions, cpuMicrosecPerMail: cpu, memoryMiB } = result
+  return `${layer}: ${mails} mails of ${bytes} over ${sessions} sessions: accepted ${result.acceptedPerSec}/s, in the far Maildir ${result.arrivedPerSec}/s; CPU ${cpu.sender} + ${cpu.receiver} µs a mail, memory ${memoryMiB.sender} + ${memoryMiB.receiver} MiB.`
+}
+
+function linkText({ way, mails, halfSec, allSec, linkBytes }: OverALink): string {
+  return `${way}: ${mails} mails over 1 s and 1 Mbit/s: half after ${halfSec} s, all after ${allSec} s; ${linkBytes} bytes a mail on the link.`
+}
+
+function parts(text: string): readonly Part[] {
+  return text.split(',').map((name) => {
+    const part = PARTS.find((each) => each === name)
+    if (part === undefined) throw new InvalidArgumentError(`One of ${PARTS.join(', ')}.`)
+    return part
+  })
+}
+
+function number(text: string): number {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value) || value <= 0) {
+    throw new InvalidArgumentError('A whole number above 0.')
+  }
+  return value
+}
