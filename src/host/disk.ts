@@ -1,6 +1,6 @@
 /**
  * Files on the machine's disk. What every mail needs goes by callbacks: a FileHandle and a promise for
- * each step would cost more than the steps.
+ * each step would cost more than the steps. Many files are read by threads of our own.
  */
 
 import * as fs from 'node:fs'
@@ -10,11 +10,14 @@ import { Fault } from '../base/fault.ts'
 import {
   type Disk,
   type DiskFaultCode,
+  type DiskResult,
   type FileReader,
+  type FileStart,
   type FileStatus,
   type FileWriter,
   isTemporaryDiskFault,
 } from '../ports/disk.ts'
+import { errorOf, readInBulk } from './bulk.ts'
 import { errnoOf } from './errno.ts'
 
 const CODES: Readonly<Record<string, DiskFaultCode>> = {
@@ -39,12 +42,7 @@ export const hostDisk: Disk = {
     new Promise((resolve, reject) => {
       openFile(path, (error, file) => (file === undefined ? reject(faultOf(error)) : resolve(file)))
     }),
-  readStart: (path, length) =>
-    new Promise((resolve, reject) => {
-      readStart(path, length, (error, bytes) =>
-        bytes === undefined ? reject(faultOf(error)) : resolve(bytes),
-      )
-    }),
+  readStarts: (files) => asFaults(() => readStarts(files)),
   rename: (from, to) => called((done) => fs.rename(from, to, done)),
   link: (from, to) => called((done) => fs.link(from, to, done)),
   remove: (path) => called((done) => fs.unlink(path, done)),
@@ -107,30 +105,18 @@ function openFile(path: string, done: (error: Error | null, file?: FileReader) =
   })
 }
 
-function readStart(
-  path: string,
-  length: number,
-  done: (error: Error | null, bytes?: Uint8Array) => void,
-): void {
-  fs.open(path, 'r', (error, file) => {
-    if (error) {
-      done(error)
-      return
+async function readStarts(files: readonly FileStart[]): Promise<readonly DiskResult<Uint8Array>[]> {
+  const results: DiskResult<Uint8Array>[] = []
+  for (const { bytes, outcomes } of await readInBulk(files)) {
+    let at = 0
+    for (const outcome of outcomes) {
+      if (typeof outcome === 'number') {
+        results.push({ ok: true, value: bytes.subarray(at, at + outcome) })
+        at += outcome
+      } else results.push({ ok: false, fault: faultOf(errorOf(outcome)) })
     }
-    const bytes = new Uint8Array(length)
-    const readOn = (at: number): void => {
-      fs.read(file, bytes, at, length - at, at, (error, count) => {
-        if (!error && count > 0 && at + count < length) {
-          readOn(at + count)
-          return
-        }
-        fs.closeSync(file)
-        if (error) done(error)
-        else done(null, at + count === length ? bytes : bytes.slice(0, at + count))
-      })
-    }
-    readOn(0)
-  })
+  }
+  return results
 }
 
 function fileReader(file: number, sizeBytes: number): FileReader {

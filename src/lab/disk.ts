@@ -1,11 +1,13 @@
 import { assert } from '../base/assert.ts'
-import { Fault } from '../base/fault.ts'
+import { asFault, Fault } from '../base/fault.ts'
 import { addMs, type WallMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import {
   type Disk,
   type DiskFaultCode,
+  type DiskResult,
   type FileReader,
+  type FileStart,
   type FileStatus,
   type FileWriter,
   isTemporaryDiskFault,
@@ -93,13 +95,19 @@ export class LabDisk implements Disk {
     })
   }
 
-  readStart(path: string, length: number): Promise<Uint8Array> {
-    return this.#perform(() => {
-      const file = this.#find(path)
-      if (file === undefined) throw fault('disk/not-found', path)
-      if (file.kind === 'directory') throw fault('disk/failed', path)
-      return file.content.slice(0, Math.min(length, file.sizeBytes))
-    })
+  readStarts(files: readonly FileStart[]): Promise<readonly DiskResult<Uint8Array>[]> {
+    return Promise.all(
+      files.map(({ path, length }) =>
+        resultOf(
+          this.#perform(() => {
+            const file = this.#find(path)
+            if (file === undefined) throw fault('disk/not-found', path)
+            if (file.kind === 'directory') throw fault('disk/failed', path)
+            return file.content.slice(0, Math.min(length, file.sizeBytes))
+          }),
+        ),
+      ),
+    )
   }
 
   rename(from: string, to: string): Promise<void> {
@@ -310,6 +318,14 @@ export class LabDisk implements Disk {
     const name = segments(path).at(-1)
     assert(name !== undefined, 'the root directory is no file')
     return { directory: this.#directory(path.slice(0, path.length - name.length - 1) || '/'), name }
+  }
+}
+
+async function resultOf<T>(operation: Promise<T>): Promise<DiskResult<T>> {
+  try {
+    return { ok: true, value: await operation }
+  } catch (error) {
+    return { ok: false, fault: asFault(error) as Fault<DiskFaultCode> }
   }
 }
 

@@ -1,5 +1,7 @@
 /** Files. Paths are absolute, with `/`. Every rejection is a Fault with one of these codes. */
 
+import type { Result } from '../base/fault.ts'
+
 /** Whether one is temporary follows from its code: `isTemporaryDiskFault`. */
 export type DiskFaultCode =
   | 'disk/not-found'
@@ -27,8 +29,11 @@ export interface Disk {
   writeNew(path: string, bytes: Uint8Array): Promise<void>
   /** `disk/not-found` where there is none. */
   open(path: string): Promise<FileReader>
-  /** The first octets of a file, fewer only where it has fewer: in one step, as many are asked for. */
-  readStart(path: string, length: number): Promise<Uint8Array>
+  /**
+   * The first octets of each file, fewer only where it has fewer; each has its own answer, in their
+   * order. All are in memory at once: the caller bounds them.
+   */
+  readStarts(files: readonly FileStart[]): Promise<readonly DiskResult<Uint8Array>[]>
   /**
    * Replaces a file, or an empty directory by a directory, in one step; `disk/not-a-directory` for a
    * directory in place of a file, `disk/failed` for any other unequal pair. Durable only after
@@ -53,6 +58,14 @@ export interface Disk {
   list(path: string): Promise<readonly string[]>
   /** Undefined where nothing is there. */
   stat(path: string): Promise<FileStatus | undefined>
+}
+
+export type DiskResult<T> = Result<T, DiskFaultCode>
+
+export interface FileStart {
+  readonly path: string
+  /** Octets that are wanted of it. */
+  readonly length: number
 }
 
 export interface FileStatus {

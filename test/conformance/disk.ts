@@ -80,18 +80,45 @@ export function describeDisk(name: string, make: () => Promise<DiskWorld>): void
     )
 
     it(
-      'reads the beginning of a file, or all of a shorter one, in one step',
+      'reads the beginnings of many files, or all of shorter ones, each with its own answer',
       onDisk(async (disk, root) => {
         await disk.writeNew(`${root}/a`, fromLatin1('abcdef'))
         await disk.writeNew(`${root}/empty`, fromLatin1(''))
-        expect(toLatin1(await disk.readStart(`${root}/a`, 3))).toBe('abc')
-        expect(toLatin1(await disk.readStart(`${root}/a`, 100))).toBe('abcdef')
-        expect(toLatin1(await disk.readStart(`${root}/empty`, 100))).toBe('')
-        expect(await disk.readStart(`${root}/a`, 0)).toHaveLength(0)
-        await expect(disk.readStart(`${root}/none`, 3)).rejects.toMatchObject({
-          code: 'disk/not-found',
-        })
-        await expect(disk.readStart(root, 3)).rejects.toMatchObject({ code: 'disk/failed' })
+        const answers = await disk.readStarts([
+          { path: `${root}/a`, length: 3 },
+          { path: `${root}/none`, length: 3 },
+          { path: `${root}/a`, length: 100_000 },
+          { path: root, length: 3 },
+          { path: `${root}/empty`, length: 100 },
+          { path: `${root}/a`, length: 0 },
+        ])
+        expect(answers.map((one) => (one.ok ? toLatin1(one.value) : one.fault.code))).toEqual([
+          'abc',
+          'disk/not-found',
+          'abcdef',
+          'disk/failed',
+          '',
+          '',
+        ])
+        expect(answers.flatMap((one) => (one.ok ? [] : [one.fault.temporary]))).toEqual([
+          false,
+          true,
+        ])
+        expect(await disk.readStarts([])).toEqual([])
+      }),
+    )
+
+    it(
+      'reads hundreds of files by one question, also by several at a time',
+      onDisk(async (disk, root) => {
+        const numbers = Array.from({ length: 300 }, (_, i) => i)
+        for (const n of numbers) await write(disk, `${root}/${n}`, `file ${n}`)
+        const files = numbers.map((n) => ({ path: `${root}/${n}`, length: 100 }))
+        for (const read of await Promise.all([disk.readStarts(files), disk.readStarts(files)])) {
+          expect(read.map((one) => one.ok && toLatin1(one.value))).toEqual(
+            numbers.map((n) => `file ${n}`),
+          )
+        }
       }),
     )
 

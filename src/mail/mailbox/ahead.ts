@@ -1,17 +1,23 @@
-/** Messages that are asked for one after the other: the next ones are read while one is sent. */
+/** Messages that are asked for one after the other: the next ones are read together meanwhile. */
 
-import { asFault } from '../../base/fault.ts'
+import { asFault, type Result } from '../../base/fault.ts'
 import type { Folder } from './folder.ts'
-import { AHEAD_BYTES_MAX, MESSAGES_AHEAD } from './limits.ts'
+import { MESSAGES_TOGETHER, TOGETHER_BYTES_EACH_MAX, TOGETHER_BYTES_MAX } from './limits.ts'
 import type { MessageContent, MessageContents, Uid } from './mailbox.ts'
 
-/** Larger ones are read when it is their turn. */
-const BYTES_EACH_MAX = AHEAD_BYTES_MAX / MESSAGES_AHEAD
+interface Batch {
+  /** Those that nobody has asked for yet, with their places in `contents`. */
+  readonly places: Map<Uid, number>
+  readonly contents: Promise<readonly Result<MessageContent>[]>
+}
+
+/** One that is looked at, and one that is being read. */
+const BATCHES = 2
 
 export class ContentsAhead implements MessageContents {
   readonly #folder: Folder
   readonly #uids: readonly Uid[]
-  readonly #coming: Map<Uid, Promise<MessageContent>> = new Map()
+  readonly #batches: Batch[] = []
   #at = 0
 
   constructor(folder: Folder, uids: readonly Uid[]) {
@@ -19,44 +25,67 @@ export class ContentsAhead implements MessageContents {
     this.#uids = uids
   }
 
-  next(uid: Uid): Promise<MessageContent> {
-    const found = this.#coming.get(uid) ?? this.#folder.content(uid)
-    this.#coming.delete(uid)
-    while (this.#coming.size < MESSAGES_AHEAD && this.#at < this.#uids.length) {
-      const ahead = this.#uids[this.#at++] as Uid
-      const sizeBytes = this.#folder.find(ahead)?.sizeBytes ?? Number.POSITIVE_INFINITY
-      if (ahead === uid || sizeBytes > BYTES_EACH_MAX) continue
-      const coming = this.#folder.wholeContent(ahead)
-      // Whoever asks for it hears of what is wrong.
-      coming.catch(asFault)
-      this.#coming.set(ahead, coming)
-    }
-    return found
+  async next(uid: Uid): Promise<MessageContent> {
+    this.#readOn()
+    const at = this.#batches.findIndex(({ places }) => places.has(uid))
+    const batch = this.#batches[at]
+    if (batch === undefined) return this.#folder.content(uid)
+    const place = batch.places.get(uid) as number
+    batch.places.delete(uid)
+    // Nobody asks for those before it any more.
+    this.#batches.splice(0, batch.places.size === 0 ? at + 1 : at)
+    const content = (await batch.contents)[place] as Result<MessageContent>
+    if (!content.ok) throw content.fault
+    return content.value
   }
 
   async close(): Promise<void> {
-    const left = [...this.#coming.values()]
-    this.#coming.clear()
-    for (const coming of left) await coming.then((content) => content.close(), asFault)
+    this.#batches.length = 0
+    this.#at = this.#uids.length
+  }
+
+  #readOn(): void {
+    while (this.#batches.length < BATCHES && this.#at < this.#uids.length) {
+      const uids = this.#nextUids()
+      if (uids.length === 0) continue
+      const contents = this.#folder.wholeContents(uids)
+      // Whoever asks for one hears of what is wrong.
+      contents.catch(asFault)
+      this.#batches.push({ places: new Map(uids.map((uid, i) => [uid, i])), contents })
+    }
+  }
+
+  #nextUids(): readonly Uid[] {
+    const uids: Uid[] = []
+    let bytes = 0
+    for (; this.#at < this.#uids.length && uids.length < MESSAGES_TOGETHER; this.#at++) {
+      const uid = this.#uids[this.#at] as Uid
+      const sizeBytes = this.#folder.find(uid)?.sizeBytes ?? Number.POSITIVE_INFINITY
+      if (sizeBytes > TOGETHER_BYTES_EACH_MAX) continue
+      if (bytes + sizeBytes > TOGETHER_BYTES_MAX) break
+      bytes += sizeBytes
+      uids.push(uid)
+    }
+    return uids
   }
 }
 
-/**
- * Some at a time, in the order of `items`: `take` has each result before the next, while others come.
- */
-export async function forEachAhead<T, R>(
+/** Some at a time, in the order of `items`: `take` has each result while the next are being read. */
+export async function forEachTogether<T, R>(
   items: readonly T[],
-  read: (item: T) => Promise<R>,
+  read: (items: readonly T[]) => Promise<readonly R[]>,
   take: (item: T, result: R) => void,
 ): Promise<void> {
-  const coming: Promise<R>[] = []
-  let next = 0
-  for (const item of items) {
-    while (next < items.length && coming.length < MESSAGES_AHEAD) {
-      const reading = read(items[next++] as T)
-      reading.catch(() => {})
-      coming.push(reading)
-    }
-    take(item, await (coming.shift() as Promise<R>))
+  const ask = (from: number): Promise<readonly R[]> | undefined => {
+    if (from >= items.length) return undefined
+    const reading = read(items.slice(from, from + MESSAGES_TOGETHER))
+    reading.catch(() => {})
+    return reading
+  }
+  let coming = ask(0)
+  for (let at = 0; coming !== undefined; at += MESSAGES_TOGETHER) {
+    const next = ask(at + MESSAGES_TOGETHER)
+    for (const [i, result] of (await coming).entries()) take(items[at + i] as T, result)
+    coming = next
   }
 }

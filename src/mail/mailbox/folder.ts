@@ -3,10 +3,10 @@
  * and only when it is durable: first the files, then the index, then the listeners.
  */
 
-import { asFault } from '../../base/fault.ts'
+import { asFault, type Fault, type Result } from '../../base/fault.ts'
 import { addMs } from '../../base/time.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { Disk, FileReader } from '../../ports/disk.ts'
+import type { Disk, FileReader, FileStart } from '../../ports/disk.ts'
 import type { Entropy } from '../../ports/entropy.ts'
 import type { Store } from '../../ports/store.ts'
 import { contentOf, inMemory } from './content.ts'
@@ -23,7 +23,7 @@ import {
   writeKeywords,
   writeMarker,
 } from './files.ts'
-import { type Differences, FolderScan, type Place } from './folder-scan.ts'
+import { type Differences, FolderScan, type FoundFile, type Place } from './folder-scan.ts'
 import { type DirectoryTimes, FolderIndex, type Head } from './index-rows.ts'
 import { KEYWORD_LENGTH_MAX, KEYWORDS_MAX, POLL_MS } from './limits.ts'
 import {
@@ -60,6 +60,12 @@ export interface Arrival {
 interface Published {
   readonly rows: Rows
   readonly head: Readonly<Head>
+}
+
+interface Asked extends FileStart {
+  readonly row: RowData
+  /** Among all that are asked for. */
+  readonly at: number
 }
 
 interface Placing {
@@ -218,23 +224,47 @@ export class Folder {
     }
   }
 
-  /** The same of one that is small, in one step. Rejects with `mailbox/gone`. */
-  async wholeContent(uid: Uid): Promise<MessageContent> {
-    const sizeBytes = this.find(uid)?.sizeBytes ?? 0
-    const bytes = await this.start(uid, sizeBytes)
-    return contentOf(inMemory(bytes), sizeBytes)
+  /** The same of several that are small, by one question; `mailbox/gone` for what is not there. */
+  async wholeContents(uids: readonly Uid[]): Promise<readonly Result<MessageContent>[]> {
+    const sizes = uids.map((uid) => this.find(uid)?.sizeBytes ?? 0)
+    const wholes = await this.starts(uids, ({ sizeBytes }) => sizeBytes)
+    return wholes.map((one, i) =>
+      one.ok ? { ok: true, value: contentOf(inMemory(one.value), sizes[i] as number) } : one,
+    )
   }
 
-  /** The beginning of its file. Rejects with `mailbox/gone`. */
-  async start(uid: Uid, length: number): Promise<Uint8Array> {
-    const row = this.find(uid)
-    if (row === undefined) throw gone(uid)
+  /** The beginnings of their files, by one question; `mailbox/gone` for what is not there. */
+  async starts(
+    uids: readonly Uid[],
+    lengthOf: (row: RowData) => number,
+  ): Promise<readonly Result<Uint8Array>[]> {
     const files = new Whereabouts(this.#scan, this.path)
-    try {
-      return await files.at(row, (path) => this.ports.disk.readStart(path, length))
-    } catch (error) {
-      throw isNotFound(error) ? gone(uid) : error
+    const results: Result<Uint8Array>[] = uids.map((uid) => ({ ok: false, fault: gone(uid) }))
+    const ask = async (asked: readonly Asked[]): Promise<readonly Asked[]> => {
+      if (asked.length === 0) return []
+      const answers = await this.ports.disk.readStarts(asked)
+      return asked.filter(({ at }, i) => {
+        const answer = answers[i] as Result<Uint8Array>
+        const isAbsent = !answer.ok && isNotFound(answer.fault)
+        if (!isAbsent) results[at] = answer
+        return isAbsent
+      })
     }
+    const absent = await ask(
+      uids.flatMap((uid, at) => {
+        const row = this.find(uid)
+        return row ? { row, at, path: files.known(row), length: lengthOf(row) } : []
+      }),
+    )
+    if (absent.length === 0) return results
+    const listed = await files.listed()
+    await ask(
+      absent.flatMap((one) => {
+        const path = files.path(one.row, listed)
+        return path === undefined ? [] : { ...one, path }
+      }),
+    )
+    return results
   }
 
   /**
@@ -585,7 +615,7 @@ export class Folder {
 class Whereabouts {
   readonly #scan: FolderScan
   readonly #path: string
-  #listed: Promise<Map<string, { readonly place: Place; readonly file: string }>> | undefined
+  #listed: Promise<ReadonlyMap<string, FoundFile>> | undefined
 
   constructor(scan: FolderScan, path: string) {
     this.#scan = scan
@@ -594,14 +624,29 @@ class Whereabouts {
 
   async at<T>(row: RowData, action: (path: string) => Promise<T>): Promise<T> {
     try {
-      return await action(`${this.#path}/${row.place}/${row.file}`)
+      return await action(this.known(row))
     } catch (error) {
       if (!isNotFound(error)) throw error
-      this.#listed ??= this.#scan.list()
-      const found = (await this.#listed).get(parseFileName(row.base).unique)
-      if (found === undefined) throw error
-      return action(`${this.#path}/${found.place}/${found.file}`)
+      const path = this.path(row, await this.listed())
+      if (path === undefined) throw error
+      return action(path)
     }
+  }
+
+  /** By its row. */
+  known(row: RowData): string {
+    return `${this.#path}/${row.place}/${row.file}`
+  }
+
+  listed(): Promise<ReadonlyMap<string, FoundFile>> {
+    this.#listed ??= this.#scan.list()
+    return this.#listed
+  }
+
+  /** Undefined where it is not listed. */
+  path(row: RowData, listed: ReadonlyMap<string, FoundFile>): string | undefined {
+    const found = listed.get(parseFileName(row.base).unique)
+    return found && `${this.#path}/${found.place}/${found.file}`
   }
 }
 
@@ -625,6 +670,6 @@ function bitOf(keywords: readonly Flag[], flag: Flag): number {
   return keyword < 0 ? 0 : 1 << (KEYWORD_BIT + keyword)
 }
 
-export function gone(uid: Uid): Error {
+export function gone(uid: Uid): Fault {
   return mailboxFault('mailbox/gone', `message ${uid} is gone`)
 }

@@ -27,11 +27,14 @@ export const SUMMARIES_KEPT_MAX = 20_000
 /** Read of a message for its summary: few headers are longer, and those are read as a whole. */
 export const SUMMARY_BYTES = 12_288
 
-/** Messages that are read at the same time, ahead of the one that is needed: as the threads that read. */
-export const MESSAGES_AHEAD = 8
+/** Messages that are read by one question, while those of the one before are looked at. */
+export const MESSAGES_TOGETHER = 32
 
-/** Octets of messages that are read as a whole, ahead of the one that is needed. */
-export const AHEAD_BYTES_MAX = 262_144
+/** Octets of messages that are read as a whole by one question, of which two may be under way. */
+export const TOGETHER_BYTES_MAX = 262_144
+
+/** Larger ones are read by pieces, when it is their turn. */
+export const TOGETHER_BYTES_EACH_MAX = 131_072
 
 /** Mailboxes that nobody has open and that are kept in memory all the same, and their messages together. */
 export const FOLDERS_KEPT_MAX = 200

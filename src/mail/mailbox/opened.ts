@@ -5,7 +5,7 @@ import { asFault } from '../../base/fault.ts'
 import { type WallMs, wallMs } from '../../base/time.ts'
 import { countBareLf } from '../../proto/message/line-endings.ts'
 import { MaildirDraft } from '../maildir-draft.ts'
-import { ContentsAhead, forEachAhead } from './ahead.ts'
+import { ContentsAhead, forEachTogether } from './ahead.ts'
 import type { ReadMessage } from './descriptions.ts'
 import { mailboxFault } from './fault.ts'
 import { DELETED, parseFileName } from './file-name.ts'
@@ -147,13 +147,16 @@ export class OpenedMailbox implements OpenMailbox {
     const { descriptions, id } = this.#folder
     const unknown = uids.filter((uid) => this.summary(uid) === undefined)
     const long: Uid[] = []
-    await forEachAhead(
+    await forEachTogether(
       unknown,
-      (uid) => this.#start(uid),
+      (some) => this.#folder.starts(some, () => SUMMARY_BYTES),
       (uid, start) => {
-        if (start === undefined) return
-        const isWhole = start.length < SUMMARY_BYTES
-        if (descriptions.readHeader(id, uid, start, isWhole) === undefined) long.push(uid)
+        if (!start.ok) {
+          if (start.fault.code === 'mailbox/gone') return
+          throw start.fault
+        }
+        const isWhole = start.value.length < SUMMARY_BYTES
+        if (descriptions.readHeader(id, uid, start.value, isWhole) === undefined) long.push(uid)
       },
     )
     for (const uid of long) await ifThere(this.#read(uid))
@@ -371,10 +374,6 @@ export class OpenedMailbox implements OpenMailbox {
     } finally {
       await content.close()
     }
-  }
-
-  #start(uid: Uid): Promise<Uint8Array | undefined> {
-    return ifThere(this.#folder.start(uid, SUMMARY_BYTES))
   }
 
   async #text(uid: Uid, contents: MessageContents): Promise<MessageText> {

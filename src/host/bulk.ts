@@ -1,0 +1,93 @@
+/**
+ * Many files are read for one wake of a thread each way: an operation of Node costs two for each file,
+ * which is more than the operation where the file is in memory.
+ */
+
+import { Worker } from 'node:worker_threads'
+import type { FileStart } from '../ports/disk.ts'
+import type { BulkAnswer, SystemError } from './bulk-worker.ts'
+
+/** Two, so that a disk that is slow for one mailbox does not stop the others at once. */
+const WORKERS = 2
+
+/** After as many files it is somebody else's turn; more at once do not cost less. */
+const FILES_MAX = 32
+
+/** Compiled: where tests run the sources, Node could not load this folder's. */
+const CODE = new URL(
+  import.meta.url.endsWith('.ts') ? '../../dist/host/bulk-worker.js' : 'bulk-worker.js',
+  import.meta.url,
+)
+
+const workers: (BulkWorker | undefined)[] = Array.from({ length: WORKERS }, () => undefined)
+
+/** In their order, some of them in each answer. Rejects where a thread ended. */
+export function readInBulk(files: readonly FileStart[]): Promise<readonly BulkAnswer[]> {
+  const answers: Promise<BulkAnswer>[] = []
+  for (let at = 0; at < files.length; at += FILES_MAX) {
+    answers.push(leastBusy().read(files.slice(at, at + FILES_MAX)))
+  }
+  return Promise.all(answers)
+}
+
+/** As Node would have thrown it. */
+export function errorOf({ code, message }: SystemError): Error {
+  return Object.assign(new Error(message), { code, syscall: 'bulk' })
+}
+
+/** One that has nothing to do, started where there is none yet. */
+function leastBusy(): BulkWorker {
+  let best: BulkWorker | undefined
+  for (const [i, worker] of workers.entries()) {
+    if (worker === undefined) {
+      if (best?.load === 0) continue
+      const started = new BulkWorker(() => {
+        if (workers[i] === started) workers[i] = undefined
+      })
+      workers[i] = started
+      return started
+    }
+    if (best === undefined || worker.load < best.load) best = worker
+  }
+  return best as BulkWorker
+}
+
+interface Waiting {
+  readonly resolve: (answer: BulkAnswer) => void
+  readonly reject: (error: Error) => void
+}
+
+/** Answers come in the order of the jobs. */
+class BulkWorker {
+  readonly #worker: Worker
+  readonly #waiting: Waiting[] = []
+
+  /** `ended`: it takes no more. */
+  constructor(ended: () => void) {
+    // It holds nothing for longer than a job.
+    this.#worker = new Worker(CODE, { resourceLimits: { maxYoungGenerationSizeMb: 2 } })
+    this.#worker.unref()
+    this.#worker.on('message', (answer: BulkAnswer) => {
+      this.#waiting.shift()?.resolve(answer)
+      if (this.#waiting.length === 0) this.#worker.unref()
+    })
+    const end = (message: string): void => {
+      ended()
+      for (const { reject } of this.#waiting.splice(0)) reject(errorOf({ code: 'EIO', message }))
+    }
+    this.#worker.on('error', (error) => end(String(error)))
+    this.#worker.on('exit', () => end('the thread for files ended'))
+  }
+
+  get load(): number {
+    return this.#waiting.length
+  }
+
+  read(files: readonly FileStart[]): Promise<BulkAnswer> {
+    return new Promise((resolve, reject) => {
+      // Who waits for an answer keeps the process.
+      if (this.#waiting.push({ resolve, reject }) === 1) this.#worker.ref()
+      this.#worker.postMessage(files)
+    })
+  }
+}
