@@ -1,0 +1,19 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, it } from 'vitest'
+import { toLatin1 } from '../base/bytes.ts'
+import { hostDisk } from './disk.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'lightlag-bulk-'))
+afterAll(() => rmSync(directory, { recursive: true }))
+
+it('goes on behind a pipe that nobody writes to', async () => {
+  const pipe = join(directory, 'pipe')
+  const file = join(directory, 'file')
+  execFileSync('mkfifo', [pipe])
+  writeFileSync(file, 'abc')
+  const answers = await hostDisk.readStarts([pipe, file].map((path) => ({ path, length: 10 })))
+  expect(answers.map((one) => one.ok && toLatin1(one.value))).toEqual([false, 'abc'])
+})
