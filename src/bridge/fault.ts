@@ -3,6 +3,8 @@ import { Fault } from '../base/fault.ts'
 export type BridgeFaultCode =
   | 'bridge/bad-adu'
   | 'bridge/unknown-peer'
+  /** A source that has to prove itself did not. */
+  | 'bridge/not-proven'
   | 'bridge/too-many-open'
   | 'bridge/lifetime-ended'
   | 'bridge/withdrawn'

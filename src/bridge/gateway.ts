@@ -4,7 +4,7 @@
  */
 
 import { asFault, Fault } from '../base/fault.ts'
-import type { BundleNode, ReceivedAdu } from '../dtn/node.ts'
+import type { BundleNode, Provenance, ReceivedAdu } from '../dtn/node.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { Packing } from '../ports/packing.ts'
@@ -37,6 +37,8 @@ export interface GatewayOptions {
   readonly objectBytesMax: number
   /** Whether a peer can be answered at all: mail of others is not taken. */
   readonly reaches: (peer: EndpointId) => boolean
+  /** Throws a permanent Fault where `peer` has to be proven and is not. */
+  readonly admit: (peer: EndpointId, provenance: Provenance) => void
 }
 
 export interface GatewayPorts {
@@ -75,18 +77,19 @@ export class Gateway {
   /** Takes the node's mail service over; call before the node starts. */
   register(): void {
     // What comes again is acknowledged again.
-    this.#ports.node.register(this.#options.mailService, (adu) => this.#receive(adu), {
+    this.#ports.node.register(this.#options.mailService, (adu, _, how) => this.#receive(adu, how), {
       takesRepeats: true,
     })
   }
 
   /** Rejects with a Fault: temporary where the bundle has to wait, permanent where it is useless. */
-  async #receive(received: ReceivedAdu): Promise<void> {
+  async #receive(received: ReceivedAdu, provenance: Provenance): Promise<void> {
     const from = formatEndpointId(received.source)
     if (from.length > PEER_LENGTH_MAX || !this.#options.reaches(received.source)) {
       const text = `mail from ${from.slice(0, PEER_LENGTH_MAX)}, to which no plan leads`
       throw new Fault<BridgeFaultCode>('bridge/unknown-peer', text, { temporary: false })
     }
+    this.#options.admit(received.source, provenance)
     if (isBatch(received.payload)) return this.#ports.bare.take(received, from)
     const decoded = decodeAdu(received.payload)
     if (!decoded.ok) throw decoded.fault

@@ -31,6 +31,8 @@ export interface GatewayRule {
   readonly from: EndpointId
   /** `a.com`, `.a.com` for every name below it, or `*` for any; in lower case. */
   readonly senders: readonly string[]
+  /** Nodes, one of which must have handed over what comes from it, proven by certificate. Default: anyone. */
+  readonly neighbours?: readonly bigint[]
 }
 
 export interface InjectionOptions {

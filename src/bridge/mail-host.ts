@@ -8,7 +8,7 @@ import { addMs, type WallMs } from '../base/time.ts'
 import type { ContactPlan } from '../dtn/contact-plan.ts'
 import { ControlService } from '../dtn/control/service.ts'
 import type { ConvergenceLayer } from '../dtn/convergence-layer.ts'
-import { DtpcService } from '../dtn/dtpc/service.ts'
+import { DtpcService, type DtpcServicePorts } from '../dtn/dtpc/service.ts'
 import { registerEcho } from '../dtn/echo.ts'
 import { BundleNode } from '../dtn/node.ts'
 import { NodeAccess } from '../dtn/node-access.ts'
@@ -62,6 +62,7 @@ import {
   parseEndpointId,
 } from '../proto/bpv7/endpoint-id.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
+import { admit } from './admission.ts'
 import { BareObjects } from './bare-objects.ts'
 import { BpTransport } from './bp-transport.ts'
 import { BpmailFormat } from './bpmail-format.ts'
@@ -176,6 +177,7 @@ export class MailHost {
   readonly #aliases: Aliases
   readonly #dtpc: DtpcService | undefined
   readonly #bpmail: BpmailGateway | undefined
+  readonly #admit: Required<DtpcServicePorts>['admit']
   /** In the order in which they start. */
   readonly #services: readonly Service[]
   #started: Promise<void> = Promise.resolve()
@@ -202,6 +204,8 @@ export class MailHost {
     const accounts = new Accounts(routes.localDomains, ports.passwords)
     this.#accounts = accounts
     this.#routes = routes
+    const { gateways = [] } = options
+    this.#admit = (source, provenance) => admit(gateways, source, provenance)
     this.#ipnRecords = new IpnRecords(ports.dns)
     this.#faults = new InjectedFaults(ports.clock, ports.events)
     // One for each name that ever had an account, for deliveries to it may be under way.
@@ -317,6 +321,7 @@ export class MailHost {
         objectBytesMax,
         reaches: (peer) =>
           peer.scheme === 'ipn' && options.plans.some(({ node }) => node === peer.node),
+        admit: this.#admit,
       },
       { ...ports, node: this.#node, transport, taking, bare, forecast },
     )
@@ -516,7 +521,8 @@ export class MailHost {
     const { dtpc: profiles } = this.#options
     if (profiles === undefined) return undefined
     const { store, clock, events } = this.#ports
-    const dtpc = new DtpcService(profiles, { store, clock, events, node: this.#node })
+    const ports = { store, clock, events, node: this.#node, admit: this.#admit }
+    const dtpc = new DtpcService(profiles, ports)
     dtpc.register()
     return dtpc
   }

@@ -29,6 +29,20 @@ test('gateways and their domains are read, and nobody is named by default', () =
   })
 })
 
+test('neighbours are nodes, of use only where TCPCL has TLS', () => {
+  const gateways = 'gateways: [{from: ipn:2.2525, senders: [], neighbours: [ipn:2]}]'
+  const tcp = (tls: string): string => `tcp: {listen: "127.0.0.1:4556", tls: ${tls}}`
+  for (const tls of ['require', 'offer']) {
+    expect(configOf(`${gateways}\n${tcp(tls)}`).gateways?.[0]?.neighbours).toEqual([2n])
+  }
+  for (const without of [gateways, `${gateways}\n${tcp('never')}`]) {
+    expect(problems(without)).toMatch(
+      /^node\.yaml:4:\d+: neighbours without TLS .*require\} would be right$/,
+    )
+  }
+  expect(problems(gateways.replace('[ipn:2]', '[ipn:2.0]'))).toMatch(/a node such as ipn:2 would/)
+})
+
 test('what is wrong is told with its place', () => {
   expect(problems('gateways: [{from: ipn:2, senders: []}]')).toMatch(
     /^node\.yaml:4:19: .*such as ipn:2\.2525 would be right$/,

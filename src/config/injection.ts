@@ -3,7 +3,8 @@
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
 import { type EndpointId, formatEndpointId, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import { type Contradiction, repeated } from './problems.ts'
-import { domain, listOf, mapping, oneOf, type Shape, word } from './schema.ts'
+import { domain, ipnNode, listOf, mapping, oneOf, type Shape, word } from './schema.ts'
+import type { TcpclTlsText } from './tls.ts'
 import type { Path } from './yaml.ts'
 
 type Rule = Required<MailHostOptions>['gateways'][number]
@@ -33,6 +34,7 @@ export const injectionShape: Shape<InjectionText> = {
     mapping<Rule>({
       from: gatewayEndpoint,
       senders: listOf(senders, 'a list of domains such as [a.com, .a.com]'),
+      neighbours: listOf(ipnNode, 'a list of nodes such as [ipn:2]').optional(),
     }),
     'a list of far gateways',
   ).optional(),
@@ -51,12 +53,22 @@ export function completeInjection({
 
 /** `at` is where the host stands in its file. */
 export function injectionContradictions(
-  { gateways = [] }: InjectionText,
+  { gateways = [], tcp }: InjectionText & TcpText,
   at: Path,
 ): readonly Contradiction[] {
-  return repeated(
-    gateways.map(({ from }) => formatEndpointId(from)),
-    [...at, 'gateways'],
-    'gateway',
-  )
+  const path = [...at, 'gateways']
+  const names = gateways.map(({ from }) => formatEndpointId(from))
+  const wrong = [...repeated(names, path, 'gateway')]
+  if (tcp !== undefined && tcp.tls !== 'never') return wrong
+  for (const [i, { neighbours }] of gateways.entries()) {
+    if (neighbours === undefined) continue
+    const message =
+      'neighbours without TLS of tcp, so that none could prove itself: tcp: {tls: require} would be right'
+    wrong.push({ path: [...path, i, 'neighbours'], message })
+  }
+  return wrong
+}
+
+interface TcpText {
+  readonly tcp?: Pick<TcpclTlsText, 'tls'>
 }

@@ -49,6 +49,7 @@ function record(key: number, destination: string, more: Partial<BundleRecord> = 
     administrative: false,
     own: false,
     hold: undefined,
+    neighbour: undefined,
     sizeBytes: 10,
     arrivedAt: wallMs(1000),
     expiresAt: wallMs(11_000),

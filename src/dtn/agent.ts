@@ -99,6 +99,11 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     return this.#entries.keyOf(id)
   }
 
+  /** Who handed a bundle over, where a certificate has shown it. */
+  neighbourOf(key: number): EndpointId | undefined {
+    return this.#entries.get(key)?.record.neighbour
+  }
+
   /** Whether a bundle held under this name is neither released nor expired. */
   holds(hold: string): boolean {
     return this.#entries.heldAs(hold) !== undefined

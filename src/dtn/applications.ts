@@ -53,6 +53,12 @@ export interface EndpointRegistration {
   unregister(): void
 }
 
+/** What is proven of how an ADU came: whoever must know whom to believe asks here. */
+export interface Provenance {
+  /** Those who handed over the bundle, or its fragments; undefined where one of them is not proven. */
+  readonly neighbours: readonly EndpointId[] | undefined
+}
+
 /**
  * Takes an ADU. What it gives to `alongside` before it resolves goes to the disk together with the
  * bundle's departure: who notes there that it was taken has it noted exactly once.
@@ -60,6 +66,7 @@ export interface EndpointRegistration {
 export type Deliver = (
   adu: ReceivedAdu,
   alongside: (changes: readonly StoreChange[]) => void,
+  provenance: Provenance,
 ) => Promise<void>
 
 export interface RegistrationOptions {
@@ -181,7 +188,8 @@ export class Applications {
       this.#later({ key, done })
       return
     }
-    const assembled = assemble(keys.map((k) => store.read(k)))
+    const parts = keys.map((k) => store.read(k))
+    const assembled = assemble(parts)
     if (!assembled.ok) {
       this.#onNotDelivered(key, name, assembled.fault)
       done()
@@ -191,9 +199,12 @@ export class Applications {
     // All anonymous ADUs have the same name. RFC 9171 §4.2.3.
     const isOnce = !application.takesRepeats && !isNullEndpoint(adu.source)
     if (isOnce && !this.#begin(adu.bundle, effect, { key, done })) return
+    // Beside a whole bundle nothing of the fragments is used.
+    const isWhole = parts[0]?.primary.fragment === undefined
+    const provenance = this.#provenanceOf(isWhole ? keys.slice(0, 1) : keys)
     const changes: StoreChange[] = []
     void application
-      .deliver(adu, (alongside) => changes.push(...alongside))
+      .deliver(adu, (alongside) => changes.push(...alongside), provenance)
       .then(
         () => {
           if (isOnce) delivered.remember(adu.bundle, expiresAt, clock.wall())
@@ -209,6 +220,11 @@ export class Applications {
           if (isOnce) this.#end(adu.bundle, (next) => this.#later(next))
         },
       )
+  }
+
+  #provenanceOf(keys: readonly number[]): Provenance {
+    const neighbours = keys.flatMap((key) => this.#ports.agent.neighbourOf(key) ?? [])
+    return { neighbours: neighbours.length === keys.length ? neighbours : undefined }
   }
 
   /** Whether the application shall be given the ADU now; where not, what becomes of it is seen to. */

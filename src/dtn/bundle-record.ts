@@ -15,6 +15,8 @@ export interface Stay {
   readonly own: boolean
   /** Keep it after it was forwarded, under this name. */
   readonly hold: string | undefined
+  /** Of one that came: who handed it over, where a certificate has shown it. */
+  readonly neighbour: EndpointId | undefined
   readonly arrivedAt: WallMs
   readonly expiresAt: WallMs
   /** It expires by our bound on lifetimes and not by its own. RFC 9171 §5.5. */
@@ -45,18 +47,19 @@ export interface FragmentExtent {
 /** Of a bundle that is new here. RFC 9171 §5.5. */
 export function stayOf(
   bundle: Bundle,
-  at: Pick<Stay, 'key' | 'own' | 'hold'> & {
+  at: Pick<Stay, 'key' | 'own' | 'hold' | 'neighbour'> & {
     readonly wall: WallMs
     readonly lifetimeMsMax: number
     readonly isClockless: boolean
   },
 ): Stay {
-  const { key, own, hold, wall, lifetimeMsMax, isClockless } = at
+  const { key, own, hold, neighbour, wall, lifetimeMsMax, isClockless } = at
   const lifetimeMs = remainingLifetimeMs(bundle, isClockless ? undefined : wall)
   return {
     key,
     own,
     hold,
+    neighbour,
     arrivedAt: wall,
     expiresAt: addMs(wall, Math.min(lifetimeMs, lifetimeMsMax)),
     pared: lifetimeMs > lifetimeMsMax,
@@ -66,7 +69,7 @@ export function stayOf(
 /** Of a bundle whose encoding has `sizeBytes`. */
 export function recordOf(bundle: Bundle, sizeBytes: number, stay: Stay): BundleRecord {
   const { primary } = bundle
-  const { key, own, hold, arrivedAt, expiresAt, pared } = stay
+  const { key, own, hold, neighbour, arrivedAt, expiresAt, pared } = stay
   const reports = requestedReports(primary)
   // An anonymous bundle has no identity of its own (RFC 9171 §4.2.3): its place in the store is one.
   const id = isNullEndpoint(primary.source) ? `${bundleId(bundle)}#${key}` : bundleId(bundle)
@@ -74,6 +77,7 @@ export function recordOf(bundle: Bundle, sizeBytes: number, stay: Stay): BundleR
     key,
     own,
     hold,
+    neighbour,
     arrivedAt,
     expiresAt,
     pared,

@@ -36,6 +36,7 @@ function sized(store: BundleStore, sizeBytes: number, own = true) {
     key,
     own,
     hold: own ? 'h' : undefined,
+    neighbour: undefined,
     arrivedAt: wallMs(1000),
     expiresAt: wallMs(2000.5),
     pared: false,

@@ -3,6 +3,7 @@
 import type { Fault } from '../base/fault.ts'
 import type { Scattered } from '../base/scattered.ts'
 import type { Piece } from '../base/slab.ts'
+import type { EndpointId } from '../proto/bpv7/endpoint-id.ts'
 
 export interface ConvergenceLayer {
   /** ION's name of the protocol: `udp`. */
@@ -32,11 +33,13 @@ export interface ConvergenceLayer {
  *
  * `answer` is called once, at any time: with undefined when the bundle is on the disk or not wanted
  * any more, with a temporary Fault where there is no room for it now, with another one where there
- * never will be. A layer that cannot tell its peer leaves it out.
+ * never will be. A layer that cannot tell its peer leaves it out. `neighbour` is the node that handed it
+ * over, where its certificate has shown that.
  */
 export type Receive = (
   bundle: Uint8Array,
   from: string,
   answer?: (fault: Fault | undefined) => void,
   piece?: Piece,
+  neighbour?: EndpointId,
 ) => void

@@ -53,6 +53,7 @@ import type { StoredBundle } from './stored-bundle.ts'
 export type {
   Deliver,
   EndpointRegistration,
+  Provenance,
   ReceivedAdu,
   RegistrationOptions,
 } from './applications.ts'
@@ -204,8 +205,8 @@ export class BundleNode {
     await this.#layers.start((layer) => {
       const { protocol } = layer
       return layer.start(
-        (bytes, from, answer = ignore, piece) => {
-          const arrival = { from, protocol, answer, isReportable: false }
+        (bytes, from, answer = ignore, piece, neighbour) => {
+          const arrival = { from, protocol, answer, neighbour, isReportable: false }
           this.#receive(bytes, piece, { type: 'received', ...arrival })
         },
         ({ code }) => this.#counters.faulted(protocol, code),
@@ -404,6 +405,7 @@ export class BundleNode {
       key: this.#store.newKey(),
       own: origin.type === 'sent',
       hold,
+      neighbour: origin.type === 'sent' ? undefined : origin.neighbour,
       wall,
       lifetimeMsMax,
       isClockless: this.#isClockless,

@@ -22,6 +22,8 @@ export interface Arrival {
   /** Of the convergence layer. */
   readonly protocol: string
   readonly answer: Answer
+  /** Who handed it over, as a certificate shows. */
+  readonly neighbour: EndpointId | undefined
   /** A block of it wants to be told of. */
   isReportable: boolean
 }

@@ -21,14 +21,28 @@ const { bundle, bytes } = sealBundle({
   payload: { type: 1, number: 1, flags: 0n, crcType: 2, data: Uint8Array.of(1, 2, 3) },
 })
 const instant = fc.double({ min: 0, max: 1e15, noNaN: true }).map(wallMs)
-const stay = fc.record({
+const none = fc.constant(undefined)
+const node = fc.bigInt(1n, 2n ** 64n - 2n).filter((n) => n !== 2n ** 32n - 1n)
+// What is held was made here.
+const names = fc.oneof(
+  fc.record({ hold: fc.stringMatching(/^[!-~]{0,300}$/), neighbour: none }),
+  fc.record({
+    hold: none,
+    neighbour: fc.option(
+      node.map((n) => ipnEndpoint(n, 0n)),
+      { nil: undefined },
+    ),
+  }),
+)
+const others = fc.record({
   key: fc.nat(),
   own: fc.boolean(),
-  hold: fc.option(fc.stringMatching(/^[!-~]{0,300}$/), { nil: undefined }),
   arrivedAt: instant,
   expiresAt: instant,
   pared: fc.boolean(),
 })
+
+const stay = fc.tuple(names, others).map(([a, b]) => ({ ...a, ...b }))
 
 test('property: what is stored is read again, with all that is known of it', () => {
   fc.assert(
@@ -48,6 +62,7 @@ test('property: no bytes make it throw, and a stored bundle with a byte changed 
       key: 0,
       own: true,
       hold: 'h',
+      neighbour: undefined,
       arrivedAt: wallMs(1),
       expiresAt: wallMs(2),
       pared: false,

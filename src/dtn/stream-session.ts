@@ -9,6 +9,7 @@ import { runSession } from '../drive/session.ts'
 import type { Clock } from '../ports/clock.ts'
 import { type ByteStream, formatAddress } from '../ports/network.ts'
 import type { TlsOptions } from '../ports/tls.ts'
+import { type EndpointId, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import type {
   BundleSession,
   SessionOrder,
@@ -57,6 +58,8 @@ export class StreamSession {
   #cancelOffer: (() => void) | undefined
   /** Bundles that the node has not answered for. */
   #offered = 0
+  /** The peer, once its certificate has shown who it is. */
+  #neighbour: EndpointId | undefined
   #isOver = false
   #isAborted = false
   #lastHeardAt: MonoMs
@@ -141,6 +144,7 @@ export class StreamSession {
         this.#leaveIfDone()
         return
       case 'established':
+        if (report.isProven) this.#neighbour = parseEndpointId(report.node ?? '')
     }
   }
 
@@ -157,7 +161,7 @@ export class StreamSession {
       onAnswer(fault)
       this.#leaveIfDone()
     }
-    this.#options.receive(bundle, this.from, answer, piece)
+    this.#options.receive(bundle, this.from, answer, piece, this.#neighbour)
   }
 
   #onAnswer(received: Received, fault: Fault | undefined): void {

@@ -11,6 +11,7 @@ import { hostClock } from '../../src/host/clock.ts'
 import { hostNetwork } from '../../src/host/network.ts'
 import { makeIdentity, makeTrust } from '../../src/host/tls.ts'
 import { formatAddress } from '../../src/ports/network.ts'
+import { formatEndpointId } from '../../src/proto/bpv7/endpoint-id.ts'
 
 const now = Date.now()
 const validity = { fromMs: now - 60_000, untilMs: now + 60_000 }
@@ -40,6 +41,8 @@ afterEach(async () => {
 interface Outcome {
   readonly received: readonly string[]
   readonly fault: Fault | undefined
+  /** Who has handed them over, by certificate. */
+  readonly neighbours: readonly (string | undefined)[]
   /** What the listening side had to say about the other. */
   readonly refusals: readonly string[]
 }
@@ -50,6 +53,7 @@ async function transfer(
   receiver: TcpclTlsOptions | undefined,
 ): Promise<Outcome> {
   const received: string[] = []
+  const neighbours: (string | undefined)[] = []
   const refusals: string[] = []
   const ports = { network: hostNetwork, clock: hostClock }
   const listen = { host: '127.0.0.1', port: 0 }
@@ -70,8 +74,9 @@ async function transfer(
     () => two.stop(),
     () => three.stop(),
   )
-  await three.start((bundle, _from, answer) => {
+  await three.start((bundle, _from, answer, _piece, neighbour) => {
     received.push(toHex(bundle))
+    neighbours.push(neighbour && formatEndpointId(neighbour))
     answer?.(undefined)
   })
   await two.start(() => {})
@@ -79,7 +84,7 @@ async function transfer(
   const fault = await new Promise<Fault | undefined>((resolve) => {
     two.transmit(Uint8Array.of(0x9f, 1, 2, 3), duct, resolve)
   })
-  return { received, fault, refusals }
+  return { received, fault, neighbours, refusals }
 }
 
 describe('TCPCL over TLS (RFC 9174 §4.4)', () => {
@@ -87,8 +92,23 @@ describe('TCPCL over TLS (RFC 9174 §4.4)', () => {
     expect(await transfer(certified(['ipn:2.0']), certified(['ipn:3.0']))).toEqual({
       received: ['9f010203'],
       fault: undefined,
+      neighbours: ['ipn:2.0'],
       refusals: [],
     })
+  })
+
+  test('knows a neighbour by its certificate also where it asks for none, and no other', async () => {
+    const lenient = { ...certified(['ipn:3.0']), policy: 'offer', authentication: 'none' } as const
+    const neighbourOf = async (sender: TcpclTlsOptions | undefined) => {
+      const { received, neighbours } = await transfer(sender, lenient)
+      expect(received).toHaveLength(1)
+      return neighbours[0]
+    }
+    expect(await neighbourOf(certified(['ipn:2.0']))).toBe('ipn:2.0')
+    expect(await neighbourOf(certified(['ipn:4.0']))).toBeUndefined()
+    expect(await neighbourOf(certified(['ipn:2.0'], { until: now - 1000 }))).toBeUndefined()
+    expect(await neighbourOf(certified(['ipn:2.0'], { by: stranger }))).toBeUndefined()
+    expect(await neighbourOf(undefined)).toBeUndefined()
   })
 
   test('offers TLS to a neighbour that has none, and does without', async () => {

@@ -4,8 +4,9 @@ import { Fault } from '../../base/fault.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { EventSink } from '../../ports/events.ts'
 import type { Store, StoreChange } from '../../ports/store.ts'
+import type { EndpointId } from '../../proto/bpv7/endpoint-id.ts'
 import type { DtnFaultCode } from '../fault.ts'
-import type { BundleNode, EndpointRegistration } from '../node.ts'
+import type { BundleNode, EndpointRegistration, Provenance } from '../node.ts'
 import { type DtpcDelivery, Inbox, type TopicRegistration } from './inbox.ts'
 import { DTPC_RECEIVE_SERVICE, Incoming } from './incoming.ts'
 import { Journal } from './journal.ts'
@@ -20,6 +21,8 @@ export interface DtpcServicePorts {
   readonly store: Store
   readonly clock: Clock
   readonly events: EventSink
+  /** Throws a permanent Fault where an ADU of `source` is not to be believed. Default: all are. */
+  readonly admit?: (source: EndpointId, provenance: Provenance) => void
 }
 
 export class DtpcService {
@@ -45,8 +48,12 @@ export class DtpcService {
   register(): void {
     this.#inbox.recover()
     this.#incoming.recover()
-    this.#registration = this.#ports.node.register(DTPC_RECEIVE_SERVICE, (adu, alongside) =>
-      this.#incoming.receive(adu, alongside),
+    this.#registration = this.#ports.node.register(
+      DTPC_RECEIVE_SERVICE,
+      async (adu, alongside, how) => {
+        this.#ports.admit?.(adu.source, how)
+        await this.#incoming.receive(adu, alongside)
+      },
     )
   }
 

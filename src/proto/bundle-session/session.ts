@@ -38,8 +38,12 @@ export type SessionOrder =
 export type TerminationReason = 'shutdown' | 'resource-exhaustion'
 
 export type SessionReport =
-  /** Bundles can be transferred. `node` is what the peer says that it is, and no more than that. */
-  | { readonly type: 'established'; readonly node: string | undefined }
+  /** Bundles can be transferred. `node` is what the peer says that it is, and `isProven` whether its certificate shows it. */
+  | {
+      readonly type: 'established'
+      readonly node: string | undefined
+      readonly isProven: boolean
+    }
   /** Complete. Waits for its answer, which `mayRefuse` allows to be a refusal. */
   | {
       readonly type: 'received'

@@ -87,7 +87,7 @@ export class StcpSession implements BundleSession {
     switch (event.type) {
       case 'connected':
         this.#touch(now)
-        this.#effects.push({ type: 'established', node: undefined })
+        this.#effects.push({ type: 'established', node: undefined, isProven: false })
         return
       case 'bytes':
         this.#input.push(event.bytes, (available) => this.#read(available))

@@ -1,7 +1,7 @@
 /** Whether a certificate shows what it has to. RFC 9174 §4.4.4. */
 
 import { certifiesHost, type PeerCertificate } from '../../base/tls.ts'
-import { parseEndpointId, sameEndpoint } from '../bpv7/endpoint-id.ts'
+import { isAdministrative, parseEndpointId, sameEndpoint } from '../bpv7/endpoint-id.ts'
 import type { TcpclTls } from './options.ts'
 
 /** After the handshake: the path, and the address. Undefined where nothing is missing. */
@@ -30,6 +30,16 @@ export function objectionToNodeId(
     return `the peer says that it is ${nodeId || 'nobody'}, its certificate is for ${certified.join(', ')}`
   }
   return authentication === 'node-id' ? 'the certificate of the peer is for no node' : undefined
+}
+
+/**
+ * Whether a certificate that is believed is that of the node which the peer says it is, asked for or
+ * not. One for `ipn:2.7` is for a service of node 2, and not for the node.
+ */
+export function provesNodeId(nodeId: string, peer: PeerCertificate | undefined): boolean {
+  const said = parseEndpointId(nodeId)
+  if (said === undefined || !isAdministrative(said) || peer?.standing !== 'trusted') return false
+  return peer.names.nodeIds.some((each) => isSameNode(each, nodeId))
 }
 
 /** `ipn:0.2.0` is `ipn:2.0`. */

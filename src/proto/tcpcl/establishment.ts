@@ -6,7 +6,7 @@
 import { NO_BYTES } from '../../base/bytes.ts'
 import type { Fault, Result } from '../../base/fault.ts'
 import type { PeerCertificate, TlsSession } from '../../base/tls.ts'
-import { objectionToCertificate, objectionToNodeId } from './authentication.ts'
+import { objectionToCertificate, objectionToNodeId, provesNodeId } from './authentication.ts'
 import { encodeMessage } from './codec.ts'
 import {
   CONTACT_FLAGS,
@@ -36,6 +36,8 @@ export type Step =
 export interface Terms {
   /** Empty where the peer keeps it to itself. */
   readonly nodeId: string
+  /** Its certificate is that of this node. */
+  readonly isProven: boolean
   readonly keepaliveSec: number
   readonly segmentMtu: number
   readonly transferMtu: number
@@ -110,7 +112,8 @@ export class Establishment {
     if (unknown !== undefined) return this.#refusal('tcpcl/not-authenticated', unknown)
     const unacceptable = objectionTo(init)
     if (unacceptable !== undefined) return this.#refusal('tcpcl/unacceptable', unacceptable)
-    return [...(role === 'passive' ? [this.#sessInit()] : []), agreed(init)]
+    const isProven = this.#isSecured && provesNodeId(init.nodeId, this.#peer)
+    return [...(role === 'passive' ? [this.#sessInit()] : []), agreed(init, isProven)]
   }
 
   /** TLS is used where both can. RFC 9174 §4.3. */
@@ -169,9 +172,13 @@ export class Establishment {
   }
 }
 
-function agreed({ nodeId, keepaliveSec, segmentMru, transferMru }: SessInit): Step {
+function agreed(
+  { nodeId, keepaliveSec, segmentMru, transferMru }: SessInit,
+  isProven: boolean,
+): Step {
   const terms = {
     nodeId,
+    isProven,
     keepaliveSec,
     segmentMtu: Math.min(Number(segmentMru), SEGMENT_BYTES_MAX),
     transferMtu: Number(transferMru),
@@ -185,6 +192,7 @@ function agreed3({ flags, keepaliveSec, nodeId }: ContactHeader3): Step {
   const isAcknowledged = (flags & CONTACT_FLAGS_3.acknowledge) !== 0
   const terms = {
     nodeId,
+    isProven: false,
     keepaliveSec,
     segmentMtu: SEGMENT_BYTES_MAX,
     transferMtu: Number.POSITIVE_INFINITY,

@@ -227,9 +227,9 @@ describe('session parameters (RFC 9174 §4.6 to §4.8)', () => {
 
   test('the node ID is handed on, and its absence', () => {
     const named = open().bytes(HEADER_4, initOf())
-    expect(named).toContainEqual({ type: 'established', node: 'ipn:2.0' })
+    expect(named).toContainEqual({ type: 'established', node: 'ipn:2.0', isProven: false })
     const silent = open().bytes(HEADER_4, initOf({ nodeId: '' }))
-    expect(silent).toContainEqual({ type: 'established', node: undefined })
+    expect(silent).toContainEqual({ type: 'established', node: undefined, isProven: false })
   })
 
   test('anything but SESS_INIT is rejected before it, and ends the session', () => {
@@ -662,7 +662,9 @@ describe('version 3 (RFC 7242)', () => {
   test('a header of both sides is enough; acknowledgements and refusals are agreed on', () => {
     const active = open({ role: 'active', versions: [3] })
     expect(sent(active.effects)).toBe('64746e21030500000769706e3a332e30')
-    expect(active.bytes(header3())).toEqual([{ type: 'established', node: 'ipn:2.0' }])
+    expect(active.bytes(header3())).toEqual([
+      { type: 'established', node: 'ipn:2.0', isProven: false },
+    ])
   })
 
   test('a bundle is cut into segments, and transmitted when the last is acknowledged', () => {

@@ -357,7 +357,7 @@ export class TcpclSession implements BundleSession {
   }
 
   #establish(terms: Terms): void {
-    const { nodeId } = terms
+    const { nodeId, isProven } = terms
     this.#state = { name: 'established' }
     this.#segmentMtu = terms.segmentMtu
     this.#transferMtu = terms.transferMtu
@@ -368,7 +368,11 @@ export class TcpclSession implements BundleSession {
     this.#hasSent = true
     this.#hearAnything()
     this.#hearTransfer()
-    this.#effects.push({ type: 'established', node: nodeId === '' ? undefined : nodeId })
+    this.#effects.push({
+      type: 'established',
+      node: nodeId === '' ? undefined : nodeId,
+      isProven,
+    })
     for (const { transmission, sizeBytes } of this.#outgoing.takeLarger(this.#transferMtu)) {
       this.#failTooLarge(transmission, sizeBytes)
     }
