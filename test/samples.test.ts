@@ -70,6 +70,7 @@ test('every key that a file may have is in docs/configuration.md, and no other',
     'authentication',
     'dkim',
     'dtpc',
+    'ipn',
     'statusReports',
   ]) {
     known.delete(part)
