@@ -40,41 +40,10 @@ test('every key that a file may have is in docs/configuration.md, and no other',
   }
   ask('x: 1', parseNodeConfig)
   ask('x: 1', parseScenario)
-  for (const part of [
-    'smtp',
-    'submission',
-    'submissions',
-    'lmtp',
-    'imap',
-    'imaps',
-    'pop3',
-    'pop3s',
-    'udp',
-    'tcp',
-    'stcp',
-    'mtcp',
-    'outgoing',
-    'pipe',
-    'sendmail',
-    'senders',
-    'limits',
-    'quota',
-    'sendmail',
-    'relay',
-    'batch',
-    'retry',
-    'tls',
-    'log',
-    'metrics',
-    'dns',
-    'authentication',
-    'dkim',
-    'dtpc',
-    'ipn',
-    'statusReports',
-  ]) {
-    known.delete(part)
+  for (const part of [...known]) {
+    const before = known.size
     ask(`${part}: {x${part}.: 1}`, parseNodeConfig)
+    if (known.size > before) known.delete(part)
   }
   for (const list of ['plans', 'contacts', 'ranges']) ask(`${list}: [{x: 1}]`, parseNodeConfig)
   // Lists of small mappings are told in a line: users, networks, links; a host's place with them.
