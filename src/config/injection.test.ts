@@ -35,7 +35,8 @@ test('neighbours are nodes, of use only where TCPCL has TLS', () => {
   for (const tls of ['require', 'offer']) {
     expect(configOf(`${gateways}\n${tcp(tls)}`).gateways?.[0]?.neighbours).toEqual([2n])
   }
-  for (const without of [gateways, `${gateways}\n${tcp('never')}`]) {
+  const version3 = 'tcp: {listen: "127.0.0.1:4556", tls: offer, versions: [3]}'
+  for (const without of [gateways, `${gateways}\n${tcp('never')}`, `${gateways}\n${version3}`]) {
     expect(problems(without)).toMatch(
       /^node\.yaml:4:\d+: neighbours without TLS .*require\} would be right$/,
     )

@@ -59,16 +59,17 @@ export function injectionContradictions(
   const path = [...at, 'gateways']
   const names = gateways.map(({ from }) => formatEndpointId(from))
   const wrong = [...repeated(names, path, 'gateway')]
-  if (tcp !== undefined && tcp.tls !== 'never') return wrong
+  const speaksTls = tcp !== undefined && tcp.tls !== 'never' && tcp.versions?.includes(4) !== false
+  if (speaksTls) return wrong
   for (const [i, { neighbours }] of gateways.entries()) {
     if (neighbours === undefined) continue
     const message =
-      'neighbours without TLS of tcp, so that none could prove itself: tcp: {tls: require} would be right'
+      'neighbours without TLS of tcp (version 4), so that none could prove itself: tcp: {tls: require} would be right'
     wrong.push({ path: [...path, i, 'neighbours'], message })
   }
   return wrong
 }
 
 interface TcpText {
-  readonly tcp?: Pick<TcpclTlsText, 'tls'>
+  readonly tcp?: Pick<TcpclTlsText, 'tls'> & { readonly versions?: readonly number[] }
 }

@@ -57,6 +57,22 @@ async function opened(options: StageOptions = {}): Promise<{ stage: Stage; disk:
   return { stage, disk }
 }
 
+/** With a mail whose attempt ends well when `finish` is called. */
+async function underWay(): Promise<
+  Awaited<ReturnType<typeof opened>> & { queueId: string; finish: () => void }
+> {
+  let finish = (): void => {}
+  const { stage, disk } = await opened({
+    remote: () =>
+      new Promise((resolve) => {
+        finish = () => resolve({ type: 'delivered', detail: 'there' })
+      }),
+  })
+  const queueId = await submit(stage, [FAR])
+  await pass(stage, 0)
+  return { stage, disk, queueId, finish }
+}
+
 function spooled(stage: Stage): readonly string[] {
   return [...stage.store.keys(SPOOL_TABLE, {})]
 }
@@ -87,15 +103,7 @@ test('a mail that could not be held goes on as it would have', async () => {
 })
 
 test('a mail that ends while it is being held leaves nothing behind, and was not held', async () => {
-  let finish = (): void => {}
-  const { stage, disk } = await opened({
-    remote: () =>
-      new Promise((resolve) => {
-        finish = () => resolve({ type: 'delivered', detail: 'there' })
-      }),
-  })
-  const queueId = await submit(stage, [FAR])
-  await pass(stage, 0)
+  const { stage, disk, queueId, finish } = await underWay()
   disk.commits = 'held back'
   finish()
   await pass(stage, 0)
@@ -107,15 +115,7 @@ test('a mail that ends while it is being held leaves nothing behind, and was not
 })
 
 test('one that ends when its hold is not yet recorded leaves nothing behind either', async () => {
-  let finish = (): void => {}
-  const { stage, disk } = await opened({
-    remote: () =>
-      new Promise((resolve) => {
-        finish = () => resolve({ type: 'delivered', detail: 'there' })
-      }),
-  })
-  const queueId = await submit(stage, [FAR])
-  await pass(stage, 0)
+  const { stage, disk, queueId, finish } = await underWay()
   disk.commits = 'held back'
   const held = stage.queue.hold(queueId)
   finish()

@@ -70,6 +70,34 @@ export class ForeignServer {
   }
 }
 
+/** What main.cf says of every Postfix of ours: all it has lies in `directory`, and it talks to loopback only. */
+export function postfixSettings(
+  directory: string,
+  domain: string,
+): Readonly<Record<string, string>> {
+  return {
+    compatibility_level: '3.6',
+    queue_directory: `${directory}/queue`,
+    data_directory: `${directory}/data`,
+    command_directory: '/usr/sbin',
+    daemon_directory: '/usr/lib/postfix/sbin',
+    maillog_file: `${directory}/log`,
+    maillog_file_prefixes: directory,
+    mail_owner: 'postfix',
+    setgid_group: 'postdrop',
+    myhostname: domain,
+    mydestination: domain,
+    mynetworks: '127.0.0.0/8',
+    inet_interfaces: '127.0.0.1',
+    inet_protocols: 'ipv4',
+    alias_maps: '',
+    local_recipient_maps: '',
+    mail_spool_directory: `${directory}/mail/`,
+    disable_dns_lookups: 'yes',
+    biff: 'no',
+  }
+}
+
 /** For `mail@mail.example`; it offers the log-in of a Dovecot, where there is one. */
 export async function startPostfix(options: {
   readonly identity: Certificate
@@ -85,26 +113,8 @@ export async function startPostfix(options: {
   writeFileSync(join(etc, 'key.pem'), options.identity.key, { mode: 0o600 })
   const { authentication } = options
   const settings = {
-    compatibility_level: '3.6',
-    queue_directory: `${directory}/queue`,
-    data_directory: `${directory}/data`,
-    command_directory: '/usr/sbin',
-    daemon_directory: '/usr/lib/postfix/sbin',
-    maillog_file: `${directory}/log`,
-    maillog_file_prefixes: directory,
-    mail_owner: 'postfix',
-    setgid_group: 'postdrop',
-    myhostname: 'mail.example',
-    mydestination: 'mail.example',
-    mynetworks: '127.0.0.0/8',
-    inet_interfaces: '127.0.0.1',
-    inet_protocols: 'ipv4',
-    alias_maps: '',
-    local_recipient_maps: '',
-    mail_spool_directory: `${directory}/mail/`,
-    disable_dns_lookups: 'yes',
+    ...postfixSettings(directory, 'mail.example'),
     smtpd_peername_lookup: 'no',
-    biff: 'no',
     message_size_limit: '100000',
     smtpd_tls_security_level: 'may',
     smtpd_tls_cert_file: `${etc}/cert.pem`,

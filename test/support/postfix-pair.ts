@@ -15,7 +15,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { ForeignServer } from './foreign-mail.ts'
+import { ForeignServer, postfixSettings } from './foreign-mail.ts'
 
 /** Users of every Debian that may have mail; deliveries are made as them. */
 export const USERS = ['mail', 'news'] as const
@@ -39,25 +39,7 @@ export async function startMta(options: PostfixOptions): Promise<ForeignServer> 
   for (const user of USERS) makeMaildir(join(directory, 'mail', user), user)
   const maps = Object.entries(transport).map(([name, route]) => `{ ${name} = ${route} }`)
   const settings = {
-    compatibility_level: '3.6',
-    queue_directory: `${directory}/queue`,
-    data_directory: `${directory}/data`,
-    command_directory: '/usr/sbin',
-    daemon_directory: '/usr/lib/postfix/sbin',
-    maillog_file: `${directory}/log`,
-    maillog_file_prefixes: directory,
-    mail_owner: 'postfix',
-    setgid_group: 'postdrop',
-    myhostname: domain,
-    mydestination: domain,
-    mynetworks: '127.0.0.0/8',
-    inet_interfaces: '127.0.0.1',
-    inet_protocols: 'ipv4',
-    alias_maps: '',
-    local_recipient_maps: '',
-    mail_spool_directory: `${directory}/mail/`,
-    disable_dns_lookups: 'yes',
-    biff: 'no',
+    ...postfixSettings(directory, domain),
     message_size_limit: '52428800',
     mailbox_size_limit: '0',
     transport_maps: `inline:{ ${maps.join(', ')} }`,

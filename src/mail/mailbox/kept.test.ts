@@ -68,6 +68,22 @@ function stage(wrapped: (disk: Disk) => Disk = (disk) => disk, quota: Quota = {}
   return { mailboxes, disk, indexes, world }
 }
 
+/** A disk one of whose methods waits for `first`, or fails with it. */
+function before(method: keyof Disk, first: (...args: unknown[]) => unknown): (disk: Disk) => Disk {
+  return (disk) =>
+    new Proxy(disk, {
+      get: (target, name) => {
+        const value = Reflect.get(target, name) as (...args: unknown[]) => unknown
+        if (typeof value !== 'function') return value
+        if (name !== method) return value.bind(target)
+        return async (...args: unknown[]) => {
+          await first(...args)
+          return value.apply(target, args)
+        }
+      },
+    })
+}
+
 async function append(mailbox: OpenMailbox, text: string): Promise<Uid> {
   const draft = await mailbox.append({ flags: [] })
   await draft.write(fromUtf8(text))
@@ -123,18 +139,7 @@ test('what was kept of messages is not told to another user whose Maildir was co
 test('a mailbox that is copied to is one, however many others are in memory', async () => {
   let isHeld = false
   const held: (() => void)[] = []
-  const slow = (disk: Disk): Disk =>
-    new Proxy(disk, {
-      get: (target, name) => {
-        const method = Reflect.get(target, name) as (...args: unknown[]) => unknown
-        if (typeof method !== 'function') return method
-        if (name !== 'link') return method.bind(target)
-        return async (...args: unknown[]) => {
-          if (isHeld) await new Promise<void>((resolve) => held.push(resolve))
-          return method.apply(target, args)
-        }
-      },
-    })
+  const slow = before('link', () => isHeld && new Promise<void>((resolve) => held.push(resolve)))
   const { mailboxes } = stage(slow)
   const account = mailboxes.of('user')
   await account.create('Archive')
@@ -155,18 +160,9 @@ test('a mailbox that is copied to is one, however many others are in memory', as
 
 test('a mailbox that two have open is one, though the second could not be opened at first', async () => {
   let isBroken = false
-  const failing = (disk: Disk): Disk =>
-    new Proxy(disk, {
-      get: (target, name) => {
-        const method = Reflect.get(target, name) as (...args: unknown[]) => unknown
-        if (typeof method !== 'function') return method
-        if (name !== 'stat') return method.bind(target)
-        return async (...args: unknown[]) => {
-          if (isBroken) throw new Fault('disk/failed', 'too many open files', { temporary: true })
-          return method.apply(target, args)
-        }
-      },
-    })
+  const failing = before('stat', () => {
+    if (isBroken) throw new Fault('disk/failed', 'too many open files', { temporary: true })
+  })
   const { mailboxes } = stage(failing)
   const account = mailboxes.of('user')
   const one = await account.open('INBOX')
@@ -182,20 +178,13 @@ test('a mailbox that two have open is one, though the second could not be opened
 test('a mailbox is put out of memory when what was begun with it is done', async () => {
   let isHeld = false
   const held: (() => void)[] = []
-  const slow = (disk: Disk): Disk =>
-    new Proxy(disk, {
-      get: (target, name) => {
-        const method = Reflect.get(target, name) as (...args: unknown[]) => unknown
-        if (typeof method !== 'function') return method
-        if (name !== 'list') return method.bind(target)
-        return async (...args: unknown[]) => {
-          if (isHeld && `${args[0]}`.startsWith('/user/')) {
-            await new Promise<void>((resolve) => held.push(resolve))
-          }
-          return method.apply(target, args)
-        }
-      },
-    })
+  const slow = before(
+    'list',
+    (path) =>
+      isHeld &&
+      `${path}`.startsWith('/user/') &&
+      new Promise<void>((resolve) => held.push(resolve)),
+  )
   const { mailboxes, disk, indexes } = stage(slow)
   await crowd(mailboxes)
   const inbox = await mailboxes.of('user').open('INBOX')
