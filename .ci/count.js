@@ -1,5 +1,6 @@
-// count.js REPORT STATUS: "passed failed skipped" of one run of vitest, from its JSON report. A run
-// that failed without a failed test, or without a report, counts as one failure.
+// count.js REPORT STATUS: "passed failed skipped" of one run of vitest, from its JSON report, and on
+// standard error what failed or was skipped. A run that failed without a failed test, or without a report, counts as
+// one failure.
 
 import { readFileSync } from 'node:fs'
 
@@ -15,7 +16,8 @@ function count() {
     console.error(`no report of the tests: ${error.message}`)
     return { passed: 0, failed: 1, skipped: 0 }
   }
-  const states = report.testResults.flatMap(({ status, assertionResults }) => {
+  const states = report.testResults.flatMap(({ name, status, message, assertionResults }) => {
+    tellOthers({ name, status, message, assertionResults })
     const tests = assertionResults.map((test) => test.status)
     // A file that could not be loaded has no tests to fail.
     return status === 'failed' && !tests.includes('failed') ? [...tests, 'failed'] : tests
@@ -26,4 +28,12 @@ function count() {
     failed: those(['failed']),
     skipped: states.length - those(['passed', 'failed']),
   }
+}
+
+function tellOthers({ name, status, message, assertionResults }) {
+  const others = assertionResults.filter((test) => test.status !== 'passed')
+  for (const { status, fullName, failureMessages = [] } of others) {
+    console.error(`${status} ${name}: ${fullName}\n${failureMessages.join('\n')}`)
+  }
+  if (status === 'failed' && others.length === 0) console.error(`failed ${name}\n${message}`)
 }
