@@ -151,6 +151,8 @@ export class LabMachine {
   #disk: LabDisk
   #store: LabStore
   #services: MailHost
+  /** While it has no power: what is durable. */
+  #off: { readonly disk?: DiskImage; readonly store?: StoreImage } | undefined
 
   constructor(
     options: ScenarioHost,
@@ -174,12 +176,26 @@ export class LabMachine {
     return this.#disk
   }
 
+  get isOn(): boolean {
+    return this.#off === undefined
+  }
+
+  /** After `kill` and `wipe`, with what was durable. */
   start(): Promise<void> {
+    if (this.#off !== undefined) {
+      const { disk, store } = this.#off
+      this.#off = undefined
+      this.machine.restart()
+      this.#disk = this.#newDisk(disk)
+      this.#store = this.#newStore(store)
+      this.#services = this.#newServices()
+    }
     return this.#services.start()
   }
 
-  stop(): Promise<void> {
-    return this.#services.stop()
+  /** Nothing is left to stop of a host without power. */
+  async stop(): Promise<void> {
+    if (this.isOn) await this.#services.stop()
   }
 
   /**
@@ -208,17 +224,24 @@ export class LabMachine {
     this.#services.setSigningKeys(keys)
   }
 
-  /** The power fails, and comes back at once: what was durable is all that is left. */
-  async crash(): Promise<void> {
+  /** The power fails: what is durable is all that the next `start` finds. */
+  kill(): void {
+    if (!this.isOn) return
     this.machine.crash()
     for (const process of this.#processes) process.kill()
-    const disk = this.#disk.crash()
-    const store = this.#store.crash()
-    this.machine.restart()
-    this.#disk = this.#newDisk(disk)
-    this.#store = this.#newStore(store)
-    this.#services = this.#newServices()
-    await this.#services.start()
+    this.#off = { disk: this.#disk.crash(), store: this.#store.crash() }
+  }
+
+  /** The power fails, and the disk is lost with all that was on it. */
+  wipe(): void {
+    this.kill()
+    this.#off = {}
+  }
+
+  /** The power fails, and comes back at once: what was durable is all that is left. */
+  crash(): Promise<void> {
+    this.kill()
+    return this.start()
   }
 
   #newDisk(image: DiskImage | undefined): LabDisk {

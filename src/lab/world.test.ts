@@ -17,6 +17,18 @@ describe('the world', () => {
     expect(heard).toEqual(['past at 0', 'a at 10', 'b at 10', 'c at 20'])
   })
 
+  it('says what is due next, and how many events there were', async () => {
+    const world = new World({ settle })
+    expect(world.nextAt).toBeUndefined()
+    const cancel = world.at(monoMs(10), () => {})
+    world.at(monoMs(20), () => {})
+    expect(world.nextAt).toBe(10)
+    cancel()
+    expect(world.nextAt).toBe(20)
+    await world.run()
+    expect([world.nextAt, world.eventCount]).toEqual([undefined, 1])
+  })
+
   it('keeps time still until every promise has settled', async () => {
     const world = new World({ settle })
     const heard: string[] = []

@@ -39,6 +39,7 @@ export class World implements Clock {
   )
   #now: MonoMs = monoMs(0)
   #order = 0
+  #eventCount = 0
   #running = false
 
   constructor(options: WorldOptions) {
@@ -51,6 +52,20 @@ export class World implements Clock {
 
   wall(): WallMs {
     return wallMs(Math.floor((this.#options.wallAtStart ?? DEFAULT_WALL_AT_START) + this.#now))
+  }
+
+  /** How many callbacks have run so far. */
+  get eventCount(): number {
+    return this.#eventCount
+  }
+
+  /** When the next callback is due; undefined where nothing is left to happen. */
+  get nextAt(): MonoMs | undefined {
+    for (;;) {
+      const next = this.#pending.peek()
+      if (next === undefined || next.callback !== undefined) return next?.at
+      this.#pending.pop()
+    }
   }
 
   at(at: MonoMs, callback: () => void): () => void {
@@ -119,14 +134,11 @@ export class World implements Clock {
   }
 
   #takeNext(end: MonoMs): (() => void) | undefined {
-    for (;;) {
-      const next = this.#pending.peek()
-      if (next === undefined || (next.callback !== undefined && next.at > end)) return undefined
-      this.#pending.pop()
-      if (next.callback === undefined) continue
-      this.#now = next.at
-      return next.callback
-    }
+    const at = this.nextAt
+    if (at === undefined || at > end) return undefined
+    this.#now = at
+    this.#eventCount++
+    return this.#pending.pop()?.callback
   }
 }
 
