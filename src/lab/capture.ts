@@ -1,7 +1,8 @@
 import type { MonoMs } from '../base/time.ts'
 import { formatAddress, type SocketAddress } from '../ports/network.ts'
 import { CAPTURED_PACKETS_MAX } from './limits.ts'
-import type { SegmentKind } from './packet.ts'
+import type { Fragment, SegmentKind } from './packet.ts'
+import type { TcpHeader } from './tcp-header.ts'
 
 export interface CapturedPacket {
   readonly sentAt: MonoMs
@@ -16,6 +17,10 @@ export interface CapturedPacket {
   readonly protocol: 'udp' | 'tcp'
   /** Undefined for UDP. */
   readonly segment: SegmentKind | undefined
+  /** Undefined for UDP. */
+  readonly tcp: TcpHeader | undefined
+  /** Undefined for TCP, and for a datagram that is whole. */
+  readonly fragment: Fragment | undefined
   /** Sent before, and not known to have arrived. */
   readonly retransmitted: boolean
   readonly payload: Uint8Array

@@ -22,6 +22,8 @@ function packet(change: Partial<CapturedPacket>): CapturedPacket {
     target: { host: '172.22.0.3', port: 25 },
     protocol: 'tcp',
     segment: 'data',
+    tcp: undefined,
+    fragment: undefined,
     retransmitted: false,
     payload: fromLatin1('EHLO mail-1.a.com\r\n'),
     wireBytes: 59,

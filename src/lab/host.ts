@@ -14,6 +14,7 @@ import { DATAGRAM_BYTES_MAX } from './limits.ts'
 import { type DatagramPacket, lend, type Packet, type SegmentPacket } from './packet.ts'
 import { SecureStream } from './secure-stream.ts'
 import { LabStream } from './stream.ts'
+import { NO_OPTIONS, TCP_FLAGS } from './tcp-header.ts'
 import { after, HostClock, soon, type World } from './world.ts'
 
 /** First and last port that a host gives away by itself, as IANA recommends. */
@@ -185,6 +186,14 @@ class Stack implements Network {
       source: target,
       target: source,
       payload: new Uint8Array(0),
+      header: {
+        sequence: 0,
+        acknowledgement:
+          (packet.header.sequence + (segment.kind === 'syn' ? 1 : packet.payload.length)) >>> 0,
+        flags: TCP_FLAGS.rst | TCP_FLAGS.ack,
+        window: 0,
+        options: NO_OPTIONS,
+      },
       segment: {
         kind: 'reset',
         sentAt: this.#options.clock.now(),
@@ -288,7 +297,13 @@ class LabSocket implements DatagramSocket {
         ? this.#options.address
         : this.address.host
     const source = { host, port: this.address.port }
-    this.#options.transmit({ protocol: 'udp', source, target: to, payload: bytes.slice() })
+    this.#options.transmit({
+      protocol: 'udp',
+      source,
+      target: to,
+      payload: bytes.slice(),
+      fragment: undefined,
+    })
   }
 
   async close(): Promise<void> {

@@ -464,6 +464,8 @@ describe('a capture', () => {
       target: far.address,
       protocol: 'udp',
       segment: undefined,
+      tcp: undefined,
+      fragment: undefined,
       retransmitted: false,
       payload: pattern(100),
       wireBytes: 128,

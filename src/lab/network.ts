@@ -86,6 +86,8 @@ export class LabNetwork {
         target: packet.target,
         protocol: packet.protocol,
         segment: packet.protocol === 'tcp' ? packet.segment.kind : undefined,
+        tcp: packet.protocol === 'tcp' ? packet.header : undefined,
+        fragment: packet.protocol === 'udp' ? packet.fragment : undefined,
         retransmitted: packet.protocol === 'tcp' && packet.segment.retransmitted,
         payload: packet.payload,
         wireBytes: bytes,

@@ -1,6 +1,7 @@
 import type { MonoMs } from '../base/time.ts'
 import type { SocketAddress } from '../ports/network.ts'
 import { TCP_HEADER_BYTES, UDP_HEADER_BYTES } from './limits.ts'
+import type { TcpHeader } from './tcp-header.ts'
 
 /** What crosses links. Payloads are never changed once they are in a packet. */
 export type Packet = DatagramPacket | SegmentPacket
@@ -9,7 +10,21 @@ export interface DatagramPacket {
   readonly protocol: 'udp'
   readonly source: SocketAddress
   readonly target: SocketAddress
+  /** Of a fragment, its part of the datagram's payload. */
   readonly payload: Uint8Array
+  /** Undefined where the datagram is whole. */
+  readonly fragment: Fragment | undefined
+}
+
+/** Where a packet has its place in a datagram that was too large for the link. RFC 791 §3.2. */
+export interface Fragment {
+  /** 16 bits: the same for all fragments of one datagram. */
+  readonly identification: number
+  /** Within what IP carries, UDP's header first: a multiple of 8. */
+  readonly offset: number
+  readonly isLast: boolean
+  /** The payload of the whole. */
+  readonly datagram: Uint8Array
 }
 
 export interface SegmentPacket {
@@ -18,6 +33,7 @@ export interface SegmentPacket {
   readonly target: SocketAddress
   readonly payload: Uint8Array
   readonly segment: Segment
+  readonly header: TcpHeader
 }
 
 /** `window` tells a stopped sender that it may go on; `ack` and `reset` alone are not acknowledged. */

@@ -6,7 +6,8 @@ import type { Clock } from '../ports/clock.ts'
 import type { ByteStream, NetworkFaultCode, SocketAddress } from '../ports/network.ts'
 import { ANSWER_MS, SEGMENT_BYTES_MAX, WINDOW_BYTES_MAX } from './limits.ts'
 import { lend, type Segment, type SegmentKind, type SegmentPacket } from './packet.ts'
-import { type Flight, Transmission } from './transmission.ts'
+import { TCP_FLAGS, type TcpHeader, WINDOW_SHIFT } from './tcp-header.ts'
+import { type Flight, octets, Transmission } from './transmission.ts'
 import { after, soon } from './world.ts'
 
 export interface LabStreamOptions {
@@ -51,6 +52,9 @@ export class LabStream implements Omit<ByteStream, 'secure' | 'onSecured'> {
 
   /** Sequence of the next segment to come in order. */
   #expected = 0
+  /** What is expected next of the peer's sequence numbers. */
+  #acknowledgement = 0
+  #echo = 0
   readonly #early = new Map<number, SegmentPacket>()
   readonly #unread: SegmentPacket[] = []
   #consumedBytes = 0
@@ -84,6 +88,7 @@ export class LabStream implements Omit<ByteStream, 'secure' | 'onSecured'> {
   /** The server's answer to a first segment. */
   answer(syn: Segment): void {
     this.#expected = 1
+    this.#acknowledgement = 1
     this.#answers = { sequence: 0, sentAt: syn.sentAt }
     this.#transmission.transmit('syn-ack', NO_BYTES)
   }
@@ -157,6 +162,8 @@ export class LabStream implements Omit<ByteStream, 'secure' | 'onSecured'> {
       if (next === undefined) break
       this.#early.delete(this.#expected++)
       this.#unread.push(next)
+      this.#acknowledgement += octets(next.segment.kind, next.payload)
+      this.#echo = Math.floor(next.segment.sentAt) >>> 0
     }
     this.#deliver()
     if (!this.#forgotten) this.#transmitControl('ack', { sequence, sentAt })
@@ -248,19 +255,24 @@ export class LabStream implements Omit<ByteStream, 'secure' | 'onSecured'> {
   #transmitFlight(flight: Flight): void {
     const { kind, sequence, payload, retransmitted } = flight
     const acknowledges = kind === 'syn-ack' ? this.#answers : undefined
-    this.#transmit(payload, { kind, sequence, acknowledges, retransmitted })
+    this.#transmit(payload, { kind, sequence, acknowledges, retransmitted }, flight.offset)
   }
 
   #transmitControl(kind: 'ack' | 'reset', acknowledges: Segment['acknowledges']): void {
     this.#transmit(NO_BYTES, { kind, sequence: undefined, acknowledges, retransmitted: false })
   }
 
-  #transmit(payload: Uint8Array, segment: Omit<Segment, 'sentAt' | 'consumedBytes'>): void {
+  #transmit(
+    payload: Uint8Array,
+    segment: Omit<Segment, 'sentAt' | 'consumedBytes'>,
+    offset: number = this.#transmission.nextOffset,
+  ): void {
     this.#options.transmit({
       protocol: 'tcp',
       source: this.local,
       target: this.remote,
       payload,
+      header: this.#header(segment.kind, offset),
       segment: {
         ...segment,
         sentAt: this.#options.clock.now(),
@@ -268,6 +280,32 @@ export class LabStream implements Omit<ByteStream, 'secure' | 'onSecured'> {
       },
     })
   }
+
+  #header(kind: SegmentKind, offset: number): TcpHeader {
+    const isSyn = kind === 'syn' || kind === 'syn-ack'
+    const now = Math.floor(this.#options.clock.now()) >>> 0
+    return {
+      sequence: offset,
+      acknowledgement: kind === 'syn' ? 0 : this.#acknowledgement,
+      flags: FLAGS[kind],
+      window: isSyn ? 0xffff : WINDOW_BYTES_MAX >> WINDOW_SHIFT,
+      options: {
+        mss: isSyn ? SEGMENT_BYTES_MAX : undefined,
+        timestamp: { value: now, echo: this.#echo },
+        sack: [],
+      },
+    }
+  }
+}
+
+const FLAGS: Readonly<Record<SegmentKind, number>> = {
+  syn: TCP_FLAGS.syn,
+  'syn-ack': TCP_FLAGS.syn | TCP_FLAGS.ack,
+  data: TCP_FLAGS.psh | TCP_FLAGS.ack,
+  window: TCP_FLAGS.ack,
+  fin: TCP_FLAGS.fin | TCP_FLAGS.ack,
+  ack: TCP_FLAGS.ack,
+  reset: TCP_FLAGS.rst | TCP_FLAGS.ack,
 }
 
 /** A server's stream is open once the client has shown that it heard the answer to its SYN. */

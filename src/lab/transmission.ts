@@ -7,6 +7,8 @@ import type { SegmentKind } from './packet.ts'
 export interface Flight {
   readonly kind: SegmentKind
   readonly sequence: number
+  /** Of its first octet in the stream; SYN and FIN count as one each. */
+  readonly offset: number
   readonly payload: Uint8Array
   sentAt: MonoMs
   retransmitted: boolean
@@ -37,6 +39,7 @@ export class Transmission {
   readonly #giveUp: () => void
   readonly #flights = new Map<number, Flight>()
   #nextSequence = 0
+  #nextOffset = 0
   #flightBytes = 0
   #windowBytes = INITIAL_WINDOW_BYTES
   #slowStartUntilBytes = Number.POSITIVE_INFINITY
@@ -64,14 +67,20 @@ export class Transmission {
     return this.#windowBytes - this.#flightBytes
   }
 
+  get nextOffset(): number {
+    return this.#nextOffset
+  }
+
   transmit(kind: SegmentKind, payload: Uint8Array): void {
     const flight: Flight = {
       kind,
       sequence: this.#nextSequence++,
+      offset: this.#nextOffset,
       payload,
       sentAt: this.#clock.now(),
       retransmitted: false,
     }
+    this.#nextOffset += octets(kind, payload)
     this.#flights.set(flight.sequence, flight)
     this.#flightBytes += payload.length
     if (!this.#armed) this.#postpone()
@@ -171,4 +180,9 @@ export class Transmission {
     this.#slowStartUntilBytes = Math.max(this.#flightBytes / 2, 2 * SEGMENT_BYTES_MAX)
     this.#windowBytes = this.#slowStartUntilBytes
   }
+}
+
+/** Of the stream: SYN and FIN count as one each. */
+export function octets(kind: SegmentKind, payload: Uint8Array): number {
+  return kind === 'syn' || kind === 'syn-ack' || kind === 'fin' ? 1 : payload.length
 }
