@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { fromLatin1, toLatin1 } from '../base/bytes.ts'
+import { seededRandom } from '../base/random.ts'
 import { monoMs } from '../base/time.ts'
 import { LabDisk, type LabDiskOptions } from './disk.ts'
 import { World } from './world.ts'
@@ -154,4 +155,31 @@ describe('the lab disk', () => {
     await disk.rename('/mail', '/post')
     expect(await read(disk, '/post/new/a')).toBe('one')
   })
+})
+
+it('with luck, a crash leaves no less than was durable, no more than was written, and a file with two names whole', async () => {
+  for (let seed = 1; seed <= 50; seed++) {
+    const disk = new LabDisk({ clock: new World({ settle }) })
+    await disk.makeDirectory('/a')
+    await disk.writeNew('/a/flushed', fromLatin1('flushed'))
+    await disk.syncDirectory('/a')
+    const writer = await disk.create('/a/half')
+    await writer.append(fromLatin1('0123'))
+    await writer.sync()
+    await writer.append(fromLatin1('4567'))
+    await disk.link('/a/half', '/a/twin')
+    await disk.remove('/a/flushed')
+    const left = new LabDisk({ clock: new World({ settle }) }, disk.crash(seededRandom(seed)))
+    const names = await left.list('/a')
+    expect(['flushed', 'half', 'twin']).toEqual(expect.arrayContaining([...names]))
+    const texts = []
+    for (const name of names.filter((each) => each !== 'flushed')) {
+      const reader = await left.open(`/a/${name}`)
+      texts.push(toLatin1(await reader.read(0, 100)))
+    }
+    for (const text of texts) expect('01234567'.startsWith(text) && text.length >= 4).toBe(true)
+    expect(new Set(texts).size).toBeLessThanOrEqual(1)
+    const flushedBytes = names.includes('flushed') ? 7 : 0
+    expect(left.usedBytes).toBe(flushedBytes + (texts[0]?.length ?? 0))
+  }
 })

@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.ts'
 import { asFault, Fault } from '../base/fault.ts'
+import type { Random } from '../base/random.ts'
 import { addMs, type WallMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import {
@@ -198,11 +199,13 @@ export class LabDisk implements Disk {
 
   /**
    * The power fails: what was not durable is lost, operations under way never settle, and nothing
-   * more that is asked of this disk has any effect. A new LabDisk goes on with the result.
+   * more that is asked of this disk has any effect. A new LabDisk goes on with the result. With
+   * `luck`, some of what was not durable is there all the same, as a real disk may have written it:
+   * the beginning of what was appended, and any of the names made or removed.
    */
-  crash(): DiskImage {
+  crash(luck?: Random): DiskImage {
     this.#crashed = true
-    return survivor(this.#root)
+    return new Survivors(luck).directory(this.#root)
   }
 
   async #perform<T>(action: () => T): Promise<T> {
@@ -344,28 +347,59 @@ function newDirectory(modified: WallMs): Directory {
   return { kind: 'directory', names: new Map(), durableNames: new Map(), modified }
 }
 
-function survivor(directory: Directory): Directory {
-  const names = new Map<string, FileNode | Directory>()
-  for (const [name, node] of directory.durableNames) {
-    names.set(
-      name,
-      node.kind === 'directory'
-        ? survivor(node)
-        : {
-            ...node,
-            content: node.content.slice(0, node.durableBytes),
-            sizeBytes: node.durableBytes,
-            nameCount: 1,
-          },
-    )
+/** What is left of files and directories, each of them once, whatever names it has. */
+class Survivors {
+  readonly #luck: Random | undefined
+  readonly #files = new Map<FileNode, FileNode>()
+
+  constructor(luck: Random | undefined) {
+    this.#luck = luck
   }
-  return { ...directory, names, durableNames: new Map(names) }
+
+  directory(directory: Directory): Directory {
+    const names = new Map<string, FileNode | Directory>()
+    for (const [name, node] of this.#namesOf(directory)) {
+      names.set(name, node.kind === 'directory' ? this.directory(node) : this.#file(node))
+    }
+    return { ...directory, names, durableNames: new Map(names) }
+  }
+
+  #namesOf({ names, durableNames }: Directory): ReadonlyMap<string, FileNode | Directory> {
+    if (this.#luck === undefined) return durableNames
+    const left = new Map(durableNames)
+    for (const name of new Set([...durableNames.keys(), ...names.keys()])) {
+      const now = names.get(name)
+      if (now === durableNames.get(name) || this.#luck.next() < 0.5) continue
+      if (now === undefined) left.delete(name)
+      else left.set(name, now)
+    }
+    return left
+  }
+
+  #file(node: FileNode): FileNode {
+    const known = this.#files.get(node)
+    if (known !== undefined) {
+      known.nameCount++
+      return known
+    }
+    const luckyBytes = (this.#luck?.next() ?? 0) * (node.sizeBytes - node.durableBytes)
+    const sizeBytes = node.durableBytes + Math.round(luckyBytes)
+    const content = node.content.slice(0, sizeBytes)
+    const left = { ...node, content, sizeBytes, durableBytes: sizeBytes, nameCount: 1 }
+    this.#files.set(node, left)
+    return left
+  }
 }
 
-function contentBytes(directory: Directory): number {
+/** Of each file once, whatever names it has. */
+function contentBytes(directory: Directory, counted = new Set<FileNode>()): number {
   let sum = 0
   for (const node of directory.names.values()) {
-    sum += node.kind === 'file' ? node.sizeBytes : contentBytes(node)
+    if (node.kind === 'directory') sum += contentBytes(node, counted)
+    else if (!counted.has(node)) {
+      counted.add(node)
+      sum += node.sizeBytes
+    }
   }
   return sum
 }

@@ -1,6 +1,6 @@
 /** A scenario come to life: its networks and links, and on every host the real services. */
 
-import { seededRandom } from '../base/random.ts'
+import { type Random, seededRandom } from '../base/random.ts'
 import { type MonoMs, wallMs } from '../base/time.ts'
 import { MailHost, type MailHostPorts } from '../bridge/mail-host.ts'
 import { certificateNamesOf } from '../bridge/mail-host-options.ts'
@@ -14,7 +14,7 @@ import type { Packing } from '../ports/packing.ts'
 import type { Store } from '../ports/store.ts'
 import { labIdentity, labTrust } from './certificate.ts'
 import { labCompression } from './compression.ts'
-import { type DiskImage, LabDisk } from './disk.ts'
+import { type DiskImage, LabDisk, type LabDiskOptions } from './disk.ts'
 import { type LabName, labDns } from './dns.ts'
 import { labEntropy } from './entropy.ts'
 import type { LabHost } from './host.ts'
@@ -24,7 +24,7 @@ import { labPacking } from './packing.ts'
 import { labPasswords } from './password.ts'
 import { LabProcess } from './process.ts'
 import { type LabProgram, labProcesses } from './processes.ts'
-import { LabStore, type StoreImage } from './store.ts'
+import { LabStore, type LabStoreOptions, type StoreImage } from './store.ts'
 import { World } from './world.ts'
 
 export interface LabOptions {
@@ -39,6 +39,16 @@ export interface LabOptions {
   readonly authentication?: MakeAuthentication
   /** Of what goes in bundles, where sizes matter. Default: nothing becomes smaller. */
   readonly packing?: Packing
+  /** For hosts with hardware of their own, such as a disk that fails. Default: all is sound. */
+  readonly hardware?: (host: string) => Hardware
+}
+
+/** What a host is made of, each where it is not the ordinary one. */
+export interface Hardware {
+  readonly disk?: (options: LabDiskOptions, image: DiskImage | undefined) => LabDisk
+  readonly store?: (options: LabStoreOptions, image: StoreImage | undefined) => LabStore
+  /** What its programs get in place of the host's clock. */
+  readonly clock?: (clock: Clock) => Clock
 }
 
 export type MakeAuthentication = (host: {
@@ -78,9 +88,9 @@ export class Lab {
       this.network.addLink(between, { oneWayDelayMs, lossShare: loss, rateBytesPerSec })
     }
     this.names = new Map(scenario.hosts.flatMap(namesOf))
-    const { authentication, packing = labPacking } = options
+    const { authentication, packing = labPacking, hardware = () => ({}) } = options
     const [dns, https] = [labDns(this.names), labHttps(this.pages)]
-    const outside = { dns, https, packing, authentication }
+    const outside = { dns, https, packing, authentication, hardware }
     this.#hosts = new Map(
       scenario.hosts.map((host) => {
         const machine = this.network.addHost(host.host, host.network, host.address)
@@ -134,6 +144,7 @@ function namesOf(host: ScenarioHost): readonly (readonly [string, LabName])[] {
 /** What all hosts share. */
 interface Outside extends Pick<MailHostPorts, 'dns' | 'https' | 'packing'> {
   readonly authentication: MakeAuthentication | undefined
+  readonly hardware: (host: string) => Hardware
 }
 
 /** One host: what survives a crash (disk and store) and what does not (everything else). */
@@ -148,6 +159,7 @@ export class LabMachine {
   #processCount = 0
   #signingKeys: readonly DatedSigningKey[] = []
   readonly #entropy: ReturnType<typeof labEntropy>
+  readonly #hardware: Hardware
   #disk: LabDisk
   #store: LabStore
   #services: MailHost
@@ -166,6 +178,7 @@ export class LabMachine {
     this.machine = machine
     this.#entropy = entropy
     this.#tell = tell
+    this.#hardware = outside.hardware(options.host)
     this.#disk = this.#newDisk(undefined)
     this.#store = this.#newStore(undefined)
     this.#services = this.#newServices()
@@ -178,6 +191,11 @@ export class LabMachine {
 
   get isOn(): boolean {
     return this.#off === undefined
+  }
+
+  /** The store that the services use now. */
+  get store(): LabStore {
+    return this.#store
   }
 
   /** After `kill` and `wipe`, with what was durable. */
@@ -224,12 +242,15 @@ export class LabMachine {
     this.#services.setSigningKeys(keys)
   }
 
-  /** The power fails: what is durable is all that the next `start` finds. */
-  kill(): void {
+  /**
+   * The power fails: what is durable is all that the next `start` finds, and, with `luck`, some of what
+   * was on its way to the disk, as `LabDisk.crash` and `LabStore.crash` say.
+   */
+  kill(luck?: Random): void {
     if (!this.isOn) return
     this.machine.crash()
     for (const process of this.#processes) process.kill()
-    this.#off = { disk: this.#disk.crash(), store: this.#store.crash() }
+    this.#off = { disk: this.#disk.crash(luck), store: this.#store.crash(luck) }
   }
 
   /** The power fails, and the disk is lost with all that was on it. */
@@ -245,20 +266,23 @@ export class LabMachine {
   }
 
   #newDisk(image: DiskImage | undefined): LabDisk {
-    return new LabDisk({ clock: this.machine.clock }, image)
+    const make = this.#hardware.disk ?? ((options, from) => new LabDisk(options, from))
+    return make({ clock: this.machine.clock }, image)
   }
 
   #newStore(image: StoreImage | undefined): LabStore {
     const capacityBytes = this.options.limits.storeBytesMax
     const latency = { clock: this.machine.clock, durationMs: COMMIT_MS }
-    return new LabStore({ capacityBytes, latency }, image)
+    const make = this.#hardware.store ?? ((options, from) => new LabStore(options, from))
+    return make({ capacityBytes, latency }, image)
   }
 
   #newServices(): MailHost {
-    const { clock, network } = this.machine
+    const { clock: hostClock, network } = this.machine
+    const clock = this.#hardware.clock?.(hostClock) ?? hostClock
     // A program that has been killed tells nothing any more.
     const events = (event: HostEvent): void => {
-      if (this.machine.clock === clock) this.#tell(event)
+      if (this.machine.clock === hostClock) this.#tell(event)
     }
     const { authentication, ...outside } = this.#outside
     const hostname = this.options.host

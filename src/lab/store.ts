@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts'
 import { equalBytes, NO_BYTES } from '../base/bytes.ts'
 import { Fault } from '../base/fault.ts'
+import type { Random } from '../base/random.ts'
 import { addMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type {
@@ -55,6 +56,8 @@ export class LabStore implements Store {
   readonly #options: LabStoreOptions
   #state: 'open' | 'closed' | 'crashed' = 'open'
   #lastCommit: Promise<unknown> = Promise.resolve()
+  /** Not yet resolved, in order. */
+  readonly #underWay = new Set<readonly StoreChange[]>()
 
   constructor(options: LabStoreOptions = {}, image: StoreImage = emptyStoreImage()) {
     this.#options = options
@@ -98,8 +101,10 @@ export class LabStore implements Store {
       this.#options.isSuspicious === false
         ? changes
         : changes.map((change) => ({ ...change, value: change.value?.slice() }))
+    this.#underWay.add(owned)
     const committed = new Promise<void>((resolve, reject) => {
       this.#later(() => {
+        this.#underWay.delete(owned)
         const changed = owned === changes ? undefined : changedMeanwhile(changes, owned)
         const failure = changed ?? this.#apply(owned)
         if (failure === undefined) resolve()
@@ -117,10 +122,13 @@ export class LabStore implements Store {
 
   /**
    * The power fails: what has not resolved is lost and never will resolve, and nothing more that is
-   * asked of this store has any effect. A new LabStore goes on with the result.
+   * asked of this store has any effect. A new LabStore goes on with the result. With `luck`, the first
+   * of the commits under way may be there all the same: the power failed after the flush.
    */
-  crash(): StoreImage {
+  crash(luck?: Random): StoreImage {
     this.#state = 'crashed'
+    const flushed = Math.floor((luck?.next() ?? 0) * (this.#underWay.size + 1))
+    for (const changes of [...this.#underWay].slice(0, flushed)) this.#apply(changes)
     return {
       usedBytes: this.#image.usedBytes,
       tables: new Map(
