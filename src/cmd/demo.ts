@@ -62,7 +62,7 @@ function changed(scenario: Scenario, { delayMs, loss, seed }: DemoArguments): Sc
     links: scenario.links.map((link) => ({
       ...link,
       ...delay,
-      ...(loss !== undefined && { loss }),
+      ...(loss !== undefined && { lossShare: loss }),
     })),
     hosts: scenario.hosts.map((host) => ({
       ...host,

@@ -49,7 +49,12 @@ test('a scenario becomes typed values; a plan takes its delay from the link', ()
       { name: 'moon', prefix: '172.22.0.0/24' },
     ],
     links: [
-      { between: ['earth', 'moon'], oneWayDelayMs: 500, loss: 0.2, rateBytesPerSec: 1_000_000 },
+      {
+        between: ['earth', 'moon'],
+        oneWayDelayMs: 500,
+        lossShare: 0.2,
+        rateBytesPerSec: 1_000_000,
+      },
     ],
   })
   expect(hosts.map(({ host, network, address }) => [host, network, address])).toEqual([

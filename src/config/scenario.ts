@@ -7,6 +7,7 @@ import {
   parseIpPrefix,
   parseSocketAddress,
 } from '../base/ip-address.ts'
+import type { WallMs } from '../base/time.ts'
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
 import { type PlanText, planShape } from './bundles.ts'
 import type { ConfigFaultCode } from './fault.ts'
@@ -18,21 +19,27 @@ import {
   plainUsers,
   type UserText,
 } from './host.ts'
+import type { LinkQuality } from './link-quality.ts'
 import { ACCESS_SERVICES } from './mail-access.ts'
 import { plainOutgoingText } from './mail-outgoing.ts'
 import { aliasesText, transportText } from './mail-routing.ts'
 import { type Contradiction, parseWith, repeated } from './problems.ts'
 import { count, duration, ipAddress, listOf, mapping, orOff, rate, share, word } from './schema.ts'
 import { SMTP_SERVICES } from './smtp.ts'
+import type { TimelineEvent } from './timeline.ts'
 import type { Path } from './yaml.ts'
 
 export interface Scenario {
   readonly name: string
   /** Of everything random in it. */
   readonly seed: number
+  /** Civil time at the beginning. Default: that of the world that plays it. */
+  readonly startsAt?: WallMs
   readonly networks: readonly ScenarioNetwork[]
   readonly links: readonly ScenarioLink[]
   readonly hosts: readonly ScenarioHost[]
+  /** Default: nothing happens by itself. */
+  readonly timeline?: readonly TimelineEvent[]
 }
 
 export interface ScenarioNetwork {
@@ -41,13 +48,11 @@ export interface ScenarioNetwork {
   readonly prefix: string
 }
 
-export interface ScenarioLink {
+/** The quality is that from the first to the second, and the other way where `back` says nothing else. */
+export interface ScenarioLink extends LinkQuality {
   /** Names of two networks. */
   readonly between: readonly [string, string]
-  readonly oneWayDelayMs: number
-  /** Share of packets lost: 0 to 1. */
-  readonly loss: number
-  readonly rateBytesPerSec?: number
+  readonly back?: Partial<LinkQuality>
 }
 
 export interface ScenarioHost extends MailHostOptions {
@@ -138,7 +143,7 @@ function complete(text: ScenarioText): Scenario {
     links: text.links.map((link) => ({
       between: [link.between[0] ?? '', link.between[1] ?? ''],
       oneWayDelayMs: link.oneWayDelay,
-      loss: link.loss,
+      lossShare: link.loss,
       ...(link.rate !== undefined && { rateBytesPerSec: link.rate }),
     })),
     hosts: text.hosts.map((host) => ({

@@ -6,10 +6,10 @@ import type { ScenarioLink } from '../config/scenario.ts'
 import type { HostEvent } from '../ports/events.ts'
 
 export function linkText(link: ScenarioLink): string {
-  const { between, oneWayDelayMs, loss, rateBytesPerSec } = link
+  const { between, oneWayDelayMs, lossShare, rateBytesPerSec } = link
   const rate = rateBytesPerSec === undefined ? '' : `, ${rateBytesPerSec} B/s`
   const delay = formatDuration(oneWayDelayMs)
-  return `${between.join(' to ')} one-way delay ${delay}, loss ${Math.round(loss * 1000) / 10}%${rate}`
+  return `${between.join(' to ')} one-way delay ${delay}, loss ${Math.round(lossShare * 1000) / 10}%${rate}`
 }
 
 /** `   0.503 s  mail-2.a.com  bundle received …`. */

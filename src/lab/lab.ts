@@ -81,12 +81,13 @@ export class Lab {
   readonly #hosts: ReadonlyMap<string, LabMachine>
 
   constructor(scenario: Scenario, options: LabOptions) {
-    this.world = new World({ settle: options.settle })
+    this.world = new World({
+      settle: options.settle,
+      ...(scenario.startsAt !== undefined && { wallAtStart: scenario.startsAt }),
+    })
     const random = seededRandom(scenario.seed)
     this.network = new LabNetwork({ world: this.world, random, captureLocal: true })
-    for (const { between, oneWayDelayMs, loss, rateBytesPerSec } of scenario.links) {
-      this.network.addLink(between, { oneWayDelayMs, lossShare: loss, rateBytesPerSec })
-    }
+    for (const { between, ...quality } of scenario.links) this.network.addLink(between, quality)
     this.names = new Map(scenario.hosts.flatMap(namesOf))
     const { authentication, packing = labPacking, hardware = () => ({}) } = options
     const [dns, https] = [labDns(this.names), labHttps(this.pages)]

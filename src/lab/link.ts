@@ -1,17 +1,8 @@
 import { assert } from '../base/assert.ts'
 import type { Random } from '../base/random.ts'
 import { addMs, type MonoMs } from '../base/time.ts'
+import type { LinkQuality } from '../config/link-quality.ts'
 import { LINK_QUEUE_BYTES_MAX } from './limits.ts'
-
-export interface LinkQuality {
-  readonly oneWayDelayMs: number
-  /** Of all packets, from 0 to 1; 1 is a link that is down. */
-  readonly lossShare: number
-  /** Default: a packet takes no time to leave. */
-  readonly rateBytesPerSec?: number | undefined
-  /** What may wait where there is a rate; what finds the queue full is lost. */
-  readonly queueBytesMax?: number | undefined
-}
 
 /**
  * One direction of a link. A packet waits until those before it have left, leaves at the link's

@@ -1,9 +1,10 @@
 import { assert } from '../base/assert.ts'
 import type { Random } from '../base/random.ts'
+import type { LinkQuality } from '../config/link-quality.ts'
 import { isLocalSocket } from '../ports/network.ts'
 import { Capture } from './capture.ts'
 import { isWithinHost, LabHost } from './host.ts'
-import { Link, type LinkQuality } from './link.ts'
+import { Link } from './link.ts'
 import { type Packet, wireBytes } from './packet.ts'
 import type { World } from './world.ts'
 

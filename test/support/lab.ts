@@ -27,7 +27,7 @@ export function earthMoon(
   return {
     ...parsed.value,
     seed,
-    links: parsed.value.links.map((link) => ({ ...link, oneWayDelayMs, loss })),
+    links: parsed.value.links.map((link) => ({ ...link, oneWayDelayMs, lossShare: loss })),
     hosts: parsed.value.hosts.map(({ udp, ...host }) => ({
       ...host,
       ...(udp && { [protocol ?? 'udp']: udp }),

@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { fromUtf8 } from '../../src/base/bytes.ts'
 import { seededRandom } from '../../src/base/random.ts'
 import { monoMs } from '../../src/base/time.ts'
+import type { LinkQuality } from '../../src/config/link-quality.ts'
 import {
   BundleHost,
   type BundleHostOptions,
@@ -12,7 +13,6 @@ import type { EndpointOptions } from '../../src/dtn/registrations.ts'
 import { LabDisk } from '../../src/lab/disk.ts'
 import { labEntropy } from '../../src/lab/entropy.ts'
 import type { LabHost } from '../../src/lab/host.ts'
-import type { LinkQuality } from '../../src/lab/link.ts'
 import { LabNetwork } from '../../src/lab/network.ts'
 import { LabProcess, type ProcessPorts } from '../../src/lab/process.ts'
 import { LabStore } from '../../src/lab/store.ts'
