@@ -1,21 +1,19 @@
 import { expect, test } from 'vitest'
 import { addMs, wallMs } from '../base/time.ts'
 import { World } from '../lab/world.ts'
-import { ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
 import { Acknowledgements } from './acknowledgements.ts'
 
-const MOON = ipnEndpoint(3n, 2525n)
-const MARS = ipnEndpoint(4n, 2525n)
+const MOON = { to: 'ipn:3.2525' }
+const MARS = { to: 'ipn:4.2525' }
 
 function stage(waitMs: number) {
   const world = new World({ settle: async () => {} })
   const sent: string[] = []
-  const acknowledgements = new Acknowledgements({
+  const acknowledgements = new Acknowledgements<typeof MOON>({
     ...{ clock: world, waitMs: () => waitMs, answersMax: 3 },
     send: (peer, answers, expiresAt) => {
-      const node = peer.scheme === 'ipn' ? peer.node : 0n
       const names = answers.map(({ transaction }) => transaction.replace('a1b2c3d4e5f6.', ''))
-      sent.push(`${node}: ${names.join(' ')} until ${expiresAt}`)
+      sent.push(`${peer.to}: ${names.join(' ')} until ${expiresAt}`)
     },
   })
   const add = (peer: typeof MOON, number: number, expiresAt = 9000): void =>
@@ -35,20 +33,20 @@ test('answers to one gateway that come soon after each other go together, in the
   add(MARS, 1)
   expect(sent).toEqual([])
   await wait(40)
-  expect(sent).toEqual(['3: 9 10 until 7000'])
+  expect(sent).toEqual(['ipn:3.2525: 9 10 until 7000'])
   await wait(60)
-  expect(sent).toEqual(['3: 9 10 until 7000', '4: 1 until 9000'])
+  expect(sent).toEqual(['ipn:3.2525: 9 10 until 7000', 'ipn:4.2525: 1 until 9000'])
 })
 
 test('what is asked again meanwhile is answered once', async () => {
   const { sent, add, wait } = stage(0)
   for (let copies = 0; copies < 5; copies++) add(MOON, 1)
   await wait(0)
-  expect(sent).toEqual(['3: 1 until 9000'])
+  expect(sent).toEqual(['ipn:3.2525: 1 until 9000'])
 })
 
 test('as many as a bundle takes do not wait', () => {
   const { sent, add } = stage(1000)
   for (const number of [1, 2, 3, 4]) add(MOON, number)
-  expect(sent).toEqual(['3: 1 2 3 until 9000'])
+  expect(sent).toEqual(['ipn:3.2525: 1 2 3 until 9000'])
 })

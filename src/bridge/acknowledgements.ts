@@ -2,41 +2,45 @@
 
 import { addMs, type WallMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
-import { type EndpointId, formatEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import type { Acknowledgement } from './adu.ts'
 
-export interface AcknowledgementsOptions {
+/** Who is answered; `to` tells one from the other. */
+interface Named {
+  readonly to: string
+}
+
+export interface AcknowledgementsOptions<Peer extends Named> {
   readonly clock: Clock
   /** How long one waits for others. */
-  readonly waitMs: (peer: EndpointId) => number
+  readonly waitMs: (peer: Peer) => number
   /** In one bundle. */
   readonly answersMax: number
   readonly send: (
-    peer: EndpointId,
+    peer: Peer,
     answers: readonly Acknowledgement[],
     /** When the time of the last of their mails is over. */
     expiresAt: WallMs,
   ) => void
 }
 
-interface Waiting {
-  readonly peer: EndpointId
+interface Waiting<Peer> {
+  readonly peer: Peer
   /** By transaction: what is asked twice is answered once. */
   readonly answers: Map<string, Acknowledgement>
   readonly cancel: () => void
   expiresAt: WallMs
 }
 
-export class Acknowledgements {
-  readonly #options: AcknowledgementsOptions
-  readonly #waiting = new Map<string, Waiting>()
+export class Acknowledgements<Peer extends Named> {
+  readonly #options: AcknowledgementsOptions<Peer>
+  readonly #waiting = new Map<string, Waiting<Peer>>()
 
-  constructor(options: AcknowledgementsOptions) {
+  constructor(options: AcknowledgementsOptions<Peer>) {
     this.#options = options
   }
 
-  add(peer: EndpointId, answers: readonly Acknowledgement[], expiresAt: WallMs): void {
-    const name = formatEndpointId(peer)
+  add(peer: Peer, answers: readonly Acknowledgement[], expiresAt: WallMs): void {
+    const name = peer.to
     for (const answer of answers) {
       const waiting = this.#waiting.get(name) ?? this.#open(name, peer, expiresAt)
       waiting.answers.set(answer.transaction, answer)
@@ -45,7 +49,7 @@ export class Acknowledgements {
     }
   }
 
-  #open(name: string, peer: EndpointId, expiresAt: WallMs): Waiting {
+  #open(name: string, peer: Peer, expiresAt: WallMs): Waiting<Peer> {
     const { clock, waitMs } = this.#options
     const cancel = clock.at(addMs(clock.now(), waitMs(peer)), () => this.#send(name))
     const waiting = { peer, answers: new Map<string, Acknowledgement>(), cancel, expiresAt }

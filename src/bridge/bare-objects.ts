@@ -1,17 +1,18 @@
 /**
  * Batch-SMTP objects as they are, from gateways of other makes. RFC 2442. Nobody there would understand
- * an acknowledgement, so what is refused is reported to the sender, and a copy is known by its bundle.
+ * an acknowledgement, so what is refused is reported to the sender, and a copy is known by what its
+ * carrier calls it.
  */
 
 import { fromUtf8, toHex } from '../base/bytes.ts'
 import { asFault } from '../base/fault.ts'
 import { sha256 } from '../base/sha256.ts'
-import type { ReceivedAdu } from '../dtn/node.ts'
 import type { MailQueue } from '../mail/queue.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
 import { type BatchMail, readMails } from './batch-reader.ts'
+import type { ReceivedAdu } from './carrier.ts'
 import { badAdu } from './fault.ts'
 import { OBJECT_MAILS_READ_MAX } from './limits.ts'
 import type { MailTaking } from './mail-taking.ts'
@@ -24,8 +25,6 @@ export interface BareObjectsPorts {
   readonly entropy: Entropy
   readonly events: EventSink
 }
-
-type Arrived = Pick<ReceivedAdu, 'bundle' | 'payload' | 'expiresAt'>
 
 export class BareObjects {
   readonly #options: { readonly host: string; readonly messageBytesMax: number }
@@ -42,13 +41,13 @@ export class BareObjects {
   }
 
   /** Rejects with a Fault: temporary where the bundle has to wait, permanent where no mail is in it. */
-  take(arrived: Arrived, from: string): Promise<void> {
-    const taken = this.#turn.then(() => this.#takeAll(arrived, from))
+  take(received: ReceivedAdu): Promise<void> {
+    const taken = this.#turn.then(() => this.#takeAll(received))
     this.#turn = taken.catch(asFault)
     return taken
   }
 
-  async #takeAll({ bundle, payload, expiresAt }: Arrived, from: string): Promise<void> {
+  async #takeAll({ from, id: name, payload, expiresAt }: ReceivedAdu): Promise<void> {
     const { mails, refused } = readMails(payload, {
       ...this.#options,
       mailsMax: OBJECT_MAILS_READ_MAX,
@@ -59,7 +58,7 @@ export class BareObjects {
       const where = `object of ${from} behind its mail ${mails.length}`
       this.#ports.events({ type: 'trouble', where, reason })
     }
-    const id = toHex(sha256(fromUtf8(bundle)).subarray(0, 16))
+    const id = toHex(sha256(fromUtf8(name)).subarray(0, 16))
     for (const [i, mail] of mails.entries()) await this.#take(mail, from, `${id}-${i}`, expiresAt)
   }
 
@@ -67,7 +66,7 @@ export class BareObjects {
     mail: BatchMail,
     from: string,
     transaction: string,
-    expiresAt: Arrived['expiresAt'],
+    expiresAt: ReceivedAdu['expiresAt'],
   ): Promise<void> {
     const { taking } = this.#ports
     const refusals = await taking.take({ from, transaction, expiresAt, mail })

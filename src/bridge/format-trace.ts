@@ -15,9 +15,9 @@ export function formatTrace({ queueId, messageId, steps, now }: MailTrace): stri
   }
   for (const { to, state, arrivalAt, answerAt } of now?.underWay ?? []) {
     const what = state === 'forwarded' ? 'waits for the acknowledgement of' : `${state}, for`
-    lines.push(
-      `  ${what} ${to}: predicted to arrive ${time(arrivalAt)}, acknowledged ${time(answerAt)}`,
-    )
+    const arrival = arrivalAt === undefined ? '' : `: predicted to arrive ${time(arrivalAt)}`
+    const answer = answerAt === undefined ? '' : `, acknowledged ${time(answerAt)}`
+    lines.push(`  ${what} ${to}${arrival}${answer}`)
   }
   if (now?.state === 'hold') lines.push('  is held until it is released')
   if (now === undefined) lines.push('  is no longer in the queue')
@@ -31,7 +31,7 @@ function describe(step: JournalStep): string {
     case 'transaction-taken':
       return `taken from ${step.from} as transaction ${step.transaction}`
     case 'transaction-sent':
-      return `transaction ${step.transaction} in object ${step.object}, bundle ${step.bundle}, for ${step.to}; predicted to arrive ${time(step.arrivalAt)}`
+      return `transaction ${step.transaction} in object ${step.object}, bundle ${step.bundle}, for ${step.to}${step.arrivalAt === undefined ? '' : `; predicted to arrive ${time(step.arrivalAt)}`}`
     case 'bundle-sent':
       return `handed to ${step.to} with bundle ${step.bundle}, ${step.wireBytes} bytes${step.fragments > 1 ? ` in ${step.fragments} fragments` : ''}`
     case 'transaction-resent':

@@ -7,12 +7,12 @@ import type { InjectedFault, InjectedFaults } from '../mail/policy/injected-faul
 import type { MailQueue } from '../mail/queue.ts'
 import type { Clock } from '../ports/clock.ts'
 import { FAULT_POINTS } from '../proto/smtp/fault-point.ts'
-import type { BpTransport } from './bp-transport.ts'
 import type { BridgeFaultCode } from './fault.ts'
 import type { Journal } from './journal.ts'
 import type { AboutHost } from './mail-client.ts'
 import type { MailHostOptions } from './mail-host-options.ts'
 import { matches, type QueueAction, type QueueEntry, type QueueSelection } from './mail-requests.ts'
+import type { ObjectTransport } from './object-transport.ts'
 import { pageOfQueue, queueEntry } from './queue-list.ts'
 import { traceOf } from './trace.ts'
 
@@ -24,7 +24,7 @@ export interface MailControlPorts {
   readonly homes: string
   readonly queue: MailQueue
   readonly journal: Journal
-  readonly transport: Pick<BpTransport, 'progressOf'>
+  readonly transport: Pick<ObjectTransport, 'progressOf'>
   readonly faults: InjectedFaults
   readonly clock: Clock
 }
@@ -123,7 +123,7 @@ export class MailControl {
     const arrivals = new Map(
       this.#ports.transport
         .progressOf(entry.queueId)
-        .map(({ to, arrivalAt }) => [`bp:${to}`, arrivalAt]),
+        .map(({ route, arrivalAt }) => [route, arrivalAt]),
     )
     const recipients = entry.recipients.map((recipient) => {
       const arrivalAt = arrivals.get(recipient.route)

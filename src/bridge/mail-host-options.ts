@@ -21,9 +21,9 @@ import type { OutgoingOptions } from '../mail/transport/outgoing-options.ts'
 import type { PipeOptions } from '../mail/transport/pipe-transport.ts'
 import type { SocketAddress } from '../ports/network.ts'
 import { formatEndpointId, ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
-import type { BatchOptions } from './bp-transport.ts'
 import type { BpmailPeer } from './bpmail-format.ts'
 import type { GatewayRule, InjectionOptions } from './injection-policy.ts'
+import type { BatchOptions } from './object-transport.ts'
 
 export interface MailHostOptions {
   /** Its fully qualified name, as in its greeting: `mail-1.a.com`. */

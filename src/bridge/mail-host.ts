@@ -64,9 +64,10 @@ import {
 import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { admit } from './admission.ts'
 import { BareObjects } from './bare-objects.ts'
-import { BpTransport } from './bp-transport.ts'
 import { BpmailFormat } from './bpmail-format.ts'
 import { BpmailGateway } from './bpmail-gateway.ts'
+import { BundleCarriers } from './bundle-carrier.ts'
+import type { Carriers } from './carrier.ts'
 import { Gateway } from './gateway.ts'
 import { type IpnRecord, IpnRecords } from './ipn-records.ts'
 import { Journal } from './journal.ts'
@@ -89,6 +90,7 @@ import { type MailFormat, MailFormats } from './mail-format.ts'
 import type { ContactPlanOptions, MailHostOptions, TransportRule } from './mail-host-options.ts'
 import { mailPolicies } from './mail-policies.ts'
 import { MailTaking } from './mail-taking.ts'
+import { ObjectTransport } from './object-transport.ts'
 import { type PickupPorts, pickupServices } from './pickup.ts'
 import { RouteForecast } from './route-forecast.ts'
 
@@ -274,10 +276,17 @@ export class MailHost {
     const { clock, processes } = ports
     const pipe = { timeLimitMs: PROGRAM_TIME_LIMIT_MS, ...options.pipe }
     this.#programs = processes && new PipeTransport(pipe, { clock, processes })
-    const forecast = this.#forecast()
-    const transport = this.#transport(forecast)
+    const bundles = this.#bundleCarriers()
+    const transport = this.#transport([bundles])
     this.#dtpc = this.#newDtpc()
-    const formats = new MailFormats(transport, this.#bpmailFormats())
+    const formats = new MailFormats(
+      {
+        target: (destination) => transport.target(bundles.to(destination)),
+        withdraw: (queueId) => transport.withdraw(queueId),
+        removal: (queueId) => transport.removal(queueId),
+      },
+      this.#bpmailFormats(),
+    )
     this.#queue = this.#newQueue({ routes, aliases, local }, formats)
     const policies = new PolicyChain(
       mailPolicies(options, {
@@ -316,16 +325,12 @@ export class MailHost {
     const gateway = new Gateway(
       {
         host: options.host,
-        mailService: options.mailService,
         messageBytesMax,
         objectBytesMax,
-        reaches: (peer) =>
-          peer.scheme === 'ipn' && options.plans.some(({ node }) => node === peer.node),
-        admit: this.#admit,
       },
-      { ...ports, node: this.#node, transport, taking, bare, forecast },
+      { ...ports, transport, taking, bare },
     )
-    gateway.register()
+    bundles.register(gateway)
     if (options.echo) registerEcho(this.#node, ports.clock)
     const { node } = options
     const control = new MailControl(options, {
@@ -509,12 +514,21 @@ export class MailHost {
     })
   }
 
-  #transport(forecast: RouteForecast): BpTransport {
-    const { host, mailService, batch } = this.#options
-    return new BpTransport(
-      { host, mailService, ...(batch && { batch }) },
-      { ...this.#ports, node: this.#node, forecast },
+  #bundleCarriers(): BundleCarriers {
+    const { mailService, plans } = this.#options
+    return new BundleCarriers(
+      {
+        mailService,
+        reaches: (peer) => peer.scheme === 'ipn' && plans.some(({ node }) => node === peer.node),
+        admit: this.#admit,
+      },
+      { ...this.#ports, node: this.#node, forecast: this.#forecast() },
     )
+  }
+
+  #transport(carriers: readonly Carriers[]): ObjectTransport {
+    const { host, batch } = this.#options
+    return new ObjectTransport({ host, ...(batch && { batch }) }, { ...this.#ports, carriers })
   }
 
   #newDtpc(): DtpcService | undefined {

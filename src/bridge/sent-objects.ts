@@ -1,19 +1,16 @@
 /**
- * The objects that wait for their acknowledgement: which mails are in each, and when its bundle goes
- * again. The node holds the bundle under the object's name until the last of its mails is settled.
+ * The objects that wait for their acknowledgement: which mails are in each, and when it goes again.
+ * Its carrier holds it under its name until the last of its mails is settled.
  */
 
 import { asFault } from '../base/fault.ts'
 import { addMs, type MonoMs, type WallMs } from '../base/time.ts'
 import { runMachine } from '../drive/run.ts'
-import type { BundleNode } from '../dtn/node.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { StoreChange } from '../ports/store.ts'
-import type { EndpointId } from '../proto/bpv7/endpoint-id.ts'
-import { PROCESSING_ALLOWANCE_MS } from './limits.ts'
+import type { Carrier, Carriers } from './carrier.ts'
 import { type ObjectEffect, type ObjectEvent, ObjectTimers } from './object-timers.ts'
-import type { RouteForecast } from './route-forecast.ts'
 
 /** A mail in an object. */
 export interface Passenger {
@@ -23,18 +20,17 @@ export interface Passenger {
 }
 
 export interface SentObjectsPorts<Mail extends Passenger> {
-  readonly node: BundleNode
+  readonly carriers: readonly Carriers[]
   readonly clock: Clock
   readonly events: EventSink
-  readonly forecast: RouteForecast
-  /** Its bundle is gone, and nobody has answered for these. */
+  /** Their object is gone, and nobody has answered for these. */
   readonly onLost: (mails: readonly Mail[]) => void
 }
 
 /** How far an object has come. */
 export interface ObjectProgress {
   readonly object: string
-  /** Undefined where an earlier run made it. */
+  /** The name under which it travels; undefined where an earlier run made it. */
   readonly bundle: string | undefined
   /** When it was handed over completely, last; undefined while it waits. */
   readonly forwardedAt: WallMs | undefined
@@ -44,8 +40,7 @@ export interface ObjectProgress {
 
 interface SentObject<Mail> {
   readonly name: string
-  readonly destination: EndpointId
-  readonly to: string
+  readonly carrier: Carrier
   readonly mails: Set<Mail>
   bundle: string | undefined
   forwardedAt: WallMs | undefined
@@ -53,17 +48,14 @@ interface SentObject<Mail> {
   attempts: number
 }
 
-/** A bundle of ours with mails. */
+/** An object of ours with mails. */
 export interface OutgoingObject<Mail> {
   readonly name: string
-  readonly destination: EndpointId
-  /** The destination as text. */
-  readonly to: string
+  readonly carrier: Carrier
   readonly mails: readonly Mail[]
-  readonly sourceService: bigint
   readonly payload: Uint8Array
   readonly expiresAt: WallMs
-  /** On the disk together with the bundle, or not at all. */
+  /** On the disk together with the object, or not at all. */
   readonly alongside: readonly StoreChange[]
 }
 
@@ -75,26 +67,26 @@ export class SentObjects<Mail extends Passenger> {
 
   constructor(ports: SentObjectsPorts<Mail>) {
     this.#ports = ports
-    const { node, clock } = ports
+    const { clock } = ports
     this.#time = runMachine<ObjectEvent, ObjectEffect>(new ObjectTimers(), clock, (effect) =>
       this.#onTime(effect),
     )
-    node.onForwarded = (name) => this.#onForwarded(name)
-    node.onLost = (name) => this.#onLost(name)
+    for (const carriers of ports.carriers) {
+      carriers.tell({
+        forwarded: (name) => this.#onForwarded(name),
+        lost: (name) => this.#onLost(name),
+      })
+    }
   }
 
-  /** Resolves with the bundle's ID once it is durable. Rejects with the node's Fault. */
+  /** Resolves with the name under which it travels, once it is durable. Rejects with the carrier's Fault. */
   async send(outgoing: OutgoingObject<Mail>): Promise<string> {
-    const { node, clock } = this.#ports
-    const { name, destination, to, mails, sourceService, payload, expiresAt, alongside } = outgoing
-    const object = this.#open({ name, destination, to }, expiresAt)
+    const { name, carrier, mails, payload, expiresAt, alongside } = outgoing
+    const object = this.#open({ name, carrier }, expiresAt)
     object.payloadBytes = payload.length
     for (const mail of mails) this.#board(object, mail)
     try {
-      object.bundle = await node.send({
-        ...{ sourceService, destination, payload, hold: name, alongside },
-        lifetimeMs: Math.max(1, expiresAt - clock.wall()),
-      })
+      object.bundle = await carrier.send({ payload, expiresAt, hold: name, alongside })
       return object.bundle
     } catch (error) {
       for (const mail of mails) this.#objectOf.delete(mail)
@@ -104,18 +96,15 @@ export class SentObjects<Mail extends Passenger> {
   }
 
   /**
-   * A mail whose object was sent before, also by an earlier run: true where the node still has the
-   * bundle, which goes again if it was of an earlier run.
+   * A mail whose object was sent before, also by an earlier run: true where it is still held; it goes
+   * again if it was of an earlier run.
    */
-  join(
-    mail: Mail,
-    object: { readonly name: string; readonly destination: EndpointId; readonly to: string },
-  ): boolean {
+  join(mail: Mail, object: { readonly name: string; readonly carrier: Carrier }): boolean {
     let known = this.#objects.get(object.name)
     if (known === undefined) {
       // Opened first: it may be forwarded before `resend` returns.
       known = this.#open(object, mail.expiresAt)
-      if (!this.#ports.node.resend(object.name)) {
+      if (!object.carrier.resend(object.name)) {
         this.#forget(known)
         return false
       }
@@ -124,7 +113,7 @@ export class SentObjects<Mail extends Passenger> {
     return true
   }
 
-  /** A mail is settled. Resolves once a bundle that is of no more use has left the disk. */
+  /** A mail is settled. Resolves once an object that is of no more use has left the disk. */
   async leave(mail: Mail): Promise<void> {
     const object = this.#objectOf.get(mail)
     if (object === undefined) return
@@ -132,7 +121,7 @@ export class SentObjects<Mail extends Passenger> {
     object.mails.delete(mail)
     if (object.mails.size > 0) return
     this.#forget(object)
-    await this.#ports.node.release(object.name)
+    await object.carrier.release(object.name)
   }
 
   progress(mail: Mail): ObjectProgress | undefined {
@@ -146,17 +135,17 @@ export class SentObjects<Mail extends Passenger> {
   waitingBytes(to: string): number {
     let bytes = 0
     for (const object of this.#objects.values()) {
-      if (object.to === to && object.forwardedAt === undefined) bytes += object.payloadBytes
+      if (object.carrier.to === to && object.forwardedAt === undefined) bytes += object.payloadBytes
     }
     return bytes
   }
 
   #open(
-    { name, destination, to }: Pick<SentObject<Mail>, 'name' | 'destination' | 'to'>,
+    { name, carrier }: Pick<SentObject<Mail>, 'name' | 'carrier'>,
     expiresAt: WallMs,
   ): SentObject<Mail> {
     const made: SentObject<Mail> = {
-      ...{ name, destination, to, mails: new Set<Mail>(), bundle: undefined },
+      ...{ name, carrier, mails: new Set<Mail>(), bundle: undefined },
       ...{ forwardedAt: undefined, payloadBytes: 0, attempts: 1 },
     }
     this.#objects.set(name, made)
@@ -177,16 +166,14 @@ export class SentObjects<Mail extends Passenger> {
   #onForwarded(name: string): void {
     const object = this.#objects.get(name)
     if (object === undefined) return
-    const { clock, forecast } = this.#ports
-    const { destination } = object
-    const wall = clock.wall()
+    const { carrier } = object
+    const wall = this.#ports.clock.wall()
     object.forwardedAt = wall
-    // Where contacts say when it goes again, that is patience enough.
-    const patienceMs = forecast.isScheduled(destination, wall)
-      ? 0
-      : 2 * forecast.oneWayDelayMs(destination, wall) + PROCESSING_ALLOWANCE_MS
-    const answerAt = this.#mono(forecast.answerAt(destination, wall))
-    this.#time({ type: 'forwarded', object: name, answerAt, patienceMs })
+    const answerAt = carrier.answerAt(wall)
+    // Where nobody knows when an answer could be here, it goes again when its carrier goes again.
+    if (answerAt === undefined) return
+    const patienceMs = carrier.patienceMs(wall)
+    this.#time({ type: 'forwarded', object: name, answerAt: this.#mono(answerAt), patienceMs })
   }
 
   #onTime({ type, object: name, ...rest }: ObjectEffect): void {
@@ -196,15 +183,16 @@ export class SentObjects<Mail extends Passenger> {
       this.#onLost(name)
       return
     }
-    const { node, events } = this.#ports
+    const { events } = this.#ports
+    const { carrier } = object
     object.attempts = 'attempt' in rest ? rest.attempt : object.attempts
     object.forwardedAt = undefined
     for (const { queueId, transaction } of object.mails) {
-      const { to, attempts } = object
-      events({ type: 'transaction-resent', queueId, transaction, to, attempt: attempts })
+      const { to } = carrier
+      events({ type: 'transaction-resent', queueId, transaction, to, attempt: object.attempts })
     }
     try {
-      if (!node.resend(name)) this.#onLost(name)
+      if (!carrier.resend(name)) this.#onLost(name)
     } catch (error) {
       events({ type: 'trouble', where: `object ${name}`, reason: asFault(error).message })
     }

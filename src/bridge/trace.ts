@@ -1,8 +1,8 @@
 /** What is told of where a mail is: its story so far, where it stands, and what it waits for. */
 
 import type { MailQueue } from '../mail/queue.ts'
-import type { BpTransport, MailProgress } from './bp-transport.ts'
 import type { Journal, Story } from './journal.ts'
+import type { MailProgress, ObjectTransport } from './object-transport.ts'
 
 export interface MailTrace extends Story {
   /** Undefined where it is not in the queue any more. */
@@ -23,7 +23,7 @@ export interface MailTrace extends Story {
 export interface TracePorts {
   readonly journal: Journal
   readonly queue: MailQueue
-  readonly transport: Pick<BpTransport, 'progressOf'>
+  readonly transport: Pick<ObjectTransport, 'progressOf'>
 }
 
 /** `name` is a queue id, or a Message-ID with or without its brackets. */

@@ -2,8 +2,8 @@
 
 import type { z } from 'zod'
 import { type IpPrefix, parseIpPrefix } from '../base/ip-address.ts'
-import type { BatchOptions } from '../bridge/bp-transport.ts'
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
+import type { BatchOptions } from '../bridge/object-transport.ts'
 import type { Alias } from '../mail/aliases.ts'
 import type { RelayRules } from '../mail/route.ts'
 import { parseEndpointId } from '../proto/bpv7/endpoint-id.ts'

@@ -188,7 +188,7 @@ export type HostEvent =
       readonly reason: string
       readonly wall?: WallMs
     }
-  /** The bridge put mails into a bundle that the node holds by the name of the object. */
+  /** The bridge put mails into a bundle, or what stands for one, held by the name of the object. */
   | {
       readonly type: 'object-sent'
       readonly object: string
@@ -208,8 +208,8 @@ export type HostEvent =
       readonly object: string
       readonly to: string
       readonly bundle: string
-      /** As the contacts and ranges predict. */
-      readonly arrivalAt: WallMs
+      /** As the contacts and ranges predict; absent where nobody knows. */
+      readonly arrivalAt?: WallMs
     }
   | {
       readonly type: 'transaction-resent'

@@ -1,9 +1,9 @@
 /**
- * The `bp` transport: queued mails leave in bundles, several together, and each counts as delivered
- * when the far gateway has acknowledged it, not before.
+ * Mail to far gateways, whatever carries it: queued mails leave in objects, several together, and each
+ * counts as delivered when the far gateway has acknowledged it, not before.
  *
- * The name of a transaction is on record together with the bundle that bears it, before that leaves;
- * the node holds the bundle under the name of its object: after a crash the same transaction goes on, and the far side
+ * The name of a transaction is on record together with the object that bears it, before that leaves;
+ * its carrier holds it under its name: after a crash the same transaction goes on, and the far side
  * recognises what it has taken already.
  */
 
@@ -12,7 +12,6 @@ import { concat, toHex } from '../base/bytes.ts'
 import { asFault, Fault } from '../base/fault.ts'
 import { addMs, type MonoMs, type WallMs } from '../base/time.ts'
 import { runMachine } from '../drive/run.ts'
-import type { BundleNode } from '../dtn/node.ts'
 import { Alarms } from '../mail/alarms.ts'
 import type { Delivery, DeliveryTarget, MailStart, Outcome } from '../mail/delivery.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -20,11 +19,11 @@ import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { Packing } from '../ports/packing.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
-import { type EndpointId, formatEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import type { BatchRecipient } from '../proto/smtp/batch.ts'
 import { formatMailbox } from '../proto/smtp/path.ts'
 import { Acknowledgements } from './acknowledgements.ts'
 import { type Acknowledgement, type AcknowledgementAdu, encodeQuestion } from './adu.ts'
+import type { Carrier, Carriers } from './carrier.ts'
 import type { BridgeFaultCode } from './fault.ts'
 import { Gathering, type GatheringEffect, type GatheringEvent } from './gathering.ts'
 import {
@@ -37,18 +36,15 @@ import {
   OPEN_TRANSACTIONS_MAX,
   QUESTIONS_MAX,
 } from './limits.ts'
-import type { MailFormat } from './mail-format.ts'
 import { makeObject } from './object-maker.ts'
 import { PeerPackings } from './object-packing.ts'
 import { Outbox } from './outbox.ts'
-import type { RouteForecast } from './route-forecast.ts'
 import { SentObjects } from './sent-objects.ts'
 import { RUN_BYTES, transactionName } from './transaction-name.ts'
 
-export interface BpTransportOptions {
+export interface ObjectTransportOptions {
   /** The name in the object's EHLO. */
   readonly host: string
-  readonly mailService: bigint
   /** Transactions that may wait for their acknowledgement; default OPEN_TRANSACTIONS_MAX. */
   readonly openMax?: number
   /** What travels together. */
@@ -64,14 +60,13 @@ export interface BatchOptions {
   readonly waitMs?: number
 }
 
-export interface BpTransportPorts {
-  readonly node: BundleNode
+export interface ObjectTransportPorts {
+  readonly carriers: readonly Carriers[]
   readonly store: Store
   readonly clock: Clock
   readonly entropy: Entropy
   readonly events: EventSink
   readonly packing: Packing
-  readonly forecast: RouteForecast
 }
 
 type End =
@@ -84,9 +79,7 @@ interface MailUnderWay {
   readonly id: string
   readonly queueId: string
   readonly mail: MailStart
-  readonly destination: EndpointId
-  /** The destination as text. */
-  readonly to: string
+  readonly carrier: Carrier
   readonly taken: readonly string[]
   readonly recipients: readonly BatchRecipient[]
   readonly startedAt: WallMs
@@ -103,14 +96,16 @@ interface MailUnderWay {
 /** What is to be said of a mail on its way. */
 export interface MailProgress {
   readonly to: string
+  /** As the transport map has it. */
+  readonly route: string
   readonly state: 'gathering' | 'waiting for its contact' | 'forwarded'
   /** Undefined while it gathers. */
   readonly object: string | undefined
   readonly attempts: number
-  /** When it is predicted to be there. */
-  readonly arrivalAt: WallMs
+  /** When it is predicted to be there; undefined where nobody knows. */
+  readonly arrivalAt: WallMs | undefined
   /** And its acknowledgement here. */
-  readonly answerAt: WallMs
+  readonly answerAt: WallMs | undefined
 }
 
 /**
@@ -119,19 +114,19 @@ export interface MailProgress {
  */
 const LIFETIME_SPREAD_MS = 43_200_000
 
-export class BpTransport implements MailFormat {
-  readonly #options: BpTransportOptions
-  readonly #ports: BpTransportPorts
+export class ObjectTransport {
+  readonly #options: ObjectTransportOptions
+  readonly #ports: ObjectTransportPorts
   readonly #outbox: Outbox
   readonly #peers: PeerPackings
   readonly #objects: SentObjects<MailUnderWay>
   readonly #gathering: Gathering
   readonly #gather: (event: GatheringEvent) => void
   readonly #expiries: Alarms
-  readonly #questions: Acknowledgements
+  readonly #questions: Acknowledgements<Carrier>
   readonly #underWay = new Map<string, MailUnderWay>()
   readonly #byTransaction = new Map<string, MailUnderWay>()
-  readonly #destinations = new Map<string, EndpointId>()
+  readonly #carriers = new Map<string, Carrier>()
   /** Those who wait for room to gather in. */
   #waitingForRoom: (() => void)[] = []
   /** Of the messages in objects that are not yet on the disk. */
@@ -139,7 +134,7 @@ export class BpTransport implements MailFormat {
   readonly #run: string
   #nameCount = 0
 
-  constructor(options: BpTransportOptions, ports: BpTransportPorts) {
+  constructor(options: ObjectTransportOptions, ports: ObjectTransportPorts) {
     this.#options = options
     this.#ports = ports
     this.#run = toHex(ports.entropy.bytes(RUN_BYTES))
@@ -185,14 +180,14 @@ export class BpTransport implements MailFormat {
     })
   }
 
-  target(destination: EndpointId): DeliveryTarget {
-    return { start: (mail) => this.#start(mail, destination) }
+  target(carrier: Carrier): DeliveryTarget {
+    return { start: (mail) => this.#start(mail, carrier) }
   }
 
   /** Waits no longer for answers about a mail; what was sent may still arrive. */
   withdraw(queueId: string): void {
-    for (const { mail, to, settle } of [...this.#underWay.values()]) {
-      if (mail.queueId === queueId) settle({ type: 'ended', fault: withdrawn(to) })
+    for (const { mail, carrier, settle } of [...this.#underWay.values()]) {
+      if (mail.queueId === queueId) settle({ type: 'ended', fault: withdrawn(carrier.to) })
     }
   }
 
@@ -201,15 +196,14 @@ export class BpTransport implements MailFormat {
     return this.#outbox.removal(queueId)
   }
 
-  /** The far gateway's answers; those that nobody waits for are late or repeated. */
-  acknowledged(source: EndpointId, { packings, answers }: AcknowledgementAdu): void {
-    const by = formatEndpointId(source)
+  /** The answers of the far gateway that is named so; those that nobody waits for are late or repeated. */
+  acknowledged(by: string, { packings, answers }: AcknowledgementAdu): void {
     const { events } = this.#ports
     let isPeer = false
     for (const answer of answers) {
       const { transaction } = answer
       const mail = this.#byTransaction.get(transaction)
-      if (mail === undefined || mail.to !== by) continue
+      if (mail === undefined || mail.carrier.to !== by) continue
       isPeer = true
       events({ type: 'transaction-acknowledged', queueId: mail.queueId, transaction, by })
       mail.settle({ type: 'answered', answer })
@@ -222,25 +216,27 @@ export class BpTransport implements MailFormat {
 
   /** How far a mail has come, for each destination that it is on its way to. */
   progressOf(queueId: string): readonly MailProgress[] {
-    return [...this.#destinations.keys()].flatMap((to) => {
+    return [...this.#carriers.keys()].flatMap((to) => {
       const mail = this.#underWay.get(idOf(queueId, to))
       return mail === undefined ? [] : [this.#progress(mail)]
     })
   }
 
   #progress(mail: MailUnderWay): MailProgress {
-    const { forecast, clock } = this.#ports
-    const { to, destination } = mail
+    const { clock } = this.#ports
+    const { carrier } = mail
+    const { to, route } = carrier
     const sent = this.#objects.progress(mail)
     const wall = clock.wall()
     const ahead = this.#objects.waitingBytes(to) + (sent === undefined ? this.#gathering.bytes : 0)
     const arrivalAt =
       sent?.forwardedAt === undefined
-        ? forecast.arrivalAt(destination, wall, ahead)
-        : forecast.arrivalAt(destination, sent.forwardedAt, 0)
-    const leftAt = addMs(arrivalAt, -forecast.oneWayDelayMs(destination, arrivalAt))
+        ? carrier.arrivalAt(wall, ahead)
+        : carrier.arrivalAt(sent.forwardedAt, 0)
+    const leftAt =
+      arrivalAt === undefined ? undefined : addMs(arrivalAt, -carrier.oneWayDelayMs(arrivalAt))
     return {
-      to,
+      ...{ to, route },
       state:
         sent === undefined
           ? 'gathering'
@@ -250,11 +246,11 @@ export class BpTransport implements MailFormat {
       object: sent?.object,
       attempts: sent?.attempts ?? 0,
       arrivalAt,
-      answerAt: forecast.answerAt(destination, leftAt),
+      answerAt: leftAt === undefined ? undefined : carrier.answerAt(leftAt),
     }
   }
 
-  async #start(mail: MailStart, destination: EndpointId): Promise<Delivery> {
+  async #start(mail: MailStart, carrier: Carrier): Promise<Delivery> {
     const { openMax = OPEN_TRANSACTIONS_MAX } = this.#options
     if (this.#underWay.size >= openMax) {
       throw new Fault<BridgeFaultCode>('bridge/too-many-open', 'too many mails under way', {
@@ -271,18 +267,18 @@ export class BpTransport implements MailFormat {
       addRecipient: async (recipient, parameters = {}) =>
         void recipients.push({ recipient, parameters }),
       write: async (bytes) => void body.push(bytes),
-      commit: () => this.#deliver(mail, destination, recipients, concat(...body.splice(0))),
+      commit: () => this.#deliver(mail, carrier, recipients, concat(...body.splice(0))),
       abort: async () => {},
     }
   }
 
   async #deliver(
     mail: MailStart,
-    destination: EndpointId,
+    carrier: Carrier,
     recipients: readonly BatchRecipient[],
     message: Uint8Array,
   ): Promise<readonly Outcome[]> {
-    const to = formatEndpointId(destination)
+    const { to } = carrier
     const key = { queueId: mail.queueId, destination: to }
     const settled = new Map<string, Outcome>()
     try {
@@ -295,14 +291,10 @@ export class BpTransport implements MailFormat {
       // Those of an open transaction and no others: its name stands for them.
       const under = open ? missing.filter((one) => open.recipients.includes(nameOf(one))) : missing
       if (under.length > 0) {
-        const end = await this.#carry(
-          { mail, destination, to, taken, recipients: under },
-          message,
-          {
-            transaction: open?.transaction ?? '',
-            object: open?.object,
-          },
-        )
+        const end = await this.#carry({ mail, carrier, taken, recipients: under }, message, {
+          transaction: open?.transaction ?? '',
+          object: open?.object,
+        })
         if (end.type === 'ended') throw end.fault
         const places = open?.recipients ?? under.map(nameOf)
         for (const [i, name] of places.entries()) settled.set(name, outcomeOf(end.answer, i, to))
@@ -321,12 +313,13 @@ export class BpTransport implements MailFormat {
 
   /** Resolves with its end: an object with it was answered, or will not be. */
   async #carry(
-    job: Pick<MailUnderWay, 'mail' | 'destination' | 'to' | 'taken' | 'recipients'>,
+    job: Pick<MailUnderWay, 'mail' | 'carrier' | 'taken' | 'recipients'>,
     message: Uint8Array,
     before: { readonly transaction: string; readonly object: string | undefined },
   ): Promise<End> {
     const { clock } = this.#ports
-    const { mail, destination, to } = job
+    const { mail, carrier } = job
+    const { to } = carrier
     assert(mail.expiresAt !== undefined, 'an attempt of the queue has an end')
     const { expiresAt } = mail
     let settle = (_end: End): void => {}
@@ -341,12 +334,12 @@ export class BpTransport implements MailFormat {
     const { id } = underWay
     assert(!this.#underWay.has(id), `one attempt at a time of ${id}`)
     this.#underWay.set(id, underWay)
-    this.#destinations.set(to, destination)
-    this.#expiries.set(id, this.#mono(this.#lastAnswerAt(destination, expiresAt)))
+    this.#carriers.set(to, carrier)
+    this.#expiries.set(id, this.#mono(this.#lastAnswerAt(carrier, expiresAt)))
     if (before.transaction !== '') this.#byTransaction.set(before.transaction, underWay)
     try {
       const { object } = before
-      if (object !== undefined && this.#objects.join(underWay, { name: object, destination, to })) {
+      if (object !== undefined && this.#objects.join(underWay, { name: object, carrier })) {
         underWay.message = undefined
       } else {
         const envelope = job.recipients.reduce((sum, one) => sum + nameOf(one).length, 0)
@@ -373,7 +366,7 @@ export class BpTransport implements MailFormat {
       if (mail === undefined) continue
       // One that was never sent has no answer to wait for.
       if (mail.expiresAt > wall) mails.push(mail)
-      else mail.settle({ type: 'ended', fault: lifetimeEnded(mail.to) })
+      else mail.settle({ type: 'ended', fault: lifetimeEnded(mail.carrier.to) })
     }
     const bytes = mails.reduce((sum, { message }) => sum + (message?.length ?? 0), 0)
     this.#writingBytes += bytes
@@ -394,8 +387,8 @@ export class BpTransport implements MailFormat {
   }
 
   async #send(mails: readonly MailUnderWay[]): Promise<void> {
-    const { host, mailService } = this.#options
-    const { clock, events, forecast, packing } = this.#ports
+    const { host } = this.#options
+    const { clock, events, packing } = this.#ports
     const [first] = mails
     if (first === undefined) return
     const name = `${this.#run}/${this.#nameCount++}`
@@ -404,7 +397,8 @@ export class BpTransport implements MailFormat {
       mail.transaction = transactionName(this.#run, this.#nameCount++)
       this.#byTransaction.set(mail.transaction, mail)
     }
-    const { destination, to } = first
+    const { carrier } = first
+    const { to } = carrier
     const isWanted = ({ id, message }: MailUnderWay): boolean =>
       this.#underWay.has(id) && message !== undefined
     let wanted: readonly MailUnderWay[]
@@ -418,7 +412,7 @@ export class BpTransport implements MailFormat {
     } while (!wanted.every(isWanted))
     const { payload, messageBytes } = made
     const bundle = await this.#objects.send({
-      ...{ name, destination, to, mails: wanted, sourceService: mailService, payload },
+      ...{ name, carrier, mails: wanted, payload },
       expiresAt: wanted.reduce(
         (soonest, { expiresAt }) => least(soonest, expiresAt),
         first.expiresAt,
@@ -433,7 +427,7 @@ export class BpTransport implements MailFormat {
     const counts = { mails: wanted.length, messageBytes, payloadBytes: payload.length }
     events({ type: 'object-sent', object: name, to, bundle, ...counts })
     const ahead = this.#objects.waitingBytes(to)
-    const arrivalAt = forecast.arrivalAt(destination, clock.wall(), ahead)
+    const arrivalAt = carrier.arrivalAt(clock.wall(), ahead)
     for (const mail of wanted) {
       mail.message = undefined
       const { queueId, transaction } = mail
@@ -444,57 +438,51 @@ export class BpTransport implements MailFormat {
         object: name,
         to,
         bundle,
-        arrivalAt,
+        ...(arrivalAt !== undefined && { arrivalAt }),
       })
     }
   }
 
   /** The answer to what was sent should be here: it may be what was lost, and the mail there. */
   #onSilence(mail: MailUnderWay): void {
-    const { clock, forecast } = this.#ports
-    const { id, destination, transaction, expiresAt } = mail
-    const wall = clock.wall()
+    const { id, carrier, transaction, expiresAt } = mail
+    const wall = this.#ports.clock.wall()
     const graceEnd = addMs(expiresAt, ANSWER_GRACE_MS_MAX)
     if (transaction === '' || mail.questions >= QUESTIONS_MAX || wall >= graceEnd) {
-      mail.settle({ type: 'ended', fault: lifetimeEnded(mail.to) })
+      mail.settle({ type: 'ended', fault: lifetimeEnded(mail.carrier.to) })
       return
     }
     mail.questions++
-    this.#questions.add(destination, [{ transaction, refusals: [] }], graceEnd)
-    const leavesAt = forecast.opensAt(destination, addMs(wall, ACKNOWLEDGEMENT_WAIT_MS_MAX))
-    this.#expiries.set(id, this.#mono(least(forecast.answerAt(destination, leavesAt), graceEnd)))
+    this.#questions.add(carrier, [{ transaction, refusals: [] }], graceEnd)
+    const leavesAt = carrier.opensAt(addMs(wall, ACKNOWLEDGEMENT_WAIT_MS_MAX))
+    this.#expiries.set(id, this.#mono(least(carrier.answerAt(leavesAt) ?? graceEnd, graceEnd)))
   }
 
   async #ask(
-    destination: EndpointId,
+    carrier: Carrier,
     about: readonly Acknowledgement[],
     expiresAt: WallMs,
   ): Promise<void> {
-    const { node, clock, events } = this.#ports
     try {
-      await node.send({
-        sourceService: this.#options.mailService,
-        destination,
-        payload: encodeQuestion(about.map(({ transaction }) => transaction)),
-        lifetimeMs: Math.max(1, expiresAt - clock.wall()),
-      })
+      const payload = encodeQuestion(about.map(({ transaction }) => transaction))
+      await carrier.send({ payload, expiresAt })
     } catch (error) {
       const reason = asFault(error).message
-      events({ type: 'trouble', where: `question after ${about.length} mails`, reason })
+      this.#ports.events({ type: 'trouble', where: `question after ${about.length} mails`, reason })
     }
   }
 
   #opensAt(to: string, now: MonoMs): MonoMs {
-    const destination = this.#destinations.get(to)
-    if (destination === undefined) return now
+    const carrier = this.#carriers.get(to)
+    if (carrier === undefined) return now
     const wall = this.#ports.clock.wall()
-    return addMs(now, this.#ports.forecast.opensAt(destination, wall) - wall)
+    return addMs(now, carrier.opensAt(wall) - wall)
   }
 
   /** When the answer to what arrived at the last moment would be here. */
-  #lastAnswerAt(destination: EndpointId, expiresAt: WallMs): WallMs {
-    const answerAt = this.#ports.forecast.answerAt(destination, expiresAt)
-    return least(answerAt, addMs(expiresAt, ANSWER_GRACE_MS_MAX))
+  #lastAnswerAt(carrier: Carrier, expiresAt: WallMs): WallMs {
+    const graceEnd = addMs(expiresAt, ANSWER_GRACE_MS_MAX)
+    return least(carrier.answerAt(expiresAt) ?? graceEnd, graceEnd)
   }
 
   #mono(wall: WallMs): MonoMs {
@@ -541,7 +529,7 @@ const LATER: Outcome = {
 
 /** The next attempt reads the message again and goes on with the same transaction. */
 function bundleLost(): Fault<BridgeFaultCode> {
-  return new Fault('bridge/bundle-lost', 'the bundle is no longer stored', { temporary: true })
+  return new Fault('bridge/bundle-lost', 'what it went in is no longer stored', { temporary: true })
 }
 
 function lifetimeEnded(to: string): Fault<BridgeFaultCode> {
