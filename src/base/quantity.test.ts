@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { formatDuration, parseDuration, parseShare, parseSize } from './quantity.ts'
+import { formatDuration, formatSize, parseDuration, parseShare, parseSize } from './quantity.ts'
 
 test.each([
   ['0', 0],
@@ -81,4 +81,9 @@ test('property: a duration in whole milliseconds that was written can be read', 
       expect(parseDuration(formatDuration(ms))).toBeCloseTo(ms, 3)
     }),
   )
+})
+
+test('a size is told in the largest unit that it fills', () => {
+  const told = [0, 1023, 1024, 1_572_864, 1_073_741_824].map(formatSize)
+  expect(told).toEqual(['0B', '1023B', '1KiB', '1.5MiB', '1GiB'])
 })

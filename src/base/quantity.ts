@@ -55,6 +55,18 @@ export function formatDuration(durationMs: number): string {
   return durationMs >= 1000 ? `${round(durationMs / 1000)}s` : `${round(durationMs)}ms`
 }
 
+/** In the largest unit that it fills, to a tenth: `1.5MiB`, `10MiB`, `812B`. */
+export function formatSize(bytes: number): string {
+  for (const [unit, unitBytes] of [
+    ['GiB', 1_073_741_824],
+    ['MiB', 1_048_576],
+    ['KiB', 1024],
+  ] as const) {
+    if (bytes >= unitBytes) return `${Math.round((bytes / unitBytes) * 10) / 10}${unit}`
+  }
+  return `${Math.round(bytes)}B`
+}
+
 function parseIn(text: string, units: Readonly<Record<string, number>>): number | undefined {
   const match = QUANTITY.exec(text.trim())
   if (match === null) return undefined

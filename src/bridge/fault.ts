@@ -15,6 +15,9 @@ export type BridgeFaultCode =
   | 'bridge/no-tls'
   | 'bridge/not-plain'
   | 'bridge/far-side-refused'
+  /** A mail that its next hop never carries. */
+  | 'bridge/too-large'
+  | 'bridge/over-budget'
 
 export function badAdu(what: string): Fault<BridgeFaultCode> {
   return new Fault('bridge/bad-adu', `not an ADU of the mail service: ${what}`, {

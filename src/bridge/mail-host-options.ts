@@ -23,6 +23,7 @@ import type { SocketAddress } from '../ports/network.ts'
 import { formatEndpointId, ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
 import type { BpmailPeer } from './bpmail-format.ts'
 import type { GatewayRule, InjectionOptions } from './injection-policy.ts'
+import type { LinkOptions } from './link-options.ts'
 import type { BatchOptions } from './object-transport.ts'
 
 export interface MailHostOptions {
@@ -85,6 +86,8 @@ export interface MailHostOptions {
   readonly transport: readonly TransportRule[]
   /** Which mails for one next hop travel together. Default: those that wait at the same time. */
   readonly batch?: BatchOptions
+  /** Bounds, budgets and prices of next hops. Default: none have any. */
+  readonly links?: readonly LinkOptions[]
   /** Default: only users who have logged in send to others. */
   readonly relay?: RelayRules
   readonly aliases: readonly Alias[]

@@ -66,8 +66,10 @@ import { admit } from './admission.ts'
 import { BareObjects } from './bare-objects.ts'
 import { BpmailFormat } from './bpmail-format.ts'
 import { BpmailGateway } from './bpmail-gateway.ts'
+import { Budgets } from './budgets.ts'
 import { BundleCarriers } from './bundle-carrier.ts'
 import type { Carriers } from './carrier.ts'
+import { CheapLinks } from './cheap-links.ts'
 import { Gateway } from './gateway.ts'
 import { type IpnRecord, IpnRecords } from './ipn-records.ts'
 import { Journal } from './journal.ts'
@@ -279,14 +281,19 @@ export class MailHost {
     const bundles = this.#bundleCarriers()
     const transport = this.#transport([bundles])
     this.#dtpc = this.#newDtpc()
-    const formats = new MailFormats(
-      {
-        target: (destination) => transport.target(bundles.to(destination)),
-        withdraw: (queueId) => transport.withdraw(queueId),
-        removal: (queueId) => transport.removal(queueId),
-      },
-      this.#bpmailFormats(),
-    )
+    const formats = new CheapLinks(options.links ?? [], {
+      formats: new MailFormats(
+        {
+          target: (destination) => transport.target(bundles.to(destination)),
+          withdraw: (queueId) => transport.withdraw(queueId),
+          removal: (queueId) => transport.removal(queueId),
+        },
+        this.#bpmailFormats(),
+      ),
+      budgets: new Budgets(ports.store, ports.clock),
+      accounts,
+      aliases,
+    })
     this.#queue = this.#newQueue({ routes, aliases, local }, formats)
     const policies = new PolicyChain(
       mailPolicies(options, {

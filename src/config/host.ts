@@ -23,6 +23,7 @@ import {
   injectionContradictions,
   injectionShape,
 } from './injection.ts'
+import { completeLinks, type LinksText, linkContradictions, linksShape } from './links.ts'
 import { ACCESS_SERVICES, type AccessText, accessShape, completeAccess } from './mail-access.ts'
 import {
   completeOutgoing,
@@ -59,6 +60,7 @@ export interface HostText<Plan>
     BpmailText,
     ContactsText,
     InjectionText,
+    LinksText,
     RoutingText,
     PolicyText,
     QuotaText,
@@ -99,6 +101,7 @@ export function hostShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<HostText<
     ...bpmailShape,
     ...contactsShape,
     ...injectionShape,
+    ...linksShape,
     ...routingShape,
     outgoing: outgoingText,
     pipe: pipeText.optional(),
@@ -145,6 +148,7 @@ export function completeHost<Plan extends PlanText>(
     ...completeBpmail(text),
     ...completeContacts(text),
     ...completeInjection(text),
+    ...completeLinks(text),
     ...completeRouting(text),
     outgoing: completeOutgoing(text.outgoing),
     ...(text.pipe && { pipe: completePipe(text.pipe) }),
@@ -177,6 +181,7 @@ export function hostContradictions<Plan extends PlanText>(
     ...bpmailContradictions(host, at),
     ...contactContradictions(host, at),
     ...injectionContradictions(host, at),
+    ...linkContradictions(host, at),
     ...routingContradictions(host, at),
     ...outgoingContradictions(host.outgoing, [...at, 'outgoing']),
     ...policyContradictions(host, at),

@@ -184,6 +184,8 @@ const STATUS_DETAILS: Readonly<Record<string, string>> = {
   'mail/alias-loop': '4.6',
   'bridge/lifetime-ended': '4.7',
   'bridge/no-tls': '7.30',
+  'bridge/too-large': '3.4',
+  'bridge/over-budget': '4.5',
   'network/refused': '4.1',
   'network/unreachable': '4.1',
   'network/timed-out': '4.1',

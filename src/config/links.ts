@@ -1,0 +1,127 @@
+/** What a host's file says of expensive links: bounds, budgets, and prices. */
+
+import type { z } from 'zod'
+import { parseDuration, parseSize } from '../base/quantity.ts'
+import type { MailHostOptions } from '../bridge/mail-host-options.ts'
+import { type EndpointId, formatEndpointId, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
+import type { Contradiction } from './problems.ts'
+import { mapping, pairsOf, type Shape, size, word } from './schema.ts'
+import type { Path } from './yaml.ts'
+
+type Link = Required<MailHostOptions>['links'][number]
+type Budget = Required<Link>['budget']
+
+interface Amount {
+  readonly amount: number
+  readonly currency: string
+}
+
+interface LinkText {
+  readonly messageSizeMax?: number
+  readonly budget?: Budget
+  readonly userBudget?: Budget
+  readonly pricePerMB?: Amount
+  readonly pricePerSecond?: Amount
+}
+
+export interface LinksText {
+  readonly links: readonly (readonly [to: string, link: LinkText])[]
+}
+
+const bpRoute = word('a route such as bp:ipn:3.2525', (text) =>
+  endpointOf(text) === undefined ? undefined : text,
+) as z.ZodType<string, string>
+
+function endpointOf(route: string): EndpointId | undefined {
+  return route.startsWith('bp:') ? parseEndpointId(route.slice('bp:'.length)) : undefined
+}
+
+const PERIODS: Readonly<Record<string, string>> = { h: '1h', d: '1d', w: '7d' }
+
+const budget = word('a size in a period such as 10MiB/d, 1GiB/30d or 100kB/h', (text) => {
+  const slash = text.indexOf('/')
+  const bytes = parseSize(text.slice(0, Math.max(0, slash)))
+  const period = text.slice(slash + 1)
+  const periodMs = parseDuration(PERIODS[period] ?? period)
+  return bytes && periodMs ? { bytes, periodMs } : undefined
+})
+
+const price = word('an amount and its currency such as 4.20 EUR', (text): Amount | undefined => {
+  const [, digits = '', currency = ''] = /^(\d{1,9}(?:\.\d{1,9})?) ([A-Z]{3})$/.exec(text) ?? []
+  return currency === '' ? undefined : { amount: Number(digits), currency }
+})
+
+const linkShape: Shape<LinkText> = {
+  messageSizeMax: size.optional(),
+  budget: budget.optional(),
+  userBudget: budget.optional(),
+  pricePerMB: price.optional(),
+  pricePerSecond: price.optional(),
+}
+
+export const linksShape: Shape<LinksText> = {
+  links: pairsOf(
+    bpRoute,
+    mapping<LinkText>(linkShape),
+    'a mapping such as bp:ipn:3.2525: { budget: 10MiB/d }',
+  ).default([]),
+}
+
+export function completeLinks({ links }: LinksText): {
+  readonly links?: readonly Link[]
+} {
+  return {
+    ...(links.length > 0 && {
+      links: links.flatMap(([route, link]) => {
+        const endpoint = endpointOf(route)
+        return endpoint === undefined ? [] : [completeLink(formatEndpointId(endpoint), link)]
+      }),
+    }),
+  }
+}
+
+function completeLink(to: string, link: LinkText): Link {
+  const { messageSizeMax, budget, userBudget, pricePerMB, pricePerSecond } = link
+  const currency = (pricePerMB ?? pricePerSecond)?.currency
+  return {
+    to,
+    ...(messageSizeMax !== undefined && { mailBytesMax: messageSizeMax }),
+    ...(budget && { budget }),
+    ...(userBudget && { userBudget }),
+    ...(currency !== undefined && {
+      price: {
+        currency,
+        perMegabyte: pricePerMB?.amount ?? 0,
+        perSecond: pricePerSecond?.amount ?? 0,
+      },
+    }),
+  }
+}
+
+interface Host extends LinksText {
+  readonly plans: readonly { readonly to: bigint }[]
+}
+
+export function linkContradictions({ links, plans }: Host, at: Path): readonly Contradiction[] {
+  const wrong: Contradiction[] = []
+  const known = new Set<string>()
+  for (const [route, { pricePerMB, pricePerSecond }] of links) {
+    const path = [...at, 'links', route]
+    const endpoint = endpointOf(route)
+    const to = endpoint && formatEndpointId(endpoint)
+    if (to !== undefined && known.has(to)) {
+      wrong.push({ path, message: `${to} appears again: once would be right` })
+    }
+    if (to !== undefined) known.add(to)
+    if (endpoint?.scheme === 'ipn' && !plans.some(({ to }) => to === endpoint.node)) {
+      const message = `${route}, but there is no plan to ipn:${endpoint.node}: a plan to it would be right`
+      wrong.push({ path, message })
+    }
+    const [one, other] = [pricePerMB?.currency, pricePerSecond?.currency]
+    if (one !== undefined && other !== undefined && one !== other) {
+      const message = `pricePerSecond in ${other}, while pricePerMB is in ${one}: one currency for both would be right`
+      wrong.push({ path: [...path, 'pricePerSecond'], message })
+    }
+  }
+  return wrong
+}
