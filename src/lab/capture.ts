@@ -1,17 +1,24 @@
 import type { MonoMs } from '../base/time.ts'
 import { formatAddress, type SocketAddress } from '../ports/network.ts'
 import { CAPTURED_PACKETS_MAX } from './limits.ts'
+import type { LossCause } from './link.ts'
 import type { Fragment, SegmentKind } from './packet.ts'
 import type { TcpHeader } from './tcp-header.ts'
 
 export interface CapturedPacket {
   readonly sentAt: MonoMs
   readonly arrivesAt: MonoMs | 'lost'
+  /** Of a packet that the link doubled. */
+  readonly arrivesAgainAt?: MonoMs
+  /** Why, of one that is lost. */
+  readonly lostTo?: LossCause | 'checksum'
   /** It crossed no link: it stayed within one network or one host. */
   readonly local: boolean
-  /** Names of hosts. */
+  /** Names of hosts; of networks where it goes on over another link from there. */
   readonly from: string
   readonly to: string
+  /** The networks that its link joins, in its direction. Undefined where it is local. */
+  readonly link?: readonly [string, string]
   readonly source: SocketAddress
   readonly target: SocketAddress
   readonly protocol: 'udp' | 'tcp'
@@ -73,6 +80,7 @@ function digest(packet: CapturedPacket, start: number): number {
   const head = [
     packet.sentAt,
     packet.arrivesAt,
+    packet.arrivesAgainAt ?? '',
     packet.from,
     packet.to,
     packet.protocol,

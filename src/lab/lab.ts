@@ -87,7 +87,9 @@ export class Lab {
     })
     const random = seededRandom(scenario.seed)
     this.network = new LabNetwork({ world: this.world, random, captureLocal: true })
-    for (const { between, ...quality } of scenario.links) this.network.addLink(between, quality)
+    for (const { between, back, ...quality } of scenario.links) {
+      this.network.addLink(between, quality, back)
+    }
     this.names = new Map(scenario.hosts.flatMap(namesOf))
     const { authentication, packing = labPacking, hardware = () => ({}) } = options
     const [dns, https] = [labDns(this.names), labHttps(this.pages)]

@@ -458,6 +458,7 @@ describe('a capture', () => {
       sentAt: 0,
       arrivesAt: 30,
       local: false,
+      link: ['earth', 'moon'],
       from: 'mail-1',
       to: 'mail-2',
       source: near.address,

@@ -2,10 +2,12 @@ import { assert } from '../base/assert.ts'
 import type { Random } from '../base/random.ts'
 import type { LinkQuality } from '../config/link-quality.ts'
 import { isLocalSocket } from '../ports/network.ts'
-import { Capture } from './capture.ts'
+import { Capture, type CapturedPacket } from './capture.ts'
 import { isWithinHost, LabHost } from './host.ts'
+import { UDP_HEADER_BYTES } from './limits.ts'
 import { Link } from './link.ts'
 import { type Packet, wireBytes } from './packet.ts'
+import { Routes } from './routes.ts'
 import type { World } from './world.ts'
 
 export interface LabNetworkOptions {
@@ -19,7 +21,7 @@ export interface LabNetworkOptions {
 
 /**
  * Hosts on named networks, and links between networks. A packet between two networks crosses the
- * link that joins them; there is no way over a third. A datagram is one packet whatever its size:
+ * link that joins them, or several by way of others: over the fewest there are, whether they are up or not. A datagram is one packet whatever its size:
  * there is no fragmentation below it.
  */
 export class LabNetwork {
@@ -27,6 +29,7 @@ export class LabNetwork {
   readonly #options: LabNetworkOptions
   readonly #hosts = new Map<string, LabHost>()
   readonly #links = new Map<string, Link>()
+  readonly #routes = new Routes()
 
   constructor(options: LabNetworkOptions) {
     this.#options = options
@@ -38,19 +41,26 @@ export class LabNetwork {
     assert(!this.#hosts.has(address), `two hosts at ${address}`)
     const host = new LabHost(name, site, address, {
       world: this.#options.world,
-      reaches: (from, target) => this.#way(from, target) !== undefined,
+      reaches: (from, target) => this.#target(from, target) !== undefined,
       transmit: (from, packet) => this.#transmit(from, packet),
     })
     this.#hosts.set(address, host)
     return host
   }
 
-  /** Joins two networks, with the same quality in both directions. */
-  addLink(between: readonly [string, string], quality: LinkQuality): void {
+  /** Joins two networks, with one quality in both directions or another for the way back. */
+  addLink(
+    between: readonly [string, string],
+    quality: LinkQuality,
+    back: Partial<LinkQuality> = {},
+  ): void {
     const [a, b] = between
     assert(a !== b && !this.#links.has(linkKey(a, b)), `one link joins ${a} and ${b}`)
-    this.#links.set(linkKey(a, b), new Link(quality, this.#options.random))
-    this.#links.set(linkKey(b, a), new Link(quality, this.#options.random))
+    const { random, world } = this.#options
+    const options = { random, startsAt: world.startsAt }
+    this.#links.set(linkKey(a, b), new Link(quality, options))
+    this.#links.set(linkKey(b, a), new Link({ ...quality, ...back }, options))
+    this.#routes.add(a, b)
   }
 
   /** One direction of a link, to be looked at or changed at any time. */
@@ -68,52 +78,98 @@ export class LabNetwork {
   }
 
   #transmit(from: LabHost, packet: Packet): void {
-    const way = this.#way(from, packet.target.host)
-    if (way === undefined) return
+    const target = this.#target(from, packet.target.host)
+    if (target === undefined) return
+    if (target.site !== from.site) {
+      this.#cross(packet, from, target)
+      return
+    }
+    // Within one network a packet takes no time and is never lost.
     const { world, captureLocal } = this.#options
     const sentAt = world.now()
-    const bytes = wireBytes(packet)
-    // Within one network a packet takes no time and is never lost.
-    const arrivesAt = way.link === undefined ? sentAt : way.link.transmit(bytes, sentAt)
     // What goes over local sockets is on no wire.
-    if (way.link !== undefined || (captureLocal && !isLocalSocket(packet.target))) {
-      this.capture.add({
-        sentAt,
-        arrivesAt: arrivesAt ?? 'lost',
-        local: way.link === undefined,
-        from: from.name,
-        to: way.host.name,
-        source: packet.source,
-        target: packet.target,
-        protocol: packet.protocol,
-        segment: packet.protocol === 'tcp' ? packet.segment.kind : undefined,
-        tcp: packet.protocol === 'tcp' ? packet.header : undefined,
-        fragment: packet.protocol === 'udp' ? packet.fragment : undefined,
-        retransmitted: packet.protocol === 'tcp' && packet.segment.retransmitted,
-        payload: packet.payload,
-        wireBytes: bytes,
+    if (captureLocal && !isLocalSocket(packet.target)) {
+      this.#capture(packet, { sentAt, arrivesAt: sentAt, from: from.name, to: target.name })
+    }
+    world.at(sentAt, () => target.receive(packet))
+  }
+
+  /** Over the next link on the way from a place to a host on another network. */
+  #cross(packet: Packet, from: Place, target: LabHost): void {
+    const next = this.#routes.next(from.site, target.site)
+    if (next === undefined) return
+    const { world } = this.#options
+    const sentAt = world.now()
+    const link = this.link(from.site, next)
+    const transit = link.transmit(wireBytes(packet), sentAt)
+    const arrivals = transit.arrivals.flatMap(({ at, wrongBitAt }) => {
+      const arrived = wrongBitAt === undefined ? packet : corrupted(packet, wrongBitAt, link)
+      return arrived === undefined ? [] : [{ at, packet: arrived }]
+    })
+    const place = next === target.site ? target : { name: next, site: next }
+    const [first, second] = arrivals
+    this.#capture(packet, {
+      sentAt,
+      arrivesAt: first?.at ?? 'lost',
+      ...(second && { arrivesAgainAt: second.at }),
+      ...(first === undefined && { lostTo: transit.lostTo ?? 'checksum' }),
+      from: from.name,
+      to: place.name,
+      link: [from.site, next],
+    })
+    for (const arrival of arrivals) {
+      world.at(arrival.at, () => {
+        if (place === target) target.receive(arrival.packet)
+        else this.#cross(arrival.packet, place, target)
       })
     }
-    if (arrivesAt !== undefined) world.at(arrivesAt, () => way.host.receive(packet))
+  }
+
+  #capture(
+    packet: Packet,
+    journey: Pick<
+      CapturedPacket,
+      'sentAt' | 'arrivesAt' | 'arrivesAgainAt' | 'lostTo' | 'from' | 'to' | 'link'
+    >,
+  ): void {
+    this.capture.add({
+      ...journey,
+      local: journey.link === undefined,
+      source: packet.source,
+      target: packet.target,
+      protocol: packet.protocol,
+      segment: packet.protocol === 'tcp' ? packet.segment.kind : undefined,
+      tcp: packet.protocol === 'tcp' ? packet.header : undefined,
+      fragment: packet.protocol === 'udp' ? packet.fragment : undefined,
+      retransmitted: packet.protocol === 'tcp' && packet.segment.retransmitted,
+      payload: packet.payload,
+      wireBytes: wireBytes(packet),
+    })
   }
 
   /** Undefined where there is no way. */
-  #way(from: LabHost, address: string): Way | undefined {
-    if (isWithinHost(address) || address === from.address) {
-      return { host: from, link: undefined }
-    }
+  #target(from: LabHost, address: string): LabHost | undefined {
+    if (isWithinHost(address) || address === from.address) return from
     const host = this.#hosts.get(address)
-    if (host === undefined) return undefined
-    if (host.site === from.site) return { host, link: undefined }
-    const link = this.#links.get(linkKey(from.site, host.site))
-    return link === undefined ? undefined : { host, link }
+    if (host === undefined || host.site === from.site) return host
+    return this.#routes.next(from.site, host.site) === undefined ? undefined : host
   }
 }
 
-interface Way {
-  readonly host: LabHost
-  /** Undefined within one network or host. */
-  readonly link: Link | undefined
+/** A host, or a network on the way, whose name is its own. */
+type Place = Pick<LabHost, 'name' | 'site'>
+
+/**
+ * What is left of a packet with one wrong bit: nothing where a checksum finds it, as those of IP's header and of TCP do,
+ * and that of UDP where datagrams have one.
+ */
+function corrupted(packet: Packet, wrongBitAt: number, link: Link): Packet | undefined {
+  if (packet.protocol !== 'udp' || link.quality.udpChecksum !== 'off') return undefined
+  const bit = Math.floor(wrongBitAt * wireBytes(packet) * 8) - UDP_HEADER_BYTES * 8
+  if (bit < 0) return undefined
+  const payload = packet.payload.slice()
+  payload[bit >> 3] = (payload[bit >> 3] ?? 0) ^ (0x80 >> (bit & 7))
+  return { ...packet, payload }
 }
 
 function linkKey(from: string, to: string): string {

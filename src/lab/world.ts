@@ -51,7 +51,12 @@ export class World implements Clock {
   }
 
   wall(): WallMs {
-    return wallMs(Math.floor((this.#options.wallAtStart ?? DEFAULT_WALL_AT_START) + this.#now))
+    return wallMs(Math.floor(this.startsAt + this.#now))
+  }
+
+  /** Civil time at the beginning. */
+  get startsAt(): WallMs {
+    return this.#options.wallAtStart ?? DEFAULT_WALL_AT_START
   }
 
   /** How many callbacks have run so far. */
