@@ -26,6 +26,7 @@ import { aliasesText, transportText } from './mail-routing.ts'
 import { type Contradiction, parseWith, repeated } from './problems.ts'
 import { count, duration, ipAddress, listOf, mapping, orOff, rate, share, word } from './schema.ts'
 import { SMTP_SERVICES } from './smtp.ts'
+import { type TcpSettings, tcpShape } from './tcp-settings.ts'
 import type { TimelineEvent } from './timeline.ts'
 import type { Path } from './yaml.ts'
 
@@ -38,6 +39,8 @@ export interface Scenario {
   readonly networks: readonly ScenarioNetwork[]
   readonly links: readonly ScenarioLink[]
   readonly hosts: readonly ScenarioHost[]
+  /** Of every host. Default: as Linux has it. */
+  readonly tcp?: TcpSettings
   /** Default: nothing happens by itself. */
   readonly timeline?: readonly TimelineEvent[]
 }
@@ -68,7 +71,7 @@ export function parseScenario(text: string, fileName: string): Result<Scenario, 
   return parsed.ok ? { ok: true, value: complete(parsed.value) } : parsed
 }
 
-interface ScenarioText {
+interface ScenarioText extends TcpSettings {
   readonly name: string
   readonly seed: number
   readonly networks: readonly ScenarioNetwork[]
@@ -103,6 +106,7 @@ const networkName = word('a name such as earth', (text) =>
 const scenarioSchema = mapping<ScenarioText>({
   name: networkName,
   seed: count(SEED_MAX),
+  ...tcpShape,
   networks: listOf(
     mapping<ScenarioNetwork>({
       name: networkName,
@@ -139,6 +143,7 @@ function complete(text: ScenarioText): Scenario {
   return {
     name: text.name,
     seed: text.seed,
+    tcp: { synRetries: text.synRetries, synAckRetries: text.synAckRetries },
     networks: text.networks,
     links: text.links.map((link) => ({
       between: [link.between[0] ?? '', link.between[1] ?? ''],

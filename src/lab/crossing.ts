@@ -15,7 +15,10 @@ export interface Crossing {
 /** By transaction, for all packets between two hosts. */
 export function crossingsOf(packets: readonly CapturedPacket[]): ReadonlyMap<string, Crossing> {
   const carried = packets.flatMap((packet) => {
-    const decoded = packet.from === packet.to ? undefined : decodeBundle(packet.payload)
+    const decoded =
+      packet.from === packet.to
+        ? undefined
+        : decodeBundle(packet.fragment?.datagram ?? packet.payload)
     return decoded?.ok ? [{ packet, bundle: decoded.value }] : []
   })
   // Only the first fragment of an ADU says what it is; the others are known by the ADU's name.

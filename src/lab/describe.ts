@@ -11,7 +11,6 @@ const SEGMENT_NAMES: Readonly<Record<Exclude<SegmentKind, 'data'>, string>> = {
   syn: 'SYN',
   'syn-ack': 'SYN, ACK',
   ack: 'ACK',
-  window: 'window update',
   fin: 'FIN',
   reset: 'RST',
 }
@@ -25,11 +24,19 @@ const LINE_LENGTH_MAX = 100
 export function describePacket(packet: CapturedPacket): string {
   const text =
     packet.segment === undefined
-      ? (describeBundle(packet.payload) ?? describeBytes(packet.payload))
+      ? describeDatagram(packet)
       : packet.segment === 'data'
         ? (describeTls(packet.payload) ?? describeBytes(packet.payload))
         : SEGMENT_NAMES[packet.segment]
   return packet.retransmitted ? `${text} (again)` : text
+}
+
+/** Of fragments the first tells what the datagram is. */
+function describeDatagram({ payload, fragment }: CapturedPacket): string {
+  if (fragment === undefined) return describeBundle(payload) ?? describeBytes(payload)
+  const { datagram, offset } = fragment
+  if (offset > 0) return `${payload.length} bytes of a datagram, from ${offset} on`
+  return `${describeBundle(datagram) ?? describeBytes(datagram)}, in fragments`
 }
 
 /** The first line of a protocol of lines, and how many more there are; otherwise the size. */

@@ -74,9 +74,7 @@ describe('a sequence diagram', () => {
   })
 
   it('leaves out bare acknowledgements', () => {
-    const packets = (['syn', 'ack', 'data', 'window', 'fin'] as const).map((segment) =>
-      packet({ segment }),
-    )
+    const packets = (['syn', 'ack', 'data', 'fin'] as const).map((segment) => packet({ segment }))
     const steps = packetSteps([...packets, packet({ arrivesAt: 'lost' })])
     expect(steps).toMatchObject([
       { text: 'SYN', lost: false },

@@ -15,7 +15,7 @@ export interface DiagramStep {
 /** The packets that carry something or open and close a stream: no bare acknowledgements. */
 export function packetSteps(packets: readonly CapturedPacket[]): readonly DiagramStep[] {
   return packets
-    .filter(({ segment }) => segment !== 'ack' && segment !== 'window')
+    .filter(({ segment }) => segment !== 'ack')
     .map((packet) => ({
       at: packet.sentAt,
       from: packet.from,

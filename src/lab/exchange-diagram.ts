@@ -22,7 +22,7 @@ export function exchangeDiagram(
   return sequenceDiagram(steps, order)
 }
 
-/** Segment after segment of one long message is one step, told by its first. */
+/** Packet after packet of one long message is one step, told by its first. */
 function inRuns(steps: readonly DiagramStep[]): readonly DiagramStep[] {
   const runs: { readonly first: DiagramStep; count: number }[] = []
   for (const step of steps) {
@@ -31,7 +31,7 @@ function inRuns(steps: readonly DiagramStep[]): readonly DiagramStep[] {
     else runs.push({ first: step, count: 1 })
   }
   return runs.map(({ first, count }) =>
-    count === 1 ? first : { ...first, text: `${first.text} … and ${count - 1} more segments` },
+    count === 1 ? first : { ...first, text: `${first.text} … and ${count - 1} more packets` },
   )
 }
 
@@ -46,7 +46,11 @@ function continues(step: DiagramStep, before: DiagramStep): boolean {
 }
 
 function withParts(step: DiagramStep, packet: CapturedPacket): DiagramStep {
-  if (packet.protocol === 'udp') return { ...step, text: `${step.text}${cargo(packet.payload)}` }
+  if (packet.protocol === 'udp') {
+    const { payload, fragment } = packet
+    const isRest = fragment !== undefined && fragment.offset > 0
+    return isRest ? step : { ...step, text: `${step.text}${cargo(fragment?.datagram ?? payload)}` }
+  }
   if (packet.from !== packet.to) return step
   // Both ends are on one host: the one that dialled is the user's program, with the higher port.
   return packet.source.port > packet.target.port

@@ -1,4 +1,6 @@
+import { NO_BYTES } from '../base/bytes.ts'
 import { Fault } from '../base/fault.ts'
+import type { TcpSettings } from '../config/tcp-settings.ts'
 import type { Clock } from '../ports/clock.ts'
 import {
   type ByteStream,
@@ -10,8 +12,15 @@ import {
   type NetworkFaultCode,
   type SocketAddress,
 } from '../ports/network.ts'
-import { DATAGRAM_BYTES_MAX } from './limits.ts'
-import { type DatagramPacket, lend, type Packet, type SegmentPacket } from './packet.ts'
+import { fragmented, Reassembly } from './fragments.ts'
+import { DATAGRAM_BYTES_MAX, MTU_BYTES, TCP_HEADER_BYTES } from './limits.ts'
+import {
+  type DatagramPacket,
+  ipHeaderBytes,
+  lend,
+  type Packet,
+  type SegmentPacket,
+} from './packet.ts'
 import { SecureStream } from './secure-stream.ts'
 import { LabStream } from './stream.ts'
 import { NO_OPTIONS, TCP_FLAGS } from './tcp-header.ts'
@@ -24,7 +33,9 @@ const FREE_PORT_LAST = 65_535
 /** What a host asks of the network around it. */
 export interface Surroundings {
   readonly world: World
-  reaches(host: LabHost, address: string): boolean
+  readonly tcp: TcpSettings
+  /** What one packet takes on the way there; undefined where there is none. */
+  mtuBytes(host: LabHost, address: string): number | undefined
   transmit(from: LabHost, packet: Packet): void
 }
 
@@ -40,6 +51,7 @@ export class LabHost {
   #running: { readonly clock: HostClock; readonly stack: Stack }
   #crashed = false
   #nextPort = FREE_PORT_FIRST
+  #identification = 0
 
   constructor(name: string, site: string, address: string, surroundings: Surroundings) {
     this.name = name
@@ -90,7 +102,8 @@ export class LabHost {
     const stack = new Stack({
       address: this.address,
       clock,
-      reaches: (address) => this.#surroundings.reaches(this, address),
+      mtuBytes: (address) => this.#surroundings.mtuBytes(this, address),
+      tcp: this.#surroundings.tcp,
       datagramFault: () => this.datagramFault,
       transmit: (packet) => {
         if (!clock.stopped) this.#surroundings.transmit(this, packet)
@@ -101,6 +114,10 @@ export class LabHost {
         this.#nextPort = port === FREE_PORT_LAST ? FREE_PORT_FIRST : port + 1
         return port
       },
+      nextIdentification: () => {
+        this.#identification = (this.#identification + 1) & 0xffff
+        return this.#identification
+      },
     })
     return { clock, stack }
   }
@@ -109,10 +126,13 @@ export class LabHost {
 interface StackOptions {
   readonly address: string
   readonly clock: Clock
-  readonly reaches: (address: string) => boolean
+  readonly tcp: TcpSettings
+  readonly mtuBytes: (address: string) => number | undefined
   readonly datagramFault: () => Fault | undefined
   readonly transmit: (packet: Packet) => void
   readonly nextPort: () => number
+  /** Of a datagram that is sent in fragments: 16 bits. */
+  readonly nextIdentification: () => number
 }
 
 /** The Network port of one run of one host: its sockets, and who gets what arrives. */
@@ -121,6 +141,9 @@ class Stack implements Network {
   readonly #listeners = new Map<string, (stream: ByteStream) => void>()
   readonly #sockets = new Map<string, LabSocket>()
   readonly #streams = new Map<string, LabStream>()
+  /** Of listeners, sockets and streams. */
+  readonly #portUsers: PortUsers = new PortUsers()
+  readonly #reassembly: Reassembly = new Reassembly()
 
   constructor(options: StackOptions) {
     this.#options = options
@@ -130,18 +153,21 @@ class Stack implements Network {
     const address = this.#claim(at, this.#listeners)
     const key = formatAddress(address)
     this.#listeners.set(key, onStream)
+    this.#portUsers.take(address.port)
     return {
       address,
       close: async () => {
-        if (this.#listeners.get(key) === onStream) this.#listeners.delete(key)
+        if (this.#listeners.get(key) !== onStream) return
+        this.#listeners.delete(key)
+        this.#portUsers.release(address.port)
       },
     }
   }
 
   connect(to: SocketAddress, timeoutMs: number): Promise<ByteStream> {
-    const { address, clock, reaches } = this.#options
+    const { address, clock, mtuBytes } = this.#options
     return new Promise((resolve, reject) => {
-      if (!reaches(to.host)) {
+      if (mtuBytes(to.host) === undefined) {
         throw fault('network/unreachable', `no way to ${formatAddress(to)}`, true)
       }
       const host = isWithinHost(to.host) ? to.host : address
@@ -159,50 +185,41 @@ class Stack implements Network {
   async bind(at: SocketAddress): Promise<DatagramSocket> {
     const address = this.#claim(at, this.#sockets)
     const key = formatAddress(address)
-    const socket = new LabSocket(address, this.#options, () => this.#sockets.delete(key))
+    const socket = new LabSocket(address, this.#options, () => {
+      this.#sockets.delete(key)
+      this.#portUsers.release(address.port)
+    })
     this.#sockets.set(key, socket)
+    this.#portUsers.take(address.port)
     return socket
   }
 
   receive(packet: Packet): void {
-    if (packet.protocol === 'udp') this.#at(this.#sockets, packet.target)?.receive(packet)
-    else this.#receiveSegment(packet)
+    if (packet.protocol === 'tcp') {
+      this.#receiveSegment(packet)
+      return
+    }
+    const whole =
+      packet.fragment === undefined
+        ? packet
+        : this.#reassembly.add(packet, packet.fragment, this.#options.clock.now())
+    if (whole !== undefined) this.#at(this.#sockets, packet.target)?.receive(whole)
   }
 
   #receiveSegment(packet: SegmentPacket): void {
-    const { segment, source, target } = packet
-    const stream = this.#streams.get(streamKey(target, source))
-    if (stream !== undefined) {
+    const { source, target, header } = packet
+    const key = streamKey(target, source)
+    const stream = this.#streams.get(key)
+    if (stream !== undefined && !stream.givesWayTo(packet)) {
       stream.receive(packet)
       return
     }
-    if (segment.sequence === undefined) return
-    if (segment.kind === 'syn' && this.#at(this.#listeners, target) !== undefined) {
+    if (header.flags & TCP_FLAGS.rst) return
+    if (header.flags === TCP_FLAGS.syn && this.#at(this.#listeners, target) !== undefined) {
       this.#serve(packet)
-      return
+    } else {
+      this.#options.transmit(resetTo(packet))
     }
-    this.#options.transmit({
-      protocol: 'tcp',
-      source: target,
-      target: source,
-      payload: new Uint8Array(0),
-      header: {
-        sequence: 0,
-        acknowledgement:
-          (packet.header.sequence + (segment.kind === 'syn' ? 1 : packet.payload.length)) >>> 0,
-        flags: TCP_FLAGS.rst | TCP_FLAGS.ack,
-        window: 0,
-        options: NO_OPTIONS,
-      },
-      segment: {
-        kind: 'reset',
-        sentAt: this.#options.clock.now(),
-        sequence: undefined,
-        acknowledges: undefined,
-        consumedBytes: 0,
-        retransmitted: false,
-      },
-    })
   }
 
   #serve(syn: SegmentPacket): void {
@@ -212,7 +229,7 @@ class Stack implements Network {
       if (onStream === undefined) stream.abort()
       else onStream(new SecureStream(stream, this.#options.clock))
     })
-    stream.answer(syn.segment)
+    stream.answer(syn)
   }
 
   #addStream(
@@ -222,11 +239,22 @@ class Stack implements Network {
     onOpen: (failure: Fault | undefined) => void,
   ): LabStream {
     const key = streamKey(local, remote)
-    const { clock, transmit } = this.#options
-    const onForgotten = (): void => {
-      this.#streams.delete(key)
-    }
-    const stream = new LabStream({ role, local, remote, clock, transmit, onOpen, onForgotten })
+    const { clock, transmit, mtuBytes, tcp } = this.#options
+    const stream: LabStream = new LabStream({
+      role,
+      local,
+      remote,
+      clock,
+      segmentBytesMax: segmentBytesMax(mtuBytes(remote.host) ?? MTU_BYTES, remote.host),
+      synRetransmissionsMax: role === 'client' ? tcp.synRetries : tcp.synAckRetries,
+      transmit,
+      onOpen,
+      onForgotten: () => {
+        this.#portUsers.release(local.port)
+        if (this.#streams.get(key) === stream) this.#streams.delete(key)
+      },
+    })
+    this.#portUsers.take(local.port)
     this.#streams.set(key, stream)
     return stream
   }
@@ -261,14 +289,9 @@ class Stack implements Network {
   }
 
   #freePort(): number {
-    const used = new Set<number>()
-    for (const { local } of this.#streams.values()) used.add(local.port)
-    for (const bound of [this.#listeners, this.#sockets]) {
-      for (const key of bound.keys()) used.add(Number(key.slice(key.lastIndexOf(':') + 1)))
-    }
     for (let tries = FREE_PORT_FIRST; tries <= FREE_PORT_LAST; tries++) {
       const port = this.#options.nextPort()
-      if (!used.has(port)) return port
+      if (!this.#portUsers.has(port)) return port
     }
     throw fault('network/address-in-use', 'every port is in use', false)
   }
@@ -297,13 +320,16 @@ class LabSocket implements DatagramSocket {
         ? this.#options.address
         : this.address.host
     const source = { host, port: this.address.port }
-    this.#options.transmit({
+    const datagram: DatagramPacket = {
       protocol: 'udp',
       source,
       target: to,
       payload: bytes.slice(),
       fragment: undefined,
-    })
+    }
+    const { mtuBytes, nextIdentification, transmit } = this.#options
+    const mtu = mtuBytes(to.host) ?? MTU_BYTES
+    for (const packet of fragmented(datagram, mtu, nextIdentification)) transmit(packet)
   }
 
   async close(): Promise<void> {
@@ -322,7 +348,7 @@ class LabSocket implements DatagramSocket {
     if (bytes.length > DATAGRAM_BYTES_MAX) {
       return fault('network/datagram-too-large', `${bytes.length} bytes in one datagram`, false)
     }
-    if (!this.#options.reaches(to.host)) {
+    if (this.#options.mtuBytes(to.host) === undefined) {
       return fault('network/unreachable', `no way to ${formatAddress(to)}`, true)
     }
     return this.#options.datagramFault()
@@ -341,6 +367,50 @@ function isAnywhere(address: string): boolean {
 /** With the ports also of local sockets: those of clients tell their streams apart. */
 function streamKey(local: SocketAddress, remote: SocketAddress): string {
   return [local.host, local.port, remote.host, remote.port].join(' ')
+}
+
+/** What a segment takes, options left out. RFC 9293 §3.7.1. */
+function segmentBytesMax(mtuBytes: number, remoteHost: string): number {
+  return mtuBytes - ipHeaderBytes(remoteHost) - TCP_HEADER_BYTES
+}
+
+/** To one who believes in a stream that is not here. RFC 9293 §3.10.7.1. */
+function resetTo({ source, target, header, payload }: SegmentPacket): SegmentPacket {
+  const answers = (header.flags & TCP_FLAGS.ack) !== 0
+  const counted = (header.flags & (TCP_FLAGS.syn | TCP_FLAGS.fin)) === 0 ? 0 : 1
+  return {
+    protocol: 'tcp',
+    source: target,
+    target: source,
+    payload: NO_BYTES,
+    header: {
+      sequence: answers ? header.acknowledgement : 0,
+      acknowledgement: answers ? 0 : (header.sequence + payload.length + counted) >>> 0,
+      flags: answers ? TCP_FLAGS.rst : TCP_FLAGS.rst | TCP_FLAGS.ack,
+      window: 0,
+      options: NO_OPTIONS,
+    },
+    retransmitted: false,
+  }
+}
+
+/** How many use each port, so that a free one is found at once. */
+class PortUsers {
+  readonly #counts = new Map<number, number>()
+
+  has(port: number): boolean {
+    return this.#counts.has(port)
+  }
+
+  take(port: number): void {
+    this.#counts.set(port, (this.#counts.get(port) ?? 0) + 1)
+  }
+
+  release(port: number): void {
+    const count = this.#counts.get(port) ?? 0
+    if (count > 1) this.#counts.set(port, count - 1)
+    else this.#counts.delete(port)
+  }
 }
 
 function fault(

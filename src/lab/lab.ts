@@ -86,7 +86,8 @@ export class Lab {
       ...(scenario.startsAt !== undefined && { wallAtStart: scenario.startsAt }),
     })
     const random = seededRandom(scenario.seed)
-    this.network = new LabNetwork({ world: this.world, random, captureLocal: true })
+    const { world } = this
+    this.network = new LabNetwork({ world, random, captureLocal: true, tcp: scenario.tcp })
     for (const { between, back, ...quality } of scenario.links) {
       this.network.addLink(between, quality, back)
     }

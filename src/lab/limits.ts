@@ -6,16 +6,24 @@ export const EVENTS_MAX = 20_000_000
 /** What a UDP datagram over IPv4 can carry: 65,535 less 20 (IP) less 8 (UDP). */
 export const DATAGRAM_BYTES_MAX = 65_507
 
-/** A TCP segment on Ethernet: 1500 less 20 (IP) less 20 (TCP). */
-export const SEGMENT_BYTES_MAX = 1460
+/** What one packet takes on Ethernet, from IP's header on. */
+export const MTU_BYTES = 1500
 
-/** Header bytes of a UDP datagram (8) and of IP (20). */
-export const UDP_HEADER_BYTES = 28
+/** And within one host, as Linux's loopback device has it. */
+export const LOOPBACK_MTU_BYTES = 65_536
 
-/** Header bytes of a TCP segment without options (20) and of IP (20). */
-export const TCP_HEADER_BYTES = 40
+/** Without options. */
+export const TCP_HEADER_BYTES = 20
 
-/** What a sender may have under way and unread at the receiver: bounds the memory of a paused stream. */
+export const UDP_HEADER_BYTES = 8
+
+/** Fragments that wait for the rest of their datagrams, in all: Linux's ipfrag_high_thresh. */
+export const REASSEMBLY_BYTES_MAX = 4_194_304
+
+/** How long they wait: Linux's ipfrag_time. */
+export const REASSEMBLY_MS = 30_000
+
+/** What a receiver takes that its owner has not read: bounds the memory of a paused stream. */
 export const WINDOW_BYTES_MAX = 1_048_576
 
 /** What may wait for a link that has a rate: 1000 full packets, as Linux's netem keeps by default. */
@@ -23,6 +31,18 @@ export const LINK_QUEUE_BYTES_MAX = 1_500_000
 
 /** Retransmissions in a row without an answer before a stream is given up: Linux's tcp_retries2. */
 export const RETRANSMISSIONS_MAX = 15
+
+/** The time-out before any round trip has been measured, and the least there is. RFC 6298 §2.1 and §2.4. */
+export const TIMEOUT_MIN_MS = 1000
+
+/** Doubling stops here, unless the round trip itself takes longer: Linux's TCP_RTO_MAX. */
+export const TIMEOUT_MAX_MS = 120_000
+
+/** How long an acknowledgement may be put off: Linux's TCP_DELACK_MIN; RFC 9293 §3.8.6.3 allows 500 ms. */
+export const ACKNOWLEDGEMENT_MS = 40
+
+/** TIME-WAIT: Linux's 60 s; RFC 9293 §3.4.1 has two of its four minutes. */
+export const TIME_WAIT_MS = 60_000
 
 /** Packets that a capture keeps; later ones are still counted and hashed. */
 export const CAPTURED_PACKETS_MAX = 1_000_000

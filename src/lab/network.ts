@@ -1,12 +1,13 @@
 import { assert } from '../base/assert.ts'
 import type { Random } from '../base/random.ts'
 import type { LinkQuality } from '../config/link-quality.ts'
+import { LINUX_TCP, type TcpSettings } from '../config/tcp-settings.ts'
 import { isLocalSocket } from '../ports/network.ts'
 import { Capture, type CapturedPacket } from './capture.ts'
 import { isWithinHost, LabHost } from './host.ts'
-import { UDP_HEADER_BYTES } from './limits.ts'
+import { LOOPBACK_MTU_BYTES, MTU_BYTES } from './limits.ts'
 import { Link } from './link.ts'
-import { type Packet, wireBytes } from './packet.ts'
+import { type Packet, segmentKind, wireBytes } from './packet.ts'
 import { Routes } from './routes.ts'
 import type { World } from './world.ts'
 
@@ -17,12 +18,14 @@ export interface LabNetworkOptions {
   readonly capture?: Capture
   /** Whether what stays within one network or one host is captured as well. */
   readonly captureLocal?: boolean
+  /** Default: as Linux has them. */
+  readonly tcp?: TcpSettings | undefined
 }
 
 /**
  * Hosts on named networks, and links between networks. A packet between two networks crosses the
- * link that joins them, or several by way of others: over the fewest there are, whether they are up or not. A datagram is one packet whatever its size:
- * there is no fragmentation below it.
+ * link that joins them, or several by way of others: over the fewest there are, whether they are up
+ * or not.
  */
 export class LabNetwork {
   readonly capture: Capture
@@ -41,7 +44,8 @@ export class LabNetwork {
     assert(!this.#hosts.has(address), `two hosts at ${address}`)
     const host = new LabHost(name, site, address, {
       world: this.#options.world,
-      reaches: (from, target) => this.#target(from, target) !== undefined,
+      tcp: this.#options.tcp ?? LINUX_TCP,
+      mtuBytes: (from, target) => mtuOf(from, this.#target(from, target)),
       transmit: (from, packet) => this.#transmit(from, packet),
     })
     this.#hosts.set(address, host)
@@ -138,10 +142,10 @@ export class LabNetwork {
       source: packet.source,
       target: packet.target,
       protocol: packet.protocol,
-      segment: packet.protocol === 'tcp' ? packet.segment.kind : undefined,
+      segment: packet.protocol === 'tcp' ? segmentKind(packet) : undefined,
       tcp: packet.protocol === 'tcp' ? packet.header : undefined,
       fragment: packet.protocol === 'udp' ? packet.fragment : undefined,
-      retransmitted: packet.protocol === 'tcp' && packet.segment.retransmitted,
+      retransmitted: packet.protocol === 'tcp' && packet.retransmitted,
       payload: packet.payload,
       wireBytes: wireBytes(packet),
     })
@@ -165,11 +169,17 @@ type Place = Pick<LabHost, 'name' | 'site'>
  */
 function corrupted(packet: Packet, wrongBitAt: number, link: Link): Packet | undefined {
   if (packet.protocol !== 'udp' || link.quality.udpChecksum !== 'off') return undefined
-  const bit = Math.floor(wrongBitAt * wireBytes(packet) * 8) - UDP_HEADER_BYTES * 8
+  const bytes = wireBytes(packet)
+  const bit = Math.floor(wrongBitAt * bytes * 8) - (bytes - packet.payload.length) * 8
   if (bit < 0) return undefined
   const payload = packet.payload.slice()
   payload[bit >> 3] = (payload[bit >> 3] ?? 0) ^ (0x80 >> (bit & 7))
   return { ...packet, payload }
+}
+
+function mtuOf(from: LabHost, target: LabHost | undefined): number | undefined {
+  if (target === undefined) return undefined
+  return target === from ? LOOPBACK_MTU_BYTES : MTU_BYTES
 }
 
 function linkKey(from: string, to: string): string {

@@ -1,7 +1,6 @@
-import type { MonoMs } from '../base/time.ts'
 import type { SocketAddress } from '../ports/network.ts'
 import { TCP_HEADER_BYTES, UDP_HEADER_BYTES } from './limits.ts'
-import type { TcpHeader } from './tcp-header.ts'
+import { TCP_FLAGS, type TcpHeader, tcpOptionBytes } from './tcp-header.ts'
 
 /** What crosses links. Payloads are never changed once they are in a packet. */
 export type Packet = DatagramPacket | SegmentPacket
@@ -32,28 +31,43 @@ export interface SegmentPacket {
   readonly source: SocketAddress
   readonly target: SocketAddress
   readonly payload: Uint8Array
-  readonly segment: Segment
   readonly header: TcpHeader
-}
-
-/** `window` tells a stopped sender that it may go on; `ack` and `reset` alone are not acknowledged. */
-export type SegmentKind = 'syn' | 'syn-ack' | 'data' | 'window' | 'fin' | 'ack' | 'reset'
-
-/** What TCP's header says, as far as the lab's streams need it: it counts segments, not bytes. */
-export interface Segment {
-  readonly kind: SegmentKind
-  readonly sentAt: MonoMs
-  /** Place among all that must arrive; undefined for what need not. */
-  readonly sequence: number | undefined
-  /** The one segment that this one acknowledges, and when that was sent. */
-  readonly acknowledges: { readonly sequence: number; readonly sentAt: MonoMs } | undefined
-  /** What the reader has taken of the stream so far. */
-  readonly consumedBytes: number
+  /** Sent before: the network does not know it, whoever looks at it wants to. */
   readonly retransmitted: boolean
 }
 
+/** What a segment is for, in one word; those that only acknowledge are `ack`. */
+export type SegmentKind = 'syn' | 'syn-ack' | 'data' | 'fin' | 'ack' | 'reset'
+
+export function segmentKind({ header: { flags }, payload }: SegmentPacket): SegmentKind {
+  if (flags & TCP_FLAGS.rst) return 'reset'
+  if (flags & TCP_FLAGS.syn) return flags & TCP_FLAGS.ack ? 'syn-ack' : 'syn'
+  if (flags & TCP_FLAGS.fin) return 'fin'
+  return payload.length > 0 ? 'data' : 'ack'
+}
+
+/** With all headers from IP's on. */
 export function wireBytes(packet: Packet): number {
-  return packet.payload.length + (packet.protocol === 'udp' ? UDP_HEADER_BYTES : TCP_HEADER_BYTES)
+  const bytes = ipHeaderBytes(packet.target.host) + packet.payload.length
+  if (packet.protocol === 'tcp') {
+    return bytes + TCP_HEADER_BYTES + tcpOptionBytes(packet.header.options)
+  }
+  if (packet.fragment === undefined) return bytes + UDP_HEADER_BYTES
+  return bytes + fragmentHeaderBytes(packet)
+}
+
+/** RFC 791 §3.1, RFC 8200 §3. */
+export function ipHeaderBytes(address: string): number {
+  return isIpv6(address) ? 40 : 20
+}
+
+/** UDP's header is in the first; in IPv6 each has a header of its own. RFC 8200 §4.5. */
+function fragmentHeaderBytes({ target, fragment }: DatagramPacket): number {
+  return (fragment?.offset === 0 ? UDP_HEADER_BYTES : 0) + (isIpv6(target.host) ? 8 : 0)
+}
+
+function isIpv6(address: string): boolean {
+  return address.includes(':')
 }
 
 /**

@@ -1,5 +1,7 @@
 /** What TCP's header says. RFC 9293 §3.1. */
 
+import type { MonoMs } from '../base/time.ts'
+
 export const TCP_FLAGS = { fin: 0x01, syn: 0x02, rst: 0x04, psh: 0x08, ack: 0x10 } as const
 
 export interface TcpHeader {
@@ -32,6 +34,16 @@ export interface SackBlock {
 
 /** The window of both ends counts in units of 2^7 octets. RFC 7323 §2.2. */
 export const WINDOW_SHIFT = 7
+
+/** In whole milliseconds, 32 bits. RFC 7323 §4.1 (RTTM) and §5.4. */
+export function timestampOf(now: MonoMs): number {
+  return Math.floor(now) >>> 0
+}
+
+/** The number without a wrap that is nearest to `near` among those that 32 bits mean. */
+export function unwrapped(sequence: number, near: number): number {
+  return near + ((sequence - near) | 0)
+}
 
 export const NO_OPTIONS: TcpOptions = { mss: undefined, timestamp: undefined, sack: [] }
 

@@ -1,188 +1,361 @@
 import { addMs, type MonoMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
-import { RETRANSMISSIONS_MAX, SEGMENT_BYTES_MAX, WINDOW_BYTES_MAX } from './limits.ts'
-import type { SegmentKind } from './packet.ts'
+import { Congestion } from './congestion.ts'
+import { RETRANSMISSIONS_MAX } from './limits.ts'
+import { RoundTrip } from './round-trip.ts'
+import { type SackBlock, timestampOf } from './tcp-header.ts'
 
-/** One segment that must arrive and is not yet acknowledged. */
+/** One segment that takes sequence numbers, sent and not yet acknowledged. */
 export interface Flight {
-  readonly kind: SegmentKind
+  readonly kind: 'syn' | 'data' | 'fin'
   readonly sequence: number
-  /** Of its first octet in the stream; SYN and FIN count as one each. */
-  readonly offset: number
+  /** Of what comes behind it. */
+  readonly end: number
   readonly payload: Uint8Array
-  sentAt: MonoMs
+  readonly sentAt: MonoMs
   retransmitted: boolean
+  /**
+   * `lost` is what waits to be sent again. `again` was sent again, and is not judged lost by what
+   * else arrives.
+   */
+  state: 'sent' | 'sacked' | 'lost' | 'again'
 }
 
-/** Segments sent before the first acknowledgement has come. */
-const INITIAL_WINDOW_BYTES = 10 * SEGMENT_BYTES_MAX
-/** The time-out before any round trip has been measured, and the least there is. */
-const TIMEOUT_MIN_MS = 1000
-/** Added to the round trip at least, so that an acknowledgement just in time is no loss. */
-const MARGIN_MIN_MS = 200
-/** Doubling stops here, unless the round trip itself takes longer. */
-const TIMEOUT_MAX_MS = 120_000
+export interface TransmissionOptions {
+  readonly clock: Clock
+  readonly initialSequence: number
+  /** What fits into one segment. */
+  readonly segmentBytes: number
+  /** Of a SYN, or of the answer to one. */
+  readonly synRetransmissionsMax: number
+  readonly send: (flight: Flight) => void
+  /** Asks a peer whose window is closed. */
+  readonly probe: () => void
+  readonly giveUp: () => void
+}
+
+/** Segments behind one that show that it is lost. RFC 6675 §2. */
+const LOSS_THRESHOLD = 3
 
 /**
- * The sending half of a lab stream, below the order of bytes: what is under way, when it is sent
- * again, and how much may be under way at once.
- *
- * Slow start: ten segments at first, and one more for each that is acknowledged, so the amount
- * doubles with every round trip; after a time-out half of what was under way, and from there about
- * one segment more per round trip. The time-out follows the measured round trip and its deviation,
- * at least 1 s; it starts anew with every acknowledgement, and when it runs out, everything overdue
- * is sent again and the time-out doubles. There is no fast retransmission.
+ * The sending half of a stream, below the order of bytes: what is under way, what was lost, when it
+ * is sent again, and how much may be under way at once. Loss is found by selective acknowledgements
+ * (RFC 6675) and by time-outs (RFC 6298 §5). Sequence numbers here do not wrap.
  */
 export class Transmission {
-  readonly #clock: Clock
-  readonly #send: (flight: Flight) => void
-  readonly #giveUp: () => void
-  readonly #flights = new Map<number, Flight>()
-  #nextSequence = 0
-  #nextOffset = 0
-  #flightBytes = 0
-  #windowBytes = INITIAL_WINDOW_BYTES
-  #slowStartUntilBytes = Number.POSITIVE_INFINITY
-  #roundTripMs: number | undefined
-  #deviationMs = 0
+  readonly #options: TransmissionOptions
+  readonly #roundTrip: RoundTrip = new RoundTrip()
+  readonly #congestion: Congestion
+  /** By sequence; those before `#head` are acknowledged. */
+  #flights: Flight[] = []
+  #head = 0
+  #next: number
+  #unacknowledged: number
+  /** What is believed to be on the network. RFC 6675 §4. */
+  #pipeBytes = 0
+  #lostCount = 0
+  /** Places in `#flights`: none before is lost; all before are judged; the last that was SACKed. */
+  #lostFrom = 0
+  #judgedUntil = 0
+  #sackedLast = -1
+  /** Until all that was sent before it began is acknowledged. */
+  #recovery: 'none' | 'fast' | 'timeout' = 'none'
+  #recoveryUntil = 0
+  #lastSentAt: MonoMs
   #timeoutsInRow = 0
+  #unanswered = 0
+  #blocked = false
   #dueAt: MonoMs
   #armed = false
   #cancelTimer = (): void => {}
 
-  constructor(clock: Clock, send: (flight: Flight) => void, giveUp: () => void) {
-    this.#clock = clock
-    this.#send = send
-    this.#giveUp = giveUp
-    this.#dueAt = clock.now()
+  constructor(options: TransmissionOptions) {
+    this.#options = options
+    this.#congestion = new Congestion(options.segmentBytes)
+    this.#next = this.#unacknowledged = options.initialSequence
+    this.#dueAt = this.#lastSentAt = options.clock.now()
   }
 
   /** Nothing is under way. */
   get idle(): boolean {
-    return this.#flights.size === 0
+    return this.#head === this.#flights.length
+  }
+
+  get nextSequence(): number {
+    return this.#next
+  }
+
+  get unacknowledged(): number {
+    return this.#unacknowledged
   }
 
   /** How many bytes more may be sent now. */
   get roomBytes(): number {
-    return this.#windowBytes - this.#flightBytes
+    return this.#congestion.windowBytes - this.#pipeBytes
   }
 
-  get nextOffset(): number {
-    return this.#nextOffset
-  }
-
-  transmit(kind: SegmentKind, payload: Uint8Array): void {
+  transmit(kind: Flight['kind'], payload: Uint8Array): void {
+    const now = this.#options.clock.now()
+    if (this.idle && this.#isLongAgo(now)) this.#congestion.beginAgain()
+    this.#lastSentAt = now
+    const end = this.#next + (kind === 'data' ? payload.length : 1)
     const flight: Flight = {
       kind,
-      sequence: this.#nextSequence++,
-      offset: this.#nextOffset,
+      sequence: this.#next,
+      end,
       payload,
-      sentAt: this.#clock.now(),
+      sentAt: now,
       retransmitted: false,
+      state: 'sent',
     }
-    this.#nextOffset += octets(kind, payload)
-    this.#flights.set(flight.sequence, flight)
-    this.#flightBytes += payload.length
-    if (!this.#armed) this.#postpone()
-    this.#send(flight)
+    this.#flights.push(flight)
+    this.#next = end
+    this.#pipeBytes += payload.length
+    if (this.#blocked) this.#timeoutsInRow = 0
+    this.#blocked = false
+    if (!this.#armed || this.#flights.length - this.#head === 1) this.#postpone()
+    this.#options.send(flight)
   }
 
-  acknowledge(sequence: number, sentAt: MonoMs): void {
-    this.#measure(this.#clock.now() - sentAt)
-    const flight = this.#flights.get(sequence)
-    if (flight === undefined) return
-    this.#flights.delete(sequence)
-    this.#flightBytes -= flight.payload.length
+  /**
+   * Nothing can be sent and nothing is under way, because the peer's window is closed: it is asked
+   * now and then. RFC 9293 §3.8.6.1.
+   */
+  block(): void {
+    if (this.#blocked || !this.idle) return
+    this.#blocked = true
     this.#timeoutsInRow = 0
-    this.#grow(flight.payload.length)
-    if (this.idle) this.stop()
-    else this.#postpone()
+    this.#postpone()
+  }
+
+  /**
+   * `sequence` is none that was never sent. `echo` is the timestamp that the peer answers, so that a
+   * round trip can be measured by what was sent again as well. RFC 7323 §4.1.
+   */
+  acknowledge(sequence: number, sack: readonly SackBlock[], echo: number): void {
+    this.#unanswered = 0
+    const acknowledgedBytes = sequence - this.#unacknowledged
+    if (acknowledgedBytes > 0) {
+      this.#roundTrip.measure(Math.max(0, (timestampOf(this.#options.clock.now()) - echo) | 0))
+      this.#timeoutsInRow = 0
+      this.#advance(sequence, acknowledgedBytes, echo)
+    }
+    if (sack.length > 0) this.#mark(sack)
+    if (acknowledgedBytes <= 0) return
+    if (!this.idle) this.#postpone()
+    else if (!this.#blocked) this.#disarm()
+  }
+
+  /** Sends again what is lost, as far as there is room. */
+  resend(): void {
+    while (this.#lostCount > 0) {
+      const flight = this.#firstLost()
+      if (this.roomBytes < flight.payload.length) return
+      this.#sendAgain(flight)
+    }
+  }
+
+  /** The first of all, once more: the peer has shown that it missed it. */
+  repeatFirst(): void {
+    const first = this.#flights[this.#head]
+    if (first === undefined) return
+    first.retransmitted = true
+    this.#options.send(first)
   }
 
   /** Forgets everything. */
   stop(): void {
-    this.#flights.clear()
-    this.#flightBytes = 0
-    this.#armed = false
-    this.#cancelTimer()
+    this.#flights = []
+    this.#head = this.#lostFrom = this.#judgedUntil = 0
+    this.#sackedLast = -1
+    this.#pipeBytes = this.#lostCount = 0
+    this.#blocked = false
+    this.#disarm()
   }
 
-  #measure(roundTripMs: number): void {
-    if (this.#roundTripMs === undefined) {
-      this.#roundTripMs = roundTripMs
-      this.#deviationMs = roundTripMs / 2
-      return
+  #isLongAgo(now: MonoMs): boolean {
+    return now - this.#lastSentAt > this.#roundTrip.timeoutMs(0)
+  }
+
+  #advance(sequence: number, acknowledgedBytes: number, echo: number): void {
+    const flightBytes = this.#next - this.#unacknowledged
+    this.#unacknowledged = sequence
+    let wasSyn = false
+    for (; this.#head < this.#flights.length; this.#head++) {
+      const flight = this.#flights[this.#head] as Flight
+      if (flight.end > sequence) break
+      this.#release(flight)
+      if (flight.kind === 'syn') {
+        wasSyn = true
+        // Sent again without need, where the answer is to the first. RFC 3522 §3.2.
+        if (flight.retransmitted && echo !== timestampOf(flight.sentAt)) {
+          this.#congestion.beginSmall()
+        }
+      }
     }
-    const error = Math.abs(this.#roundTripMs - roundTripMs)
-    this.#deviationMs += (error - this.#deviationMs) / 4
-    this.#roundTripMs += (roundTripMs - this.#roundTripMs) / 8
+    this.#compact()
+    // A window that was not used proves nothing.
+    if (this.#recovery !== 'fast' && !wasSyn && 2 * flightBytes >= this.#congestion.windowBytes) {
+      this.#congestion.grow(acknowledgedBytes, this.#recovery === 'timeout')
+    }
+    if (sequence >= this.#recoveryUntil) this.#recovery = 'none'
+    if (this.#recovery === 'none') this.#judge()
   }
 
-  #grow(acknowledgedBytes: number): void {
-    const grownBytes =
-      this.#windowBytes < this.#slowStartUntilBytes
-        ? acknowledgedBytes
-        : (SEGMENT_BYTES_MAX * acknowledgedBytes) / this.#windowBytes
-    this.#windowBytes = Math.min(this.#windowBytes + grownBytes, WINDOW_BYTES_MAX)
+  #compact(): void {
+    if (this.#head < this.#flights.length && this.#head < COMPACT_AT) return
+    this.#flights.splice(0, this.#head)
+    this.#lostFrom = Math.max(0, this.#lostFrom - this.#head)
+    this.#judgedUntil = Math.max(0, this.#judgedUntil - this.#head)
+    this.#sackedLast -= this.#head
+    this.#head = 0
   }
 
-  get #timeoutMs(): number {
-    const measuredMs =
-      this.#roundTripMs === undefined
-        ? TIMEOUT_MIN_MS
-        : this.#roundTripMs + Math.max(4 * this.#deviationMs, MARGIN_MIN_MS)
-    const timeoutMs = Math.max(measuredMs, TIMEOUT_MIN_MS)
-    return Math.min(timeoutMs * 2 ** this.#timeoutsInRow, Math.max(timeoutMs, TIMEOUT_MAX_MS))
+  /** It is no longer on the network. */
+  #release(flight: Flight): void {
+    if (flight.state === 'lost') this.#lostCount--
+    else if (flight.state !== 'sacked') this.#pipeBytes -= flight.payload.length
   }
 
-  /** Moves the time-out; a timer that is armed already finds out when it runs. */
+  #mark(sack: readonly SackBlock[]): void {
+    for (const { left, right } of sack) {
+      // The first that is missing cannot have come.
+      if (left <= this.#unacknowledged) continue
+      for (let at = this.#placeOf(left); at < this.#flights.length; at++) {
+        const flight = this.#flights[at] as Flight
+        if (flight.end > right) break
+        if (flight.state === 'sacked') continue
+        this.#release(flight)
+        flight.state = 'sacked'
+        if (at > this.#sackedLast) this.#sackedLast = at
+      }
+    }
+    if (this.#recovery === 'none') this.#judge()
+    else if (this.#recovery === 'fast') this.#judgeLost()
+  }
+
+  /** Of the first flight at or behind `sequence`. */
+  #placeOf(sequence: number): number {
+    let [low, high] = [this.#head, this.#flights.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.#flights[middle] as Flight).sequence < sequence) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  /** Begins a recovery where something was lost. RFC 6675 §5. */
+  #judge(): void {
+    if (!this.#judgeLost()) return
+    this.#recovery = 'fast'
+    this.#recoveryUntil = this.#next
+    this.#congestion.shrink(this.#next - this.#unacknowledged)
+    // The first whatever the window says: it is what everything waits for.
+    this.#sendAgain(this.#firstLost())
+  }
+
+  /** While there is one. */
+  #firstLost(): Flight {
+    this.#lostFrom = Math.max(this.#lostFrom, this.#head)
+    while (this.#flights[this.#lostFrom]?.state !== 'lost') this.#lostFrom++
+    return this.#flights[this.#lostFrom] as Flight
+  }
+
+  /** Whether there are more now that enough has arrived behind. RFC 6675 §4. */
+  #judgeLost(): boolean {
+    const from = Math.max(this.#head, this.#judgedUntil)
+    let until = this.#sackedLast
+    for (let behind = 0; until >= from; until--) {
+      if ((this.#flights[until] as Flight).state !== 'sacked') continue
+      behind++
+      if (behind === LOSS_THRESHOLD) break
+    }
+    let found = false
+    for (let at = from; at < until; at++) {
+      const flight = this.#flights[at] as Flight
+      if (flight.state !== 'sent') continue
+      this.#lose(flight, at)
+      found = true
+    }
+    if (until > from) this.#judgedUntil = until
+    return found
+  }
+
+  #lose(flight: Flight, place: number): void {
+    this.#pipeBytes -= flight.payload.length
+    flight.state = 'lost'
+    this.#lostCount++
+    if (place < this.#lostFrom) this.#lostFrom = place
+  }
+
+  #sendAgain(flight: Flight): void {
+    flight.state = 'again'
+    flight.retransmitted = true
+    this.#lostCount--
+    this.#pipeBytes += flight.payload.length
+    this.#lastSentAt = this.#options.clock.now()
+    if (flight === this.#flights[this.#head]) this.#postpone()
+    this.#options.send(flight)
+  }
+
+  /** Moves the time-out; a timer that is armed already finds out when it runs. RFC 6298 §5. */
   #postpone(): void {
-    this.#dueAt = addMs(this.#clock.now(), this.#timeoutMs)
+    const timeoutMs = this.#roundTrip.timeoutMs(this.#timeoutsInRow)
+    const before = this.#dueAt
+    this.#dueAt = addMs(this.#options.clock.now(), timeoutMs)
+    if (this.#armed && this.#dueAt < before) this.#disarm()
     if (!this.#armed) this.#arm()
   }
 
   #arm(): void {
+    const { clock } = this.#options
     this.#armed = true
-    this.#cancelTimer = this.#clock.at(this.#dueAt, () => {
+    this.#cancelTimer = clock.at(this.#dueAt, () => {
       this.#armed = false
-      if (this.#clock.now() >= this.#dueAt) this.#expire()
+      if (clock.now() >= this.#dueAt) this.#expire()
       else this.#arm()
     })
   }
 
+  #disarm(): void {
+    this.#armed = false
+    this.#cancelTimer()
+  }
+
   #expire(): void {
-    const now = this.#clock.now()
-    const overdue = [...this.#flights.values()].filter(
-      ({ sentAt }) => addMs(sentAt, this.#timeoutMs) <= now,
-    )
-    if (overdue.length > 0) {
-      if (this.#timeoutsInRow === RETRANSMISSIONS_MAX) {
-        this.stop()
-        this.#giveUp()
-        return
-      }
-      this.#timeoutsInRow++
-      this.#shrink()
-      for (const flight of overdue) {
-        flight.sentAt = now
-        flight.retransmitted = true
-        this.#send(flight)
-      }
+    const first = this.#flights[this.#head]
+    const isSyn = first?.kind === 'syn'
+    if (this.#unanswered === (isSyn ? this.#options.synRetransmissionsMax : RETRANSMISSIONS_MAX)) {
+      this.stop()
+      this.#options.giveUp()
+      return
     }
-    let oldest = now
-    for (const { sentAt } of this.#flights.values()) if (sentAt < oldest) oldest = sentAt
-    this.#dueAt = addMs(oldest, this.#timeoutMs)
-    this.#arm()
+    this.#unanswered++
+    this.#timeoutsInRow++
+    if (first === undefined) this.#options.probe()
+    else this.#loseAll(first, isSyn)
+    this.#postpone()
   }
 
-  #shrink(): void {
-    if (this.#flightBytes === 0) return
-    this.#slowStartUntilBytes = Math.max(this.#flightBytes / 2, 2 * SEGMENT_BYTES_MAX)
-    this.#windowBytes = this.#slowStartUntilBytes
+  /** RFC 5681 §3.1, RFC 6675 §5.1: nothing is heard of what is under way, but what was SACKed is there. */
+  #loseAll(first: Flight, isSyn: boolean): void {
+    if (!isSyn) {
+      if (this.#timeoutsInRow === 1) this.#congestion.collapse(this.#next - this.#unacknowledged)
+      else this.#congestion.collapseAgain()
+    }
+    this.#recovery = 'timeout'
+    this.#recoveryUntil = this.#next
+    for (let at = this.#head; at < this.#flights.length; at++) {
+      const flight = this.#flights[at] as Flight
+      if (flight.state === 'sent' || flight.state === 'again') this.#lose(flight, at)
+    }
+    this.#judgedUntil = this.#flights.length
+    this.#lostFrom = this.#head
+    // The first is never SACKed: what it was missing for would be acknowledged.
+    this.#sendAgain(first)
   }
 }
 
-/** Of the stream: SYN and FIN count as one each. */
-export function octets(kind: SegmentKind, payload: Uint8Array): number {
-  return kind === 'syn' || kind === 'syn-ack' || kind === 'fin' ? 1 : payload.length
-}
+/** Acknowledged flights that are kept in the list, so that it is not moved for each. */
+const COMPACT_AT = 256

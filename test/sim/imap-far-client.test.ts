@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import type { Scenario } from '../../src/config/scenario.ts'
-import { earthMoon, TestLab } from '../support/lab.ts'
+import { earthMoon, PATIENT_TCP, TestLab } from '../support/lab.ts'
 import { Typist } from '../support/typist.ts'
 
 const ONE_WAY_DELAY_MS = 600_000
@@ -16,6 +16,7 @@ function farAway(oneWayDelayMs: number): Scenario {
   const services = { imap: { listen: IMAP, ...common }, pop3: { listen: POP3, ...common } }
   return {
     ...scenario,
+    tcp: PATIENT_TCP,
     hosts: scenario.hosts.map((host, index) => (index === 0 ? { ...host, ...services } : host)),
   }
 }

@@ -9,7 +9,7 @@ import {
   SERVERS_TRIED_MAX,
 } from '../../src/mail/transport/limits.ts'
 import type { OutgoingRoute } from '../../src/mail/transport/outgoing-options.ts'
-import { earthMoon, mailOf, TestLab } from '../support/lab.ts'
+import { earthMoon, mailOf, PATIENT_TCP, TestLab } from '../support/lab.ts'
 import { friendly, SCRIPTED_PORT, scripted } from '../support/scripted-server.ts'
 import { Typist } from '../support/typist.ts'
 
@@ -25,6 +25,7 @@ function bySmtp({ oneWayDelayMs = 500, route = 'smtp:', routes = [], mail2 }: Ch
   const scenario = earthMoon({ oneWayDelayMs })
   return {
     ...scenario,
+    tcp: PATIENT_TCP,
     hosts: scenario.hosts.map((host) => ({
       ...host,
       transport: [{ domain: '*', route }],

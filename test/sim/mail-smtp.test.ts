@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest'
 import type { Scenario } from '../../src/config/scenario.ts'
-import { earthMoon, mailOf, TestLab } from '../support/lab.ts'
+import { earthMoon, mailOf, PATIENT_TCP, TestLab } from '../support/lab.ts'
 
 /** Mail to other domains goes by SMTP to the servers of each. */
 function bySmtp(oneWayDelayMs: number, route = 'smtp:'): Scenario {
   const scenario = earthMoon({ oneWayDelayMs })
   return {
     ...scenario,
+    tcp: PATIENT_TCP,
     hosts: scenario.hosts.map((host) => ({
       ...host,
       transport: [{ domain: '*', route }],

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { ANSWER_ROUND_TRIPS } from '../../src/base/round-trips.ts'
 import type { Scenario } from '../../src/config/scenario.ts'
-import { earthMoon, TestLab } from '../support/lab.ts'
+import { earthMoon, PATIENT_TCP, TestLab } from '../support/lab.ts'
 import { Typist } from '../support/typist.ts'
 
 const ONE_WAY_DELAY_MS = 600_000
@@ -15,6 +15,7 @@ function farAway(oneWayDelayMs: number): Scenario {
   const submission = { listen: SUBMISSION, plaintextAuth: 'refuse' as const, oneWayDelayMs }
   return {
     ...scenario,
+    tcp: PATIENT_TCP,
     hosts: scenario.hosts.map((host, index) => (index === 0 ? { ...host, submission } : host)),
   }
 }
