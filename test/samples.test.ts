@@ -45,7 +45,8 @@ test('every key that a file may have is in docs/configuration.md, and no other',
     ask(`${part}: {x${part}.: 1}`, parseNodeConfig)
     if (known.size > before) known.delete(part)
   }
-  for (const list of ['plans', 'contacts', 'ranges']) ask(`${list}: [{x: 1}]`, parseNodeConfig)
+  for (const list of ['plans', 'groups', 'contacts', 'ranges'])
+    ask(`${list}: [{x: 1}]`, parseNodeConfig)
   // Lists of small mappings are told in a line: users, networks, links; a host's place with them.
   expect(new Set(documented)).toEqual(new Set([...known, 'statusReports']))
 })

@@ -13,6 +13,7 @@ import { registerEcho } from '../dtn/echo.ts'
 import { BundleNode } from '../dtn/node.ts'
 import { NodeAccess } from '../dtn/node-access.ts'
 import { formatPrometheus } from '../dtn/node-status.ts'
+import { isSamePlace, leadsTo } from '../dtn/static-plan.ts'
 import { stcpConvergenceLayer } from '../dtn/stcp.ts'
 import { type TcpclTlsOptions, tcpclConvergenceLayer } from '../dtn/tcpcl.ts'
 import { udpConvergenceLayer } from '../dtn/udp.ts'
@@ -511,12 +512,11 @@ export class MailHost {
 
   #forecast(): RouteForecast {
     const { node, plans } = this.#options
-    const oneWayDelayMs = new Map(plans.map((plan) => [plan.node, plan.oneWayDelayMs]))
     return new RouteForecast({
       node,
       contactPlan: () => this.#node.contactPlan,
       planTo: (destination) => this.#node.planTo(destination),
-      oneWayDelayMs: (neighbour) => oneWayDelayMs.get(neighbour) ?? 0,
+      oneWayDelayMs: (plan) => plans.find((one) => isSamePlace(one, plan))?.oneWayDelayMs ?? 0,
       allowanceMs: PROCESSING_ALLOWANCE_MS,
     })
   }
@@ -526,7 +526,7 @@ export class MailHost {
     return new BundleCarriers(
       {
         mailService,
-        reaches: (peer) => peer.scheme === 'ipn' && plans.some(({ node }) => node === peer.node),
+        reaches: (peer) => plans.some((plan) => leadsTo(plan, peer)),
         admit: this.#admit,
       },
       { ...this.#ports, node: this.#node, forecast: this.#forecast() },

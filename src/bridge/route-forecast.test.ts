@@ -69,3 +69,14 @@ test('a destination to which no plan leads is not far away', () => {
   const forecast = forecastOf(PLAN)
   expect(forecast.arrivalAt(ipnEndpoint(9n, 1n), at(7), 10)).toBe(at(7))
 })
+
+test('to a node behind a neighbour the delay of the whole way counts, not the range to the neighbour', () => {
+  const forecast = new RouteForecast({
+    node: 2n,
+    contactPlan: () => PLAN,
+    planTo: () => ({ node: 9n, until: 9n, via: 3n, protocol: 'udp', duct: 'x' }),
+    oneWayDelayMs: () => 60_000,
+    allowanceMs: 2000,
+  })
+  expect(forecast.oneWayDelayMs(ipnEndpoint(9n, 2525n), at(7))).toBe(60_000)
+})

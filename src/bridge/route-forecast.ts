@@ -23,8 +23,8 @@ export interface RouteForecastOptions {
   /** As it is now. */
   readonly contactPlan: () => ContactPlan
   readonly planTo: (destination: EndpointId) => StaticPlan | undefined
-  /** To a neighbour of which no range says. */
-  readonly oneWayDelayMs: (neighbour: bigint) => number
+  /** By a plan to a neighbour of which no range says, or to nodes behind one. */
+  readonly oneWayDelayMs: (plan: StaticPlan) => number
   /** What the far side may take to put an answer on its way. */
   readonly allowanceMs: number
 }
@@ -40,11 +40,13 @@ export class RouteForecast {
   }
 
   oneWayDelayMs(destination: EndpointId, at: WallMs): number {
-    const neighbour = this.#neighbour(destination)
-    if (neighbour === undefined) return 0
-    const pair = { source: this.#options.node, destination: neighbour }
+    const plan = this.#options.planTo(destination)
+    if (plan === undefined) return 0
+    const pair = { source: this.#options.node, destination: neighbourOf(plan) }
     const { ranges } = this.#options.contactPlan()
-    return oneWayDelayMs(ranges, pair, at) ?? this.#options.oneWayDelayMs(neighbour)
+    // What a range says of the neighbour is only the first part of the way to those behind it.
+    const ranged = isBehind(plan) ? undefined : oneWayDelayMs(ranges, pair, at)
+    return ranged ?? this.#options.oneWayDelayMs(plan)
   }
 
   /** When bundles may leave: `at`, or the beginning of the next contact. */
@@ -98,6 +100,10 @@ export class RouteForecast {
     this.#contacts.set(key, contacts)
     return contacts
   }
+}
+
+function isBehind({ node, via = node, until = node }: StaticPlan): boolean {
+  return via !== node || until !== node
 }
 
 function beginAt(contacts: readonly Contact[], at: WallMs): WallMs {

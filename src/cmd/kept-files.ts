@@ -12,8 +12,10 @@ import {
   parseTransportMap,
 } from '../config/map-file.ts'
 import type { NodeConfig } from '../config/node-config.ts'
+import { leadsTo } from '../dtn/static-plan.ts'
 import { readSigningKeys } from '../host/dkim-keys.ts'
 import type { EventSink } from '../ports/events.ts'
+import { ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
 import { dkimDirectoryOf } from './dkim-directory.ts'
 import { reasonOf } from './failure.ts'
 import { keepFile } from './file-keeper.ts'
@@ -31,9 +33,10 @@ export function keepFiles(
   const ends: (() => void)[] = [keepUsers(host, config, configFile, events)]
   if (transportFile !== undefined) {
     const file = fileOf(transportFile)
-    const neighbours = config.plans.map(({ node }) => node)
+    const reaches = (node: bigint): boolean =>
+      config.plans.some((plan) => leadsTo(plan, ipnEndpoint(node, 0n)))
     const read = (): ReturnType<typeof parseTransportMap> =>
-      parseTransportMap(textOf(file), file, { ...config, neighbours })
+      parseTransportMap(textOf(file), file, { ...config, reaches })
     const take = keepMap(file, 'transport', read, (rules) => host.setTransport(rules), events)
     ends.push(take)
   }

@@ -171,3 +171,43 @@ test('what contradicts itself is refused with what would be right', () => {
     expect(problemsWith(from, to)).toEqual([`node.yaml:${message}`])
   }
 })
+
+const GROUPS = `groups:
+  - {nodes: ipn:9, via: ipn:3}
+  - {nodes: ipn:100-199, via: ipn:4, oneWayDelay: 1min}
+payloadCrc: none
+`
+
+test('groups become plans for many nodes over the duct of the neighbour', () => {
+  const parsed = parseNodeConfig(NODE.replace('payloadCrc: none\n', GROUPS), 'node.yaml')
+  expect(parsed.ok && parsed.value.plans.slice(3)).toStrictEqual([
+    {
+      node: 9n,
+      until: 9n,
+      via: 3n,
+      protocol: 'tcp',
+      duct: '127.0.0.1:4557',
+      oneWayDelayMs: 1000,
+    },
+    {
+      node: 100n,
+      until: 199n,
+      via: 4n,
+      protocol: 'stcp',
+      duct: '[::1]:4458',
+      oneWayDelayMs: 60_000,
+      ipnOnly: true,
+      rateBytesPerSec: 10_000,
+    },
+  ])
+})
+
+test.each([
+  ['ipn:9, via: ipn:3', 'ipn:9, via: ipn:7', 'group by way of ipn:7, but there is no plan to it'],
+  ['ipn:9, via: ipn:3', 'ipn:3, via: ipn:3', 'group of ipn:3, to which there is a plan: one of'],
+  ['ipn:100-199', 'ipn:9', 'group of ipn:9 appears again'],
+  ['ipn:100-199', 'ipn:199-100', 'groups[1].nodes is "ipn:199-100": a node such as ipn:4, or'],
+])('a group with %s is wrong as %s', (from, to, problem) => {
+  const text = NODE.replace('payloadCrc: none\n', GROUPS.replace(from, to))
+  expect(problemsOf(text)).toContainEqual(expect.stringContaining(problem))
+})

@@ -6,6 +6,7 @@ import type { MailHostOptions } from '../bridge/mail-host-options.ts'
 import { parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import { type Contradiction, nameOf, repeated } from './problems.ts'
 import {
+  duration,
   ipnNode,
   listOf,
   mapping,
@@ -33,6 +34,7 @@ export interface BundleText<Plan> {
   readonly stcp?: StreamText
   readonly mtcp?: StreamText
   readonly plans: readonly Plan[]
+  readonly groups: readonly GroupText[]
   readonly statusReports?: { readonly rate?: number }
   readonly payloadCrc?: PayloadCrc
   readonly echo: boolean
@@ -46,6 +48,18 @@ export interface PlanText {
   readonly rate?: number
   readonly dtnNames?: readonly string[]
   readonly ipnOnly: boolean
+}
+
+/** Nodes that are reached by way of a neighbour. */
+export interface GroupText {
+  readonly nodes: NodeRange
+  readonly via: bigint
+  readonly oneWayDelay?: number
+}
+
+export interface NodeRange {
+  readonly first: bigint
+  readonly last: bigint
 }
 
 interface StreamText {
@@ -87,6 +101,21 @@ export const planShape: Shape<PlanText> = {
   ipnOnly: yesOrNo.default(false),
 }
 
+const nodeRange = word('a node such as ipn:4, or several such as ipn:100-199', (text) => {
+  const [, first = '', last = first] = /^ipn:(\d{1,10})(?:-(\d{1,10}))?$/.exec(text) ?? []
+  const range = [first, last].map((digits) => ipnNode.safeParse(`ipn:${digits}`).data)
+  const [from, until] = range
+  return from === undefined || until === undefined || until < from
+    ? undefined
+    : { first: from, last: until }
+})
+
+const group = mapping<GroupText>({
+  nodes: nodeRange,
+  via: ipnNode,
+  oneWayDelay: duration.optional(),
+})
+
 const stream = mapping<StreamText>({ listen: orOff(socketAddress) })
 
 export function bundleShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<BundleText<Plan>> {
@@ -113,6 +142,7 @@ export function bundleShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<BundleT
     stcp: orOff(stream),
     mtcp: orOff(stream),
     plans: listOf(plan, 'a list of plans').default([]),
+    groups: listOf(group, 'a list of groups').default([]),
     statusReports: orOff(
       mapping<Required<BundleText<Plan>>['statusReports']>({
         rate: word('reports a second such as 10/s', (text) =>
@@ -147,20 +177,45 @@ export function completeBundles<Plan extends PlanText>(
     ...(tcp && { tcp: tcpOptions(tcp) }),
     ...(stcp && { stcp }),
     ...(mtcp && { mtcp }),
-    plans: text.plans.map((plan) => ({
-      node: plan.to,
-      protocol: plan.protocol,
-      duct: plan.duct,
-      oneWayDelayMs: delayOf(plan),
-      ...(plan.rate !== undefined && { rateBytesPerSec: plan.rate }),
-      ...(plan.dtnNames && { dtnNames: plan.dtnNames }),
-      ...(plan.ipnOnly && { ipnOnly: true }),
-    })),
+    plans: [
+      ...text.plans.map((plan) => ({ ...planOptions(plan), oneWayDelayMs: delayOf(plan) })),
+      ...text.groups.flatMap((group) => {
+        const direct = text.plans.find(({ to }) => to === group.via)
+        return direct === undefined ? [] : [groupOptions(group, direct, delayOf(direct))]
+      }),
+    ],
     ...(statusReports && {
       statusReports: statusReports.rate === undefined ? {} : { ratePerSec: statusReports.rate },
     }),
     ...(text.payloadCrc !== undefined && { payloadCrc: text.payloadCrc }),
     echo: text.echo,
+  }
+}
+
+function planOptions(plan: PlanText): Omit<Host['plans'][number], 'oneWayDelayMs'> {
+  return {
+    node: plan.to,
+    protocol: plan.protocol,
+    duct: plan.duct,
+    ...(plan.rate !== undefined && { rateBytesPerSec: plan.rate }),
+    ...(plan.dtnNames && { dtnNames: plan.dtnNames }),
+    ...(plan.ipnOnly && { ipnOnly: true }),
+  }
+}
+
+/** The plan of a neighbour, for the nodes behind it. */
+function groupOptions(
+  { nodes, via, oneWayDelay }: GroupText,
+  direct: PlanText,
+  directDelay: number,
+): Host['plans'][number] {
+  const { dtnNames: _, ...plan } = planOptions(direct)
+  return {
+    ...plan,
+    node: nodes.first,
+    until: nodes.last,
+    via,
+    oneWayDelayMs: oneWayDelay ?? directDelay,
   }
 }
 
@@ -185,6 +240,7 @@ export function bundleContradictions(host: NodeText, at: Path): readonly Contrad
   const nodes = plans.map(({ to }) => `ipn:${to}`)
   return [
     ...repeated(nodes, [...at, 'plans'], 'plan to'),
+    ...groupContradictions(host, [...at, 'groups']),
     ...plans.flatMap((plan, index) => planContradictions(host, plan, at, [...at, 'plans', index])),
     ...nameContradictions(host, at),
     ...versionContradictions(tcp?.versions, [...at, 'tcp', 'versions']),
@@ -227,6 +283,40 @@ function planContradictions(
     wrong.push({ path: [...path, 'dtnNames'], message })
   }
   return wrong
+}
+
+function groupContradictions({ plans, groups }: NodeText, at: Path): readonly Contradiction[] {
+  const ranges = groups.map(({ nodes }) => formatNodes(nodes))
+  return [
+    ...repeated(ranges, at, 'group of'),
+    ...groups.flatMap(({ nodes, via }, index): readonly Contradiction[] => {
+      const wrong: Contradiction[] = []
+      if (!plans.some(({ to }) => to === via)) {
+        const message = `group by way of ipn:${via}, but there is no plan to it: a plan to it would be right`
+        wrong.push({ path: [...at, index, 'via'], message })
+      }
+      if (nodes.first === nodes.last && plans.some(({ to }) => to === nodes.first)) {
+        const message = `group of ${formatNodes(nodes)}, to which there is a plan: one of the two would be right`
+        wrong.push({ path: [...at, index, 'nodes'], message })
+      }
+      return wrong
+    }),
+  ]
+}
+
+function formatNodes({ first, last }: NodeRange): string {
+  return first === last ? `ipn:${first}` : `ipn:${first}-${last}`
+}
+
+/** Whether bundles for a node have a way: a plan or a group. */
+export function reachesNode(
+  { plans, groups }: Pick<BundleText<{ readonly to: bigint }>, 'plans' | 'groups'>,
+  node: bigint,
+): boolean {
+  return (
+    plans.some(({ to }) => to === node) ||
+    groups.some(({ nodes }) => nodes.first <= node && node <= nodes.last)
+  )
 }
 
 /** A socket of one family reaches no address of the other. */

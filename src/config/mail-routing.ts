@@ -10,6 +10,7 @@ import { parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { parseNextHop } from '../proto/smtp/next-hop.ts'
 import { parseMailbox } from '../proto/smtp/path.ts'
+import { type BundleText, reachesNode } from './bundles.ts'
 import type { Contradiction } from './problems.ts'
 import {
   countFromOne,
@@ -201,13 +202,14 @@ interface Host extends RoutingText {
   readonly node: bigint
   readonly domains?: readonly string[]
   readonly plans: readonly { readonly to: bigint }[]
+  readonly groups: BundleText<unknown>['groups']
 }
 
 export function routingContradictions(host: Host, at: Path): readonly Contradiction[] {
   const domains = host.domains ?? [host.host]
-  const neighbours = host.plans.map(({ to }) => to)
+  const reaches = (node: bigint): boolean => reachesNode(host, node)
   const rules = writtenOut(host.transport).flatMap(([name, route]) => {
-    const message = ruleProblem(name, route, { node: host.node, domains, neighbours })
+    const message = ruleProblem(name, route, { node: host.node, domains, reaches })
     return message === undefined ? [] : [{ path: [...at, 'transport', name], message }]
   })
   const { relay } = host
@@ -234,15 +236,15 @@ export function strangerProblem(address: string, domains: readonly string[]): st
 export interface RoutingHost {
   readonly node: bigint
   readonly domains: readonly string[]
-  /** Those that a plan leads to. */
-  readonly neighbours: readonly bigint[]
+  /** Whether a plan leads to it. */
+  readonly reaches: (node: bigint) => boolean
 }
 
 /** Why a host cannot have this rule of a transport map, and what would be right. */
 export function ruleProblem(
   name: string,
   route: string,
-  { node, domains, neighbours }: RoutingHost,
+  { node, domains, reaches }: RoutingHost,
 ): string | undefined {
   if (/^local:?$/.test(route)) {
     if (domains.includes(name) || name.includes('@')) return undefined
@@ -252,7 +254,7 @@ export function ruleProblem(
     return `${name} goes to ${route}, but is among this host's own domains: local would be right`
   }
   const next = parseBpRoute(route)
-  if (next === undefined || (next !== node && neighbours.includes(next))) return undefined
+  if (next === undefined || (next !== node && reaches(next))) return undefined
   return `${name} goes to ${route}, but there is no plan to ipn:${next}: a plan to it would be right`
 }
 

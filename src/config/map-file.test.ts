@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { formatMailbox } from '../proto/smtp/path.ts'
 import { parseAliasMap, parseRelayRecipients, parseTransportMap } from './map-file.ts'
 
-const HOST = { node: 2n, domains: ['mail-1.a.com'], neighbours: [3n] }
+const HOST = { node: 2n, domains: ['mail-1.a.com'], reaches: (node: bigint) => node === 3n }
 
 function transport(text: string): unknown {
   const parsed = parseTransportMap(text, 'transport', HOST)

@@ -7,7 +7,7 @@ import type { AgentEvent } from './agent-events.ts'
 import { ContactGates } from './contact-gates.ts'
 import type { ContactPlan, Gate } from './contact-plan.ts'
 import type { Outbound } from './outbound.ts'
-import { neighbourOf, type StaticPlan } from './static-plan.ts'
+import { isSamePlace, neighbourOf, type StaticPlan } from './static-plan.ts'
 
 export interface NeighboursPorts {
   readonly clock: Clock
@@ -65,7 +65,7 @@ export class Neighbours {
   setPlan(plan: StaticPlan): void {
     const { agent, outbound, feed } = this.#ports
     outbound.setPlan(plan)
-    const before = agent.plans.find(({ node }) => node === plan.node)
+    const before = agent.plans.find((one) => isSamePlace(one, plan))
     const neighbour = neighbourOf(plan)
     const window = this.#gates.watch(neighbour)
     outbound.setWindow(neighbour, window)
@@ -76,7 +76,7 @@ export class Neighbours {
   /** False where there is none. What waited for it waits for another. */
   removePlan(node: bigint): boolean {
     const { agent, feed } = this.#ports
-    const plan = agent.plans.find((one) => one.node === node)
+    const plan = agent.plans.find((one) => one.node === node && one.until === undefined)
     if (plan === undefined) return false
     feed({ type: 'unplanned', node })
     this.#leave(neighbourOf(plan))

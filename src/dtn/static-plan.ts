@@ -5,6 +5,8 @@ import { dtnNodeName, type EndpointId } from '../proto/bpv7/endpoint-id.ts'
 export interface StaticPlan {
   /** The node number of the destination. */
   readonly node: bigint
+  /** The last of those that it leads to, where they are several: ION's `a exit`. Default: `node` alone. */
+  readonly until?: bigint
   /** Of the convergence layer: `udp`. */
   readonly protocol: string
   /** The neighbour's address, in the convergence layer's own notation. */
@@ -25,8 +27,14 @@ export function neighbourOf({ node, via = node }: StaticPlan): bigint {
 }
 
 /** Whether a bundle for `destination` takes it. */
-export function leadsTo({ node, dtnNames }: StaticPlan, destination: EndpointId): boolean {
-  if (destination.scheme === 'ipn') return node === destination.node
+export function leadsTo(plan: StaticPlan, destination: EndpointId): boolean {
+  const { node, until = node, dtnNames } = plan
+  if (destination.scheme === 'ipn') return node <= destination.node && destination.node <= until
   const name = dtnNodeName(destination)
   return name !== undefined && dtnNames?.includes(name) === true
+}
+
+/** Whether one takes the place of the other: they are for the same nodes. */
+export function isSamePlace(a: StaticPlan, b: StaticPlan): boolean {
+  return a.node === b.node && a.until === b.until
 }

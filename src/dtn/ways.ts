@@ -3,7 +3,7 @@
 import type { EndpointId } from '../proto/bpv7/endpoint-id.ts'
 import { Lane } from './lane.ts'
 import { TRANSMISSION_BYTES_MAX, TRANSMISSIONS_MAX } from './limits.ts'
-import { leadsTo, type StaticPlan } from './static-plan.ts'
+import { isSamePlace, leadsTo, type StaticPlan } from './static-plan.ts'
 
 export interface Way {
   readonly lane: Lane
@@ -13,14 +13,19 @@ export interface Way {
 export class Ways {
   /** By the node number of the plan. */
   readonly #ways = new Map<bigint, Way>()
+  /** To several nodes each, those to the fewest first. */
+  #groups: readonly Way[] = []
 
   constructor(plans: readonly StaticPlan[]) {
     for (const plan of plans) this.set(plan)
   }
 
-  /** Adds a plan, or puts it in the place of the one for the same node: what waits there stays. */
+  /** Adds a plan, or puts it in the place of the one for the same nodes: what waits there stays. */
   set(plan: StaticPlan): Way {
-    const known = this.#ways.get(plan.node)
+    const known =
+      plan.until === undefined
+        ? this.#ways.get(plan.node)
+        : this.#groups.find((way) => isSamePlace(way.plan, plan))
     if (known !== undefined) {
       known.plan = plan
       return known
@@ -31,22 +36,33 @@ export class Ways {
       pause: 'lane',
     })
     const way = { lane, plan }
-    this.#ways.set(plan.node, way)
+    if (plan.until === undefined) this.#ways.set(plan.node, way)
+    else this.#groups = [...this.#groups, way].sort((a, b) => (countOf(a) < countOf(b) ? -1 : 1))
     return way
   }
 
+  /** A plan for this node alone. */
   delete(node: bigint): void {
     this.#ways.delete(node)
   }
 
-  /** Undefined where no plan leads to `destination`. */
+  /** Undefined where no plan leads to `destination`; the one for the fewest nodes where several do. */
   to(destination: EndpointId): Way | undefined {
-    if (destination.scheme === 'ipn') return this.#ways.get(destination.node)
+    if (destination.scheme === 'ipn') {
+      const own = this.#ways.get(destination.node)
+      return own ?? this.#groups.find(({ plan }) => leadsTo(plan, destination))
+    }
     for (const way of this.#ways.values()) if (leadsTo(way.plan, destination)) return way
     return undefined
   }
 
   values(): Iterable<Way> {
-    return this.#ways.values()
+    return this.#groups.length === 0
+      ? this.#ways.values()
+      : [...this.#ways.values(), ...this.#groups]
   }
+}
+
+function countOf({ plan: { node, until = node } }: Way): bigint {
+  return until - node
 }
