@@ -11,9 +11,9 @@ import type { Acknowledgement } from './adu.ts'
 
 /** The way to one far gateway. */
 export interface Carrier {
-  /** Names that gateway, by this way, in records and events: `ipn:3.2525`, `carry:mail-2.a.com`. */
+  /** Names that gateway in records and events: `ipn:3.2525`, or `mail-2.a.com` for a peer. */
   readonly to: string
-  /** As the transport map has it: `bp:ipn:3.2525`. */
+  /** As the transport map has it: `bp:ipn:3.2525`, `carry:mail-2.a.com`. */
   readonly route: string
   /**
    * Resolves, once it is durable, with the name under which it travels. Rejects with a Fault:
@@ -59,7 +59,7 @@ export interface Carriers {
 
 /** What has come from a far gateway. */
 export interface ReceivedAdu {
-  /** The `to` of the way back. */
+  /** The `to` of the carriers that lead back. */
   readonly from: string
   /** The same for each copy, and of nothing else. */
   readonly id: string

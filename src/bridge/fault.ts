@@ -18,6 +18,9 @@ export type BridgeFaultCode =
   /** A mail that its next hop never carries. */
   | 'bridge/too-large'
   | 'bridge/over-budget'
+  | 'bridge/bad-parcel'
+  /** Of what waits for a carrier. */
+  | 'bridge/no-room'
 
 export function badAdu(what: string): Fault<BridgeFaultCode> {
   return new Fault('bridge/bad-adu', `not an ADU of the mail service: ${what}`, {

@@ -3,6 +3,7 @@
 import { formatTimestamp } from '../base/calendar.ts'
 import { wallMs } from '../base/time.ts'
 import { visible } from '../base/visible.ts'
+import { vesselOf } from '../ports/events.ts'
 import type { JournalStep } from './journal.ts'
 import type { MailTrace } from './trace.ts'
 
@@ -13,11 +14,11 @@ export function formatTrace({ queueId, messageId, steps, now }: MailTrace): stri
     const again = retryAt === undefined ? '' : `; tried again ${time(retryAt)}`
     if (reason !== undefined) lines.push(`  waits for ${recipient}: ${reason}${again}`)
   }
-  for (const { to, state, arrivalAt, answerAt } of now?.underWay ?? []) {
+  for (const { route, state, arrivalAt, answerAt } of now?.underWay ?? []) {
     const what = state === 'forwarded' ? 'waits for the acknowledgement of' : `${state}, for`
     const arrival = arrivalAt === undefined ? '' : `: predicted to arrive ${time(arrivalAt)}`
     const answer = answerAt === undefined ? '' : `, acknowledged ${time(answerAt)}`
-    lines.push(`  ${what} ${to}${arrival}${answer}`)
+    lines.push(`  ${what} ${route}${arrival}${answer}`)
   }
   if (now?.state === 'hold') lines.push('  is held until it is released')
   if (now === undefined) lines.push('  is no longer in the queue')
@@ -31,9 +32,11 @@ function describe(step: JournalStep): string {
     case 'transaction-taken':
       return `taken from ${step.from} as transaction ${step.transaction}`
     case 'transaction-sent':
-      return `transaction ${step.transaction} in object ${step.object}, bundle ${step.bundle}, for ${step.to}${step.arrivalAt === undefined ? '' : `; predicted to arrive ${time(step.arrivalAt)}`}`
+      return `transaction ${step.transaction} in object ${step.object}, ${vesselOf(step.to)} ${step.bundle}, for ${step.to}${step.arrivalAt === undefined ? '' : `; predicted to arrive ${time(step.arrivalAt)}`}`
     case 'bundle-sent':
       return `handed to ${step.to} with bundle ${step.bundle}, ${step.wireBytes} bytes${step.fragments > 1 ? ` in ${step.fragments} fragments` : ''}`
+    case 'parcel-sent':
+      return `handed to ${step.to} as ${step.parcel}, ${step.wireBytes} bytes`
     case 'transaction-resent':
       return `sent to ${step.to} again, attempt ${step.attempt}`
     case 'transaction-acknowledged':

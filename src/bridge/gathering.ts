@@ -35,6 +35,8 @@ export type GatheringEvent =
   | { readonly type: 'remove'; readonly id: string }
   /** The object that was formed last but for full ones is on the disk, or will never be. */
   | { readonly type: 'written'; readonly hop: string }
+  /** All that waits for it goes, whatever holds it back. */
+  | { readonly type: 'flush'; readonly hop: string }
   | { readonly type: 'tick' }
 
 /** At least one; at least one `written` of this hop answers it. */
@@ -95,10 +97,12 @@ export class Gathering implements Machine<GatheringEvent, GatheringEffect> {
         hop.writing = Math.max(0, hop.writing - 1)
         break
       }
+      case 'flush':
       case 'tick':
     }
     const effects: GatheringEffect[] = []
     this.#deadline = undefined
+    if (event.type === 'flush') this.#flush(event.hop, effects, now)
     for (const [name, hop] of this.#hops) this.#formDue(name, hop, effects, event.type, now)
     return effects
   }
@@ -119,9 +123,7 @@ export class Gathering implements Machine<GatheringEvent, GatheringEffect> {
       // In a turn of its own, so that what came in this one goes together.
       const isDue = hop.writing === 0 && dueAt <= now && cause !== 'add'
       if (isCrowded || (isOpen && (this.#isFull(hop) || isDue))) {
-        effects.push({ type: 'form', hop: name, ids: this.#take(hop) })
-        hop.writing++
-        hop.since = now
+        this.#form(name, hop, effects, now)
         continue
       }
       const look = addMs(now, lookMs)
@@ -131,6 +133,17 @@ export class Gathering implements Machine<GatheringEvent, GatheringEffect> {
       return
     }
     if (hop.writing === 0) this.#hops.delete(name)
+  }
+
+  #flush(name: string, effects: GatheringEffect[], now: MonoMs): void {
+    const hop = this.#hops.get(name)
+    while (hop !== undefined && hop.count > 0) this.#form(name, hop, effects, now)
+  }
+
+  #form(name: string, hop: Hop, effects: GatheringEffect[], now: MonoMs): void {
+    effects.push({ type: 'form', hop: name, ids: this.#take(hop) })
+    hop.writing++
+    hop.since = now
   }
 
   #isFull({ count, bytes }: Hop): boolean {

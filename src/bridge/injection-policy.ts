@@ -24,6 +24,7 @@ import { HeaderReader } from '../proto/message/header.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
 import type { Reply } from '../proto/smtp/reply.ts'
 import { SENDER_DOMAINS_MAX } from './limits.ts'
+import type { Peer } from './parcel-carrier.ts'
 
 /** One far gateway. */
 export interface GatewayRule {
@@ -38,7 +39,9 @@ export interface GatewayRule {
 export interface InjectionOptions {
   /** Whoever is not among them sends nothing. Default: whoever can be answered sends as anybody. */
   readonly gateways?: readonly GatewayRule[]
-  /** What becomes of mail whose domains do not name the node; `warn` tells it in the log. */
+  /** Those that are reached without bundles, and have proven themselves. Default: none. */
+  readonly peers?: readonly Pick<Peer, 'name' | 'senders'>[]
+  /** What becomes of mail in bundles whose domains do not name the node; `warn` tells it in the log. */
   readonly ipn: 'none' | 'warn' | 'reject'
 }
 
@@ -49,20 +52,28 @@ export interface InjectionPorts {
 
 export class InjectionPolicy implements Policy {
   readonly name: string = 'injection'
-  readonly #rules: ReadonlyMap<string, GatewayRule> | undefined
+  readonly #rules: ReadonlyMap<string, Rule>
+  /** Whether others than those may send too. */
+  readonly #isOpen: boolean
   readonly #ipn: InjectionOptions['ipn']
   readonly #ports: InjectionPorts
 
-  constructor({ gateways, ipn }: InjectionOptions, ports: InjectionPorts) {
-    this.#rules = gateways && new Map(gateways.map((rule) => [formatEndpointId(rule.from), rule]))
+  constructor({ gateways, peers = [], ipn }: InjectionOptions, ports: InjectionPorts) {
+    const rules: readonly Rule[] = [
+      ...(gateways ?? []).map(({ from, senders }) => ({ from: formatEndpointId(from), senders })),
+      ...peers.map(({ name, senders = ['*'] }) => ({ from: name, senders })),
+    ]
+    this.#rules = new Map(rules.map((rule) => [rule.from, rule]))
+    this.#isOpen = gateways === undefined
     this.#ipn = ipn
     this.#ports = ports
   }
 
   mail({ service, peer }: PolicySession, { from }: PolicyMail): Asked {
-    if (service !== 'bundle' || this.#rules === undefined) return undefined
+    if (service !== 'bundle') return undefined
     const rule = this.#rules.get(peer)
     if (rule === undefined) {
+      if (this.#isOpen) return undefined
       return Promise.resolve(refusal('5.7.1', `no gateway ${peer} is known here`))
     }
     return Promise.resolve(objection(rule, domainsOf(from.reversePath)))
@@ -70,9 +81,9 @@ export class InjectionPolicy implements Policy {
 
   reader({ service, peer }: PolicySession, { from }: PolicyMail): MessageReader | undefined {
     if (service !== 'bundle') return undefined
-    const rule = this.#rules?.get(peer)
+    const rule = this.#rules.get(peer)
     const isBound = rule !== undefined && !rule.senders.includes('*')
-    if (!isBound && this.#ipn === 'none') return undefined
+    if (!isBound && !this.#asksForNode(peer)) return undefined
     const header = new HeaderReader()
     return {
       push: (bytes) => header.push(bytes),
@@ -86,7 +97,7 @@ export class InjectionPolicy implements Policy {
 
   async #judge(
     peer: string,
-    rule: GatewayRule | undefined,
+    rule: Rule | undefined,
     authors: readonly string[],
     sender: readonly string[],
   ): Promise<PolicyAnswer> {
@@ -95,12 +106,17 @@ export class InjectionPolicy implements Policy {
       const said = objection(rule, authors)
       if (said.type !== 'accept') return said
     }
-    if (this.#ipn === 'none') return ACCEPT
+    if (!this.#asksForNode(peer)) return ACCEPT
     const found = await this.#findNode(peer, authors, [...new Set([...authors, ...sender])])
     if (found.type === 'accept' || this.#ipn === 'reject') return found
     const reason = `${found.reply.lines.join(' ')}; it is taken all the same`
     this.#ports.events({ type: 'trouble', where: `mail of ${peer}`, reason })
     return ACCEPT
+  }
+
+  /** Records name nodes of bundles, and nobody else. */
+  #asksForNode(peer: string): boolean {
+    return this.#ipn !== 'none' && parseEndpointId(peer) !== undefined
   }
 
   async #findNode(
@@ -127,15 +143,21 @@ export class InjectionPolicy implements Policy {
   }
 }
 
+/** What one may send, by its name. */
+interface Rule {
+  readonly from: string
+  readonly senders: readonly string[]
+}
+
 /** None of the null reverse-path: of a report its authors are asked. */
 function domainsOf(sender: Mailbox | undefined): readonly string[] {
   return sender === undefined ? [] : [sender.domain.toLowerCase()]
 }
 
-function objection({ from, senders }: GatewayRule, domains: readonly string[]): PolicyAnswer {
+function objection({ from, senders }: Rule, domains: readonly string[]): PolicyAnswer {
   const strange = domains.find((domain) => !senders.some((one) => covers(one, domain)))
   if (strange === undefined) return ACCEPT
-  return refusal('5.7.1', `${formatEndpointId(from)} may not send mail of ${strange}`)
+  return refusal('5.7.1', `${from} may not send mail of ${strange}`)
 }
 
 function covers(pattern: string, domain: string): boolean {

@@ -18,9 +18,10 @@ const NAMES = 'bridge-journal-names'
 export type JournalStep = {
   /** POSIX milliseconds. */
   readonly at: number
-} & (Extract<HostEvent, { readonly queueId: string }> | BundleSent)
+} & (Extract<HostEvent, { readonly queueId: string }> | Sent)
 
-type BundleSent = Extract<HostEvent, { readonly type: 'bundle-sent' }>
+/** What mails are in has left. */
+type Sent = Extract<HostEvent, { readonly type: 'bundle-sent' | 'parcel-sent' }>
 
 export interface Story {
   readonly queueId: string
@@ -55,7 +56,8 @@ export class Journal {
 
   hear(event: HostEvent): void {
     const at = this.#ports.clock.wall()
-    if (event.type === 'bundle-sent') this.#onBundleSent({ ...event, at })
+    if (event.type === 'bundle-sent') this.#onSent(event.bundle, { ...event, at })
+    else if (event.type === 'parcel-sent') this.#onSent(event.parcel, { ...event, at })
     else if ('queueId' in event) {
       this.#note(event.queueId, { ...event, at })
       if (event.type === 'transaction-sent') this.#onTransactionSent(event)
@@ -92,9 +94,9 @@ export class Journal {
     else put(this.#mailsOf, bundle, [queueId])
   }
 
-  #onBundleSent(step: BundleSent & { readonly at: number }): void {
-    const mails = this.#mailsOf.get(step.bundle)
-    if (mails === undefined) put(this.#leftEarly, step.bundle, step)
+  #onSent(name: string, step: Sent & { readonly at: number }): void {
+    const mails = this.#mailsOf.get(name)
+    if (mails === undefined) put(this.#leftEarly, name, step)
     for (const queueId of mails ?? []) this.#note(queueId, step)
   }
 

@@ -102,3 +102,18 @@ export const JOURNAL_FLUSH_MS = 200
 
 /** Bundles that are watched for their departure. */
 export const JOURNAL_BUNDLES_MAX = 10_000
+
+/** What waits to leave by sticks and HTTPS: objects of a queue that is full, and their answers. */
+export const PARCELS_MAX = 100_000
+
+/** Parcels told of in one answer. */
+export const PARCELS_PAGE = 500
+
+/** Of a parcel, between a host and the program that writes or reads the stick. */
+export const PARCEL_PIECE_BYTES = 1_048_576
+
+/** Parcels that programs are handing in at once, each in memory; what began first is dropped beyond it. */
+export const PARCELS_COMING_MAX = 4
+
+/** What is to be carried leaves when somebody comes for it, not before: it is looked at so often. */
+export const CARRY_LOOK_MS: number = 86_400_000

@@ -1,8 +1,10 @@
 /** What a program may ask of a running mail host, over its control socket. */
 
-import { fromUtf8, toUtf8 } from '../base/bytes.ts'
+import { concat, fromUtf8, toUtf8 } from '../base/bytes.ts'
 import type { NodeClient } from '../dtn/control/node-client.ts'
 import type { InjectedFault, InjectedFaultView } from '../mail/policy/injected-faults.ts'
+import type { CarriedIn, WaitingParcel } from './carry-desk.ts'
+import type { CarryHost } from './carry-files.ts'
 import type { QueueAction, QueueEntry, QueueSelection } from './mail-requests.ts'
 import type { MailTrace } from './trace.ts'
 
@@ -15,9 +17,8 @@ export interface AboutHost {
 }
 
 /** Everything rejects with the Fault that the host answers, or `control/ended` once it has gone. */
-export class MailClient {
+export class MailClient implements CarryHost {
   readonly #node: Pick<NodeClient, 'call' | 'close'>
-
   constructor(node: Pick<NodeClient, 'call' | 'close'>) {
     this.#node = node
   }
@@ -74,6 +75,35 @@ export class MailClient {
   async removeFaults(id?: number): Promise<number> {
     const request = id === undefined ? {} : { id }
     return (await this.#ask<{ readonly removed: number }>('fault-remove', request)).removed
+  }
+
+  /** What waits to be carried behind `after`, a page of it; the first time all that gathers is packed. */
+  parcels(after: string): Promise<readonly WaitingParcel[]> {
+    return this.#ask('carry-list', { after })
+  }
+
+  /** The file of one; empty where it is gone meanwhile. */
+  async parcel(key: string): Promise<Uint8Array> {
+    const pieces: Uint8Array[] = []
+    for (let index = 0; ; index++) {
+      const piece = await this.#node.call('carry-read', fromUtf8(JSON.stringify({ key, index })))
+      if (piece.length === 0) return concat(...pieces)
+      pieces.push(piece)
+    }
+  }
+
+  /** The files of these are whole and on the medium. */
+  async written(keys: readonly string[], place: string): Promise<void> {
+    await this.#ask('carry-written', { keys, place })
+  }
+
+  /** A file from a medium; resolves with what became of it. */
+  async bring(bytes: AsyncIterable<Uint8Array>): Promise<CarriedIn> {
+    const { upload } = await this.#ask<{ readonly upload: number }>('carry-begin', {})
+    for await (const piece of bytes) {
+      await this.#node.call('carry-piece', concat(fromUtf8(`${upload}\n`), piece))
+    }
+    return this.#ask('carry-end', { upload })
   }
 
   close(): void {

@@ -7,7 +7,9 @@ import type { InjectedFault, InjectedFaults } from '../mail/policy/injected-faul
 import type { MailQueue } from '../mail/queue.ts'
 import type { Clock } from '../ports/clock.ts'
 import { FAULT_POINTS } from '../proto/smtp/fault-point.ts'
+import type { CarryDesk } from './carry-desk.ts'
 import type { BridgeFaultCode } from './fault.ts'
+import type { Gateway } from './gateway.ts'
 import type { Journal } from './journal.ts'
 import type { AboutHost } from './mail-client.ts'
 import type { MailHostOptions } from './mail-host-options.ts'
@@ -25,9 +27,20 @@ export interface MailControlPorts {
   readonly queue: MailQueue
   readonly journal: Journal
   readonly transport: Pick<ObjectTransport, 'progressOf'>
+  /** Default: there are no peers. */
+  readonly carrying?: Carrying | undefined
   readonly faults: InjectedFaults
   readonly clock: Clock
 }
+
+/** What `lightlag carry` needs of a host. */
+export interface Carrying {
+  readonly desk: CarryDesk
+  readonly gateway: Gateway
+  readonly transport: ObjectTransport
+}
+
+const LINE_FEED = 0x0a
 
 export class MailControl {
   readonly #options: MailControlOptions
@@ -60,6 +73,13 @@ export class MailControl {
       }
       case 'trace':
         return json(traceOf(read<{ readonly name: string }>(body).name, this.#ports))
+      case 'carry-list':
+      case 'carry-read':
+      case 'carry-written':
+      case 'carry-begin':
+      case 'carry-piece':
+      case 'carry-end':
+        return this.#carry(name, body)
       case 'about':
         return json(this.#about(read<{ readonly user?: string }>(body).user))
       case 'fault-list':
@@ -72,6 +92,37 @@ export class MailControl {
       }
       default:
         throw refused(`this host does nothing called ${name}`)
+    }
+  }
+
+  async #carry(name: string, body: Uint8Array): Promise<Uint8Array> {
+    const { carrying } = this.#ports
+    if (carrying === undefined) throw refused('this host has no peers that mail is carried to')
+    const { desk, gateway, transport } = carrying
+    switch (name) {
+      case 'carry-list': {
+        const { after } = read<{ readonly after: string }>(body)
+        if (after === '') await desk.packAll((carrier) => transport.flush(carrier))
+        return json(await desk.list(after))
+      }
+      case 'carry-read': {
+        const { key, index } = read<{ readonly key: string; readonly index: number }>(body)
+        return desk.read(key, index)
+      }
+      case 'carry-written': {
+        const told = read<{ readonly keys: readonly string[]; readonly place: string }>(body)
+        await desk.written(told.keys, told.place)
+        return json({})
+      }
+      case 'carry-begin':
+        return json({ upload: desk.begin() })
+      case 'carry-piece': {
+        const end = body.indexOf(LINE_FEED)
+        desk.piece(Number(toUtf8(body.subarray(0, end))), body.slice(end + 1))
+        return json({})
+      }
+      default:
+        return json(await desk.end(read<{ readonly upload: number }>(body).upload, gateway))
     }
   }
 

@@ -25,6 +25,7 @@ import type { BpmailPeer } from './bpmail-format.ts'
 import type { GatewayRule, InjectionOptions } from './injection-policy.ts'
 import type { LinkOptions } from './link-options.ts'
 import type { BatchOptions } from './object-transport.ts'
+import type { Peer } from './parcel-carrier.ts'
 
 export interface MailHostOptions {
   /** Its fully qualified name, as in its greeting: `mail-1.a.com`. */
@@ -76,6 +77,8 @@ export interface MailHostOptions {
   readonly bpmail?: readonly BpmailPeer[]
   /** The far gateways that may send mail here. Default: all that can be answered, as anybody. */
   readonly gateways?: readonly GatewayRule[]
+  /** The far gateways that are reached without bundles. Default: none. */
+  readonly peers?: readonly Peer[]
   /** What becomes of mail in bundles whose domains' IPN records do not name its node. Default: `none`. */
   readonly ipn?: InjectionOptions['ipn']
   /** Whether `ipn:<node>.7` sends back what comes. */

@@ -29,7 +29,7 @@ import { MailMetrics } from '../mail/mail-metrics.ts'
 import { Mailboxes } from '../mail/mailbox/mailboxes.ts'
 import { Maildir } from '../mail/maildir.ts'
 import { maildirUsage } from '../mail/maildir-usage.ts'
-import { formatNextHop, parseNextHop, type RemoteHop } from '../mail/next-hop.ts'
+import { formatNextHop, isFarGateway, parseNextHop, type RemoteHop } from '../mail/next-hop.ts'
 import { type InjectedFault, InjectedFaults } from '../mail/policy/injected-faults.ts'
 import { HoldBudget } from '../mail/policy/message-hold.ts'
 import { PolicyChain } from '../mail/policy/policy-chain.ts'
@@ -70,6 +70,7 @@ import { BpmailGateway } from './bpmail-gateway.ts'
 import { Budgets } from './budgets.ts'
 import { BundleCarriers } from './bundle-carrier.ts'
 import type { Carriers } from './carrier.ts'
+import { CarryDesk } from './carry-desk.ts'
 import { CheapLinks } from './cheap-links.ts'
 import { Gateway } from './gateway.ts'
 import { type IpnRecord, IpnRecords } from './ipn-records.ts'
@@ -94,6 +95,7 @@ import type { ContactPlanOptions, MailHostOptions, TransportRule } from './mail-
 import { mailPolicies } from './mail-policies.ts'
 import { MailTaking } from './mail-taking.ts'
 import { ObjectTransport } from './object-transport.ts'
+import { Parcels } from './parcels.ts'
 import { type PickupPorts, pickupServices } from './pickup.ts'
 import { RouteForecast } from './route-forecast.ts'
 
@@ -144,6 +146,7 @@ interface Service {
 /** Of the store's bytes. What is left is for the records of progress, which must never lack room. */
 const SPOOL_SHARE = 0.4
 const BUNDLES_SHARE = 0.4
+const PARCELS_SHARE = 0.1
 
 /** What dots and the envelope may add to a message: the line `.` grows from three octets to four. */
 const STUFFING_FACTOR = 4 / 3
@@ -280,7 +283,14 @@ export class MailHost {
     const pipe = { timeLimitMs: PROGRAM_TIME_LIMIT_MS, ...options.pipe }
     this.#programs = processes && new PipeTransport(pipe, { clock, processes })
     const bundles = this.#bundleCarriers()
-    const transport = this.#transport([bundles])
+    const parcels = new Parcels(ports.store, ports.clock, {
+      bytesMax: options.limits.storeBytesMax * PARCELS_SHARE,
+    })
+    const desk = new CarryDesk(
+      { host: options.host, peers: options.peers ?? [], payloadBytesMax: objectBytesMax },
+      { ...ports, parcels },
+    )
+    const transport = this.#transport([bundles, desk])
     this.#dtpc = this.#newDtpc()
     const formats = new CheapLinks(options.links ?? [], {
       formats: new MailFormats(
@@ -295,7 +305,9 @@ export class MailHost {
       accounts,
       aliases,
     })
-    this.#queue = this.#newQueue({ routes, aliases, local }, formats)
+    this.#queue = this.#newQueue({ routes, aliases, local }, formats, (peer) =>
+      transport.target(desk.to(peer)),
+    )
     const policies = new PolicyChain(
       mailPolicies(options, {
         ...ports,
@@ -346,6 +358,7 @@ export class MailHost {
       queue: this.#queue,
       journal: this.#journal,
       transport,
+      ...(options.peers && { carrying: { desk, gateway, transport } }),
       faults: this.#faults,
       accounts,
     })
@@ -568,10 +581,17 @@ export class MailHost {
     )
   }
 
-  #targetOf(hop: RemoteHop, formats: MailFormat): DeliveryTarget {
+  #targetOf(
+    hop: RemoteHop,
+    formats: MailFormat,
+    carry: (peer: string) => DeliveryTarget,
+  ): DeliveryTarget {
     switch (hop.transport) {
       case 'bp':
         return formats.target(endpointOf(hop.nextHop))
+      case 'carry':
+      case 'https':
+        return carry(hop.peer)
       case 'smtp':
       case 'lmtp':
         return this.#servers.target(hop)
@@ -587,6 +607,7 @@ export class MailHost {
   #newQueue(
     targets: Pick<QueueTargets, 'routes' | 'aliases' | 'local'>,
     formats: MailFormat,
+    carry: (peer: string) => DeliveryTarget,
   ): MailQueue {
     const { host, limits, retry } = this.#options
     const schedule = {
@@ -605,7 +626,7 @@ export class MailHost {
         routeSchedules: new Map(
           retry.routes.map(({ route, giveUpAfterMs }) => {
             const hop = ruleOf({ domain: '*', route }).nextHop
-            const attemptsMax = ATTEMPTS_MAX[hop.transport === 'bp' ? 'bp' : 'other']
+            const attemptsMax = ATTEMPTS_MAX[isFarGateway(hop) ? 'bp' : 'other']
             return [formatNextHop(hop), { ...schedule, giveUpAfterMs, attemptsMax }]
           }),
         ),
@@ -618,7 +639,7 @@ export class MailHost {
       this.#ports,
       {
         ...targets,
-        remote: (hop) => this.#targetOf(hop, formats),
+        remote: (hop) => this.#targetOf(hop, formats, carry),
         withdraw: (queueId) => formats.withdraw(queueId),
         forget: (queueId) => formats.removal(queueId),
       },

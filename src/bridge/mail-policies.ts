@@ -40,8 +40,11 @@ export function mailPolicies(
   context: MailPoliciesContext,
 ): readonly Policy[] {
   const { clock, authentication, signingKeys, faults, ipnNames: names, events } = context
-  const { gateways, ipn = 'none' } = options
-  const injection = new InjectionPolicy({ ipn, ...(gateways && { gateways }) }, { names, events })
+  const { gateways, peers = [], ipn = 'none' } = options
+  const injection = new InjectionPolicy(
+    { ipn, peers, ...(gateways && { gateways }) },
+    { names, events },
+  )
   const limits = new LimitsPolicy(options.senderLimits ?? {}, clock)
   const { allowed, ...checked } = sendersOf(options)
   const owners = new SenderOwners(allowed, context)

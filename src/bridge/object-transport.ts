@@ -127,6 +127,8 @@ export class ObjectTransport {
   readonly #underWay = new Map<string, MailUnderWay>()
   readonly #byTransaction = new Map<string, MailUnderWay>()
   readonly #carriers = new Map<string, Carrier>()
+  /** The objects that are on their way to their carrier, by its name. */
+  readonly #forming = new Map<string, Set<Promise<void>>>()
   /** Those who wait for room to gather in. */
   #waitingForRoom: (() => void)[] = []
   /** Of the messages in objects that are not yet on the disk. */
@@ -166,7 +168,7 @@ export class ObjectTransport {
     this.#gather = runMachine<GatheringEvent, GatheringEffect>(
       this.#gathering,
       ports.clock,
-      (effect) => void this.#form(effect),
+      (effect) => this.#noteForming(effect.hop, this.#form(effect)),
     )
     this.#expiries = new Alarms(ports.clock, (id) => {
       const mail = this.#underWay.get(id)
@@ -182,6 +184,12 @@ export class ObjectTransport {
 
   target(carrier: Carrier): DeliveryTarget {
     return { start: (mail) => this.#start(mail, carrier) }
+  }
+
+  /** Has all that gathers for a gateway leave in objects now; resolves once they are with their carrier. */
+  async flush({ to }: Carrier): Promise<void> {
+    this.#gather({ type: 'flush', hop: to })
+    await Promise.all(this.#forming.get(to) ?? [])
   }
 
   /** Waits no longer for answers about a mail; what was sent may still arrive. */
@@ -332,7 +340,8 @@ export class ObjectTransport {
       ...{ transaction: before.transaction, message, questions: 0, settle },
     }
     const { id } = underWay
-    assert(!this.#underWay.has(id), `one attempt at a time of ${id}`)
+    // A peer may have two ways, and the mail a recipient on each.
+    if (this.#underWay.has(id)) return { type: 'ended', fault: EARLIER_FIRST }
     this.#underWay.set(id, underWay)
     this.#carriers.set(to, carrier)
     this.#expiries.set(id, this.#mono(this.#lastAnswerAt(carrier, expiresAt)))
@@ -355,6 +364,15 @@ export class ObjectTransport {
       this.#gather({ type: 'remove', id })
       await this.#objects.leave(underWay)
     }
+  }
+
+  #noteForming(to: string, formed: Promise<void>): void {
+    const forming = this.#forming.get(to) ?? new Set()
+    this.#forming.set(to, forming.add(formed))
+    void formed.then(() => {
+      forming.delete(formed)
+      if (forming.size === 0) this.#forming.delete(to)
+    })
   }
 
   async #form({ hop, ids }: GatheringEffect): Promise<void> {
@@ -479,10 +497,10 @@ export class ObjectTransport {
     return addMs(now, carrier.opensAt(wall) - wall)
   }
 
-  /** When the answer to what arrived at the last moment would be here. */
+  /** When the answer to what arrived at the last moment would be here; where nobody knows it is asked for. */
   #lastAnswerAt(carrier: Carrier, expiresAt: WallMs): WallMs {
     const graceEnd = addMs(expiresAt, ANSWER_GRACE_MS_MAX)
-    return least(carrier.answerAt(expiresAt) ?? graceEnd, graceEnd)
+    return least(carrier.answerAt(expiresAt) ?? expiresAt, graceEnd)
   }
 
   #mono(wall: WallMs): MonoMs {
@@ -520,12 +538,13 @@ function requireNoTls({ from }: MailStart): void {
   throw new Fault<BridgeFaultCode>('bridge/no-tls', message, { temporary: false })
 }
 
-const LATER: Outcome = {
-  type: 'refused',
-  fault: new Fault<BridgeFaultCode>('bridge/too-many-open', 'an earlier transaction ends first', {
-    temporary: true,
-  }),
-}
+const EARLIER_FIRST: Fault<BridgeFaultCode> = new Fault(
+  'bridge/too-many-open',
+  'an earlier transaction ends first',
+  { temporary: true },
+)
+
+const LATER: Outcome = { type: 'refused', fault: EARLIER_FIRST }
 
 /** The next attempt reads the message again and goes on with the same transaction. */
 function bundleLost(): Fault<BridgeFaultCode> {

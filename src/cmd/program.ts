@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { parseDuration, parseShare } from '../base/quantity.ts'
 import { ADMIN_PROGRAMS, type AdminProgram } from '../dtn/control/message.ts'
 import { TOOLS } from '../dtn/tools/tools.ts'
+import { addCarryCommands } from './carry.ts'
 import { addCertificateCommands } from './certificate-commands.ts'
 import { CLIENT_CONFIG_KINDS, type ClientConfigArguments, clientConfig } from './client-config.ts'
 import { type DemoArguments, demo } from './demo.ts'
@@ -169,6 +170,7 @@ addCertificateCommands(program, EXIT_STATUSES)
 addUserCommands(program, EXIT_STATUSES, configOf)
 addDkimCommands(program, EXIT_STATUSES, configOf)
 addMailCommands(program, EXIT_STATUSES)
+addCarryCommands(program, EXIT_STATUSES)
 addMailboxCommands(program, EXIT_STATUSES)
 addFaultCommands(program, EXIT_STATUSES)
 

@@ -48,6 +48,7 @@ import {
   routingContradictions,
   routingShape,
 } from './mail-routing.ts'
+import { completePeers, type PeersText, peerContradictions, peersShape } from './peers.ts'
 import { type Contradiction, repeated } from './problems.ts'
 import { domain, ipnNode, listOf, mapping, orFile, type Shape, size, word } from './schema.ts'
 import { sendersText, sendmailText } from './sendmail.ts'
@@ -61,6 +62,7 @@ export interface HostText<Plan>
     ContactsText,
     InjectionText,
     LinksText,
+    PeersText,
     RoutingText,
     PolicyText,
     QuotaText,
@@ -102,6 +104,7 @@ export function hostShape<Plan>(plan: z.ZodType<Plan, unknown>): Shape<HostText<
     ...contactsShape,
     ...injectionShape,
     ...linksShape,
+    ...peersShape,
     ...routingShape,
     outgoing: outgoingText,
     pipe: pipeText.optional(),
@@ -149,6 +152,7 @@ export function completeHost<Plan extends PlanText>(
     ...completeContacts(text),
     ...completeInjection(text),
     ...completeLinks(text),
+    ...completePeers(text),
     ...completeRouting(text),
     outgoing: completeOutgoing(text.outgoing),
     ...(text.pipe && { pipe: completePipe(text.pipe) }),
@@ -182,6 +186,7 @@ export function hostContradictions<Plan extends PlanText>(
     ...contactContradictions(host, at),
     ...injectionContradictions(host, at),
     ...linkContradictions(host, at),
+    ...peerContradictions(host, at),
     ...routingContradictions(host, at),
     ...outgoingContradictions(host.outgoing, [...at, 'outgoing']),
     ...policyContradictions(host, at),

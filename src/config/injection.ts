@@ -3,7 +3,7 @@
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
 import { type EndpointId, formatEndpointId, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import { type Contradiction, repeated } from './problems.ts'
-import { domain, ipnNode, listOf, mapping, oneOf, type Shape, word } from './schema.ts'
+import { ipnNode, listOf, mapping, oneOf, type Shape, senderDomain, word } from './schema.ts'
 import type { TcpclTlsText } from './tls.ts'
 import type { Path } from './yaml.ts'
 
@@ -23,17 +23,11 @@ const gatewayEndpoint = word('the endpoint of a far gateway such as ipn:2.2525',
   return endpoint?.scheme === 'ipn' && endpoint.service > 0n ? endpoint : undefined
 })
 
-const senders = word('a domain such as a.com, .a.com for every name below it, or *', (text) => {
-  const lower = text.toLowerCase()
-  if (lower === '*') return lower
-  return domain.safeParse(lower.replace(/^\./, '')).success ? lower : undefined
-})
-
 export const injectionShape: Shape<InjectionText> = {
   gateways: listOf(
     mapping<Rule>({
       from: gatewayEndpoint,
-      senders: listOf(senders, 'a list of domains such as [a.com, .a.com]'),
+      senders: listOf(senderDomain, 'a list of domains such as [a.com, .a.com]'),
       neighbours: listOf(ipnNode, 'a list of nodes such as [ipn:2]').optional(),
     }),
     'a list of far gateways',

@@ -64,7 +64,8 @@ export interface RoutingText {
 /** RFC 5321 §4.5.4.1: at least 4 to 5 days. */
 const GIVE_UP_DEFAULT_MS = 5 * 86_400_000
 
-const ROUTES = 'local, discard, or a route such as bp:ipn:3.2525, smtp:[host]:port, lmtp:host:port'
+const ROUTES =
+  'local, discard, or a route such as bp:ipn:3.2525, carry:mail-2.a.com, smtp:[host]:port, lmtp:host:port'
 
 /** As the operator wrote it, once it is understood. */
 export const route: z.ZodType<string, unknown> = word(ROUTES, (text) => {
@@ -198,6 +199,7 @@ export function patienceFor({ retry }: RoutingText, node: bigint): number {
 }
 
 interface Host extends RoutingText {
+  readonly peers?: readonly { readonly name: string }[]
   readonly host: string
   readonly node: bigint
   readonly domains?: readonly string[]
@@ -208,8 +210,9 @@ interface Host extends RoutingText {
 export function routingContradictions(host: Host, at: Path): readonly Contradiction[] {
   const domains = host.domains ?? [host.host]
   const reaches = (node: bigint): boolean => reachesNode(host, node)
+  const peers = (host.peers ?? []).map((peer) => peer.name)
   const rules = writtenOut(host.transport).flatMap(([name, route]) => {
-    const message = ruleProblem(name, route, { node: host.node, domains, reaches })
+    const message = ruleProblem(name, route, { node: host.node, domains, reaches, peers })
     return message === undefined ? [] : [{ path: [...at, 'transport', name], message }]
   })
   const { relay } = host
@@ -238,13 +241,15 @@ export interface RoutingHost {
   readonly domains: readonly string[]
   /** Whether a plan leads to it. */
   readonly reaches: (node: bigint) => boolean
+  /** Those that are reached without bundles. */
+  readonly peers: readonly string[]
 }
 
 /** Why a host cannot have this rule of a transport map, and what would be right. */
 export function ruleProblem(
   name: string,
   route: string,
-  { node, domains, reaches }: RoutingHost,
+  { node, domains, reaches, peers }: RoutingHost,
 ): string | undefined {
   if (/^local:?$/.test(route)) {
     if (domains.includes(name) || name.includes('@')) return undefined
@@ -252,6 +257,11 @@ export function ruleProblem(
   }
   if (domains.includes(name)) {
     return `${name} goes to ${route}, but is among this host's own domains: local would be right`
+  }
+  const hop = parseNextHop(route)
+  if ((hop?.transport === 'carry' || hop?.transport === 'https') && !peers.includes(hop.peer)) {
+    const known = peers.length === 0 ? 'one under peers' : peers.join(' or ')
+    return `${name} goes to ${route}, but there is no peer ${hop.peer}: ${known} would be right`
   }
   const next = parseBpRoute(route)
   if (next === undefined || (next !== node && reaches(next))) return undefined

@@ -85,6 +85,7 @@ test('a complete file becomes typed values', () => {
       ],
       outgoing: { tls: 'offered', oneWayDelayMs: 0, mtaSts: true, routes: [] },
       credentialFiles: new Map(),
+      secretFiles: new Map(),
       limits: { messageBytesMax: 1_572_864, storeBytesMax: 4_294_967_296 },
       aliases: [],
       subaddress: 'inbox',
@@ -114,6 +115,7 @@ test('what is left out or off has its default, and no key that is undefined', ()
     subaddress: 'inbox',
     outgoing: { tls: 'offered', oneWayDelayMs: 0, mtaSts: true, routes: [] },
     credentialFiles: new Map(),
+    secretFiles: new Map(),
     limits: { messageBytesMax: 52_428_800, storeBytesMax: 4_294_967_296 },
     retry: { giveUpAfterMs: 432_000_000, routes: [] },
   })
@@ -152,7 +154,7 @@ transport:
     'node.yaml:11:3: unknown key "plaintextAuth": one of listen, bareLineEnds, vrfy, expn, oneWayDelay, sessionsMax, sessionsPerPeerMax, connectionsPerPeerMax would be right',
     'node.yaml:12:9: limits is "5MiB": a mapping with the keys messageSizeMax, storeSizeMax would be right',
     'node.yaml:14:3: key "bad domain": a domain such as mail-2.a.com, .a.com, user@a.com or * would be right',
-    'node.yaml:15:17: transport.mail-2.a.com is "smtp:x:0": local, discard, or a route such as bp:ipn:3.2525, smtp:[host]:port, lmtp:host:port would be right',
+    'node.yaml:15:17: transport.mail-2.a.com is "smtp:x:0": local, discard, or a route such as bp:ipn:3.2525, carry:mail-2.a.com, smtp:[host]:port, lmtp:host:port would be right',
   ])
 })
 

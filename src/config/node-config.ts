@@ -14,6 +14,7 @@ import {
   mailAuthenticationShape,
 } from './mail-authentication.ts'
 import { credentialFilesOf } from './mail-outgoing.ts'
+import { secretFilesOf } from './peers.ts'
 import { parseWith } from './problems.ts'
 import { duration, listOf, mapping, orOff, type Shape, word } from './schema.ts'
 import { type TlsText, tlsContradictions, tlsShape } from './tls.ts'
@@ -33,6 +34,8 @@ export interface NodeConfig extends MailHostOptions {
   readonly ipnFile?: string
   /** By route of `outgoing`, the file that has its credentials. */
   readonly credentialFiles: ReadonlyMap<string, string>
+  /** By peer, the file that has its secret. */
+  readonly secretFiles: ReadonlyMap<string, string>
   /** A file of events as JSON, beside the log on standard output. */
   readonly log?: { readonly json: string }
   /** Where `GET /metrics` is answered; default: nowhere. */
@@ -67,6 +70,7 @@ export function parseNodeConfig(
       ...completeHost(parsed.value, (plan) => plan.oneWayDelay),
       directory: parsed.value.directory,
       credentialFiles: credentialFilesOf(parsed.value.outgoing),
+      secretFiles: secretFilesOf(parsed.value),
       ...(parsed.value.metrics && { metrics: parsed.value.metrics }),
       ...(parsed.value.log && { log: parsed.value.log }),
       ...(typeof users === 'string' && { usersFile: users }),

@@ -23,6 +23,7 @@ import type { LinkQuality } from './link-quality.ts'
 import { ACCESS_SERVICES } from './mail-access.ts'
 import { plainOutgoingText } from './mail-outgoing.ts'
 import { aliasesText, transportText } from './mail-routing.ts'
+import { plainPeersShape } from './peers.ts'
 import { type Contradiction, parseWith, repeated } from './problems.ts'
 import { count, duration, ipAddress, listOf, mapping, orOff, rate, share, word } from './schema.ts'
 import { SMTP_SERVICES } from './smtp.ts'
@@ -130,6 +131,7 @@ const scenarioSchema = mapping<ScenarioText>({
       ...hostShape(mapping<ScenarioPlanText>({ ...planShape, oneWayDelay: duration.optional() })),
       users: plainUsers,
       outgoing: plainOutgoingText,
+      ...plainPeersShape,
       transport: transportText.default([]),
       aliases: aliasesText.default([]),
       address: ipAddress,

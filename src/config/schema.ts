@@ -128,6 +128,16 @@ export const domain: z.ZodType<string, string> = z
   .toLowerCase()
   .regex(DOMAIN, { error: 'a domain such as mail-1.a.com' })
 
+/** Whose mail somebody may send, in lower case. */
+export const senderDomain: z.ZodType<string, unknown> = word(
+  'a domain such as a.com, .a.com for every name below it, or *',
+  (text) => {
+    const lower = text.toLowerCase()
+    if (lower === '*') return lower
+    return domain.safeParse(lower.replace(/^\./, '')).success ? lower : undefined
+  },
+)
+
 export const ipAddress: z.ZodType<string, unknown> = word(
   'an IP address such as 172.21.0.3',
   (text) => (parseIpAddress(text) === undefined ? undefined : text),

@@ -8,7 +8,7 @@ import { formatDuration } from '../base/quantity.ts'
 import type { WallMs } from '../base/time.ts'
 import { visible } from '../base/visible.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { EventSink, HostEvent, MailService } from '../ports/events.ts'
+import { type EventSink, type HostEvent, type MailService, vesselOf } from '../ports/events.ts'
 
 /** What every line says besides its event. */
 export interface LogContext {
@@ -173,6 +173,11 @@ function describe(event: Exclude<HostEvent, { type: 'mail-accepted' }>): Line {
     case 'bundle-deleted':
     case 'bundle-reported':
       return { program: 'bpa', text: describeBundle(event) }
+    case 'parcel-sent':
+      return {
+        program: 'bp',
+        text: `parcel ${event.parcel}: sent to ${event.to}, ${event.wireBytes} bytes`,
+      }
     case 'object-sent':
     case 'transaction-sent':
     case 'transaction-resent':
@@ -298,12 +303,12 @@ type TransactionEvent = Extract<HostEvent, { type: `transaction-${string}` | 'ob
 function describeTransaction(event: TransactionEvent): string {
   if (event.type === 'object-sent') {
     const { object, mails, messageBytes, payloadBytes } = event
-    return `object ${object}: mails=${mails}, size=${messageBytes}, payload=${payloadBytes}, to ${event.to} in bundle ${event.bundle}`
+    return `object ${object}: mails=${mails}, size=${messageBytes}, payload=${payloadBytes}, to ${event.to} in ${vesselOf(event.to)} ${event.bundle}`
   }
   const { transaction } = event
   switch (event.type) {
     case 'transaction-sent':
-      return `${event.queueId}: transaction=${transaction}, sent to ${event.to} in bundle ${event.bundle}, object ${event.object}`
+      return `${event.queueId}: transaction=${transaction}, sent to ${event.to} in ${vesselOf(event.to)} ${event.bundle}, object ${event.object}`
     case 'transaction-resent':
       return `${event.queueId}: transaction=${transaction}, sent to ${event.to} again, attempt ${event.attempt}`
     case 'transaction-taken':

@@ -13,6 +13,7 @@ export interface ListedMail {
   readonly sender: string
   readonly recipients: readonly {
     readonly address: string
+    readonly route?: string
     readonly reason?: string
     /** When it is predicted to be there. */
     readonly arrivalAt?: number
@@ -56,10 +57,12 @@ function remark(text: string): string {
 }
 
 function whyWaiting(
-  { reason, arrivalAt }: ListedMail['recipients'][number],
+  { route, reason, arrivalAt }: ListedMail['recipients'][number],
   offsetMs: number,
 ): string | undefined {
-  if (reason !== undefined || arrivalAt === undefined) return reason
+  if (reason !== undefined) return reason
+  if (route?.startsWith('carry:')) return `waits to be carried: ${route}`
+  if (arrivalAt === undefined) return undefined
   return `predicted to arrive ${timeOf(arrivalAt + offsetMs)}`
 }
 

@@ -2,6 +2,7 @@ export {
   defaultPortOf,
   formatNextHop,
   hopForDomain,
+  isFarGateway,
   type LmtpServer,
   type NextHop,
   parseNextHop,

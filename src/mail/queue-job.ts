@@ -200,7 +200,7 @@ interface Wait {
 
 function scheduleName(hop: string): 'local' | 'bp' | 'other' {
   if (hop === 'local' || hop === 'unroutable') return 'local'
-  return hop.startsWith('bp:') ? 'bp' : 'other'
+  return /^(?:bp|carry|https):/.test(hop) ? 'bp' : 'other'
 }
 
 /** One next hop has one name. */

@@ -35,7 +35,7 @@ import { type ReportedRecipient, statusCode } from './dsn.ts'
 import { mailFault } from './fault.ts'
 import { HANDING_OVER_MAX } from './limits.ts'
 import { type Awaited, type LocalTarget, unknownUser } from './local-target.ts'
-import { formatNextHop, type RemoteHop } from './next-hop.ts'
+import { formatNextHop, isFarGateway, type RemoteHop } from './next-hop.ts'
 import { delaysOf } from './progress.ts'
 import { newQueueId } from './queue-id.ts'
 import {
@@ -386,8 +386,8 @@ export class MailQueue implements DeliveryTarget {
       this.#deadHops.note(name, fault, clock.now())
       if (this.#state !== 'stopped') await this.#conclude(job, known)
     }
-    // What bundles bring about may take days, and goes on after a stop.
-    if (hop.transport === 'bp') void outcomes.then((known) => this.#run(conclude(known)))
+    // What far gateways answer may take days, and goes on after a stop.
+    if (isFarGateway(hop)) void outcomes.then((known) => this.#run(conclude(known)))
     else this.#run(outcomes.then(conclude))
   }
 
@@ -608,7 +608,7 @@ export class MailQueue implements DeliveryTarget {
   depth(): QueueDepth {
     const routes = new Map<string, Depth>()
     for (const { id, hop, mail } of this.#jobs.values()) {
-      const name = hop?.transport === 'bp' ? nameOf(hop) : (hop?.transport ?? 'unroutable')
+      const name = isFarGateway(hop) ? nameOf(hop) : (hop?.transport ?? 'unroutable')
       const depth = routes.get(name) ?? { active: 0, deferred: 0, hold: 0 }
       depth[mail.isHeld ? 'hold' : this.#machine.isActive(id) ? 'active' : 'deferred']++
       routes.set(name, depth)

@@ -19,7 +19,16 @@ export type MailService =
   | 'imap'
   | 'imaps'
 
-export type MailRoute = 'local' | 'bp' | 'smtp' | 'lmtp' | 'pipe' | 'discard' | 'error'
+export type MailRoute =
+  | 'local'
+  | 'bp'
+  | 'carry'
+  | 'https'
+  | 'smtp'
+  | 'lmtp'
+  | 'pipe'
+  | 'discard'
+  | 'error'
 
 /** Where the time goes, in milliseconds. */
 export interface Delays {
@@ -188,6 +197,13 @@ export type HostEvent =
       readonly reason: string
       readonly wall?: WallMs
     }
+  /** What travels without bundles has left: onto a stick, or to a server. */
+  | {
+      readonly type: 'parcel-sent'
+      readonly parcel: string
+      readonly to: string
+      readonly wireBytes: number
+    }
   /** The bridge put mails into a bundle, or what stands for one, held by the name of the object. */
   | {
       readonly type: 'object-sent'
@@ -233,5 +249,10 @@ export type HostEvent =
     }
   /** Something of ours or of the machine's went wrong; service goes on. */
   | { readonly type: 'trouble'; readonly where: string; readonly reason: string }
+
+/** What mails for a gateway travel in: bundles where it has an endpoint ID, not where it has a name. */
+export function vesselOf(gateway: string): 'bundle' | 'parcel' {
+  return /^(?:ipn|dtn):/.test(gateway) ? 'bundle' : 'parcel'
+}
 
 export type EventSink = (event: HostEvent) => void

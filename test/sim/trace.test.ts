@@ -45,7 +45,7 @@ test('the story of a mail is told at every stage, on both sides, across crashes'
   expect(waiting).toMatch(
     /accepted by submission from <user@mail-1\.a\.com> for user@mail-2\.a\.com/,
   )
-  expect(waiting).toMatch(/gathering, for ipn:3\.2525: predicted to arrive \S+T14:20:0/)
+  expect(waiting).toMatch(/gathering, for bp:ipn:3\.2525: predicted to arrive \S+T14:20:0/)
   expect(await listed(lab, lab.mail1)).toMatch(/\(predicted to arrive Mon Nov 23 14:20:0\d\)/)
   await lab.lab.perform(lab.mail1.crash())
   // The contact opens after six hours.
@@ -53,7 +53,7 @@ test('the story of a mail is told at every stage, on both sides, across crashes'
   const forwarded = await traced(lab, lab.mail1, id)
   expect(forwarded).toMatch(/transaction \w+\.\d+ in object \S+, bundle \S+, for ipn:3\.2525/)
   expect(forwarded).toMatch(/handed to 172\.22\.0\.3:3113 with bundle \S+, \d+ bytes/)
-  expect(forwarded).toMatch(/waits for the acknowledgement of ipn:3\.2525: predicted to arrive/)
+  expect(forwarded).toMatch(/waits for the acknowledgement of bp:ipn:3\.2525: predicted to arrive/)
   await lab.runFor(30 * MINUTE_MS)
   await lab.lab.perform(lab.mail2.crash())
   const arrived = await traced(lab, lab.mail2, id)

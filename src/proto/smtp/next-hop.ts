@@ -8,6 +8,8 @@ export type NextHop = { readonly transport: 'local' } | RemoteHop
 export type RemoteHop =
   /** `nextHop` is the endpoint of the far gateway: `ipn:3.2525`. */
   | { readonly transport: 'bp'; readonly nextHop: string }
+  /** `peer` is the far host, as it calls itself: on media that somebody carries, or posted to its URL. */
+  | { readonly transport: 'carry' | 'https'; readonly peer: string }
   | SmtpHop
   | { readonly transport: 'lmtp'; readonly server: LmtpServer }
   /** A program with its arguments, in which `${recipient}` and the like stand for what they say. */
@@ -36,12 +38,17 @@ export interface HostPort {
   readonly port: number
 }
 
+/** Whether it goes to a far gateway, whose answer may take days. */
+export function isFarGateway(hop: NextHop | undefined): boolean {
+  return hop !== undefined && ['bp', 'carry', 'https'].includes(hop.transport)
+}
+
 /** Where a server listens whose route names no port. */
 export function defaultPortOf({ implicitTls }: Pick<SmtpHop, 'implicitTls'>): number {
   return implicitTls ? 465 : 25
 }
 
-/** `local`, `bp:ipn:3.2525`, `smtp:[host]:2525`, `lmtp:unix:/path`, `error:5.1.2 text`, …; undefined where `text` is none of them. */
+/** `local`, `bp:ipn:3.2525`, `carry:mail-2.a.com`, `smtp:[host]:2525`, `lmtp:unix:/path`, `error:5.1.2 text`, …; undefined where `text` is none of them. */
 export function parseNextHop(text: string): NextHop | undefined {
   const colon = text.indexOf(':')
   const transport = colon < 0 ? text : text.slice(0, colon)
@@ -51,6 +58,10 @@ export function parseNextHop(text: string): NextHop | undefined {
       return rest === '' ? { transport } : undefined
     case 'bp':
       return /^[!-~]+$/.test(rest) ? { transport, nextHop: rest } : undefined
+    case 'carry': {
+      const peer = rest.toLowerCase()
+      return isName(peer) ? { transport, peer } : undefined
+    }
     case 'smtp':
       return parseSmtp(rest, {})
     case 'smtps': {
@@ -87,6 +98,9 @@ export function formatNextHop(hop: NextHop): string {
       return 'local'
     case 'bp':
       return `bp:${hop.nextHop}`
+    case 'carry':
+    case 'https':
+      return `${hop.transport}:${hop.peer}`
     case 'smtp': {
       const host = hop.isLiteral ? `[${hop.host}]` : (hop.host ?? '')
       const way = `${hop.implicitTls ? 'smtps' : 'smtp'}:${host}`
