@@ -76,7 +76,8 @@ export class LabStream implements Omit<ByteStream, 'secure' | 'onSecured'> {
   #recentTimestamp = 0
   #lastAcknowledged = 0
   #acknowledgementOwed: 'none' | 'soon' | 'now' = 'none'
-  #cancelAcknowledgement = (): void => {}
+  /** While one is put off. */
+  #cancelAcknowledgement: (() => void) | undefined
 
   constructor(options: LabStreamOptions) {
     this.#options = options
@@ -278,6 +279,7 @@ export class LabStream implements Omit<ByteStream, 'secure' | 'onSecured'> {
     } else if (this.#acknowledgementOwed === 'none') {
       this.#acknowledgementOwed = 'soon'
       this.#cancelAcknowledgement = after(this.#options.clock, ACKNOWLEDGEMENT_MS, () => {
+        this.#cancelAcknowledgement = undefined
         this.#acknowledgementOwed = 'now'
         this.#pump()
       })
@@ -384,7 +386,7 @@ export class LabStream implements Omit<ByteStream, 'secure' | 'onSecured'> {
   #forget(): void {
     this.#transmission.stop()
     this.#unsent.clear()
-    this.#cancelAcknowledgement()
+    this.#cancelAcknowledgement?.()
     this.#cancelWait()
     if (this.#forgotten) return
     this.#forgotten = true
@@ -440,7 +442,8 @@ export class LabStream implements Omit<ByteStream, 'secure' | 'onSecured'> {
 
   /** What is expected next, which the segment that goes out now says. */
   #acknowledged(): number {
-    if (this.#acknowledgementOwed === 'soon') this.#cancelAcknowledgement()
+    this.#cancelAcknowledgement?.()
+    this.#cancelAcknowledgement = undefined
     this.#acknowledgementOwed = 'none'
     this.#lastAcknowledged = this.#reception.expected
     return this.#lastAcknowledged

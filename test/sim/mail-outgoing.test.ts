@@ -9,7 +9,8 @@ import {
   SERVERS_TRIED_MAX,
 } from '../../src/mail/transport/limits.ts'
 import type { OutgoingRoute } from '../../src/mail/transport/outgoing-options.ts'
-import { earthMoon, mailOf, PATIENT_TCP, TestLab } from '../support/lab.ts'
+import { PATIENT_TCP } from '../support/gap.ts'
+import { earthMoon, mailOf, TestLab } from '../support/lab.ts'
 import { friendly, SCRIPTED_PORT, scripted } from '../support/scripted-server.ts'
 import { Typist } from '../support/typist.ts'
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Scenario } from '../../src/config/scenario.ts'
-import { earthMoon, mailOf, PATIENT_TCP, TestLab } from '../support/lab.ts'
+import { PATIENT_TCP } from '../support/gap.ts'
+import { earthMoon, mailOf, TestLab } from '../support/lab.ts'
 
 /** Mail to other domains goes by SMTP to the servers of each. */
 function bySmtp(oneWayDelayMs: number, route = 'smtp:'): Scenario {

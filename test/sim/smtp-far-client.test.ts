@@ -3,7 +3,8 @@
 import { expect, test } from 'vitest'
 import { ANSWER_ROUND_TRIPS } from '../../src/base/round-trips.ts'
 import type { Scenario } from '../../src/config/scenario.ts'
-import { earthMoon, PATIENT_TCP, TestLab } from '../support/lab.ts'
+import { PATIENT_TCP } from '../support/gap.ts'
+import { earthMoon, TestLab } from '../support/lab.ts'
 import { Typist } from '../support/typist.ts'
 
 const ONE_WAY_DELAY_MS = 600_000

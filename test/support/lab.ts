@@ -41,9 +41,6 @@ export function earthMoon(
   }
 }
 
-/** Opens streams over round trips of 20 minutes, which Linux does only when it is told to. */
-export const PATIENT_TCP = { synRetries: 20, synAckRetries: 20 } as const
-
 /** A running lab with the words that the tests of this folder speak. */
 export class TestLab {
   readonly happenings: Happening[] = []
