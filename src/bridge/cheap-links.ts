@@ -9,12 +9,16 @@ import { type EndpointId, formatEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { formatMailbox } from '../proto/smtp/path.ts'
 import { type Budgets, tooLarge } from './budgets.ts'
+import type { HeldAttachments } from './held-attachments.ts'
+import type { HoldingBack } from './holding-back.ts'
 import type { LinkOptions } from './link-options.ts'
 import type { MailFormat } from './mail-format.ts'
 
 export interface CheapLinksPorts {
   readonly formats: MailFormat
   readonly budgets: Budgets
+  readonly held: HeldAttachments
+  readonly holdingBack: HoldingBack
   readonly accounts: Pick<Accounts, 'find'>
   readonly aliases: Pick<Aliases, 'expand'>
 }
@@ -30,8 +34,11 @@ export class CheapLinks implements MailFormat {
 
   target(destination: EndpointId): DeliveryTarget {
     const inner = this.#ports.formats.target(destination)
-    const link = this.#links.get(formatEndpointId(destination))
-    return link === undefined ? inner : { start: (mail) => this.#start(mail, link, inner) }
+    const to = formatEndpointId(destination)
+    const link = this.#links.get(to)
+    // What was begun under other options is ended as it was begun.
+    if (link === undefined && !this.#ports.held.isUsed) return inner
+    return { start: (mail) => this.#start(mail, link ?? { to }, inner) }
   }
 
   withdraw(queueId: string): void {
@@ -39,16 +46,21 @@ export class CheapLinks implements MailFormat {
   }
 
   removal(queueId: string): readonly StoreChange[] {
-    return [...this.#ports.formats.removal(queueId), ...this.#ports.budgets.removal(queueId)]
+    const { formats, budgets, held } = this.#ports
+    return [formats, budgets, held].flatMap((one) => one.removal(queueId))
   }
 
   async #start(mail: MailStart, link: LinkOptions, inner: DeliveryTarget): Promise<Delivery> {
-    const { queueId, from, sizeBytes: bytes = 0 } = mail
+    const { budgets, holdingBack } = this.#ports
+    const { queueId, from } = mail
     const { to } = link
-    requireSize(link, bytes)
+    const holding = holdingBack.of(mail, to, link.holdBackAbove)
+    const bytes = holding?.sizeBytes ?? mail.sizeBytes ?? 0
+    // What waits here for ever because it cannot cross either would be lost.
+    requireSize(link, Math.max(bytes, holding?.largestBytes ?? 0))
     const account = from.reversePath && this.#accountOf(from.reversePath)
-    await this.#ports.budgets.charge(link, { queueId, to, account, bytes })
-    return inner.start(mail)
+    await budgets.charge(link, { queueId, to, account, bytes })
+    return holding === undefined ? inner.start(mail) : holding.start(inner)
   }
 
   /** Who pays: an account, by whichever of its addresses; or an alias that several share. */

@@ -21,6 +21,9 @@ export type BridgeFaultCode =
   | 'bridge/bad-parcel'
   /** Of what waits for a carrier. */
   | 'bridge/no-room'
+  | 'bridge/held-full'
+  /** Of somebody who asks for an attachment. */
+  | 'bridge/not-held'
 
 export function badAdu(what: string): Fault<BridgeFaultCode> {
   return new Fault('bridge/bad-adu', `not an ADU of the mail service: ${what}`, {

@@ -117,3 +117,18 @@ export const PARCELS_COMING_MAX = 4
 
 /** What is to be carried leaves when somebody comes for it, not before: it is looked at so often. */
 export const CARRY_LOOK_MS: number = 86_400_000
+
+/** Random octets that name an attachment that was held back: nobody guesses one. */
+export const HELD_TOKEN_BYTES = 16
+
+/** Parts of one mail that are held back, the largest: a notice each. */
+export const HELD_PARTS_MAX = 100
+
+/** Of the store, for attachments that were held back, where the configuration does not say. */
+export const HELD_STORE_SHARE = 0.1
+
+/** How long an attachment may be asked for, where the configuration does not say: longer than a holiday. */
+export const HELD_KEPT_MS: number = 30 * 86_400_000
+
+/** Records that leave the disk in one commit, so that others come in between. */
+export const HELD_REMOVALS_PER_COMMIT_MAX = 64

@@ -5,6 +5,8 @@ export interface LinkOptions {
   readonly to: string
   /** Octets of one mail, as it crosses. Default: no bound of its own. */
   readonly mailBytesMax?: number
+  /** Attachments above this wait here until they are asked for. Default: everything crosses. */
+  readonly holdBackAbove?: number
   /** For all mail to this next hop. Default: as much as comes. */
   readonly budget?: ByteBudget
   /** For each account of this host. Default: as much as they like. */
@@ -26,4 +28,12 @@ export interface Price {
   readonly perMegabyte: number
   /** For a second of contact. */
   readonly perSecond: number
+}
+
+/** Of attachments that wait here. */
+export interface HeldBackOptions {
+  /** How long each may be asked for. */
+  readonly keepMs: number
+  /** All together. */
+  readonly bytesMax: number
 }

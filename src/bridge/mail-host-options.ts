@@ -23,7 +23,7 @@ import type { SocketAddress } from '../ports/network.ts'
 import { formatEndpointId, ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
 import type { BpmailPeer } from './bpmail-format.ts'
 import type { GatewayRule, InjectionOptions } from './injection-policy.ts'
-import type { LinkOptions } from './link-options.ts'
+import type { HeldBackOptions, LinkOptions } from './link-options.ts'
 import type { BatchOptions } from './object-transport.ts'
 import type { Peer } from './parcel-carrier.ts'
 
@@ -91,6 +91,8 @@ export interface MailHostOptions {
   readonly batch?: BatchOptions
   /** Bounds, budgets and prices of next hops. Default: none have any. */
   readonly links?: readonly LinkOptions[]
+  /** Of attachments that links hold back. Default: thirty days, in a share of the store. */
+  readonly heldBack?: Partial<HeldBackOptions>
   /** Default: only users who have logged in send to others. */
   readonly relay?: RelayRules
   readonly aliases: readonly Alias[]

@@ -35,7 +35,7 @@ import { HoldBudget } from '../mail/policy/message-hold.ts'
 import { PolicyChain } from '../mail/policy/policy-chain.ts'
 import { MailQueue, type QueueTargets } from '../mail/queue.ts'
 import { NO_QUOTAS, Quotas, quotaOf } from '../mail/quotas.ts'
-import { Routes } from '../mail/route.ts'
+import { Routes, type Rule } from '../mail/route.ts'
 import { SmtpService } from '../mail/smtp-service.ts'
 import { DISCARD, errorTarget } from '../mail/transport/fixed-targets.ts'
 import { PROGRAM_TIME_LIMIT_MS } from '../mail/transport/limits.ts'
@@ -73,11 +73,17 @@ import type { Carriers } from './carrier.ts'
 import { CarryDesk } from './carry-desk.ts'
 import { CheapLinks } from './cheap-links.ts'
 import { Gateway } from './gateway.ts'
+import { HeldAttachments } from './held-attachments.ts'
+import { HELD_LOCAL_PART } from './held-notice.ts'
+import { HeldRequests } from './held-requests.ts'
+import { HoldingBack } from './holding-back.ts'
 import { type IpnRecord, IpnRecords } from './ipn-records.ts'
 import { Journal } from './journal.ts'
 import {
   ATTEMPTS_PER_GATEWAY_MAX,
   CONNECTIONS_PER_DESTINATION_MAX,
+  HELD_KEPT_MS,
+  HELD_STORE_SHARE,
   JOURNAL_STORE_SHARE,
   JOURNAL_STORIES_MAX,
   JOURNAL_STORY_BYTES,
@@ -182,6 +188,8 @@ export class MailHost {
   readonly #metrics = new MailMetrics()
   readonly #journal: Journal
   readonly #routes: Routes
+  readonly #held: HeldAttachments
+  readonly #heldRequests: HeldRequests
   readonly #aliases: Aliases
   readonly #dtpc: DtpcService | undefined
   readonly #bpmail: BpmailGateway | undefined
@@ -208,7 +216,7 @@ export class MailHost {
     const { storeBytesMax } = options.limits
     const stories = (storeBytesMax * JOURNAL_STORE_SHARE) / JOURNAL_STORY_BYTES
     this.#journal = new Journal(Math.min(JOURNAL_STORIES_MAX, Math.ceil(stories)), given)
-    const routes = new Routes(options.domains, options.transport.map(ruleOf), options.relay)
+    const routes = new Routes(options.domains, this.#rules(options.transport), options.relay)
     const accounts = new Accounts(routes.localDomains, ports.passwords)
     this.#accounts = accounts
     this.#routes = routes
@@ -235,8 +243,16 @@ export class MailHost {
       },
       ports,
     )
-    const aliases = new Aliases(options.aliases, (one) => accounts.find(one) !== undefined)
+    const isAskedAt = (one: Mailbox): boolean => routes.of(one)?.transport === 'held'
+    const aliases = new Aliases(
+      options.aliases,
+      (one) => accounts.find(one) !== undefined || isAskedAt(one),
+    )
     this.#aliases = aliases
+    this.#held = new HeldAttachments(
+      ports,
+      options.heldBack?.bytesMax ?? storeBytesMax * HELD_STORE_SHARE,
+    )
     const local = new LocalTarget(
       accounts,
       {
@@ -302,8 +318,16 @@ export class MailHost {
         this.#bpmailFormats(),
       ),
       budgets: new Budgets(ports.store, ports.clock),
+      held: this.#held,
+      holdingBack: this.#holdingBack(),
       accounts,
       aliases,
+    })
+    this.#heldRequests = new HeldRequests(options.host, {
+      ...ports,
+      held: this.#held,
+      queue: () => this.#queue,
+      isAskedAt,
     })
     this.#queue = this.#newQueue({ routes, aliases, local }, formats, (peer) =>
       transport.target(desk.to(peer)),
@@ -314,6 +338,7 @@ export class MailHost {
         signingKeys: this.#signingKeys,
         ipnNames: this.#ipnRecords,
         faults: this.#faults,
+        heldRequests: this.#heldRequests,
         accounts,
         aliases,
         localDomains: routes.localDomains,
@@ -418,7 +443,7 @@ export class MailHost {
 
   /** A transport map in place of the one before, at any time: mail that waits goes by it too. */
   setTransport(rules: readonly TransportRule[]): void {
-    this.#routes.replace(rules.map(ruleOf))
+    this.#routes.replace(this.#rules(rules))
   }
 
   /** What there is in the domains that mail is relayed to, in place of what was before; at any time. */
@@ -472,6 +497,7 @@ export class MailHost {
     const steps = [
       async () => this.#faults.replace(this.#options.faults ?? []),
       () => this.#takeUsers(),
+      () => this.#held.open(),
       () => this.#queue.open(),
       () => this.#node.start(),
       async () => this.#dtpc?.start(),
@@ -581,6 +607,24 @@ export class MailHost {
     )
   }
 
+  /** Those of the operator, and the address in each domain at which attachments are asked for. */
+  #rules(rules: readonly TransportRule[]): readonly Rule[] {
+    const held = this.#options.domains.map((domain) => ({
+      domain: `${HELD_LOCAL_PART}@${domain}`,
+      nextHop: { transport: 'held' } as const,
+    }))
+    return [...rules.map(ruleOf), ...held]
+  }
+
+  #holdingBack(): HoldingBack {
+    const { host, domains, heldBack } = this.#options
+    const { clock } = this.#ports
+    return new HoldingBack(
+      { host, domain: domains[0] ?? host, keepMs: heldBack?.keepMs ?? HELD_KEPT_MS },
+      { held: this.#held, clock },
+    )
+  }
+
   #targetOf(
     hop: RemoteHop,
     formats: MailFormat,
@@ -597,6 +641,8 @@ export class MailHost {
         return this.#servers.target(hop)
       case 'discard':
         return DISCARD
+      case 'held':
+        return this.#heldRequests
       case 'error':
         return errorTarget(hop.code, hop.text)
       case 'pipe':
@@ -670,10 +716,7 @@ function datedPlan(plan: ContactPlanOptions, startedAt: WallMs): ContactPlan {
   return { contacts: contacts.map(dated), ranges: ranges.map(dated) }
 }
 
-function ruleOf({ domain, route }: TransportRule): {
-  readonly domain: string
-  readonly nextHop: NonNullable<ReturnType<typeof parseNextHop>>
-} {
+function ruleOf({ domain, route }: TransportRule): Rule {
   const nextHop = parseNextHop(route)
   assert(nextHop !== undefined, `route ${route} was checked`)
   return { domain, nextHop }

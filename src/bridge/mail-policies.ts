@@ -31,6 +31,7 @@ export interface MailPoliciesContext extends SenderOwnersPorts {
   readonly events: EventSink
   /** Asked first: whoever tests with them wants them to hit. */
   readonly faults: Policy
+  readonly heldRequests: Policy
   /** Whether mail for somebody here goes on elsewhere. */
   readonly isForwarded: (recipient: Mailbox) => boolean
 }
@@ -39,7 +40,8 @@ export function mailPolicies(
   options: MailHostOptions,
   context: MailPoliciesContext,
 ): readonly Policy[] {
-  const { clock, authentication, signingKeys, faults, ipnNames: names, events } = context
+  const { clock, authentication, signingKeys, faults, heldRequests } = context
+  const { ipnNames: names, events } = context
   const { gateways, peers = [], ipn = 'none' } = options
   const injection = new InjectionPolicy(
     { ipn, peers, ...(gateways && { gateways }) },
@@ -48,7 +50,7 @@ export function mailPolicies(
   const limits = new LimitsPolicy(options.senderLimits ?? {}, clock)
   const { allowed, ...checked } = sendersOf(options)
   const owners = new SenderOwners(allowed, context)
-  const first = [faults, injection, limits, new SenderPolicy(checked, owners)]
+  const first = [faults, injection, limits, new SenderPolicy(checked, owners), heldRequests]
   if (authentication === undefined) return first
   const signing = new SigningPolicy(signingKeys, owners, { authentication, clock })
   if (options.authentication === undefined) return [...first, signing]

@@ -11,12 +11,13 @@ function read(more: string): NodeConfig | string {
 
 it('reads bounds, budgets and prices of a next hop', () => {
   const link =
-    'messageSizeMax: 5MiB, budget: 10MiB/d, userBudget: 1MB/36h, pricePerMB: 4.20 EUR, pricePerSecond: 0.5 EUR'
+    'messageSizeMax: 5MiB, holdBackAbove: 100KiB, budget: 10MiB/d, userBudget: 1MB/36h, pricePerMB: 4.20 EUR, pricePerSecond: 0.5 EUR'
   expect(read(`links: { bp:ipn:3.2525: { ${link} } }`)).toMatchObject({
     links: [
       {
         to: 'ipn:3.2525',
         mailBytesMax: 5_242_880,
+        holdBackAbove: 102_400,
         budget: { bytes: 10_485_760, periodMs: 86_400_000 },
         userBudget: { bytes: 1_000_000, periodMs: 129_600_000 },
         price: { currency: 'EUR', perMegabyte: 4.2, perSecond: 0.5 },
@@ -25,6 +26,9 @@ it('reads bounds, budgets and prices of a next hop', () => {
   })
   expect(read('links: { bp:ipn:3.2525: { pricePerSecond: 1 USD } }')).toMatchObject({
     links: [{ to: 'ipn:3.2525', price: { currency: 'USD', perMegabyte: 0, perSecond: 1 } }],
+  })
+  expect(read('heldBack: { keepFor: 7d, sizeMax: 1GiB }')).toMatchObject({
+    heldBack: { keepMs: 7 * 86_400_000, bytesMax: 1_073_741_824 },
   })
 })
 
@@ -35,6 +39,9 @@ it('says what would be right', () => {
     ['links: { bp:ipn:3.2525: {}, bp:ipn:0.3.2525: {} }', 'ipn:3.2525 appears again: once'],
     ['links: { bp:ipn:3.2525: { budget: 10MiB } }', 'a size in a period such as 10MiB/d'],
     ['links: { bp:ipn:3.2525: { budget: 10MiB/0h } }', 'a size in a period such as 10MiB/d'],
+    ['links: { bp:ipn:3.2525: { holdBackAbove: 1000B } }', 'a size from 1KiB on'],
+    ['heldBack: { keepFor: 0 }', 'a duration such as 30d'],
+    ['domains: []\nlinks: { bp:ipn:3.2525: { holdBackAbove: 1MiB } }', 'one domain would be right'],
     ['links: { bp:ipn:3.2525: { pricePerMB: 4.20 } }', 'such as 4.20 EUR'],
     [
       'links: { bp:ipn:3.2525: { pricePerMB: 1 EUR, pricePerSecond: 1 USD } }',

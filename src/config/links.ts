@@ -1,11 +1,11 @@
-/** What a host's file says of expensive links: bounds, budgets, and prices. */
+/** What a host's file says of expensive links: bounds, budgets, prices, and what is held back. */
 
 import type { z } from 'zod'
 import { parseDuration, parseSize } from '../base/quantity.ts'
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
 import { type EndpointId, formatEndpointId, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import type { Contradiction } from './problems.ts'
-import { mapping, pairsOf, type Shape, size, word } from './schema.ts'
+import { duration, mapping, pairsOf, type Shape, size, word } from './schema.ts'
 import type { Path } from './yaml.ts'
 
 type Link = Required<MailHostOptions>['links'][number]
@@ -18,6 +18,7 @@ interface Amount {
 
 interface LinkText {
   readonly messageSizeMax?: number
+  readonly holdBackAbove?: number
   readonly budget?: Budget
   readonly userBudget?: Budget
   readonly pricePerMB?: Amount
@@ -26,7 +27,11 @@ interface LinkText {
 
 export interface LinksText {
   readonly links: readonly (readonly [to: string, link: LinkText])[]
+  readonly heldBack?: { readonly keepFor?: number; readonly sizeMax?: number }
 }
+
+/** A notice is about as large: to hold back less would cost more than it saves. */
+const HOLD_BACK_BYTES_MIN = 1024
 
 const bpRoute = word('a route such as bp:ipn:3.2525', (text) =>
   endpointOf(text) === undefined ? undefined : text,
@@ -53,6 +58,10 @@ const price = word('an amount and its currency such as 4.20 EUR', (text): Amount
 
 const linkShape: Shape<LinkText> = {
   messageSizeMax: size.optional(),
+  holdBackAbove: word('a size from 1KiB on such as 100KiB', (text) => {
+    const bytes = parseSize(text)
+    return bytes !== undefined && bytes >= HOLD_BACK_BYTES_MIN ? bytes : undefined
+  }).optional(),
   budget: budget.optional(),
   userBudget: budget.optional(),
   pricePerMB: price.optional(),
@@ -65,10 +74,18 @@ export const linksShape: Shape<LinksText> = {
     mapping<LinkText>(linkShape),
     'a mapping such as bp:ipn:3.2525: { budget: 10MiB/d }',
   ).default([]),
+  heldBack: mapping<Required<LinksText>['heldBack']>({
+    keepFor: word('a duration such as 30d, up to 3650d', (text) => {
+      const parsed = duration.safeParse(text)
+      return parsed.success && parsed.data > 0 ? parsed.data : undefined
+    }).optional(),
+    sizeMax: size.optional(),
+  }).optional(),
 }
 
-export function completeLinks({ links }: LinksText): {
+export function completeLinks({ links, heldBack }: LinksText): {
   readonly links?: readonly Link[]
+  readonly heldBack?: Required<MailHostOptions>['heldBack']
 } {
   return {
     ...(links.length > 0 && {
@@ -77,15 +94,22 @@ export function completeLinks({ links }: LinksText): {
         return endpoint === undefined ? [] : [completeLink(formatEndpointId(endpoint), link)]
       }),
     }),
+    ...(heldBack && {
+      heldBack: {
+        ...(heldBack.keepFor !== undefined && { keepMs: heldBack.keepFor }),
+        ...(heldBack.sizeMax !== undefined && { bytesMax: heldBack.sizeMax }),
+      },
+    }),
   }
 }
 
 function completeLink(to: string, link: LinkText): Link {
-  const { messageSizeMax, budget, userBudget, pricePerMB, pricePerSecond } = link
+  const { messageSizeMax, holdBackAbove, budget, userBudget, pricePerMB, pricePerSecond } = link
   const currency = (pricePerMB ?? pricePerSecond)?.currency
   return {
     to,
     ...(messageSizeMax !== undefined && { mailBytesMax: messageSizeMax }),
+    ...(holdBackAbove !== undefined && { holdBackAbove }),
     ...(budget && { budget }),
     ...(userBudget && { userBudget }),
     ...(currency !== undefined && {
@@ -100,12 +124,16 @@ function completeLink(to: string, link: LinkText): Link {
 
 interface Host extends LinksText {
   readonly plans: readonly { readonly to: bigint }[]
+  readonly domains?: readonly string[]
 }
 
-export function linkContradictions({ links, plans }: Host, at: Path): readonly Contradiction[] {
+export function linkContradictions(
+  { links, plans, domains }: Host,
+  at: Path,
+): readonly Contradiction[] {
   const wrong: Contradiction[] = []
   const known = new Set<string>()
-  for (const [route, { pricePerMB, pricePerSecond }] of links) {
+  for (const [route, { holdBackAbove, pricePerMB, pricePerSecond }] of links) {
     const path = [...at, 'links', route]
     const endpoint = endpointOf(route)
     const to = endpoint && formatEndpointId(endpoint)
@@ -116,6 +144,11 @@ export function linkContradictions({ links, plans }: Host, at: Path): readonly C
     if (endpoint?.scheme === 'ipn' && !plans.some(({ to }) => to === endpoint.node)) {
       const message = `${route}, but there is no plan to ipn:${endpoint.node}: a plan to it would be right`
       wrong.push({ path, message })
+    }
+    if (holdBackAbove !== undefined && domains?.length === 0) {
+      const message =
+        'holdBackAbove, while domains is empty, so that nobody could ask for anything: one domain would be right'
+      wrong.push({ path: [...path, 'holdBackAbove'], message })
     }
     const [one, other] = [pricePerMB?.currency, pricePerSecond?.currency]
     if (one !== undefined && other !== undefined && one !== other) {

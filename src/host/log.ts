@@ -122,7 +122,7 @@ function originOf(event: Extract<HostEvent, { type: 'mail-accepted' }>): Line {
     const text = `${reportOn.queueId}: sender ${reportOn.kind} notification: ${queueId}`
     return { program: 'bounce', text }
   }
-  return { program: 'bp', text: `${queueId}: client=${via}` }
+  return { program: via === 'held' ? via : 'bp', text: `${queueId}: client=${via}` }
 }
 
 /** As Postfix names one whose name it does not know. */

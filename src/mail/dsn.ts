@@ -186,6 +186,8 @@ const STATUS_DETAILS: Readonly<Record<string, string>> = {
   'bridge/no-tls': '7.30',
   'bridge/too-large': '3.4',
   'bridge/over-budget': '4.5',
+  'bridge/held-full': '3.1',
+  'bridge/not-held': '1.1',
   'network/refused': '4.1',
   'network/unreachable': '4.1',
   'network/timed-out': '4.1',

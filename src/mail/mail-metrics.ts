@@ -84,7 +84,8 @@ export class MailMetrics {
   }
 
   #accept({ via, sizeBytes, reportOn, client }: Accepted): void {
-    const origin = client?.service ?? (via === 'pickup' || via === 'report' ? via : 'bundle')
+    const isOurs = via === 'pickup' || via === 'report' || via === 'held'
+    const origin = client?.service ?? (isOurs ? via : 'bundle')
     this.#accepted.add({ via: origin })
     this.#acceptedBytes.add({ via: origin }, sizeBytes)
     if (reportOn !== undefined) this.#reports.add({ kind: reportOn.kind })

@@ -28,6 +28,7 @@ export type MailRoute =
   | 'lmtp'
   | 'pipe'
   | 'discard'
+  | 'held'
   | 'error'
 
 /** Where the time goes, in milliseconds. */

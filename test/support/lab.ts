@@ -48,7 +48,10 @@ export class TestLab {
   readonly mail1: LabMachine
   readonly mail2: LabMachine
 
-  private constructor(scenario: Scenario, options: Pick<LabOptions, 'authentication' | 'packing'>) {
+  private constructor(
+    scenario: Scenario,
+    options: Pick<LabOptions, 'authentication' | 'packing' | 'hardware'>,
+  ) {
     this.lab = new Lab(scenario, {
       settle: () => setImmediate(),
       onEvent: (happening) => this.happenings.push(happening),
@@ -60,7 +63,7 @@ export class TestLab {
 
   static async start(
     scenario: Scenario,
-    options: Pick<LabOptions, 'authentication' | 'packing'> = {},
+    options: Pick<LabOptions, 'authentication' | 'packing' | 'hardware'> = {},
   ): Promise<TestLab> {
     const lab = new TestLab(scenario, options)
     await lab.lab.start()

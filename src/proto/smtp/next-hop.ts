@@ -15,6 +15,8 @@ export type RemoteHop =
   /** A program with its arguments, in which `${recipient}` and the like stand for what they say. */
   | { readonly transport: 'pipe'; readonly argv: readonly string[] }
   | { readonly transport: 'discard' }
+  /** Whoever hands out attachments that were held back: a rule of this host, which nobody writes. */
+  | { readonly transport: 'held' }
   /** Refused for good: `code` is the enhanced status code, `5.1.2`. RFC 3463 §2. */
   | { readonly transport: 'error'; readonly code: string; readonly text: string }
 
@@ -113,7 +115,8 @@ export function formatNextHop(hop: NextHop): string {
     case 'pipe':
       return `pipe:${hop.argv.join(' ')}`
     case 'discard':
-      return 'discard:'
+    case 'held':
+      return `${hop.transport}:`
     case 'error':
       return `error:${hop.code} ${hop.text}`
   }
