@@ -7,8 +7,9 @@ import { parseScenario, type Scenario } from '../config/scenario.ts'
 import { runDemo } from '../lab/demo.ts'
 import { EXIT, Failure } from './failure.ts'
 import { readBytes, readText } from './files.ts'
+import { checkPictures, type PictureArguments, writePictures } from './picture-options.ts'
 
-export interface DemoArguments {
+export interface DemoArguments extends PictureArguments {
   readonly message: string | undefined
   readonly scenario: string | undefined
   readonly delayMs: number | undefined
@@ -22,14 +23,20 @@ const PROJECT = new URL('../../', import.meta.url)
 export async function demo(args: DemoArguments): Promise<void> {
   const scenario = changed(readScenario(args.scenario), args)
   const message = args.message ?? fileURLToPath(new URL('examples/hello.eml', PROJECT))
+  checkPictures(
+    args,
+    scenario.hosts.map(({ host }) => host),
+  )
   try {
-    await runDemo({
+    const recording = await runDemo({
       scenario,
       message: withNetworkLineEnds(readBytes(message)),
       settle: () => setImmediate(),
       print: (line) => process.stdout.write(`${line}\n`),
     })
+    writePictures(recording, args)
   } catch (error) {
+    if (error instanceof Failure) throw error
     throw new Failure(EXIT.failed, `lightlag demo: ${asFault(error).message}`)
   }
 }

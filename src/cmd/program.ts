@@ -15,6 +15,7 @@ import { runTool } from './ion/tool.ts'
 import { makeLinks, wordsOf } from './links.ts'
 import { addMailCommands } from './mail-commands.ts'
 import { addMailboxCommands } from './mailbox-commands.ts'
+import { addPictureOptions, PICTURE_HELP } from './picture-options.ts'
 import { rcCheck, rcReference, rcWrite } from './rc.ts'
 import { type ServeArguments, serve } from './serve.ts'
 import { addUserCommands } from './user-commands.ts'
@@ -40,14 +41,16 @@ const program = new Command('lightlag')
   .enablePositionalOptions()
   .exitOverride()
 
-program
-  .command('demo')
-  .description('carry a mail across a slow link and its answer back, in virtual time')
-  .option('--message <file>', 'mail to carry instead of the built-in one; - for standard input')
-  .option('--delay <duration>', 'one-way delay of the link: 500ms, 20min, 0', duration)
-  .option('--loss <share>', 'share of packets that the link loses: 20%', share)
-  .option('--seed <number>', 'what decides everything random: 0 to 4294967295', seed)
-  .option('--scenario <file>', 'the world to run it in (default: scenarios/earth-moon.yaml)')
+addPictureOptions(
+  program
+    .command('demo')
+    .description('carry a mail across a slow link and its answer back, in virtual time')
+    .option('--message <file>', 'mail to carry instead of the built-in one; - for standard input')
+    .option('--delay <duration>', 'one-way delay of the link: 500ms, 20min, 0', duration)
+    .option('--loss <share>', 'share of packets that the link loses: 20%', share)
+    .option('--seed <number>', 'what decides everything random: 0 to 4294967295', seed)
+    .option('--scenario <file>', 'the world to run it in (default: scenarios/earth-moon.yaml)'),
+)
   .addHelpText(
     'after',
     `
@@ -55,6 +58,8 @@ Examples:
   lightlag demo
   lightlag demo --delay 20min --loss 20%
   lightlag demo --message letter.eml
+  lightlag demo --loss 20% --pcapng demo.pcapng --space-time demo.svg
+${PICTURE_HELP}
 ${EXIT_STATUSES}`,
   )
   .action(({ delay, ...others }: Omit<DemoArguments, 'delayMs'> & { readonly delay?: number }) =>

@@ -19,6 +19,10 @@ export interface CapturedPacket {
   readonly to: string
   /** The networks that its link joins, in its direction. Undefined where it is local. */
   readonly link?: readonly [string, string]
+  /** It has crossed another link before, and was captured there too. */
+  readonly isOnward?: boolean
+  /** When its last byte is on the link, after those that waited before it. Undefined where it never is. */
+  readonly leavesAt?: MonoMs
   readonly source: SocketAddress
   readonly target: SocketAddress
   readonly protocol: 'udp' | 'tcp'

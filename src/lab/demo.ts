@@ -13,10 +13,10 @@ import { formatMailbox } from '../proto/smtp/path.ts'
 import { isPositive } from '../proto/smtp/reply.ts'
 import { crossingsOf } from './crossing.ts'
 import { formatTable, linkText, stepLine, tellStep } from './demo-text.ts'
-import { exchangeDiagram } from './exchange-diagram.ts'
 import type { LabFaultCode } from './fault.ts'
 import { type Happening, HOMES, Lab, type LabMachine } from './lab.ts'
 import { fetchMail, submitMail } from './mail-user.ts'
+import { drawSequence, type Recording, recordingOf } from './pictures/pictures.ts'
 
 export interface DemoOptions {
   readonly scenario: Scenario
@@ -27,8 +27,11 @@ export interface DemoOptions {
   readonly print: (line: string) => void
 }
 
-/** Rejects with a Fault that says what did not work. */
-export async function runDemo(options: DemoOptions): Promise<void> {
+/** Protocols of the diagram: how their connections open and close is left out. */
+const SHOWN = ['SMTP', 'POP3', 'BP', 'TCPCL', 'STCP', 'MTCP'] as const
+
+/** Resolves with what happened. Rejects with a Fault that says what did not work. */
+export async function runDemo(options: DemoOptions): Promise<Recording> {
   const { scenario, print } = options
   const happenings: Happening[] = []
   const lab = new Lab(scenario, {
@@ -56,13 +59,10 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   await journey.nothingTwice([here, there])
   await lab.stop()
   print('')
-  print(
-    exchangeDiagram(
-      lab.network.capture.packets,
-      lab.hosts.map(({ options: { host } }) => host),
-    ),
-  )
+  const recording = recordingOf(lab, scenario, happenings)
+  print(drawSequence(recording, 'messages', 'mermaid', { protocols: SHOWN }))
   for (const line of summary([mail, answer], lab, happenings)) print(line)
+  return recording
 }
 
 /** One mail from the hands of one user into those of the other. */

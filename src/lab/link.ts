@@ -18,6 +18,8 @@ export interface Transit {
   readonly arrivals: readonly Arrival[]
   /** Of a packet of which nothing arrives. */
   readonly lostTo?: LossCause
+  /** When its last byte has left; undefined where it never does. */
+  readonly leavesAt?: MonoMs
 }
 
 export interface Arrival {
@@ -72,10 +74,11 @@ export class Link {
     const leftAt = this.#leave(wireBytes, now, window)
     if (typeof leftAt === 'string') return lost(leftAt)
     const isBurstLoss = this.#isLostInBurst()
-    if (this.#happens(lossShare) || isBurstLoss) return lost('loss')
+    if (this.#happens(lossShare) || isBurstLoss) return { ...lost('loss'), leavesAt: leftAt }
     const { duplicateShare = 0 } = this.#quality
     const first = this.#arrival(leftAt)
-    return { arrivals: this.#happens(duplicateShare) ? [first, this.#arrival(leftAt)] : [first] }
+    const arrivals = this.#happens(duplicateShare) ? [first, this.#arrival(leftAt)] : [first]
+    return { arrivals, leavesAt: leftAt }
   }
 
   #leave(wireBytes: number, now: MonoMs, window: LinkWindow | undefined): MonoMs | LossCause {

@@ -367,6 +367,7 @@ describe('a capture', () => {
     expect(datagram).toEqual({
       sentAt: 0,
       arrivesAt: 30,
+      leavesAt: 0,
       local: false,
       link: ['earth', 'moon'],
       from: 'mail-1',

@@ -7,7 +7,13 @@ import { Capture, type CapturedPacket } from './capture.ts'
 import { isWithinHost, LabHost } from './host.ts'
 import { LOOPBACK_MTU_BYTES, MTU_BYTES } from './limits.ts'
 import { Link } from './link.ts'
-import { type Packet, segmentKind, wireBytes } from './packet.ts'
+import {
+  type DatagramPacket,
+  type Packet,
+  type SegmentPacket,
+  segmentKind,
+  wireBytes,
+} from './packet.ts'
 import { Routes } from './routes.ts'
 import type { World } from './world.ts'
 
@@ -120,6 +126,8 @@ export class LabNetwork {
       from: from.name,
       to: place.name,
       link: [from.site, next],
+      ...(transit.leavesAt !== undefined && { leavesAt: transit.leavesAt }),
+      ...(from instanceof LabHost ? {} : { isOnward: true }),
     })
     for (const arrival of arrivals) {
       world.at(arrival.at, () => {
@@ -131,9 +139,15 @@ export class LabNetwork {
 
   #capture(
     packet: Packet,
-    journey: Pick<
+    journey: Omit<
       CapturedPacket,
-      'sentAt' | 'arrivesAt' | 'arrivesAgainAt' | 'lostTo' | 'from' | 'to' | 'link'
+      | 'local'
+      | keyof DatagramPacket
+      | keyof SegmentPacket
+      | 'segment'
+      | 'tcp'
+      | 'retransmitted'
+      | 'wireBytes'
     >,
   ): void {
     this.capture.add({
