@@ -6,7 +6,8 @@ import { visible } from '../base/visible.ts'
 import { type CarriedFile, carryIn, carryOut } from '../bridge/carry-files.ts'
 import { hostDisk } from '../host/disk.ts'
 import { EXIT, Failure } from './failure.ts'
-import { type HostOption, withHost } from './mail-queue.ts'
+import type { HostOption } from './mail-ports.ts'
+import { withHost } from './mail-queue.ts'
 
 const NODE = 'number or control socket of the host (default: the only one here)'
 
@@ -52,7 +53,7 @@ ${exitStatuses}`,
 
 async function out(directory: string, options: HostOption): Promise<void> {
   await requireDirectory(directory)
-  await withHost(options, EXIT.failed, async (host) => {
+  await withHost(options, async (host) => {
     const { written, present, left, trouble } = await carryOut(directory, host, hostDisk)
     const before = present === 0 ? '' : `, ${present} were there already`
     process.stdout.write(`${written} files written${before}\n`)
@@ -64,7 +65,7 @@ async function out(directory: string, options: HostOption): Promise<void> {
 
 async function bringIn(directory: string, options: HostOption): Promise<void> {
   await requireDirectory(directory)
-  await withHost(options, EXIT.failed, async (host) => {
+  await withHost(options, async (host) => {
     let [taken, others, wrong] = [0, 0, 0]
     await carryIn(directory, host, hostDisk, (one) => {
       if (one.outcome.type === 'taken') taken++

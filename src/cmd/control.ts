@@ -1,9 +1,8 @@
 /** `lightlag/control`: a running mail host, for programs and tests in JavaScript. */
 
-import { userInfo } from 'node:os'
 import { MailClient } from '../bridge/mail-client.ts'
 import { attach } from './ion/attach.ts'
-import { PickupSession } from './pickup-client.ts'
+import { openPickup } from './pickup-client.ts'
 
 export { MailClient } from '../bridge/mail-client.ts'
 export type { QueueAction, QueueEntry, QueueSelection } from '../bridge/mail-requests.ts'
@@ -32,7 +31,7 @@ export async function submitMail(
   message: AsyncIterable<Uint8Array>,
   host?: string,
 ): Promise<string> {
-  const session = await PickupSession.open(host, userInfo().username)
+  const session = await openPickup(host)
   try {
     const envelope = session.envelopeOf(from, to, {})
     const queueId = await session.handIn({ ...envelope, recipientParameters: {} }, message)

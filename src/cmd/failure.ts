@@ -1,4 +1,7 @@
+import { Failure } from '../base/failure.ts'
 import { Fault } from '../base/fault.ts'
+
+export { Failure } from '../base/failure.ts'
 
 /** Exit statuses, as in the `--help` of every command. */
 export const EXIT = {
@@ -10,18 +13,6 @@ export const EXIT = {
 } as const
 
 export type ExitStatus = (typeof EXIT)[keyof typeof EXIT]
-
-/** Ends a command: its message goes to standard error as it is, then the program exits with `status`. */
-export class Failure extends Error {
-  override readonly name: string = 'Failure'
-  readonly status: number
-
-  /** `status` is one of `EXIT`, or of those that programs expect of a command of old. */
-  constructor(status: number, message: string) {
-    super(message)
-    this.status = status
-  }
-}
 
 /** Does `work`; a Fault of it ends the command in its own words. */
 export async function told(work: () => Promise<void>): Promise<void> {

@@ -5,7 +5,8 @@ import { formatDuration } from '../base/quantity.ts'
 import { parseFault } from '../config/mail-policy.ts'
 import type { InjectedFaultView } from '../mail/policy/injected-faults.ts'
 import { EXIT, Failure } from './failure.ts'
-import { type HostOption, withHost } from './mail-queue.ts'
+import type { HostOption } from './mail-ports.ts'
+import { withHost } from './mail-queue.ts'
 
 const NODE = 'number or control socket of the host (default: the only one here)'
 
@@ -57,13 +58,13 @@ ${exitStatuses}`,
 async function addFault(words: Record<string, string>, options: HostOption): Promise<void> {
   const parsed = parseFault(words)
   if (!parsed.ok) throw new Failure(EXIT.usage, `fault add: ${parsed.problem}`)
-  await withHost(options, EXIT.failed, async (host) => {
+  await withHost(options, async (host) => {
     process.stdout.write(`${await host.addFault(parsed.value)}\n`)
   })
 }
 
 async function listFaults(options: HostOption & { readonly json?: boolean }): Promise<void> {
-  await withHost(options, EXIT.failed, async (host) => {
+  await withHost(options, async (host) => {
     const faults = await host.faults()
     const lines = faults.map(options.json ? (fault) => JSON.stringify(fault) : formatFault)
     process.stdout.write(lines.map((line) => `${line}\n`).join(''))
@@ -81,7 +82,7 @@ async function removeFaults(
   if (wrong !== undefined) {
     throw new Failure(EXIT.usage, `fault remove: ${wrong}: a number as in the list would be right`)
   }
-  await withHost(options, EXIT.failed, async (host) => {
+  await withHost(options, async (host) => {
     if (options.all) await host.removeFaults()
     for (const number of numbers) {
       const removed = await host.removeFaults(Number(number))

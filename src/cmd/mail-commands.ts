@@ -3,9 +3,16 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../base/quantity.ts'
 import type { QueueAction } from '../bridge/mail-requests.ts'
+import {
+  actOnQueue,
+  type MailArguments,
+  mail,
+  printQueue,
+  sendmail,
+} from '../bridge/tools/mail-programs.ts'
 import { EXIT, Failure } from './failure.ts'
-import { actOnQueue, type HostOption, printQueue, showQueued, traceMail } from './mail-queue.ts'
-import { type MailArguments, mail, sendmail } from './sendmail.ts'
+import { type HostOption, mailPorts, withStandardInput } from './mail-ports.ts'
+import { showQueued, traceMail } from './mail-queue.ts'
 
 const NODE = 'number or control socket of the host (default: the only one here)'
 
@@ -75,7 +82,9 @@ by what name, -N, -R and -V ask for reports (RFC 3461); -bs speaks SMTP on stand
 Exit status: 0 accepted, 64 not understood, 65 refused, 67 no such user, 68 no way to its domain, 75 not now:
 no host runs here, or it has no room; 77 not for you.`,
     )
-    .action((words: readonly string[], options: HostOption) => sendmail(words, options))
+    .action((words: readonly string[], options: HostOption) =>
+      withStandardInput(() => sendmail(words, mailPorts(options))),
+    )
   program
     .command('mail')
     .description('write a mail, whose text comes from standard input, or look at your mailbox')
@@ -98,7 +107,9 @@ Examples:
 Exit status: 0 accepted, 64 not understood, 65 refused, 67 no such user, 68 no way to its domain, 75 not now:
 no host runs here, or it has no room; 77 not for you. With -H and -p 0 there is mail, 1 there is none.`,
     )
-    .action((to: readonly string[], options: MailArguments) => mail(to, options))
+    .action((to: readonly string[], options: MailArguments & HostOption) =>
+      withStandardInput(() => mail(to, options, mailPorts(options))),
+    )
 }
 
 function addListing(command: Command, example: string, exitStatuses: string): void {
@@ -107,7 +118,9 @@ function addListing(command: Command, example: string, exitStatuses: string): vo
     .option('--json', 'one JSON object for each mail, on a line')
     .option('--node <node>', NODE)
     .addHelpText('after', `\nExamples:\n  ${example}\n${exitStatuses}`)
-    .action((options: HostOption & { readonly json?: boolean }) => printQueue(options))
+    .action((options: HostOption & { readonly json?: boolean }) =>
+      printQueue(options, mailPorts(options)),
+    )
 }
 
 function addAction(
@@ -144,7 +157,7 @@ ${exitStatuses}`,
         const message = `queue ${action}: which mails? Queue ids, --address, --domain, --older-than or --all`
         throw new Failure(EXIT.usage, message)
       }
-      return actOnQueue(action, selection, options)
+      return actOnQueue(action, selection, mailPorts(options))
     })
 }
 

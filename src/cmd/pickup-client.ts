@@ -1,194 +1,45 @@
-/** Hands mail to a running host, at the socket where it takes that of any user of the machine. */
+/** Finds the running host that takes mail of any user of the machine. */
 
 import { mkdirSync, realpathSync, rmdirSync } from 'node:fs'
+import { userInfo } from 'node:os'
 import { resolve } from 'node:path'
-import { fromUtf8, toBase64 } from '../base/bytes.ts'
 import { asFault, type Fault } from '../base/fault.ts'
+import { PickupSession } from '../bridge/tools/pickup-session.ts'
+import { EX } from '../bridge/tools/sysexits.ts'
+import { hostClock } from '../host/clock.ts'
 import { hostNetwork } from '../host/network.ts'
-import { OWNER_KEYWORD, ownerDirectory } from '../ports/local-users.ts'
+import type { OwnerDirectories } from '../ports/local-users.ts'
 import type { ByteStream } from '../ports/network.ts'
-import { dataBody } from '../proto/smtp/client-body.ts'
-import { formatCommand } from '../proto/smtp/command.ts'
-import type {
-  Mailbox,
-  MailFrom,
-  MailParameters,
-  RecipientParameters,
-} from '../proto/smtp/envelope.ts'
-import { isAscii, parseMailbox } from '../proto/smtp/path.ts'
-import { isIntermediate, isPositive, isTemporary, type Reply } from '../proto/smtp/reply.ts'
-import { encodeReply, ReplyReader } from '../proto/smtp/reply-codec.ts'
 import { Failure } from './failure.ts'
 import { findNode, publicSocketOf } from './ion/registry.ts'
-import { EX, statusOf } from './sysexits.ts'
-
-export interface HandedMail {
-  readonly from: MailFrom
-  readonly recipients: readonly Mailbox[]
-  /** For every recipient. */
-  readonly recipientParameters: RecipientParameters
-}
 
 const CONNECT_TIMEOUT_MS = 30_000
-/** As RFC 5321 §4.5.3.2.6 has it for the longest of them, the end of the message. */
-const REPLY_TIMEOUT_MS = 600_000
 
-/** One session. Whatever keeps it from going on rejects with a Failure that has a status of sysexits.h. */
-export class PickupSession {
-  readonly stream: ByteStream
-  readonly #reader = new ReplyReader()
-  #waiting: { readonly hear: (reply: Reply) => void; readonly fail: (why: Failure) => void }[] = []
-  #end: Failure | undefined
-  #drained: () => void = () => {}
-  #greeting: Reply = { code: 220, lines: [''] }
+/** At the socket for any user; a Failure where no host takes mail. */
+export async function openPickup(wanted: string | undefined): Promise<PickupSession> {
+  const socket = socketOf(wanted)
+  const ports = { clock: hostClock, owners: OWNERS, socket, user: systemUser() }
+  return PickupSession.open(await connect(socket), ports)
+}
 
-  private constructor(stream: ByteStream) {
-    this.stream = stream
-    stream.onBytes = (bytes) => this.#onBytes(bytes)
-    stream.onDrained = () => this.#drained()
-    stream.onEnd = () => this.#fail('the host has closed the session')
-  }
-
-  /** As `user`, if the host can tell; `wanted` as for `findNode`. */
-  static async open(wanted: string | undefined, user: string | undefined): Promise<PickupSession> {
-    const socket = socketOf(wanted)
-    const session = new PickupSession(await connect(socket))
-    session.#greeting = required(await session.#hear())
-    await session.#introduce(socket, user)
-    return session
-  }
-
-  /** As it names itself. */
-  get hostname(): string {
-    return this.#greeting.lines[0]?.split(' ')[0] ?? ''
-  }
-
-  /** What it said first. */
-  get greeting(): Uint8Array {
-    return encodeReply(this.#greeting)
-  }
-
-  /** A name without a domain is a user of the host. */
-  addressOf(name: string): string {
-    return name.includes('@') ? name : `${name}@${this.hostname}`
-  }
-
-  /** `from` is empty for the null reverse-path. */
-  envelopeOf(
-    from: string,
-    to: readonly string[],
-    parameters: MailParameters,
-  ): Pick<HandedMail, 'from' | 'recipients'> {
-    const reversePath = from === '' ? undefined : this.#mailboxOf(from)
-    const recipients = to.map((name) => this.#mailboxOf(name))
-    const smtpUtf8 = [reversePath, ...recipients].every(isAscii) ? {} : { smtpUtf8: true as const }
-    return { from: { reversePath, parameters: { ...parameters, ...smtpUtf8 } }, recipients }
-  }
-
-  #mailboxOf(name: string): Mailbox {
-    const mailbox = parseMailbox(this.addressOf(name))
-    if (mailbox === undefined) throw new Failure(EX.dataErr, `<${name}> is no address`)
-    return mailbox
-  }
-
-  /** Takes a mail, for all recipients or none. Resolves with its queue id. */
-  async handIn(mail: HandedMail, message: AsyncIterable<Uint8Array>): Promise<string> {
-    required(await this.#ask(formatCommand({ verb: 'MAIL', from: mail.from })))
-    const parameters = mail.recipientParameters
-    for (const recipient of mail.recipients) {
-      required(await this.#ask(formatCommand({ verb: 'RCPT', recipient, parameters })))
-    }
-    const ready = await this.#ask('DATA')
-    if (!isIntermediate(ready)) throw refusal(ready)
-    const body = dataBody()
-    for await (const bytes of message) {
-      for (const piece of body.piece(bytes)) await this.#send(piece)
-    }
-    this.stream.send(body.end())
-    const said = required(await this.#hear())
-    return /queued as (\S+)/.exec(said.lines[0] ?? '')?.[1] ?? ''
-  }
-
-  close(): void {
-    this.stream.send(fromUtf8('QUIT\r\n'))
-    this.stream.close()
-  }
-
-  /** Makes what only `user` can make, for as long as the host needs to look at it. */
-  async #introduce(socket: string, user: string | undefined): Promise<void> {
-    const offered = required(await this.#ask('EHLO localhost')).lines.map((line) => line.split(' '))
-    const session = offered.find(([keyword]) => keyword === OWNER_KEYWORD)?.[1]
-    if (session === undefined || user === undefined) return
-    const directory = ownerDirectory(session, socket)
+const OWNERS: OwnerDirectories = {
+  make: (directory) => {
     try {
       mkdirSync(directory, { mode: 0o700 })
+      return true
     } catch {
-      // Then the host takes it as mail of somebody, or says why it does not.
-      return
+      return false
     }
-    try {
-      await this.#ask(`AUTH EXTERNAL ${toBase64(fromUtf8(user))}`)
-    } finally {
-      rmdirSync(directory)
-    }
-  }
+  },
+  remove: (directory) => rmdirSync(directory),
+}
 
-  #ask(line: string): Promise<Reply> {
-    this.stream.send(fromUtf8(`${line}\r\n`))
-    return this.#hear()
-  }
-
-  #hear(): Promise<Reply> {
-    return new Promise((resolve, reject) => {
-      if (this.#end !== undefined) {
-        reject(this.#end)
-        return
-      }
-      const timer = setTimeout(() => {
-        this.#fail('the host does not answer')
-        this.stream.abort()
-      }, REPLY_TIMEOUT_MS)
-      this.#waiting.push({
-        hear: (reply) => {
-          clearTimeout(timer)
-          resolve(reply)
-        },
-        fail: (why) => {
-          clearTimeout(timer)
-          reject(why)
-        },
-      })
-    })
-  }
-
-  async #send(bytes: Uint8Array): Promise<void> {
-    if (this.#end !== undefined) throw this.#end
-    this.stream.send(bytes)
-    if (this.stream.unsentBytes === 0) return
-    await new Promise<void>((resolve) => {
-      this.#drained = resolve
-    })
-  }
-
-  #onBytes(bytes: Uint8Array): void {
-    this.#reader.append(bytes)
-    for (let read = this.#reader.next(); read !== undefined; read = this.#reader.next()) {
-      if (!read.ok) {
-        this.#fail(read.fault.message)
-        this.stream.abort()
-        return
-      }
-      const next = this.#waiting.shift()
-      if (next !== undefined) next.hear(read.value)
-      // Unasked: it is about to close.
-      else this.#end = refusal(read.value)
-    }
-  }
-
-  #fail(why: string): void {
-    this.#end ??= new Failure(EX.tempFail, why)
-    for (const { fail } of this.#waiting.splice(0)) fail(this.#end)
-    this.#drained()
+/** Undefined where the system has a number and no name. */
+export function systemUser(): string | undefined {
+  try {
+    return userInfo().username
+  } catch {
+    return undefined
   }
 }
 
@@ -223,15 +74,4 @@ function reasonFor({ code, message }: Fault, socket: string): string {
 
 function absent(why: string): Failure {
   return new Failure(EX.tempFail, `no mail host to ask: ${why}`)
-}
-
-function required(reply: Reply): Reply {
-  if (isPositive(reply)) return reply
-  throw refusal(reply)
-}
-
-function refusal(reply: Reply): Failure {
-  const { enhanced = '', lines } = reply
-  const text = `${enhanced} ${lines.join(' ')}`.trim()
-  return new Failure(isTemporary(reply) ? EX.tempFail : statusOf(enhanced), text)
 }

@@ -1,5 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import { parseDuration, parseShare } from '../base/quantity.ts'
+import { parseShare } from '../base/quantity.ts'
 import { ADMIN_PROGRAMS, type AdminProgram } from '../dtn/control/message.ts'
 import { TOOLS } from '../dtn/tools/tools.ts'
 import { addCarryCommands } from './carry.ts'
@@ -12,9 +12,11 @@ import { addFaultCommands } from './fault-commands.ts'
 import { type NodeStatusArguments, nodeStatus } from './ion/node-status.ts'
 import { type RcRunArguments, rcRun } from './ion/rc-run.ts'
 import { runTool } from './ion/tool.ts'
+import { addLabCommands } from './lab-commands.ts'
 import { makeLinks, wordsOf } from './links.ts'
 import { addMailCommands } from './mail-commands.ts'
 import { addMailboxCommands } from './mailbox-commands.ts'
+import { duration, seed } from './numbers.ts'
 import { addPictureOptions, PICTURE_HELP } from './picture-options.ts'
 import { rcCheck, rcReference, rcWrite } from './rc.ts'
 import { type ServeArguments, serve } from './serve.ts'
@@ -178,6 +180,7 @@ addMailCommands(program, EXIT_STATUSES)
 addCarryCommands(program, EXIT_STATUSES)
 addMailboxCommands(program, EXIT_STATUSES)
 addFaultCommands(program, EXIT_STATUSES)
+addLabCommands(program, EXIT_STATUSES)
 
 program
   .command('links')
@@ -281,24 +284,10 @@ function logOption(): Option {
     .default('lines')
 }
 
-function duration(text: string): number {
-  const ms = parseDuration(text)
-  if (ms === undefined) throw new InvalidArgumentError('A duration is 500ms, 1.5s, 20min, 2h or 0.')
-  return ms
-}
-
 function share(text: string): number {
   const value = parseShare(text)
   if (value === undefined || value === 1) {
     throw new InvalidArgumentError('A share is from 0% to less than 100%.')
-  }
-  return value
-}
-
-function seed(text: string): number {
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || value > 0xffff_ffff) {
-    throw new InvalidArgumentError('A seed is a whole number from 0 to 4294967295.')
   }
   return value
 }

@@ -3,3 +3,6 @@ export type LabFaultCode =
   | 'lab/stuck'
   | 'lab/not-retrieved'
   | 'lab/not-shown'
+  /** A run that was recorded does not come about again. */
+  | 'lab/diverged'
+  | 'lab/bad-recording'

@@ -1,7 +1,7 @@
 /** A scenario come to life: its networks and links, and on every host the real services. */
 
 import { type Random, seededRandom } from '../base/random.ts'
-import { type MonoMs, wallMs } from '../base/time.ts'
+import { type MonoMs, type WallMs, wallMs } from '../base/time.ts'
 import { MailHost, type MailHostPorts } from '../bridge/mail-host.ts'
 import { certificateNamesOf } from '../bridge/mail-host-options.ts'
 import type { Scenario, ScenarioHost } from '../config/scenario.ts'
@@ -9,6 +9,7 @@ import { clientPorts, serviceRecords } from '../mail/client-config.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Dns } from '../ports/dns.ts'
 import type { HostEvent } from '../ports/events.ts'
+import { ownerDirectory } from '../ports/local-users.ts'
 import type { DatedSigningKey, MailAuthentication } from '../ports/mail-authentication.ts'
 import type { Packing } from '../ports/packing.ts'
 import type { Store } from '../ports/store.ts'
@@ -19,11 +20,15 @@ import { type LabName, labDns } from './dns.ts'
 import { labEntropy } from './entropy.ts'
 import type { LabHost } from './host.ts'
 import { labHttps } from './https.ts'
+import { MAIL_LOG_CHARACTERS_MAX } from './limits.ts'
 import { LabNetwork } from './network.ts'
 import { labPacking } from './packing.ts'
 import { labPasswords } from './password.ts'
-import { LabProcess } from './process.ts'
+import { LabProcess, type ProcessOutput } from './process.ts'
 import { type LabProgram, labProcesses } from './processes.ts'
+import { type CommandHost, homeOf } from './shell/command.ts'
+import { ShownFiles } from './shell/files.ts'
+import { runWords } from './shell/shell.ts'
 import { LabStore, type LabStoreOptions, type StoreImage } from './store.ts'
 import { World } from './world.ts'
 
@@ -39,6 +44,11 @@ export interface LabOptions {
   readonly authentication?: MakeAuthentication
   /** Of what goes in bundles, where sizes matter. Default: nothing becomes smaller. */
   readonly packing?: Packing
+  /**
+   * Writes what happens on a host as the lines of its /var/log/mail.log; `pid` is that of its services.
+   * Default: that is empty.
+   */
+  readonly logLines?: LogLines
   /** For hosts with hardware of their own, such as a disk that fails. Default: all is sound. */
   readonly hardware?: (host: string) => Hardware
 }
@@ -50,6 +60,11 @@ export interface Hardware {
   /** What its programs get in place of the host's clock. */
   readonly clock?: (clock: Clock) => Clock
 }
+
+export type LogLines = (
+  event: HostEvent,
+  context: { readonly wall: WallMs; readonly host: string; readonly pid: number },
+) => readonly string[]
 
 export type MakeAuthentication = (host: {
   readonly dns: Dns
@@ -69,7 +84,11 @@ export const HOMES = '/home'
 
 /** Where commands on a host find its bundle node, and where they are started. */
 const CONTROL = { host: '/run/lightlag/control.sock', port: 0 }
-const WORKING_DIRECTORY = '/root'
+/** Where programs on a host hand in mail and ask what waits. */
+const PICKUP = { host: '/run/lightlag/submit.sock', port: 0 }
+const QUEUE_SOCKET = '/run/lightlag/queue.sock'
+/** Of the services. */
+const SERVICES_PROCESS_ID = 123
 
 export class Lab {
   readonly world: World
@@ -92,9 +111,9 @@ export class Lab {
       this.network.addLink(between, quality, back)
     }
     this.names = new Map(scenario.hosts.flatMap(namesOf))
-    const { authentication, packing = labPacking, hardware = () => ({}) } = options
+    const { authentication, packing = labPacking, hardware = () => ({}), logLines } = options
     const [dns, https] = [labDns(this.names), labHttps(this.pages)]
-    const outside = { dns, https, packing, authentication, hardware }
+    const outside = { dns, https, packing, authentication, hardware, logLines }
     this.#hosts = new Map(
       scenario.hosts.map((host) => {
         const machine = this.network.addHost(host.host, host.network, host.address)
@@ -149,6 +168,16 @@ function namesOf(host: ScenarioHost): readonly (readonly [string, LabName])[] {
 interface Outside extends Pick<MailHostPorts, 'dns' | 'https' | 'packing'> {
   readonly authentication: MakeAuthentication | undefined
   readonly hardware: (host: string) => Hardware
+  readonly logLines: LogLines | undefined
+}
+
+export interface ExecOptions {
+  /** Who runs it. Default: root. */
+  readonly user?: string
+  /** Somebody types, or looks at what is printed, on a terminal. */
+  readonly terminal?: { readonly input: boolean; readonly output: boolean }
+  /** Takes what it writes; without it, that is kept with the process. */
+  readonly hear?: ProcessOutput
 }
 
 /** One host: what survives a crash (disk and store) and what does not (everything else). */
@@ -167,6 +196,10 @@ export class LabMachine {
   #disk: LabDisk
   #store: LabStore
   #services: MailHost
+  readonly #log: string[] = []
+  #logCharacters = 0
+  /** What programs have made to show whose they are, and whose it is. */
+  readonly #owners = new Map<string, string>()
   /** While it has no power: what is durable. */
   #off: { readonly disk?: DiskImage; readonly store?: StoreImage } | undefined
 
@@ -181,7 +214,10 @@ export class LabMachine {
     this.options = options
     this.machine = machine
     this.#entropy = entropy
-    this.#tell = tell
+    this.#tell = (event) => {
+      this.#write(event)
+      tell(event)
+    }
     this.#hardware = outside.hardware(options.host)
     this.#disk = this.#newDisk(undefined)
     this.#store = this.#newStore(undefined)
@@ -221,23 +257,66 @@ export class LabMachine {
   }
 
   /**
-   * Runs a command on this host, one of ION's tools: `bpsource ipn:3.1 hello`, cut at its spaces, or
-   * its words. Nobody types unless `type` and `endInput` say so. Files are in `/root`.
+   * Runs a command on this host: its words, or a text cut at its spaces. `sh -c` and `bash` know quotes,
+   * pipes and redirections. Nobody types unless `type` and `endInput` say so. It starts in the user's
+   * home directory. Not for a host without power.
    */
-  exec(command: string | readonly string[]): LabProcess {
+  exec(command: string | readonly string[], options: ExecOptions = {}): LabProcess {
     const words = typeof command === 'string' ? command.trim().split(/\s+/) : command
-    const process = new LabProcess(words, {
-      clock: this.machine.clock,
-      network: this.machine.network,
-      disk: this.#disk,
-      entropy: this.#entropy,
-      control: CONTROL,
-      directory: WORKING_DIRECTORY,
-      processId: FIRST_PROCESS_ID + this.#processCount++,
-    })
+    const { user = 'root', terminal = NO_TERMINAL, hear } = options
+    const host = this.#commandHost()
+    const directory = homeOf(user)
+    const folders = ['/tmp', '/root', ...this.options.users.map(({ name }) => homeOf(name))]
+    const process = new LabProcess(async (io) => {
+      for (const folder of [...folders, directory]) await host.disk.makeDirectory(folder)
+      return runWords(words, { ...io, terminal }, { host, user, directory })
+    }, hear)
     this.#processes.add(process)
     void process.status.finally(() => this.#processes.delete(process)).catch(() => {})
     return process
+  }
+
+  #commandHost(): CommandHost {
+    const { clock, network } = this.machine
+    const { dns, packing } = this.#outside
+    return {
+      clock,
+      network,
+      dns,
+      packing,
+      machine: this.machine,
+      disk: this.#disk,
+      files: new ShownFiles({
+        disk: this.#disk,
+        homes: HOMES,
+        users: this.options.users.map(({ name }) => name),
+        log: () => this.#log,
+      }),
+      entropy: this.#entropy,
+      control: CONTROL,
+      pickup: PICKUP,
+      owners: {
+        make: (directory, user) => {
+          this.#owners.set(directory, user)
+          return true
+        },
+        remove: (directory) => void this.#owners.delete(directory),
+      },
+      processId: FIRST_PROCESS_ID + this.#processCount++,
+    }
+  }
+
+  #write(event: HostEvent): void {
+    const { logLines } = this.#outside
+    if (logLines === undefined) return
+    const context = { wall: this.machine.clock.wall(), host: this.options.host }
+    const lines = logLines(event, { ...context, pid: SERVICES_PROCESS_ID })
+    this.#log.push(...lines)
+    for (const { length } of lines) this.#logCharacters += length
+    if (this.#logCharacters <= MAIL_LOG_CHARACTERS_MAX) return
+    for (const { length } of this.#log.splice(0, this.#log.length / 2)) {
+      this.#logCharacters -= length
+    }
   }
 
   /** What mail from here is signed with, also after a crash, as files would be. */
@@ -261,6 +340,8 @@ export class LabMachine {
   wipe(): void {
     this.kill()
     this.#off = {}
+    this.#log.length = 0
+    this.#logCharacters = 0
   }
 
   /** The power fails, and comes back at once: what was durable is all that is left. */
@@ -307,6 +388,15 @@ export class LabMachine {
       events,
       passwords: labPasswords,
       control: CONTROL,
+      localPrograms: {
+        submission: PICKUP.host,
+        queue: QUEUE_SOCKET,
+        users: {
+          superusers: ['root'],
+          isOwner: async (session, socket, user) =>
+            this.#owners.get(ownerDirectory(session, socket)) === user,
+        },
+      },
       tls: {
         identity: labIdentity(AUTHORITY, certificateNamesOf(this.options), ALWAYS),
         trust: labTrust(AUTHORITY),
@@ -327,6 +417,8 @@ function keptOpen(store: LabStore): Store {
     close: async () => {},
   }
 }
+
+const NO_TERMINAL = { input: false, output: false }
 
 /** Those before it are the system's own. */
 const FIRST_PROCESS_ID = 1000

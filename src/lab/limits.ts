@@ -55,3 +55,18 @@ export const CONNECT_TIMEOUT_MS = 30_000
 
 /** How long a served stream may be silent after its peer's end before it is closed: as a real host. */
 export const ANSWER_MS = 5_000
+
+/** Between two commands, where the second does not read: what it is likely to be given at once, and more. */
+export const PIPE_BYTES_MAX = 16_777_216
+
+/** What a command of the lab may write into a file: it is in memory, twice. */
+export const WRITTEN_FILE_BYTES_MAX = 67_108_864
+
+/** Lines of a script before what they begin is complete: no command line is longer. */
+export const COMMAND_LINE_BYTES_MAX = 1_048_576
+
+/** Characters of a host's /var/log/mail.log; the older half goes when it is more. */
+export const MAIL_LOG_CHARACTERS_MAX = 4_194_304
+
+/** For a connection from outside: as long as its TCP goes on trying. */
+export const PUBLISHED_CONNECT_MS = 7_200_000

@@ -73,6 +73,11 @@ export class LabNetwork {
     this.#routes.add(a, b)
   }
 
+  /** The networks that each direction of a link joins. */
+  get links(): readonly (readonly [string, string])[] {
+    return [...this.#links.keys()].map((key) => key.split('\n') as [string, string])
+  }
+
   /** One direction of a link, to be looked at or changed at any time. */
   link(from: string, to: string): Link {
     const link = this.#links.get(linkKey(from, to))

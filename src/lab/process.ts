@@ -1,4 +1,4 @@
-/** A command that runs on a host of the lab, with its standard streams: ION's tools, in virtual time. */
+/** A command that runs on a host of the lab, with its standard streams, in virtual time. */
 
 import { ByteQueue } from '../base/byte-queue.ts'
 import { fromUtf8, toUtf8 } from '../base/bytes.ts'
@@ -15,25 +15,23 @@ import { labDns } from './dns.ts'
 import { PROCESS_OUTPUT_BYTES_MAX } from './limits.ts'
 import { labPacking } from './packing.ts'
 
-export interface ProcessPorts {
-  readonly clock: Clock
-  readonly network: Network
-  readonly disk: Disk
-  readonly entropy: Entropy
-  /** Default: there are no names. */
-  readonly dns?: Dns
-  /** Default: one that makes nothing smaller. */
-  readonly packing?: Packing
-  /** Of the bundle node on this host. */
-  readonly control: SocketAddress
-  /** Where it is started; made where it is not there. */
-  readonly directory: string
-  readonly processId: number
+/** The standard streams of a program, and what a terminal tells it. */
+export interface ProcessIo {
+  /** The next bytes of standard input; undefined at its end. */
+  readonly input: () => Promise<Uint8Array | undefined>
+  readonly output: (bytes: Uint8Array) => void
+  readonly errors: (bytes: Uint8Array) => void
+  /** Resolves at the next Ctrl-C. */
+  readonly interrupted: () => Promise<void>
 }
 
-const NO_NAMES = labDns(new Map())
+/** Resolves with its exit status. */
+export type ProcessRun = (io: ProcessIo) => Promise<number>
 
-/** As a shell tells of a process that SIGKILL has ended. */
+export type ProcessOutput = (stream: 'output' | 'errors', bytes: Uint8Array) => void
+
+/** As a shell tells of a process that a signal has ended. */
+export const INTERRUPTED: number = 128 + 2
 const KILLED = 128 + 9
 
 export class LabProcess {
@@ -42,20 +40,22 @@ export class LabProcess {
   readonly #output = new ByteQueue()
   readonly #errors = new ByteQueue()
   readonly #typed = new ByteQueue()
+  readonly #hear: ProcessOutput | undefined
   #hasInputEnded = false
   #read: ((bytes: Uint8Array | undefined) => void) | undefined
+  #interrupted!: Promise<void>
   #interrupt = (): void => {}
   #kill = (): void => {}
+  #isKilled = false
 
-  /** `words` are the name of the command and its arguments. */
-  constructor(words: readonly string[], ports: ProcessPorts) {
-    const interrupted = new Promise<void>((resolve) => {
-      this.#interrupt = resolve
-    })
+  /** `hear` takes what it writes; without it, that is kept. */
+  constructor(run: ProcessRun, hear?: ProcessOutput) {
+    this.#hear = hear
+    this.#expectInterrupt()
     const killed = new Promise<number>((resolve) => {
       this.#kill = () => resolve(KILLED)
     })
-    this.status = Promise.race([this.#run(words, ports, interrupted), killed])
+    this.status = Promise.race([run(this.#io()), killed])
   }
 
   /** What it has written to standard output. */
@@ -78,6 +78,11 @@ export class LabProcess {
     this.#feed()
   }
 
+  /** Typed, and not yet read. */
+  get unreadBytes(): number {
+    return this.#typed.length
+  }
+
   /** Ctrl-D: nothing more comes. */
   endInput(): void {
     this.#hasInputEnded = true
@@ -86,31 +91,40 @@ export class LabProcess {
 
   /** Ctrl-C. */
   interrupt(): void {
-    this.#interrupt()
+    const interrupt = this.#interrupt
+    this.#expectInterrupt()
+    interrupt()
   }
 
-  /** Its host has lost power: it does nothing more. */
+  /** Its host has lost power, or whoever started it has gone: it does nothing more. */
   kill(): void {
+    this.#isKilled = true
     this.#kill()
   }
 
-  async #run(
-    [name = '', ...args]: readonly string[],
-    ports: ProcessPorts,
-    interrupted: Promise<void>,
-  ): Promise<number> {
-    await ports.disk.makeDirectory(ports.directory)
-    return runTool(name, args, {
-      ...ports,
-      attach: () => attach(ports),
-      output: (bytes) => write(this.#output, bytes),
-      flushed: async () => {},
-      names: () => ports.dns ?? NO_NAMES,
-      packing: ports.packing ?? labPacking,
-      errors: (bytes) => write(this.#errors, bytes),
+  #io(): ProcessIo {
+    return {
       input: () => this.#input(),
-      interrupted,
+      output: (bytes) => this.#write('output', bytes),
+      errors: (bytes) => this.#write('errors', bytes),
+      interrupted: () => this.#interrupted,
+    }
+  }
+
+  #expectInterrupt(): void {
+    this.#interrupted = new Promise((resolve) => {
+      this.#interrupt = resolve
     })
+  }
+
+  #write(stream: 'output' | 'errors', bytes: Uint8Array): void {
+    if (this.#isKilled) return
+    if (this.#hear !== undefined) {
+      this.#hear(stream, bytes)
+      return
+    }
+    const kept = stream === 'output' ? this.#output : this.#errors
+    kept.append(bytes.subarray(0, PROCESS_OUTPUT_BYTES_MAX - kept.length))
   }
 
   #input(): Promise<Uint8Array | undefined> {
@@ -122,13 +136,54 @@ export class LabProcess {
 
   #feed(): void {
     const hasBytes = this.#typed.length > 0
-    if (this.#read === undefined || !(hasBytes || this.#hasInputEnded)) return
+    if (this.#isKilled || this.#read === undefined || !(hasBytes || this.#hasInputEnded)) return
     this.#read(hasBytes ? this.#typed.takeAll() : undefined)
     this.#read = undefined
   }
 }
 
-async function attach({ control, network, clock }: ProcessPorts): Promise<NodeClient> {
+export interface ProcessPorts {
+  readonly clock: Clock
+  readonly network: Network
+  readonly disk: Disk
+  readonly entropy: Entropy
+  /** Default: there are no names. */
+  readonly dns?: Dns
+  /** Default: one that makes nothing smaller. */
+  readonly packing?: Packing
+  /** Of the bundle node on this host. */
+  readonly control: SocketAddress
+  /** Where it is started; made where it is not there. */
+  readonly directory: string
+  readonly processId: number
+}
+
+const NO_NAMES = labDns(new Map())
+
+/** One of ION's tools; `words` are its name and its arguments. */
+export function ionTool([name = '', ...args]: readonly string[], ports: ProcessPorts): ProcessRun {
+  return async (io) => {
+    await ports.disk.makeDirectory(ports.directory)
+    return runTool(name, args, {
+      ...ports,
+      attach: () => attach(ports),
+      flushed: async () => {},
+      names: () => ports.dns ?? NO_NAMES,
+      packing: ports.packing ?? labPacking,
+      input: io.input,
+      output: io.output,
+      errors: io.errors,
+      interrupted: io.interrupted(),
+    })
+  }
+}
+
+/** A session with the bundle node of this host; rejects with a Fault where there is none. */
+export async function attach({
+  control,
+  network,
+  clock,
+}: Pick<ProcessPorts, 'control' | 'network' | 'clock'>): Promise<NodeClient> {
   try {
     return await connectNode(control, { network, clock })
   } catch (error) {
@@ -136,8 +191,4 @@ async function attach({ control, network, clock }: ProcessPorts): Promise<NodeCl
     const reason = code === 'network/refused' ? 'no node runs here' : message
     throw new Fault(code, `Can't attach to BP: ${reason}`, { temporary, cause: error })
   }
-}
-
-function write(stream: ByteQueue, bytes: Uint8Array): void {
-  stream.append(bytes.subarray(0, PROCESS_OUTPUT_BYTES_MAX - stream.length))
 }

@@ -16,6 +16,13 @@ export interface LocalUsers {
   isOwner(session: string, socket: string, user: string): Promise<boolean>
 }
 
+/** How a program shows whose it is. */
+export interface OwnerDirectories {
+  /** Of mode 0700, as `user`, who runs the program; false where it cannot be made. */
+  make(directory: string, user: string): boolean
+  remove(directory: string): void
+}
+
 /** Where anybody may make a directory, and nobody but its owner takes it away. */
 const PLACE = '/tmp'
 const NAME_BYTES = 16

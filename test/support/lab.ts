@@ -41,6 +41,8 @@ export function earthMoon(
   }
 }
 
+type TestLabOptions = Pick<LabOptions, 'authentication' | 'packing' | 'hardware' | 'logLines'>
+
 /** A running lab with the words that the tests of this folder speak. */
 export class TestLab {
   readonly happenings: Happening[] = []
@@ -48,10 +50,7 @@ export class TestLab {
   readonly mail1: LabMachine
   readonly mail2: LabMachine
 
-  private constructor(
-    scenario: Scenario,
-    options: Pick<LabOptions, 'authentication' | 'packing' | 'hardware'>,
-  ) {
+  private constructor(scenario: Scenario, options: TestLabOptions) {
     this.lab = new Lab(scenario, {
       settle: () => setImmediate(),
       onEvent: (happening) => this.happenings.push(happening),
@@ -61,10 +60,7 @@ export class TestLab {
     this.mail2 = this.lab.host('mail-2.a.com')
   }
 
-  static async start(
-    scenario: Scenario,
-    options: Pick<LabOptions, 'authentication' | 'packing' | 'hardware'> = {},
-  ): Promise<TestLab> {
+  static async start(scenario: Scenario, options: TestLabOptions = {}): Promise<TestLab> {
     const lab = new TestLab(scenario, options)
     await lab.lab.start()
     return lab

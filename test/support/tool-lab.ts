@@ -14,7 +14,7 @@ import { LabDisk } from '../../src/lab/disk.ts'
 import { labEntropy } from '../../src/lab/entropy.ts'
 import type { LabHost } from '../../src/lab/host.ts'
 import { LabNetwork } from '../../src/lab/network.ts'
-import { LabProcess, type ProcessPorts } from '../../src/lab/process.ts'
+import { ionTool, LabProcess, type ProcessPorts } from '../../src/lab/process.ts'
 import { LabStore } from '../../src/lab/store.ts'
 import { World } from '../../src/lab/world.ts'
 import type { HostEvent } from '../../src/ports/events.ts'
@@ -125,7 +125,7 @@ export class ToolNode {
     more: Partial<ProcessPorts> = {},
   ): LabProcess {
     const { clock, network } = this.machine
-    const process = new LabProcess(command.split(' '), {
+    const tool = ionTool(command.split(' '), {
       clock,
       network,
       disk: this.disk,
@@ -135,6 +135,7 @@ export class ToolNode {
       processId: 4711,
       ...more,
     })
+    const process = new LabProcess(tool)
     if (input !== undefined) {
       process.type(input)
       process.endInput()

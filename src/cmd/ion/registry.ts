@@ -121,7 +121,7 @@ function isAnswered(socket: string): Promise<boolean> {
 }
 
 /** A Failure where the folder is not ours. */
-function makeRegistry(): void {
+export function makeRegistry(): void {
   // Not recursively: Node 20 looks for parents for ever where none can be made, as in /proc.
   for (const folder of [dirname(registryFolder()), registryFolder()]) {
     if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 })

@@ -48,8 +48,8 @@ export interface ControlledNode {
   bundles(after: number | undefined): readonly BundleSummary[]
   /** Begins a run of an admin program. Throws a Fault where the node takes no commands. */
   administer(): AdminSession
-  /** What the host does besides bundles. */
-  call(name: string, body: Uint8Array): Promise<Uint8Array>
+  /** What the host does besides bundles, for a program; `left` resolves once that has gone. */
+  call(name: string, body: Uint8Array, left: Promise<void>): Promise<Uint8Array>
 }
 
 /** An item of DTPC, on its way to whoever has its topic open. */
@@ -126,9 +126,14 @@ class Session {
   readonly #deliveries = new Map<number, { take(): void }>()
   #deliveryCount = 0
   #admin: AdminSession | undefined
+  readonly #left: Promise<void>
+  #leave = (): void => {}
 
   constructor(node: ControlledNode) {
     this.#node = node
+    this.#left = new Promise((resolve) => {
+      this.#leave = resolve
+    })
   }
 
   ask(request: Exclude<ControlRequest, { readonly type: 'leave' }>, answer: Answer): void {
@@ -146,6 +151,7 @@ class Session {
   }
 
   end(): void {
+    this.#leave()
     for (const registration of this.#open.values()) registration.close()
     this.#open.clear()
     this.#deliveries.clear()
@@ -172,7 +178,7 @@ class Session {
         this.#admin ??= this.#node.administer()
         return fromUtf8(JSON.stringify(await this.#admin.perform(request.line)))
       case 'call':
-        return this.#node.call(request.name, request.body)
+        return this.#node.call(request.name, request.body, this.#left)
     }
   }
 

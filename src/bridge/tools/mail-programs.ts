@@ -1,47 +1,54 @@
 /** `sendmail` and `mail`: they hand mail to a running host, as any user of its machine may. */
 
-import { userInfo } from 'node:os'
-import { isatty } from 'node:tty'
-import { concat, fromUtf8, toLatin1 } from '../base/bytes.ts'
+import { concat, fromUtf8, toLatin1 } from '../../base/bytes.ts'
+import { Failure } from '../../base/failure.ts'
+import { asFault } from '../../base/fault.ts'
+import { formatQueue } from '../../mail/format-queue.ts'
 import {
   addressesOf,
   parseSendmail,
   type SendmailArguments,
   takeRecipients,
-} from '../mail/sendmail.ts'
-import { SendmailText } from '../mail/sendmail-text.ts'
-import { encodeWords } from '../proto/message/encoded-word.ts'
-import { formatField } from '../proto/message/header.ts'
-import { EXIT, Failure } from './failure.ts'
-import { actOnQueue, type HostOption, printQueue, withHost } from './mail-queue.ts'
-import { printHeaders, printMails } from './mail-reader.ts'
-import { PickupSession } from './pickup-client.ts'
-import { HELD_BYTES_MAX, readMessage } from './standard-input.ts'
+} from '../../mail/sendmail.ts'
+import { SendmailText } from '../../mail/sendmail-text.ts'
+import { encodeWords } from '../../proto/message/encoded-word.ts'
+import { formatField } from '../../proto/message/header.ts'
+import type { MailClient } from '../mail-client.ts'
+import type { QueueAction, QueueSelection } from '../mail-requests.ts'
+import type { MailToolPorts } from './mail-tool.ts'
+import { printHeaders, printMails } from './mailbox-list.ts'
+import { HELD_BYTES_MAX, readMessage } from './message-input.ts'
+import type { PickupSession } from './pickup-session.ts'
 import { EX } from './sysexits.ts'
 
-export async function sendmail(words: readonly string[], options: HostOption): Promise<void> {
+const FAILED = 1
+const NOT_UNDERSTOOD = 2
+
+/** As of old; rejects with a Failure, as do all of these. */
+export async function sendmail(words: readonly string[], ports: MailToolPorts): Promise<void> {
   const parsed = parseSendmail(words)
   switch (parsed.type) {
     case 'wrong':
       throw new Failure(EX.usage, `sendmail: ${parsed.message}`)
     case 'list':
-      return printQueue(options)
+      return printQueue({}, ports)
     case 'flush':
-      return actOnQueue('requeue', {}, options)
+      return actOnQueue('requeue', {}, ports)
     case 'dialogue':
-      return speakSmtp(options)
+      return speakSmtp(ports)
     case 'nothing':
       return
     case 'submit':
-      return handIn(parsed, options)
+      return handIn(parsed, ports)
   }
 }
 
 async function handIn(
   parsed: Extract<SendmailArguments, { readonly type: 'submit' }>,
-  options: HostOption,
+  ports: MailToolPorts,
 ): Promise<void> {
-  const { beginning, rest } = await readMessage(new SendmailText(parsed.endsAtDot))
+  const text = new SendmailText(parsed.endsAtDot)
+  const { beginning, rest } = await readMessage(text, ports.input)
   if (parsed.isFromHeader && beginning.length >= HELD_BYTES_MAX && !hasHeaderEnd(beginning)) {
     throw new Failure(EX.dataErr, 'sendmail: a header of more than a mebibyte')
   }
@@ -54,8 +61,8 @@ async function handIn(
     throw new Failure(EX.usage, `sendmail: no recipients: ${what}`)
   }
   const { fullName, parameters, notify } = parsed
-  const from = parsed.from ?? userName()
-  await withPickup(options, async (host) => {
+  const from = parsed.from ?? userName(ports)
+  await withPickup(ports, async (host) => {
     // Where reports go to nobody, the message is still of somebody. RFC 5322 §3.6.2.
     const author = formatAuthor(fullName, host.addressOf(from || 'MAILER-DAEMON'))
     const field = hasField(taken.message, 'from') ? '' : `From: ${author}\r\n`
@@ -71,30 +78,39 @@ async function handIn(
 }
 
 /** `-bs`: what the host speaks with any program, on standard input and output. */
-async function speakSmtp(options: HostOption): Promise<void> {
-  await withPickup(options, async ({ stream, greeting }) => {
-    const { stdin, stdout } = process
-    stdout.write(greeting)
-    stream.onBytes = (bytes) => {
-      if (!stdout.write(bytes.slice())) stream.pause()
-    }
-    stdout.on('drain', () => stream.resume())
-    stream.onDrained = () => stdin.resume()
-    await new Promise<void>((over) => {
-      stream.onEnd = () => over()
-      stdin.on('data', (bytes: Buffer) => {
-        stream.send(bytes)
-        if (stream.unsentBytes > 0) stdin.pause()
-      })
-      // Without QUIT: it answers what it has been asked, and then hears that this was all.
-      stdin.once('end', () => stream.send(fromUtf8('QUIT\r\n')))
-      stdin.once('error', () => stream.abort())
+async function speakSmtp(ports: MailToolPorts): Promise<void> {
+  await withPickup(ports, async ({ stream, greeting }) => {
+    ports.output(greeting)
+    let isOver = false
+    let drained = (): void => {}
+    stream.onDrained = () => drained()
+    const over = new Promise<undefined>((resolve) => {
+      stream.onEnd = () => {
+        isOver = true
+        drained()
+        resolve(undefined)
+      }
     })
-    stdin.destroy()
+    stream.onBytes = (bytes) => {
+      ports.output(bytes.slice())
+      stream.pause()
+      void ports.flushed().then(() => stream.resume())
+    }
+    while (!isOver) {
+      const bytes = await Promise.race([ports.input(), over])
+      // Without QUIT: it answers what it has been asked, and then hears that this was all.
+      stream.send(bytes ?? fromUtf8('QUIT\r\n'))
+      if (bytes === undefined) break
+      await new Promise<void>((resolve) => {
+        drained = resolve
+        if (stream.unsentBytes === 0 || isOver) resolve()
+      })
+    }
+    await over
   })
 }
 
-export interface MailArguments extends HostOption {
+export interface MailArguments {
   readonly headers?: true
   readonly print?: true
   readonly user?: string
@@ -103,23 +119,29 @@ export interface MailArguments extends HostOption {
   readonly from?: string
 }
 
-export async function mail(words: readonly string[], options: MailArguments): Promise<void> {
+export async function mail(
+  words: readonly string[],
+  options: MailArguments,
+  ports: MailToolPorts,
+): Promise<void> {
   const { headers, print, user } = options
   const to = words.flatMap(addressesOf)
   const cc = addressesOf(options.cc ?? '')
   if (headers || print) {
     if (words.length > 0)
-      throw new Failure(EXIT.usage, 'mail: -H and -p look at a mailbox: no address')
+      throw new Failure(NOT_UNDERSTOOD, 'mail: -H and -p look at a mailbox: no address')
     const look = headers ? printHeaders : printMails
-    return withHost(options, EXIT.failed, (host) => look(host, user))
+    return withHost(ports, (host) => look(host, user, ports))
   }
   if (to.length === 0) {
     throw new Failure(EX.usage, 'mail: to whom? An address, or -H or -p to look at your mailbox')
   }
-  const from = options.from ?? userName()
-  if (isatty(0)) process.stderr.write('Write the mail. Ctrl-D ends it, Ctrl-C drops it.\n')
-  const { beginning, rest } = await readMessage(new SendmailText(false))
-  await withPickup(options, async (host) => {
+  const from = options.from ?? userName(ports)
+  if (ports.terminal.input) {
+    ports.errors(fromUtf8('Write the mail. Ctrl-D ends it, Ctrl-C drops it.\n'))
+  }
+  const { beginning, rest } = await readMessage(new SendmailText(false), ports.input)
+  await withPickup(ports, async (host) => {
     const list = (names: readonly string[]): string =>
       names.map((name) => `<${host.addressOf(name)}>`).join(',\r\n ')
     const head = [
@@ -140,11 +162,54 @@ export async function mail(words: readonly string[], options: MailArguments): Pr
   })
 }
 
+/** `mailq`. */
+export async function printQueue(
+  { json }: { readonly json?: boolean },
+  { listQueue, output, offsetMs, clock }: MailToolPorts,
+): Promise<void> {
+  const entries = await listQueue()
+  const text = json
+    ? entries.map((entry) => `${JSON.stringify(entry)}\n`).join('')
+    : formatQueue(entries, offsetMs(clock.wall()))
+  output(fromUtf8(text))
+}
+
+export async function actOnQueue(
+  action: QueueAction,
+  selection: QueueSelection,
+  ports: MailToolPorts,
+): Promise<void> {
+  await withHost(ports, async (host) => {
+    const counts = await host.act(action, selection)
+    ports.output(fromUtf8(`${action}: ${counts.done} of ${counts.matched} mails\n`))
+    const wanted = selection.queueIds?.length ?? 0
+    if (counts.matched < wanted) {
+      throw new Failure(FAILED, `${wanted - counts.matched} of them are not in the queue`)
+    }
+  })
+}
+
+/** A Failure where there is no host, or it cannot now. */
+export async function withHost(
+  { connectHost }: Pick<MailToolPorts, 'connectHost'>,
+  work: (host: MailClient) => Promise<unknown>,
+): Promise<void> {
+  const host = await connectHost()
+  try {
+    await work(host)
+  } catch (error) {
+    if (error instanceof Failure) throw error
+    throw new Failure(FAILED, asFault(error).message)
+  } finally {
+    host.close()
+  }
+}
+
 async function withPickup(
-  { node }: HostOption,
+  { openPickup }: MailToolPorts,
   work: (host: PickupSession) => Promise<unknown>,
 ): Promise<void> {
-  const host = await PickupSession.open(node, systemUser())
+  const host = await openPickup()
   try {
     await work(host)
     host.close()
@@ -163,20 +228,9 @@ async function* following(
   yield* rest
 }
 
-/** Undefined where the system has a number and no name. */
-function systemUser(): string | undefined {
-  try {
-    return userInfo().username
-  } catch {
-    return undefined
-  }
-}
-
-function userName(): string {
-  const name = systemUser()
-  if (name !== undefined) return name
-  const message = `user ${process.getuid?.()} has no name here: say who it is from`
-  throw new Failure(EX.osErr, message)
+function userName({ user }: MailToolPorts): string {
+  if (user !== undefined) return user
+  throw new Failure(EX.osErr, 'whoever runs this has no name here: say who it is from')
 }
 
 /** A name is a phrase: of words, or quoted, or encoded. RFC 5322 §3.2.5, RFC 2047 §5. */

@@ -1,0 +1,214 @@
+/** `lightlag lab up`: a scenario comes to life, and stays until somebody ends it. */
+
+import { spawn } from 'node:child_process'
+import { appendFileSync, closeSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { Fault } from '../base/fault.ts'
+import { parseScenario, type Scenario } from '../config/scenario.ts'
+import { ControlService } from '../dtn/control/service.ts'
+import { hostClock } from '../host/clock.ts'
+import { formatEvent } from '../host/log.ts'
+import { hostNetwork } from '../host/network.ts'
+import { Lab } from '../lab/lab.ts'
+import { endOf, formatLine, RECORDING_FORMAT } from '../lab/recording.ts'
+import { EXIT, Failure, reasonOf } from './failure.ts'
+import { readText } from './files.ts'
+import { LabDriver, type Speed } from './lab-driver.ts'
+import { connectLab, isName, labLog, labSocket, makeLabsFolder } from './lab-places.ts'
+import { clientHost, LabPorts, type PublishWish, publishedPorts } from './lab-ports.ts'
+import { LabService } from './lab-service.ts'
+import { leaveSoon, signalled } from './signal.ts'
+import { version } from './version.ts'
+
+export interface UpArguments {
+  readonly scenario: string
+  readonly speed: Speed
+  readonly name?: string
+  readonly seed?: number
+  readonly detach?: true
+  readonly record?: string
+  readonly publish: PublishWish
+  readonly client?: string
+}
+
+/** In the foreground until SIGINT, SIGTERM or `lab down`. */
+export async function labUp(args: UpArguments): Promise<void> {
+  const stopped = signalled()
+  const { scenario, text } = readScenario(args)
+  const name = args.name ?? scenario.name
+  if (!isName(name)) {
+    throw new Failure(EXIT.usage, `--name ${name}: letters, digits, - and _ would be right`)
+  }
+  await requireFree(name)
+  if (args.detach) return upInBackground(name)
+  const seed = args.seed ?? scenario.seed
+  const head = { format: RECORDING_FORMAT, version: version(), scenario: text, seed } as const
+  const file = args.record === undefined ? undefined : resolve(args.record)
+  if (file !== undefined) startRecording(file, formatLine({ ...head, file: args.scenario }))
+  try {
+    const lab = newLab({ ...scenario, seed }, (line) => process.stdout.write(`${line}\n`))
+    await runLab(lab, name, file, args, stopped)
+  } catch (error) {
+    if (error instanceof Fault) throw new Failure(EXIT.failed, `lightlag lab up: ${error.message}`)
+    throw error
+  } finally {
+    leaveSoon()
+  }
+}
+
+/** As every command that plays a scenario by hand makes it; `print` takes the log. */
+export function newLab(scenario: Scenario, print: (line: string) => void): Lab {
+  const lab: Lab = new Lab(scenario, {
+    settle: () => setImmediate(),
+    logLines: formatEvent,
+    onEvent: ({ host, event }) => {
+      const context = { wall: lab.world.wall(), host, pid: process.pid }
+      for (const line of formatEvent(event, context)) print(line)
+    },
+  })
+  return lab
+}
+
+export function readScenario(args: { readonly scenario: string }): {
+  readonly scenario: Scenario
+  readonly text: string
+} {
+  const text = readText(args.scenario)
+  const parsed = parseScenario(text, args.scenario)
+  if (!parsed.ok) throw new Failure(EXIT.usage, parsed.fault.message)
+  return { scenario: parsed.value, text }
+}
+
+async function runLab(
+  lab: Lab,
+  name: string,
+  file: string | undefined,
+  args: UpArguments,
+  stopped: Promise<void>,
+): Promise<void> {
+  const client = clientHost(lab, args.client)
+  const driver = new LabDriver({
+    lab,
+    speed: args.speed,
+    hear: (output) => {
+      if (output.type === 'trouble') {
+        process.stderr.write(`${output.host} cannot be started: ${output.fault.message}\n`)
+      } else if ('process' in output) service.hear(output)
+      else ports.hear(output)
+    },
+    ...(file !== undefined && { record: (line) => appendFileSync(file, line) }),
+  })
+  const ports = new LabPorts({
+    lab,
+    client: client ?? '',
+    ports: client === undefined ? [] : publishedPorts(lab, args.publish),
+    post: (input) => driver.post(input),
+  })
+  const end = (): void => driver.stop()
+  const service = new LabService({
+    lab,
+    driver,
+    about: {
+      name,
+      scenario: args.scenario,
+      speed: args.speed,
+      ...(file !== undefined && { recording: file }),
+    },
+    published: (host) => ports.published(host),
+    onDown: end,
+  })
+  const control = new ControlService(
+    { host: labSocket(name), port: 0 },
+    { network: hostNetwork, clock: hostClock, events: () => {}, node: service },
+  )
+  try {
+    await lab.start()
+    await ports.open()
+    await control.start()
+    process.stdout.write(startText(name, args, service, client))
+    process.send?.('up')
+    void stopped.then(end)
+    await driver.run()
+    if (file !== undefined) appendFileSync(file, formatLine({ end: endOf(lab) }))
+    await lab.stop()
+  } finally {
+    ports.close()
+    await control.stop()
+    rmSync(labSocket(name), { force: true })
+  }
+}
+
+function startText(
+  name: string,
+  { speed, publish }: UpArguments,
+  service: LabService,
+  client: string | undefined,
+): string {
+  const { hosts } = service.state()
+  const lines = [`lab ${name} is up, ${speedText(speed)}`]
+  for (const { host, services } of hosts) {
+    for (const { service: what, port, published } of services) {
+      if (published !== undefined) lines.push(`  ${published} is ${what} of ${host}, port ${port}`)
+    }
+  }
+  if (client === undefined && publish.type !== 'none') {
+    lines.push('  no ports are published: no host is without services; --client HOST names one')
+  } else if (publish.type !== 'none') {
+    lines.push(
+      `  who connects to them is on ${client}; without TLS, of which the lab has a model only`,
+    )
+  }
+  return `${lines.join('\n')}\n`
+}
+
+export function speedText(speed: Speed): string {
+  return speed === 'max' ? 'as fast as it can' : `at speed ${speed}`
+}
+
+/** What a killed lab has left is no lab. */
+async function requireFree(name: string): Promise<void> {
+  makeLabsFolder()
+  const other = await connectLab(name)
+  if (other === undefined) return
+  other.close()
+  const advice = `"lightlag lab down --lab ${name}" ends it, --name gives this one another name`
+  throw new Failure(EXIT.failed, `lab ${name} runs already: ${advice}`)
+}
+
+function startRecording(file: string, line: string): void {
+  try {
+    const descriptor = openSync(file, 'wx', 0o600)
+    closeSync(descriptor)
+    appendFileSync(file, line)
+  } catch (error) {
+    const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST'
+    const reason = isThere ? 'it is there already' : reasonOf(error)
+    throw new Failure(EXIT.failed, `cannot record into ${file}: ${reason}`)
+  }
+}
+
+const PROGRAM = fileURLToPath(new URL('../../bin/lightlag.js', import.meta.url))
+
+/** The same command once more, without a terminal; it says what it has to say, and goes on. */
+async function upInBackground(name: string): Promise<void> {
+  const log = labLog(name)
+  const descriptor = openSync(log, 'w', 0o600)
+  const words = process.argv.slice(2).filter((word) => word !== '-d' && word !== '--detach')
+  const child = spawn(process.execPath, [...process.execArgv, PROGRAM, ...words], {
+    detached: true,
+    stdio: ['ignore', descriptor, descriptor, 'ipc'],
+  })
+  closeSync(descriptor)
+  const status = await new Promise<number | 'up'>((done) => {
+    child.once('message', () => done('up'))
+    child.once('exit', (code) => done(code ?? EXIT.failed))
+  })
+  const said = readFileSync(log, 'utf8').trimEnd()
+  if (status !== 'up') throw new Failure(status, said)
+  child.disconnect()
+  child.unref()
+  const start = said.slice(said.indexOf(`lab ${name} is up`))
+  process.stdout.write(`${start}\n  its log is ${log}\n`)
+}
