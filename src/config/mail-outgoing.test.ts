@@ -10,16 +10,17 @@ function read(outgoing: string): ReturnType<typeof parseNodeConfig> {
 
 test('a route may differ in all, and may have credentials or the file with them', () => {
   const parsed = read(
-    '{ tls: required, routes: { "smtp:[x]:587": { oneWayDelay: 10min, credentials: x.secret }, "lmtp:h:24": { tls: never }, "smtp:b.com": { credentials: { user: u, password: "p:q" } } } }',
+    '{ tls: required, routes: { "smtp:[x]:587": { oneWayDelay: 10min, credentials: x.secret }, "lmtp:h:24": { tls: never, pipelining: no }, "smtp:b.com": { credentials: { user: u, password: "p:q" } } } }',
   )
   if (!parsed.ok) throw parsed.fault
   expect(parsed.value.outgoing).toEqual({
     tls: 'required',
     oneWayDelayMs: 0,
     mtaSts: true,
+    pipelining: true,
     routes: [
       { route: 'smtp:[x]:587', oneWayDelayMs: 600_000 },
-      { route: 'lmtp:h:24', tls: 'never' },
+      { route: 'lmtp:h:24', tls: 'never', pipelining: false },
       { route: 'smtp:b.com', credentials: { user: 'u', password: 'p:q' } },
     ],
   })

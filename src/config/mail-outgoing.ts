@@ -11,12 +11,14 @@ export interface OutgoingText {
   readonly tls: Outgoing['tls']
   readonly oneWayDelay: number
   readonly mtaSts: boolean
+  readonly pipelining: boolean
   readonly routes: readonly (readonly [route: string, own: RouteText])[]
 }
 
 interface RouteText {
   readonly tls?: Outgoing['tls']
   readonly oneWayDelay?: number
+  readonly pipelining?: boolean
   /** Or the file that has them, from the folder of the file that names it. */
   readonly credentials?: Credentials | string
 }
@@ -49,12 +51,14 @@ function outgoingWith(
   const routeShape: Shape<RouteText> = {
     tls: tls.optional(),
     oneWayDelay: duration.optional(),
+    pipelining: yesOrNo.optional(),
     credentials: credentials.optional(),
   }
   return mapping<OutgoingText>({
     tls: tls.default('offered'),
     oneWayDelay: duration.default(0),
     mtaSts: yesOrNo.default(true),
+    pipelining: yesOrNo.default(true),
     routes: pairsOf(
       serverRoute,
       mapping<RouteText>(routeShape),
@@ -90,15 +94,18 @@ export const outgoingText: z.ZodType<OutgoingText, unknown> = outgoingWith(
   orFile(credentials, 'a file such as relay.password, or a mapping with the keys user, password'),
 )
 
-export function completeOutgoing({ tls, oneWayDelay, mtaSts, routes }: OutgoingText): Outgoing {
+export function completeOutgoing(text: OutgoingText): Outgoing {
+  const { tls, oneWayDelay, mtaSts, pipelining, routes } = text
   return {
     tls,
     oneWayDelayMs: oneWayDelay,
     mtaSts,
+    pipelining,
     routes: routes.map(([route, own]) => ({
       route,
       ...(own.tls !== undefined && { tls: own.tls }),
       ...(own.oneWayDelay !== undefined && { oneWayDelayMs: own.oneWayDelay }),
+      ...(own.pipelining !== undefined && { pipelining: own.pipelining }),
       ...(typeof own.credentials === 'object' && { credentials: own.credentials }),
     })),
   }

@@ -23,6 +23,8 @@ export interface RouteOptions {
   readonly tls: 'never' | 'offered' | 'required'
   /** What it takes beyond this planet's usual delays: twice as much is added to every time limit. */
   readonly oneWayDelayMs: number
+  /** Commands in groups where the server takes them; default: so. RFC 2920. */
+  readonly pipelining?: boolean
 }
 
 export type RouteChoice = RouteOptions & Pick<OutgoingRoute, 'credentials'>
@@ -32,8 +34,8 @@ export class OutgoingRoutes {
   readonly #common: RouteOptions
   readonly #own = new Map<string, OutgoingRoute>()
 
-  constructor({ tls, oneWayDelayMs, routes = [] }: OutgoingOptions) {
-    this.#common = { tls, oneWayDelayMs }
+  constructor({ tls, oneWayDelayMs, pipelining = true, routes = [] }: OutgoingOptions) {
+    this.#common = { tls, oneWayDelayMs, pipelining }
     for (const route of routes) {
       const hop = parseNextHop(route.route)
       this.#own.set(hop === undefined ? route.route : formatNextHop(hop), route)

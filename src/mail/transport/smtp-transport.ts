@@ -207,12 +207,13 @@ export class SmtpTransport {
   #openSession(server: MailServer, way: Way): Promise<ClientSession> {
     const { clock, network, entropy } = this.#ports
     const { hostname } = this.#options
-    const { hop, tls, credentials } = way
+    const { hop, tls, credentials, pipelining = true } = way
     const roundTripMs = 2 * way.oneWayDelayMs
     const client = {
       hostname,
       roundTripMs,
       protocol: hop.transport === 'lmtp' ? 'LMTP' : 'SMTP',
+      ...(!pipelining && { pipelining: 'never' as const }),
       ...(tls !== 'never' && { tls: isImplicit(hop) ? ('first' as const) : tls }),
       ...(credentials && { credentials, nonce: toBase64(entropy.bytes(NONCE_BYTES)) }),
     } as const

@@ -25,6 +25,8 @@ export interface SmtpClientOptions {
    * for whoever runs the machine to say.
    */
   readonly tls?: 'offered' | 'required' | 'first'
+  /** Default: used where it is offered. Some servers offer it and lose count. RFC 2920. */
+  readonly pipelining?: 'never'
   /**
    * Added to every time of RFC 5321 §4.5.3.2, each of which is for a link without delay to speak of;
    * to that of a handshake as often as it crosses the link. Default: 0.

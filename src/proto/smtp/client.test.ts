@@ -152,6 +152,12 @@ describe('a mail without PIPELINING (RFC 5321 §4.3.1)', () => {
     expect(sent?.type === 'send' && toLatin1(sent.bytes)).toBe('Hello\r\n')
   })
 
+  test('each command waits for its reply also where PIPELINING is offered and not wanted', () => {
+    const play = ready(['PIPELINING'], { ...OPTIONS, pipelining: 'never' })
+    expect(play.mail()).toBe('MAIL FROM:<a@a.com>\r\n')
+    expect(play.server('250 ok')).toBe('RCPT TO:<b@b.com>\r\n')
+  })
+
   test('each command waits for its reply', () => {
     const play = ready()
     expect(play.mail()).toBe('MAIL FROM:<a@a.com>\r\n')

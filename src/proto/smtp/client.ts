@@ -223,7 +223,7 @@ export class SmtpClient implements Machine<Event, Effect> {
         this.#secure()
         break
       case 'open':
-        this.#offered = move.offered
+        this.#offered = this.#usable(move.offered)
         this.#isVerified = move.isVerified
         this.#becomeReady()
         break
@@ -234,6 +234,10 @@ export class SmtpClient implements Machine<Event, Effect> {
       case 'fail':
         this.#fail(move.code, move.message, move.reply)
     }
+  }
+
+  #usable(offered: Extensions): Extensions {
+    return this.#options.pipelining === 'never' ? { ...offered, pipelining: false } : offered
   }
 
   #secure(): void {
