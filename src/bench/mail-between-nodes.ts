@@ -4,7 +4,7 @@
  * compression nothing.
  */
 
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createConnection, type Socket } from 'node:net'
@@ -51,6 +51,8 @@ export async function measureBetweenNodes(options: BetweenNodesOptions): Promise
   const { layer, seed, mails } = options
   mkdirSync(options.directory, { recursive: true })
   const directory = mkdtempSync(join(resolve(options.directory), 'bench-'))
+  // As for `mail`: names are made slowly near many that were removed, as those of the last run.
+  spawnSync('chattr', ['+T', directory], { stdio: 'ignore' })
   const [smtp, otherSmtp, duct, otherDuct] = (await freePorts(4)) as [
     number,
     number,

@@ -46,8 +46,13 @@ async function run({ only, seed, count, mails, directory, json }: Flags): Promis
   }
 }
 
-function bytesText({ mails, message, bpmail, single, batched, objects }: WireBytes): string {
-  return `Bytes for each of ${mails} mails of ${message}: bpmail ${bpmail}; alone ${single}, in ${objects} objects ${batched}, acknowledgements and envelopes with them.`
+function bytesText(result: WireBytes): string {
+  const { mails, message, bpmail, objects } = result
+  const ways = [
+    `alone ${result.single} (packed fast ${result.singleFast})`,
+    `in ${objects} objects ${result.batched} (${result.batchedFast})`,
+  ]
+  return `Bytes for each of ${mails} mails of ${message}: bpmail ${bpmail}; ${ways.join(', ')}, acknowledgements and envelopes with them.`
 }
 
 function rateText(result: BetweenNodes): string {

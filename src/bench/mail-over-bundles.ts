@@ -1,19 +1,21 @@
 /**
  * Bytes of bundles for each mail of a seeded corpus, alone and together, with the acknowledgements,
  * beside what bpmail needs. Expected: a single mail below zlib's size and bpmail's overhead, batched
- * about half; the README says what came out.
+ * half; the README says what came out.
  */
 
 import { deflateSync } from 'node:zlib'
 import { fromUtf8 } from '../base/bytes.ts'
-import { wallMs } from '../base/time.ts'
+import { monoMs, wallMs } from '../base/time.ts'
 import { encodeAcknowledgement } from '../bridge/adu.ts'
-import { OBJECT_BYTES_MAX } from '../bridge/limits.ts'
+import { Gathering, type GatheringEvent } from '../bridge/gathering.ts'
+import { GATHERED_BYTES_MAX, OBJECT_BYTES_MAX, OBJECT_MAILS_MAX } from '../bridge/limits.ts'
 import { makeObject, type ObjectMail } from '../bridge/object-maker.ts'
 import { packingsRead } from '../bridge/object-packing.ts'
 import { transactionName } from '../bridge/transaction-name.ts'
 import { newBundle } from '../dtn/own-bundle.ts'
 import { hostPacking } from '../host/packing.ts'
+import type { PackingEffort } from '../ports/packing.ts'
 import { encodeBundle } from '../proto/bpv7/codec.ts'
 import { ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
@@ -26,10 +28,13 @@ export interface WireBytes {
   readonly message: number
   /** zlib for each mail, with what DTPC and the bundle add, and DTPC's acknowledgement. */
   readonly bpmail: number
-  /** Ours with the envelope, a bundle and an acknowledgement for each mail. */
+  /** Ours with the envelope, a bundle and an acknowledgement for each mail, by all effort: as on a slow way. */
   readonly single: number
-  /** The same mails in as few objects as a gateway makes of them when they wait together. */
+  /** As it is packed for fast ways. */
+  readonly singleFast: number
+  /** The same mails in the objects that a gateway makes of them when they wait together. */
   readonly batched: number
+  readonly batchedFast: number
   readonly objects: number
 }
 
@@ -60,22 +65,28 @@ export async function measureWireBytes(seed: number, count: number): Promise<Wir
   })
   const sizes = mails.map(({ message }) => message?.length ?? 0)
   const bpmail = mails.map(({ message = new Uint8Array(0) }) => deflateSync(message).length)
+  const alone = mails.map((mail) => [mail])
   const together = inObjects(mails)
   const perMail = (bytes: number): number => Math.round(bytes / count)
   return {
     ...{ seed, mails: count, objects: together.length, message: perMail(sum(sizes)) },
     bpmail: perMail(sum(bpmail)) + BPMAIL_OVERHEAD_BYTES + BPMAIL_ACKNOWLEDGEMENT_BYTES,
-    single: perMail(await costOf(mails.map((mail) => [mail]))),
-    batched: perMail(await costOf(together)),
+    single: perMail(await costOf(alone, 'best')),
+    singleFast: perMail(await costOf(alone, 'fast')),
+    batched: perMail(await costOf(together, 'best')),
+    batchedFast: perMail(await costOf(together, 'fast')),
   }
 }
 
 /** Of the bundles and of those that acknowledge them. */
-async function costOf(objects: readonly (readonly ObjectMail[])[]): Promise<number> {
+async function costOf(
+  objects: readonly (readonly ObjectMail[])[],
+  effort: PackingEffort,
+): Promise<number> {
   const packings = packingsRead(hostPacking)
   let bytes = 0
   for (const mails of objects) {
-    const plan = { host: 'mail-1.a.com', wall: START, mails, reads: packings }
+    const plan = { host: 'mail-1.a.com', wall: START, mails, reads: packings, effort }
     const { payload } = await makeObject(plan, hostPacking)
     const answers = mails.map(({ transaction }) => ({ transaction, refusals: [] }))
     bytes += bundleBytes(payload) + bundleBytes(encodeAcknowledgement({ packings, answers }))
@@ -83,17 +94,24 @@ async function costOf(objects: readonly (readonly ObjectMail[])[]): Promise<numb
   return bytes
 }
 
+/** When a contact opens for which all of them have waited. */
 function inObjects(mails: readonly ObjectMail[]): readonly (readonly ObjectMail[])[] {
+  const opensAt = monoMs(1)
+  const gathering = new Gathering({
+    ...{ mailsMax: OBJECT_MAILS_MAX, bytesMax: OBJECT_BYTES_MAX, waitMs: 0 },
+    ...{ gatheredBytesMax: GATHERED_BYTES_MAX, lookMs: 1, opensAt: () => opensAt },
+  })
+  const hop = 'ipn:3.2525'
+  for (const [i, { message }] of mails.entries()) {
+    const mail = { id: String(i), sizeBytes: message?.length ?? 0, priority: 0 }
+    gathering.handle({ type: 'add', hop, mail }, monoMs(0))
+  }
   const objects: ObjectMail[][] = []
-  let bytes = Number.POSITIVE_INFINITY
-  for (const mail of mails) {
-    const size = mail.message?.length ?? 0
-    if (bytes + size > OBJECT_BYTES_MAX) {
-      objects.push([])
-      bytes = 0
+  for (let event: GatheringEvent = { type: 'tick' }; gathering.bytes > 0; ) {
+    for (const { ids } of gathering.handle(event, opensAt)) {
+      objects.push(ids.flatMap((id) => mails[Number(id)] ?? []))
     }
-    bytes += size
-    objects.at(-1)?.push(mail)
+    event = { type: 'written', hop }
   }
   return objects
 }

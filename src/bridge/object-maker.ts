@@ -7,7 +7,7 @@ import type { Packing } from '../ports/packing.ts'
 import { type BatchRecipient, writeBatches } from '../proto/smtp/batch.ts'
 import type { MailFrom } from '../proto/smtp/envelope.ts'
 import { encodeMails } from './adu.ts'
-import { packObject } from './object-packing.ts'
+import { type PackingPlan, packObject } from './object-packing.ts'
 
 export interface ObjectMail {
   readonly transaction: string
@@ -18,24 +18,22 @@ export interface ObjectMail {
   readonly startedAt: WallMs
 }
 
-export interface ObjectPlan {
+export interface ObjectPlan extends PackingPlan {
   /** As it names itself. */
   readonly host: string
   readonly wall: WallMs
   readonly mails: readonly ObjectMail[]
-  /** Packings that the far side reads. */
-  readonly reads: readonly number[]
 }
 
 export async function makeObject(
-  { host, wall, mails, reads }: ObjectPlan,
+  { host, wall, mails, ...how }: ObjectPlan,
   packing: Packing,
 ): Promise<{ readonly payload: Uint8Array; readonly messageBytes: number }> {
   const batch = mails.map(({ mail, recipients, message = new Uint8Array(0), startedAt }) => ({
     ...{ from: later(mail.from, addMs(wall, -startedAt)), recipients, message },
   }))
   const parts = writeBatches(host, batch)
-  const packed = await packObject(concat(...parts), reads, packing)
+  const packed = await packObject(concat(...parts), how, packing)
   const payload = encodeMails({
     ...packed,
     names: mails.map(({ transaction }) => transaction),

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { fromLatin1 } from '../base/bytes.ts'
 import { labPacking } from '../lab/packing.ts'
 import { LabStore } from '../lab/store.ts'
-import type { Packing } from '../ports/packing.ts'
+import type { Packing, PackingEffort } from '../ports/packing.ts'
 import { PACKINGS, PeerPackings, packingsRead, packObject, unpackObject } from './object-packing.ts'
 
 /** Makes everything a tenth. */
@@ -19,7 +19,7 @@ test('a gateway of which nothing is known is sent zlib, others what was measured
   const store = new LabStore()
   const peers = new PeerPackings(store)
   const packingFor = async (peer: string, object: Uint8Array) =>
-    (await packObject(object, peers.readBy(peer), shrinking)).packing
+    (await packObject(object, { reads: peers.readBy(peer), effort: 'fast' }, shrinking)).packing
   expect(await packingFor('ipn:3.2525', LARGE)).toBe(PACKINGS.zlib)
   await peers.learn('ipn:3.2525', ALL)
   expect(await packingFor('ipn:3.2525', LARGE)).toBe(PACKINGS.brotli)
@@ -29,8 +29,28 @@ test('a gateway of which nothing is known is sent zlib, others what was measured
   expect(await packingFor('ipn:3.2525', SMALL)).toBe(PACKINGS.plain)
 })
 
+test('with all effort every way that the far side reads is tried, and the smallest goes', async () => {
+  const efforts: (PackingEffort | undefined)[] = []
+  const packing: Packing = {
+    ...shrinking,
+    pack: async (bytes, { format, effort }) => {
+      efforts.push(effort)
+      return bytes.subarray(0, format === 'zlib' ? 10 : 20)
+    },
+  }
+  const { packed, ...chosen } = await packObject(LARGE, { reads: ALL, effort: 'best' }, packing)
+  expect(chosen).toEqual({ packing: PACKINGS.zlib })
+  expect(packed).toHaveLength(10)
+  expect(efforts).toEqual(['best', 'best', 'best'])
+  const { zlib: _, ...others } = PACKINGS
+  const plan = { reads: Object.values(others), effort: 'best' as const }
+  expect((await packObject(LARGE, plan, packing)).packed).toHaveLength(20)
+})
+
 test('what does not become smaller goes as it is', async () => {
-  expect((await packObject(SMALL, ALL, labPacking)).packing).toBe(PACKINGS.plain)
+  expect((await packObject(SMALL, { reads: ALL, effort: 'fast' }, labPacking)).packing).toBe(
+    PACKINGS.plain,
+  )
 })
 
 test('what is not compressed is bounded too', async () => {

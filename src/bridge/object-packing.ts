@@ -1,7 +1,7 @@
 /** How an object with mails is compressed: by what its reader can, and what was measured to be best. */
 
 import { fromUtf8, toUtf8 } from '../base/bytes.ts'
-import type { Packing, PackingOptions } from '../ports/packing.ts'
+import type { Packing, PackingEffort, PackingOptions } from '../ports/packing.ts'
 import type { Store } from '../ports/store.ts'
 import { badAdu } from './fault.ts'
 import { MAIL_DICTIONARY } from './mail-dictionary.ts'
@@ -27,22 +27,36 @@ export function packingsRead(packing: Packing): readonly number[] {
   return [PACKINGS.plain, ...able.map(([number]) => Number(number))]
 }
 
-/** The smallest of what `reads` allows; `reads` is what the far side reads. */
+export interface PackingPlan {
+  /** What the far side reads. */
+  readonly reads: readonly number[]
+  /** `best`: each way is tried, and tried hard, for the fewest octets. */
+  readonly effort: PackingEffort
+}
+
+export interface PackedObject {
+  /** The format octet. */
+  readonly packing: number
+  readonly packed: Uint8Array
+}
+
 export async function packObject(
   object: Uint8Array,
-  reads: readonly number[],
+  { reads, effort }: PackingPlan,
   packing: Packing,
-): Promise<{ readonly packing: number; readonly packed: Uint8Array }> {
-  const best = object.length >= BROTLI_BYTES_MIN ? PACKINGS.brotli : PACKINGS.mailDeflate
-  const wanted = [best, PACKINGS.mailDeflate, PACKINGS.zlib]
-  const able = packingsRead(packing)
-  const chosen = wanted.find((one) => reads.includes(one) && able.includes(one))
-  const options = chosen === undefined ? undefined : OPTIONS[chosen]
-  if (chosen === undefined || options === undefined)
-    return { packing: PACKINGS.plain, packed: object }
-  const packed = await packing.pack(object, options)
-  if (packed.length >= object.length) return { packing: PACKINGS.plain, packed: object }
-  return { packing: chosen, packed }
+): Promise<PackedObject> {
+  const able = packingsRead(packing).filter((one) => reads.includes(one))
+  const likely = object.length >= BROTLI_BYTES_MIN ? PACKINGS.brotli : PACKINGS.mailDeflate
+  const wanted = [likely, PACKINGS.mailDeflate, PACKINGS.zlib].filter((one) => able.includes(one))
+  const tried = effort === 'best' ? able : wanted.slice(0, 1)
+  let smallest: PackedObject = { packing: PACKINGS.plain, packed: object }
+  for (const number of tried) {
+    const options = OPTIONS[number]
+    if (options === undefined) continue
+    const packed = await packing.pack(object, { ...options, effort })
+    if (packed.length < smallest.packed.length) smallest = { packing: number, packed }
+  }
+  return smallest
 }
 
 /** Rejects with a permanent Fault, also where more than `bytesMax` would come out. */

@@ -17,7 +17,7 @@ import type { Delivery, DeliveryTarget, MailStart, Outcome } from '../mail/deliv
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
-import type { Packing } from '../ports/packing.ts'
+import type { Packing, PackingEffort } from '../ports/packing.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
 import type { BatchRecipient } from '../proto/smtp/batch.ts'
 import { formatMailbox } from '../proto/smtp/path.ts'
@@ -30,6 +30,7 @@ import {
   ACKNOWLEDGEMENT_WAIT_MS_MAX,
   ANSWER_GRACE_MS_MAX,
   CONTACT_LOOK_MS,
+  DEAR_MIB_MS,
   GATHERED_BYTES_MAX,
   OBJECT_BYTES_MAX,
   OBJECT_MAILS_MAX,
@@ -424,8 +425,9 @@ export class ObjectTransport {
     do {
       wanted = mails.filter(isWanted)
       if (wanted.length === 0) return
-      const plan = { host, wall: clock.wall(), mails: wanted, reads: this.#peers.readBy(to) }
-      made = await makeObject(plan, packing)
+      const wall = clock.wall()
+      const how = { reads: this.#peers.readBy(to), effort: effortFor(carrier, wall) }
+      made = await makeObject({ host, wall, mails: wanted, ...how }, packing)
       // Meanwhile some may have been withdrawn.
     } while (!wanted.every(isWanted))
     const { payload, messageBytes } = made
@@ -522,6 +524,15 @@ function byLifetime(mails: readonly MailUnderWay[]): readonly (readonly MailUnde
   }
   return groups
 }
+
+function effortFor(carrier: Carrier, wall: WallMs): PackingEffort {
+  const first = carrier.arrivalAt(wall, 0)
+  const last = carrier.arrivalAt(wall, MIB)
+  const isDear = first !== undefined && last !== undefined && last - first > DEAR_MIB_MS
+  return isDear ? 'best' : 'fast'
+}
+
+const MIB = 1_048_576
 
 function least(a: WallMs, b: WallMs): WallMs {
   return a < b ? a : b

@@ -13,13 +13,13 @@ function contact(source: bigint, destination: bigint, from: number, until: numbe
   return { ...pair, from: at(from), until: at(until), rateBytesPerSec: 1000, confidence: 1 }
 }
 
-function forecastOf(plan: ContactPlan): RouteForecast {
+function forecastOf(plan: ContactPlan, rateBytesPerSec?: number): RouteForecast {
   return new RouteForecast({
     node: 2n,
     contactPlan: () => plan,
     planTo: (destination) =>
       destination.scheme === 'ipn' && destination.node === 3n
-        ? { node: 3n, protocol: 'udp', duct: 'x' }
+        ? { node: 3n, protocol: 'udp', duct: 'x', ...(rateBytesPerSec && { rateBytesPerSec }) }
         : undefined,
     oneWayDelayMs: () => 1000,
     allowanceMs: 2000,
@@ -63,6 +63,13 @@ test('behind the last contact nothing holds mail back, as in the node', () => {
   const forecast = forecastOf(PLAN)
   expect(forecast.opensAt(MOON, at(50))).toBe(at(50))
   expect(forecast.arrivalAt(MOON, at(30), 90_000)).toBe(at(31) + 5000)
+})
+
+test('where no contact says, the rate of the plan does', () => {
+  expect(forecastOf({ contacts: [], ranges: [] }, 500).arrivalAt(MOON, at(7), 1000)).toBe(
+    at(7) + 2000 + 1000,
+  )
+  expect(forecastOf(PLAN, 500).arrivalAt(MOON, at(30), 61_000)).toBe(at(31) + 2000 + 5000)
 })
 
 test('a destination to which no plan leads is not far away', () => {

@@ -61,7 +61,8 @@ export class RouteForecast {
 
   /** When the last of so many bytes is there, if their turn comes at `at` and nothing is lost. */
   arrivalAt(destination: EndpointId, at: WallMs, bytes: number): WallMs {
-    const left = leftAt(this.#outward(destination), at, bytes)
+    const rate = this.#options.planTo(destination)?.rateBytesPerSec
+    const left = leftAt(this.#outward(destination), at, bytes, rate)
     return addMs(left, this.oneWayDelayMs(destination, left))
   }
 
@@ -111,13 +112,18 @@ function beginAt(contacts: readonly Contact[], at: WallMs): WallMs {
   return gate.state === 'closed' ? gate.opensAt : at
 }
 
-/** When the last of `bytes` has left; behind the last contact nothing holds them back. */
-function leftAt(contacts: readonly Contact[], at: WallMs, bytes: number): WallMs {
+/** When the last of `bytes` has left; behind the last contact only the plan's rate holds them back. */
+function leftAt(
+  contacts: readonly Contact[],
+  at: WallMs,
+  bytes: number,
+  planRateBytesPerSec = Number.POSITIVE_INFINITY,
+): WallMs {
   let from = at
   let left = bytes
   for (;;) {
     const contact = openContact(contacts, from) ?? nextContact(contacts, from)
-    if (contact === undefined) return from
+    if (contact === undefined) return addMs(from, (left * 1000) / planRateBytesPerSec)
     const begin = contact.from > from ? contact.from : from
     const end = addMs(begin, (left * 1000) / contact.rateBytesPerSec)
     if (end <= contact.until) return end

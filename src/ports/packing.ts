@@ -13,7 +13,11 @@ export interface PackingOptions {
   readonly format: PackingFormat
   /** What both sides know already; of `deflate` only. */
   readonly dictionary?: Uint8Array
+  /** When packing: `fast` keeps up with disks and local networks, `best` is some 30 times as slow. Default: `fast`. */
+  readonly effort?: PackingEffort
 }
+
+export type PackingEffort = 'fast' | 'best'
 
 export interface Packing {
   /** What this maker can do: `zlib` and `deflate` at least. */

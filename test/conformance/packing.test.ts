@@ -18,9 +18,11 @@ describe.each(Object.entries(makers))('packing (%s)', (_, packing) => {
     )
     const property = fc.asyncProperty(content, async (bytes) => {
       for (const format of packing.formats) {
-        const packed = await packing.pack(bytes, { format })
-        const whole = await packing.unpack(packed, { format, bytesMax: bytes.length })
-        expect(Buffer.compare(whole, bytes)).toBe(0)
+        for (const effort of ['fast', 'best'] as const) {
+          const packed = await packing.pack(bytes, { format, effort })
+          const whole = await packing.unpack(packed, { format, bytesMax: bytes.length })
+          expect(Buffer.compare(whole, bytes)).toBe(0)
+        }
       }
     })
     await fc.assert(property, { numRuns: 30 })
@@ -31,6 +33,17 @@ describe.each(Object.entries(makers))('packing (%s)', (_, packing) => {
     const packed = await packing.pack(text, { format: 'deflate', dictionary })
     const options = { format: 'deflate' as const, dictionary, bytesMax: 1000 }
     expect(Buffer.from(await packing.unpack(packed, options))).toEqual(Buffer.from(text))
+  })
+
+  test('all effort leads to no more octets', async () => {
+    const lines = Array.from({ length: 5000 }, (_, i) => `line ${i} of ${(i * i) % 977}\r\n`)
+    const text = fromLatin1(lines.join(''))
+    for (const format of packing.formats) {
+      const fast = await packing.pack(text, { format })
+      const best = await packing.pack(text, { format, effort: 'best' })
+      expect(best.length).toBeLessThanOrEqual(fast.length)
+      if (format === 'brotli') expect(best.length).toBeLessThan(fast.length)
+    }
   })
 
   test('zlib is what every other zlib reads', async () => {
