@@ -12,6 +12,7 @@ import {
   type NetworkFaultCode,
   type SocketAddress,
 } from '../ports/network.ts'
+import type { Egress, NetemOptions } from './egress.ts'
 import { fragmented, Reassembly } from './fragments.ts'
 import { DATAGRAM_BYTES_MAX, MTU_BYTES, TCP_HEADER_BYTES } from './limits.ts'
 import {
@@ -37,6 +38,7 @@ export interface Surroundings {
   /** What one packet takes on the way there; undefined where there is none. */
   mtuBytes(host: LabHost, address: string): number | undefined
   transmit(from: LabHost, packet: Packet): void
+  newEgress(options: NetemOptions): Egress
 }
 
 /** A machine in the lab: its name, its address, and the ports through which a program runs on it. */
@@ -47,6 +49,7 @@ export class LabHost {
   readonly address: string
   /** What every datagram from here is refused with, as by a firewall's rule. */
   datagramFault: Fault | undefined
+  #egress: Egress | undefined
   readonly #surroundings: Surroundings
   #running: { readonly clock: HostClock; readonly stack: Stack }
   #crashed = false
@@ -71,6 +74,20 @@ export class LabHost {
     this.#running.clock.aheadMs = aheadMs
   }
 
+  /** What holds what this host sends to others; undefined where nothing does. */
+  get egress(): Egress | undefined {
+    return this.#egress
+  }
+
+  /**
+   * In place of what did, whose packets keep their times; undefined takes it away, with what it holds. It is
+   * gone when the power fails.
+   */
+  setEgress(options: NetemOptions | undefined): void {
+    if (options === undefined) this.#egress?.remove()
+    this.#egress = options && this.#surroundings.newEgress(options)
+  }
+
   /** For the program that runs now; another after a restart. */
   get network(): Network {
     return this.#running.stack
@@ -82,6 +99,7 @@ export class LabHost {
    */
   crash(): void {
     this.#crashed = true
+    this.setEgress(undefined)
     this.#running.clock.stop()
   }
 

@@ -4,6 +4,7 @@ import type { LinkQuality } from '../config/link-quality.ts'
 import { LINUX_TCP, type TcpSettings } from '../config/tcp-settings.ts'
 import { isLocalSocket } from '../ports/network.ts'
 import { Capture, type CapturedPacket } from './capture.ts'
+import { Egress } from './egress.ts'
 import { isWithinHost, LabHost } from './host.ts'
 import { LOOPBACK_MTU_BYTES, MTU_BYTES } from './limits.ts'
 import { Link } from './link.ts'
@@ -53,6 +54,11 @@ export class LabNetwork {
       tcp: this.#options.tcp ?? LINUX_TCP,
       mtuBytes: (from, target) => mtuOf(from, this.#target(from, target)),
       transmit: (from, packet) => this.#transmit(from, packet),
+      newEgress: (options) => {
+        const { random, world } = this.#options
+        const link = new Link(options.quality, { random, startsAt: world.startsAt })
+        return new Egress(options, link, world)
+      },
     })
     this.#hosts.set(address, host)
     return host
@@ -95,6 +101,15 @@ export class LabNetwork {
   #transmit(from: LabHost, packet: Packet): void {
     const target = this.#target(from, packet.target.host)
     if (target === undefined) return
+    const { egress } = from
+    if (egress === undefined || target === from) {
+      this.#leave(packet, from, target)
+      return
+    }
+    egress.send(packet, () => this.#leave(packet, from, target))
+  }
+
+  #leave(packet: Packet, from: LabHost, target: LabHost): void {
     if (target.site !== from.site) {
       this.#cross(packet, from, target)
       return

@@ -8,6 +8,7 @@ import { ionTool } from '../process.ts'
 import { type Command, complain, say } from './command.ts'
 import { cat, cd, echo, ls, pwd } from './file-commands.ts'
 import { mailCommand, mailqCommand, sendmailCommand } from './mail-commands.ts'
+import { tc } from './tc.ts'
 
 const NOT_UNDERSTOOD = 2
 
@@ -53,6 +54,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   pwd,
   sendmail: sendmailCommand,
   sleep,
+  tc,
   true: async () => 0,
   whoami: async (_, io, { user }) => {
     say(io, `${user}\n`)
