@@ -45,6 +45,7 @@ test('a scenario becomes typed values; a plan takes its delay from the link', ()
     name: 'pair',
     seed: 7,
     tcp: { synRetries: 6, synAckRetries: 5 },
+    tls: { version: 'TLSv1.3', resumption: false },
     networks: [
       { name: 'earth', prefix: '172.21.0.0/24' },
       { name: 'moon', prefix: '172.22.0.0/24' },

@@ -29,6 +29,7 @@ import { count, duration, ipAddress, listOf, mapping, orOff, rate, share, word }
 import { SMTP_SERVICES } from './smtp.ts'
 import { type TcpSettings, tcpShape } from './tcp-settings.ts'
 import type { TimelineEvent } from './timeline.ts'
+import { type TlsSettings, type TlsSettingsText, tlsShape } from './tls-settings.ts'
 import type { Path } from './yaml.ts'
 
 export interface Scenario {
@@ -42,6 +43,8 @@ export interface Scenario {
   readonly hosts: readonly ScenarioHost[]
   /** Of every host. Default: as Linux has it. */
   readonly tcp?: TcpSettings
+  /** Of every host. Default: 1.3, each session anew. */
+  readonly tls?: TlsSettings
   /** Default: nothing happens by itself. */
   readonly timeline?: readonly TimelineEvent[]
 }
@@ -72,7 +75,7 @@ export function parseScenario(text: string, fileName: string): Result<Scenario, 
   return parsed.ok ? { ok: true, value: complete(parsed.value) } : parsed
 }
 
-interface ScenarioText extends TcpSettings {
+interface ScenarioText extends TcpSettings, TlsSettingsText {
   readonly name: string
   readonly seed: number
   readonly networks: readonly ScenarioNetwork[]
@@ -108,6 +111,7 @@ const scenarioSchema = mapping<ScenarioText>({
   name: networkName,
   seed: count(SEED_MAX),
   ...tcpShape,
+  ...tlsShape,
   networks: listOf(
     mapping<ScenarioNetwork>({
       name: networkName,
@@ -146,6 +150,7 @@ function complete(text: ScenarioText): Scenario {
     name: text.name,
     seed: text.seed,
     tcp: { synRetries: text.synRetries, synAckRetries: text.synAckRetries },
+    tls: { version: text.tlsVersion, resumption: text.tlsResumption },
     networks: text.networks,
     links: text.links.map((link) => ({
       between: [link.between[0] ?? '', link.between[1] ?? ''],

@@ -1,6 +1,7 @@
 import { NO_BYTES } from '../base/bytes.ts'
 import { Fault } from '../base/fault.ts'
 import type { TcpSettings } from '../config/tcp-settings.ts'
+import type { TlsSettings } from '../config/tls-settings.ts'
 import type { Clock } from '../ports/clock.ts'
 import {
   type ByteStream,
@@ -22,9 +23,10 @@ import {
   type Packet,
   type SegmentPacket,
 } from './packet.ts'
-import { SecureStream } from './secure-stream.ts'
+import { type HostTls, SecureStream } from './secure-stream.ts'
 import { LabStream } from './stream.ts'
 import { NO_OPTIONS, TCP_FLAGS } from './tcp-header.ts'
+import { TlsSessions } from './tls-sessions.ts'
 import { after, HostClock, soon, type World } from './world.ts'
 
 /** First and last port that a host gives away by itself, as IANA recommends. */
@@ -35,6 +37,7 @@ const FREE_PORT_LAST = 65_535
 export interface Surroundings {
   readonly world: World
   readonly tcp: TcpSettings
+  readonly tls: TlsSettings
   /** What one packet takes on the way there; undefined where there is none. */
   mtuBytes(host: LabHost, address: string): number | undefined
   transmit(from: LabHost, packet: Packet): void
@@ -122,6 +125,7 @@ export class LabHost {
       clock,
       mtuBytes: (address) => this.#surroundings.mtuBytes(this, address),
       tcp: this.#surroundings.tcp,
+      tls: this.#surroundings.tls,
       datagramFault: () => this.datagramFault,
       transmit: (packet) => {
         if (!clock.stopped) this.#surroundings.transmit(this, packet)
@@ -145,6 +149,7 @@ interface StackOptions {
   readonly address: string
   readonly clock: Clock
   readonly tcp: TcpSettings
+  readonly tls: TlsSettings
   readonly mtuBytes: (address: string) => number | undefined
   readonly datagramFault: () => Fault | undefined
   readonly transmit: (packet: Packet) => void
@@ -162,9 +167,11 @@ class Stack implements Network {
   /** Of listeners, sockets and streams. */
   readonly #portUsers: PortUsers = new PortUsers()
   readonly #reassembly: Reassembly = new Reassembly()
+  readonly #tls: HostTls
 
   constructor(options: StackOptions) {
     this.#options = options
+    this.#tls = { settings: options.tls, sessions: new TlsSessions() }
   }
 
   async listen(at: SocketAddress, onStream: (stream: ByteStream) => void): Promise<Listener> {
@@ -192,7 +199,7 @@ class Stack implements Network {
       let cancelTimer = (): void => {}
       const stream = this.#addStream('client', { host, port: this.#freePort() }, to, (failure) => {
         cancelTimer()
-        if (failure === undefined) resolve(new SecureStream(stream, clock))
+        if (failure === undefined) resolve(new SecureStream(stream, clock, this.#tls))
         else reject(failure)
       })
       cancelTimer = after(clock, timeoutMs, () => stream.abandon())
@@ -245,7 +252,7 @@ class Stack implements Network {
       if (failure !== undefined) return
       const onStream = this.#at(this.#listeners, syn.target)
       if (onStream === undefined) stream.abort()
-      else onStream(new SecureStream(stream, this.#options.clock))
+      else onStream(new SecureStream(stream, this.#options.clock, this.#tls))
     })
     stream.answer(syn)
   }

@@ -106,7 +106,13 @@ export class Lab {
     })
     const random = seededRandom(scenario.seed)
     const { world } = this
-    this.network = new LabNetwork({ world, random, captureLocal: true, tcp: scenario.tcp })
+    this.network = new LabNetwork({
+      world,
+      random,
+      captureLocal: true,
+      tcp: scenario.tcp,
+      tls: scenario.tls,
+    })
     for (const { between, back, ...quality } of scenario.links) {
       this.network.addLink(between, quality, back)
     }

@@ -70,3 +70,12 @@ export const MAIL_LOG_CHARACTERS_MAX = 4_194_304
 
 /** For a connection from outside: as long as its TCP goes on trying. */
 export const PUBLISHED_CONNECT_MS = 7_200_000
+
+/** Sessions of TLS that may go on, which a server remembers, and a client: Node's and OpenSSL's own caches are larger. */
+export const TLS_SESSIONS_MAX = 1000
+
+/** How long a session may go on: OpenSSL's two hours. */
+export const TLS_TICKET_MS = 7_200_000
+
+/** One message of a handshake: what a long chain of certificates takes. */
+export const TLS_MESSAGE_BYTES_MAX = 65_536

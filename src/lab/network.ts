@@ -2,6 +2,7 @@ import { assert } from '../base/assert.ts'
 import type { Random } from '../base/random.ts'
 import type { LinkQuality } from '../config/link-quality.ts'
 import { LINUX_TCP, type TcpSettings } from '../config/tcp-settings.ts'
+import { DEFAULT_TLS, type TlsSettings } from '../config/tls-settings.ts'
 import { isLocalSocket } from '../ports/network.ts'
 import { Capture, type CapturedPacket } from './capture.ts'
 import { Egress } from './egress.ts'
@@ -27,6 +28,8 @@ export interface LabNetworkOptions {
   readonly captureLocal?: boolean
   /** Default: as Linux has them. */
   readonly tcp?: TcpSettings | undefined
+  /** Default: 1.3, each session anew. */
+  readonly tls?: TlsSettings | undefined
 }
 
 /**
@@ -52,6 +55,7 @@ export class LabNetwork {
     const host = new LabHost(name, site, address, {
       world: this.#options.world,
       tcp: this.#options.tcp ?? LINUX_TCP,
+      tls: this.#options.tls ?? DEFAULT_TLS,
       mtuBytes: (from, target) => mtuOf(from, this.#target(from, target)),
       transmit: (from, packet) => this.#transmit(from, packet),
       newEgress: (options) => {

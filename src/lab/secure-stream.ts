@@ -7,7 +7,11 @@ import { type TlsOptions, tlsFault } from '../ports/tls.ts'
 import { lend } from './packet.ts'
 import type { LabStream } from './stream.ts'
 import { LabTls, type TlsOutcome } from './tls.ts'
+import type { LabTlsOptions } from './tls-handshake.ts'
 import { soon } from './world.ts'
+
+/** What the TLS of all streams of a host has in common. */
+export type HostTls = Pick<LabTlsOptions, 'settings' | 'sessions'>
 
 /** A simulated TCP connection that can be secured: what its owner has of it. */
 export class SecureStream implements ByteStream {
@@ -20,6 +24,7 @@ export class SecureStream implements ByteStream {
 
   readonly #tcp: LabStream
   readonly #clock: Clock
+  readonly #ofHost: HostTls
   #tls: LabTls | undefined
   #phase: 'plain' | 'handshake' | 'secured' | 'ended' = 'plain'
   #paused = false
@@ -29,7 +34,8 @@ export class SecureStream implements ByteStream {
   #held: Uint8Array[] = []
 
   /** `tcp` must be new: its handlers are set here. */
-  constructor(tcp: LabStream, clock: Clock) {
+  constructor(tcp: LabStream, clock: Clock, ofHost: HostTls) {
+    this.#ofHost = ofHost
     this.local = tcp.local
     this.remote = tcp.remote
     this.#tcp = tcp
@@ -58,6 +64,8 @@ export class SecureStream implements ByteStream {
       tls: options,
       nonce: `${formatAddress(this.local)} ${formatAddress(this.remote)} ${now} `,
       now: () => this.#clock.wall(),
+      ...this.#ofHost,
+      peer: formatAddress(this.remote),
     })
     this.#perform(this.#tls.start())
     this.#tcp.resume()
