@@ -34,6 +34,8 @@ export interface Holding {
   readonly sizeBytes: number
   /** The largest of the mails that bring what was held back, without their headers. */
   readonly largestBytes: number
+  /** The message as it is then. */
+  read(): Iterable<Uint8Array>
   start(inner: DeliveryTarget): Promise<Delivery>
 }
 
@@ -59,6 +61,7 @@ export class HoldingBack {
     return {
       sizeBytes: Splicer.sizeAfter(sizeBytes, splices),
       largestBytes: Math.max(...plan.parts.map(({ start, end }) => end - start)),
+      read: () => splicedBy(new Splicer(splices), read()),
       start: async (inner) => {
         const crossing = { mail, to, plan, splices, isNew: before === undefined, fields }
         return this.#begin(crossing, await inner.start(shortened(mail, splices)))

@@ -141,3 +141,9 @@ export const HELD_KEPT_MS: number = 30 * 86_400_000
 
 /** Records that leave the disk in one commit, so that others come in between. */
 export const HELD_REMOVALS_PER_COMMIT_MAX = 64
+
+/** Octets of waiting mail that are packed to say what it will cost, for each next hop: with all effort some seconds' work. */
+export const COST_TRIED_BYTES_MAX = 4_194_304
+
+/** What a bundle adds to its payload: primary block, block headers, checksums, and what a convergence layer puts around it. */
+export const BUNDLE_OVERHEAD_BYTES = 100

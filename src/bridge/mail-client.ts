@@ -6,6 +6,7 @@ import type { InjectedFault, InjectedFaultView } from '../mail/policy/injected-f
 import type { CarriedIn, WaitingParcel } from './carry-desk.ts'
 import type { CarryHost } from './carry-files.ts'
 import type { QueueAction, QueueEntry, QueueSelection } from './mail-requests.ts'
+import type { LinkCost } from './queue-cost.ts'
 import type { MailTrace } from './trace.ts'
 
 /** What a program has to know of the host that it hands mail to. */
@@ -50,6 +51,11 @@ export class MailClient implements CarryHost {
     selection: QueueSelection,
   ): Promise<{ readonly matched: number; readonly done: number }> {
     return this.#ask('queue-act', { action, selection })
+  }
+
+  /** What waiting mail will cost, for each next hop that it goes to in bundles. */
+  cost(): Promise<readonly LinkCost[]> {
+    return this.#ask('queue-cost', {})
   }
 
   /** The stories of the mails with this queue id or Message-ID; none where nothing is known. */

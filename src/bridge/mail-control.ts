@@ -15,6 +15,7 @@ import type { AboutHost } from './mail-client.ts'
 import type { MailHostOptions } from './mail-host-options.ts'
 import { matches, type QueueAction, type QueueEntry, type QueueSelection } from './mail-requests.ts'
 import type { ObjectTransport } from './object-transport.ts'
+import type { QueueCost } from './queue-cost.ts'
 import { pageOfQueue, queueEntry } from './queue-list.ts'
 import { traceOf } from './trace.ts'
 
@@ -29,6 +30,7 @@ export interface MailControlPorts {
   readonly transport: Pick<ObjectTransport, 'progressOf'>
   /** Default: there are no peers. */
   readonly carrying?: Carrying | undefined
+  readonly cost: QueueCost
   readonly faults: InjectedFaults
   readonly clock: Clock
 }
@@ -71,6 +73,8 @@ export class MailControl {
         this.#turn = done.catch(asFault)
         return json(await done)
       }
+      case 'queue-cost':
+        return json(await this.#ports.cost.costs())
       case 'trace':
         return json(traceOf(read<{ readonly name: string }>(body).name, this.#ports))
       case 'carry-list':

@@ -103,6 +103,7 @@ import { MailTaking } from './mail-taking.ts'
 import { ObjectTransport } from './object-transport.ts'
 import { Parcels } from './parcels.ts'
 import { type PickupPorts, pickupServices } from './pickup.ts'
+import { QueueCost } from './queue-cost.ts'
 import { RouteForecast } from './route-forecast.ts'
 
 export interface MailHostPorts {
@@ -249,10 +250,7 @@ export class MailHost {
       (one) => accounts.find(one) !== undefined || isAskedAt(one),
     )
     this.#aliases = aliases
-    this.#held = new HeldAttachments(
-      ports,
-      options.heldBack?.bytesMax ?? storeBytesMax * HELD_STORE_SHARE,
-    )
+    this.#held = new HeldAttachments(ports, heldBytesMax(options))
     const local = new LocalTarget(
       accounts,
       {
@@ -298,7 +296,8 @@ export class MailHost {
     const { clock, processes } = ports
     const pipe = { timeLimitMs: PROGRAM_TIME_LIMIT_MS, ...options.pipe }
     this.#programs = processes && new PipeTransport(pipe, { clock, processes })
-    const bundles = this.#bundleCarriers()
+    const forecast = this.#forecast()
+    const bundles = this.#bundleCarriers(forecast)
     const parcels = new Parcels(ports.store, ports.clock, {
       bytesMax: options.limits.storeBytesMax * PARCELS_SHARE,
     })
@@ -308,6 +307,8 @@ export class MailHost {
     )
     const transport = this.#transport([bundles, desk])
     this.#dtpc = this.#newDtpc()
+    const budgets = new Budgets(ports.store, ports.clock)
+    const holdingBack = this.#holdingBack()
     const formats = new CheapLinks(options.links ?? [], {
       formats: new MailFormats(
         {
@@ -317,9 +318,9 @@ export class MailHost {
         },
         this.#bpmailFormats(),
       ),
-      budgets: new Budgets(ports.store, ports.clock),
+      budgets,
       held: this.#held,
-      holdingBack: this.#holdingBack(),
+      holdingBack,
       accounts,
       aliases,
     })
@@ -378,12 +379,17 @@ export class MailHost {
     bundles.register(gateway)
     if (options.echo) registerEcho(this.#node, ports.clock)
     const { node } = options
+    const cost = new QueueCost(
+      { host: options.host, links: options.links ?? [], batch: options.batch ?? {} },
+      { ...ports, queue: this.#queue, transport, forecast, holdingBack, budgets },
+    )
     const control = new MailControl(options, {
       ...ports,
       queue: this.#queue,
       journal: this.#journal,
       transport,
       ...(options.peers && { carrying: { desk, gateway, transport } }),
+      cost,
       faults: this.#faults,
       accounts,
     })
@@ -560,7 +566,7 @@ export class MailHost {
     })
   }
 
-  #bundleCarriers(): BundleCarriers {
+  #bundleCarriers(forecast: RouteForecast): BundleCarriers {
     const { mailService, plans } = this.#options
     return new BundleCarriers(
       {
@@ -568,7 +574,7 @@ export class MailHost {
         reaches: (peer) => plans.some((plan) => leadsTo(plan, peer)),
         admit: this.#admit,
       },
-      { ...this.#ports, node: this.#node, forecast: this.#forecast() },
+      { ...this.#ports, node: this.#node, forecast },
     )
   }
 
@@ -655,7 +661,8 @@ export class MailHost {
     formats: MailFormat,
     carry: (peer: string) => DeliveryTarget,
   ): MailQueue {
-    const { host, limits, retry } = this.#options
+    const { host, limits, retry, links = [] } = this.#options
+    const holdsBack = links.some(({ holdBackAbove }) => holdBackAbove !== undefined)
     const schedule = {
       firstRetryMs: FIRST_RETRY_MS,
       retryMaxMs: RETRY_MAX_MS,
@@ -665,7 +672,8 @@ export class MailHost {
       {
         hostname: host,
         spool: {
-          bytesMax: limits.storeBytesMax * SPOOL_SHARE,
+          bytesMax:
+            limits.storeBytesMax * SPOOL_SHARE - (holdsBack ? heldBytesMax(this.#options) : 0),
           messagesMax: QUEUED_MESSAGES_MAX,
         },
         ...(retry.warnAfterMs !== undefined && { warnAfterMs: retry.warnAfterMs }),
@@ -703,6 +711,11 @@ export class MailHost {
       return [new SmtpService(whole, { ...context, tls, service })]
     })
   }
+}
+
+/** Out of the share of the spool, whose mails they were. */
+function heldBytesMax({ heldBack, limits }: MailHostOptions): number {
+  return heldBack?.bytesMax ?? limits.storeBytesMax * HELD_STORE_SHARE
 }
 
 function datedPlan(plan: ContactPlanOptions, startedAt: WallMs): ContactPlan {

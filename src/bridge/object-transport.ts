@@ -102,6 +102,8 @@ export interface MailProgress {
   readonly state: 'gathering' | 'waiting for its contact' | 'forwarded'
   /** Undefined while it gathers. */
   readonly object: string | undefined
+  /** Of that object; 0 where it gathers, or an earlier run made the object. */
+  readonly payloadBytes: number
   readonly attempts: number
   /** When it is predicted to be there; undefined where nobody knows. */
   readonly arrivalAt: WallMs | undefined
@@ -253,6 +255,7 @@ export class ObjectTransport {
             ? 'waiting for its contact'
             : 'forwarded',
       object: sent?.object,
+      payloadBytes: sent?.payloadBytes ?? 0,
       attempts: sent?.attempts ?? 0,
       arrivalAt,
       answerAt: leftAt === undefined ? undefined : carrier.answerAt(leftAt),
@@ -525,7 +528,8 @@ function byLifetime(mails: readonly MailUnderWay[]): readonly (readonly MailUnde
   return groups
 }
 
-function effortFor(carrier: Carrier, wall: WallMs): PackingEffort {
+/** What packing is worth on a way. */
+export function effortFor(carrier: Pick<Carrier, 'arrivalAt'>, wall: WallMs): PackingEffort {
   const first = carrier.arrivalAt(wall, 0)
   const last = carrier.arrivalAt(wall, MIB)
   const isDear = first !== undefined && last !== undefined && last - first > DEAR_MIB_MS

@@ -87,3 +87,18 @@ test('to a node behind a neighbour the delay of the whole way counts, not the ra
   })
   expect(forecast.oneWayDelayMs(ipnEndpoint(9n, 2525n), at(7))).toBe(60_000)
 })
+
+test('the rate is that of the contact that is open or comes next, else of the plan', () => {
+  const forecast = forecastOf(PLAN)
+  expect([7, 10, 20].map((minutes) => forecast.rateBytesPerSec(MOON, at(minutes)))).toEqual([
+    1000, 1000, 1000,
+  ])
+  expect(forecast.rateBytesPerSec(MOON, at(50))).toBeUndefined()
+  expect(forecast.rateBytesPerSec(ipnEndpoint(9n, 1n), at(7))).toBeUndefined()
+  const paced = new RouteForecast({
+    ...{ node: 2n, contactPlan: () => ({ contacts: [], ranges: [] }) },
+    planTo: () => ({ node: 3n, protocol: 'udp', duct: 'x', rateBytesPerSec: 500 }),
+    ...{ oneWayDelayMs: () => 0, allowanceMs: 0 },
+  })
+  expect(paced.rateBytesPerSec(MOON, at(7))).toBe(500)
+})

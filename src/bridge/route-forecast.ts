@@ -54,6 +54,13 @@ export class RouteForecast {
     return beginAt(this.#outward(destination), at)
   }
 
+  /** Of the contact that is open or comes next, else of the plan; undefined where neither says. */
+  rateBytesPerSec(destination: EndpointId, at: WallMs): number | undefined {
+    const contacts = this.#outward(destination)
+    const contact = openContact(contacts, at) ?? nextContact(contacts, at)
+    return contact?.rateBytesPerSec ?? this.#options.planTo(destination)?.rateBytesPerSec
+  }
+
   /** Whether a contact plan says when bundles go there. */
   isScheduled(destination: EndpointId, at: WallMs): boolean {
     return gateAt(this.#outward(destination), at).state !== 'unscheduled'

@@ -12,7 +12,7 @@ import {
 } from '../bridge/tools/mail-programs.ts'
 import { EXIT, Failure } from './failure.ts'
 import { type HostOption, mailPorts, withStandardInput } from './mail-ports.ts'
-import { showQueued, traceMail } from './mail-queue.ts'
+import { printQueueCost, showQueued, traceMail } from './mail-queue.ts'
 
 const NODE = 'number or control socket of the host (default: the only one here)'
 
@@ -45,6 +45,24 @@ export function addMailCommands(program: Command, exitStatuses: string): void {
     .option('--node <node>', NODE)
     .addHelpText('after', `\nExamples:\n  lightlag queue show 1PRT2M4T0XKQ7A5B\n${exitStatuses}`)
     .action((id: string, options: HostOption) => showQueued(id, options))
+  queue
+    .command('cost')
+    .description('say what waiting mail will cost: octets on the link, seconds of contact, money')
+    .option('--json', 'one JSON object with all next hops and their sum')
+    .option('--node <node>', NODE)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  lightlag queue cost
+  lightlag queue cost --json | jq .sum.money
+
+Of mail that goes in bundles. What is in bundles is counted, other mail is packed as it would be now, to see; of
+more than 4 MiB for one next hop the rest is reckoned by that. Rates are those of contacts or plans, prices
+those of "links" in the host's file. What is sent again and acknowledgements are not in it.
+${exitStatuses}`,
+    )
+    .action((options: HostOption & { readonly json?: boolean }) => printQueueCost(options))
   for (const [action, purpose] of Object.entries(ACTIONS) as [QueueAction, string][]) {
     addAction(queue.command(action), action, purpose, exitStatuses)
   }

@@ -40,6 +40,7 @@ it('says what would be right', () => {
     ['links: { bp:ipn:3.2525: { budget: 10MiB } }', 'a size in a period such as 10MiB/d'],
     ['links: { bp:ipn:3.2525: { budget: 10MiB/0h } }', 'a size in a period such as 10MiB/d'],
     ['links: { bp:ipn:3.2525: { holdBackAbove: 1000B } }', 'a size from 1KiB on'],
+    ['heldBack: { sizeMax: 2GiB }', 'at most 30% of limits.storeSizeMax, 1288490188B'],
     ['heldBack: { keepFor: 0 }', 'a duration such as 30d'],
     ['domains: []\nlinks: { bp:ipn:3.2525: { holdBackAbove: 1MiB } }', 'one domain would be right'],
     ['links: { bp:ipn:3.2525: { pricePerMB: 4.20 } }', 'such as 4.20 EUR'],

@@ -125,14 +125,23 @@ function completeLink(to: string, link: LinkText): Link {
 interface Host extends LinksText {
   readonly plans: readonly { readonly to: bigint }[]
   readonly domains?: readonly string[]
+  readonly limits: { readonly storeSizeMax: number }
 }
 
+/** Of the store: it is taken out of the share of the queue, which is a little more. */
+const HELD_SHARE_MAX = 0.3
+
 export function linkContradictions(
-  { links, plans, domains }: Host,
+  { links, heldBack, plans, domains, limits }: Host,
   at: Path,
 ): readonly Contradiction[] {
   const wrong: Contradiction[] = []
   const known = new Set<string>()
+  const heldMax = Math.floor(limits.storeSizeMax * HELD_SHARE_MAX)
+  if (heldBack?.sizeMax !== undefined && heldBack.sizeMax > heldMax) {
+    const message = `sizeMax of ${heldBack.sizeMax} bytes: at most 30% of limits.storeSizeMax, ${heldMax}B, would be right`
+    wrong.push({ path: [...at, 'heldBack', 'sizeMax'], message })
+  }
   for (const [route, { holdBackAbove, pricePerMB, pricePerSecond }] of links) {
     const path = [...at, 'links', route]
     const endpoint = endpointOf(route)

@@ -1,5 +1,9 @@
-import type { MailHostOptions } from '../../src/bridge/mail-host-options.ts'
+import { wallMs } from '../../src/base/time.ts'
+import { MailClient } from '../../src/bridge/mail-client.ts'
+import type { ContactPlanOptions, MailHostOptions } from '../../src/bridge/mail-host-options.ts'
+import type { LinkCost } from '../../src/bridge/queue-cost.ts'
 import type { Scenario } from '../../src/config/scenario.ts'
+import { connectNode } from '../../src/dtn/control/node-client.ts'
 import { earthMoon, TestLab } from './lab.ts'
 
 /** The default scenario, its first host with more options. */
@@ -68,3 +72,24 @@ export async function heldAddress(lab: TestLab): Promise<string> {
 
 /** What is sent to that address. */
 export const ASK = 'Subject: Re: Held back\r\n\r\nPlease.\r\n'
+
+/** Of ten minutes from the near host to the far one, an hour after the start. */
+export function oneContact(rateBytesPerSec: number): ContactPlanOptions {
+  const times = { from: wallMs(3_600_000), until: wallMs(4_200_000) }
+  const contact = { source: 2n, destination: 3n, ...times, rateBytesPerSec, confidence: 1 }
+  return { contacts: [contact], ranges: [], isFromStart: true }
+}
+
+const CONTROL = { host: '/run/lightlag/control.sock', port: 0 }
+
+/** What the near host says to `lightlag queue cost`. */
+export function costs(lab: TestLab): Promise<readonly LinkCost[]> {
+  const ask = async (): Promise<readonly LinkCost[]> => {
+    const { network, clock } = lab.mail1.machine
+    const client = new MailClient(await connectNode(CONTROL, { network, clock }))
+    const costs = await client.cost()
+    client.close()
+    return costs
+  }
+  return lab.lab.perform(ask())
+}

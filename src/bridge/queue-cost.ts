@@ -1,0 +1,296 @@
+/**
+ * What waiting mail will cost on the way to the next hop: octets, seconds of contact, money. What is
+ * in bundles is counted, the rest is packed as it would be now, to see; of very much the rest is
+ * reckoned by that. Without what is sent again because it was lost, and without acknowledgements.
+ */
+
+import { concat, toHex } from '../base/bytes.ts'
+import type { MailStart } from '../mail/delivery.ts'
+import type { MailQueue, QueuedView } from '../mail/queue.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Packing } from '../ports/packing.ts'
+import type { Store } from '../ports/store.ts'
+import { type EndpointId, formatEndpointId, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
+import type { Budgets, BudgetUse } from './budgets.ts'
+import type { Carrier } from './carrier.ts'
+import type { HoldingBack } from './holding-back.ts'
+import {
+  BUNDLE_OVERHEAD_BYTES,
+  COST_TRIED_BYTES_MAX,
+  OBJECT_BYTES_MAX,
+  OBJECT_MAILS_MAX,
+} from './limits.ts'
+import type { LinkOptions, Price } from './link-options.ts'
+import { makeObject, type ObjectMail } from './object-maker.ts'
+import { PeerPackings } from './object-packing.ts'
+import { type BatchOptions, effortFor, type ObjectTransport } from './object-transport.ts'
+import { pageOfQueue } from './queue-list.ts'
+import type { RouteForecast } from './route-forecast.ts'
+import { RUN_BYTES, transactionName } from './transaction-name.ts'
+
+export interface LinkCost {
+  /** As the transport map has it: `bp:ipn:3.2525`. */
+  readonly route: string
+  /** Those that have not left. */
+  readonly mails: number
+  /** Those that have left, and wait for their acknowledgement. */
+  readonly mailsLeft: number
+  /** On the link: the three below together. */
+  readonly linkBytes: number
+  /** In bundles that wait. */
+  readonly bundledBytes: number
+  /** Of mails that were packed just now, to see. */
+  readonly triedBytes: number
+  /** Of mails that were not: as much as those tried. */
+  readonly reckonedBytes: number
+  /** Of a contact, or of the plan; absent where nobody has said. */
+  readonly rateBytesPerSec?: number
+  /** Of contact; absent with the rate. */
+  readonly seconds?: number
+  /** Absent where there is no price, or one of seconds that are not known. */
+  readonly money?: Money
+  readonly budget?: BudgetUse
+}
+
+export interface Money {
+  readonly amount: number
+  readonly currency: string
+}
+
+export interface QueueCostOptions {
+  /** As it names itself in objects. */
+  readonly host: string
+  readonly links: readonly LinkOptions[]
+  readonly batch: BatchOptions
+}
+
+export interface QueueCostPorts {
+  readonly queue: MailQueue
+  readonly transport: Pick<ObjectTransport, 'progressOf'>
+  readonly forecast: Pick<RouteForecast, 'rateBytesPerSec' | 'arrivalAt'>
+  readonly holdingBack: HoldingBack
+  readonly budgets: Budgets
+  readonly packing: Packing
+  readonly store: Store
+  readonly clock: Clock
+}
+
+/** Of one next hop, as the queue is gone through. */
+interface Tally {
+  readonly destination: EndpointId
+  readonly to: string
+  readonly link: LinkOptions | undefined
+  leftMails: number
+  /** By their names. */
+  readonly bundles: Map<string, number>
+  bundledMails: number
+  /** Not packed yet, to go into one object. */
+  together: ObjectMail[]
+  togetherBytes: number
+  triedMails: number
+  triedFrom: number
+  triedTo: number
+  restMails: number
+  restBytes: number
+}
+
+export class QueueCost {
+  readonly #options: QueueCostOptions
+  readonly #ports: QueueCostPorts
+  readonly #peers: PeerPackings
+
+  constructor(options: QueueCostOptions, ports: QueueCostPorts) {
+    this.#options = options
+    this.#ports = ports
+    this.#peers = new PeerPackings(ports.store)
+  }
+
+  /** Of every next hop that mail in bundles waits for, or that has a price or a budget. */
+  async costs(): Promise<readonly LinkCost[]> {
+    const { queue, clock } = this.#ports
+    const tallies = new Map<string, Tally>()
+    for (const link of this.#options.links) this.#tallyOf(`bp:${link.to}`, tallies)
+    for (let page = pageOfQueue(queue, ''); page.length > 0; ) {
+      for (const queueId of page) {
+        const view = queue.look(queueId)
+        if (view !== undefined) await this.#count(view, tallies)
+      }
+      // Whoever else has something to do comes in between.
+      await new Promise<void>((resume) => clock.at(clock.now(), resume))
+      page = pageOfQueue(queue, page.at(-1) ?? '')
+    }
+    const costs: LinkCost[] = []
+    for (const tally of tallies.values()) {
+      await this.#pack(tally)
+      costs.push(this.#costOf(tally))
+    }
+    return costs
+  }
+
+  async #count(view: QueuedView, tallies: Map<string, Tally>): Promise<void> {
+    const { envelope, statuses, routes } = view
+    const { queueId } = envelope
+    const open = envelope.recipients.flatMap((one, i) =>
+      statuses.get(i)?.type === 'settled' || one.isExpanded
+        ? []
+        : [{ one, route: routes[i] ?? '' }],
+    )
+    const progress = this.#ports.transport.progressOf(queueId)
+    for (const route of new Set(open.map((one) => one.route))) {
+      const tally = this.#tallyOf(route, tallies)
+      if (tally === undefined) continue
+      const sent = progress.find(({ to }) => to === tally.to)
+      if (sent?.state === 'forwarded') tally.leftMails++
+      else if (sent?.object !== undefined && sent.payloadBytes > 0) {
+        tally.bundles.set(sent.object, sent.payloadBytes)
+        tally.bundledMails++
+      } else {
+        const recipients = open
+          .filter((one) => one.route === route)
+          .map(({ one: { parameters = {}, ...recipient } }) => ({ recipient, parameters }))
+        await this.#try(view, recipients, tally)
+      }
+    }
+  }
+
+  /** Undefined where a route is none in bundles. */
+  #tallyOf(route: string, tallies: Map<string, Tally>): Tally | undefined {
+    const destination = route.startsWith('bp:')
+      ? parseEndpointId(route.slice('bp:'.length))
+      : undefined
+    if (destination === undefined) return undefined
+    const to = formatEndpointId(destination)
+    const link = this.#options.links.find((one) => one.to === to)
+    const tally = tallies.get(to) ?? newTally(destination, link)
+    tallies.set(to, tally)
+    return tally
+  }
+
+  async #try(
+    { envelope }: QueuedView,
+    recipients: ObjectMail['recipients'],
+    tally: Tally,
+  ): Promise<void> {
+    const { queueId, from, sizeBytes } = envelope
+    const read = (): Iterable<Uint8Array> => this.#pieces(envelope)
+    const mail: MailStart = { queueId, from, sizeBytes, read }
+    const holding = this.#ports.holdingBack.of(mail, tally.to, tally.link?.holdBackAbove)
+    const bytes = holding?.sizeBytes ?? sizeBytes
+    if (tally.triedFrom + tally.togetherBytes >= COST_TRIED_BYTES_MAX) {
+      tally.restMails++
+      tally.restBytes += bytes
+      return
+    }
+    const { bytesMax = OBJECT_BYTES_MAX, mailsMax = OBJECT_MAILS_MAX } = this.#options.batch
+    const isFull = tally.together.length >= mailsMax || tally.togetherBytes + bytes > bytesMax
+    if (isFull) await this.#pack(tally)
+    const message = concat(...(holding?.read() ?? read()))
+    const transaction = transactionName(SOME_RUN, tally.triedMails++)
+    const startedAt = this.#ports.clock.wall()
+    tally.together.push({ transaction, mail, recipients, message, startedAt })
+    tally.togetherBytes += bytes
+  }
+
+  *#pieces(envelope: QueuedView['envelope']): Iterable<Uint8Array> {
+    const { queue } = this.#ports
+    for (let index = 0; ; index++) {
+      const piece = queue.piece(envelope, index)
+      if (piece === undefined) return
+      yield piece
+    }
+  }
+
+  async #pack(tally: Tally): Promise<void> {
+    const mails = tally.together
+    if (mails.length === 0) return
+    const { packing, clock, forecast } = this.#ports
+    tally.triedFrom += tally.togetherBytes
+    tally.together = []
+    tally.togetherBytes = 0
+    const wall = clock.wall()
+    const way: Pick<Carrier, 'arrivalAt'> = {
+      arrivalAt: (at, bytes) => forecast.arrivalAt(tally.destination, at, bytes),
+    }
+    const how = { reads: this.#peers.readBy(tally.to), effort: effortFor(way, wall) }
+    const plan = { host: this.#options.host, wall, mails, ...how }
+    const { payload } = await makeObject(plan, packing)
+    tally.triedTo += payload.length + BUNDLE_OVERHEAD_BYTES
+  }
+
+  #costOf(tally: Tally): LinkCost {
+    const { forecast, budgets, clock } = this.#ports
+    const { destination, to, link, bundles } = tally
+    const bundledBytes = [...bundles.values()].reduce(
+      (sum, bytes) => sum + bytes + BUNDLE_OVERHEAD_BYTES,
+      0,
+    )
+    const share = tally.triedFrom === 0 ? 1 : tally.triedTo / tally.triedFrom
+    const reckonedBytes = Math.round(tally.restBytes * share)
+    const linkBytes = bundledBytes + tally.triedTo + reckonedBytes
+    const rateBytesPerSec = forecast.rateBytesPerSec(destination, clock.wall())
+    const seconds = rateBytesPerSec === undefined ? undefined : linkBytes / rateBytesPerSec
+    const money = link?.price && moneyOf(link.price, linkBytes, seconds)
+    const budget = link && budgets.useOf(link)
+    return {
+      route: `bp:${to}`,
+      mails: tally.bundledMails + tally.triedMails + tally.restMails,
+      mailsLeft: tally.leftMails,
+      ...{ linkBytes, bundledBytes, triedBytes: tally.triedTo, reckonedBytes },
+      ...(rateBytesPerSec !== undefined && { rateBytesPerSec }),
+      ...(seconds !== undefined && { seconds }),
+      ...(money && { money }),
+      ...(budget && { budget }),
+    }
+  }
+}
+
+/** A name of mails that are not sent is as long as any other. */
+const SOME_RUN = toHex(new Uint8Array(RUN_BYTES))
+
+function newTally(destination: EndpointId, link: LinkOptions | undefined): Tally {
+  return {
+    ...{ destination, to: formatEndpointId(destination), link, leftMails: 0 },
+    ...{ bundles: new Map<string, number>(), bundledMails: 0 },
+    ...{ together: [], togetherBytes: 0, triedMails: 0, triedFrom: 0, triedTo: 0 },
+    ...{ restMails: 0, restBytes: 0 },
+  }
+}
+
+function moneyOf(
+  { currency, perMegabyte, perSecond }: Price,
+  bytes: number,
+  seconds: number | undefined,
+): Money | undefined {
+  if (perSecond > 0 && seconds === undefined) return undefined
+  return { currency, amount: (bytes / 1_000_000) * perMegabyte + (seconds ?? 0) * perSecond }
+}
+
+export interface CostSum {
+  readonly mails: number
+  readonly mailsLeft: number
+  readonly linkBytes: number
+  readonly seconds: number
+  /** For each currency. */
+  readonly money: readonly Money[]
+  /** Next hops of which nobody knows the rate: neither their seconds are in it, nor what those cost. */
+  readonly unknown: readonly string[]
+}
+
+export function sumOf(costs: readonly LinkCost[]): CostSum {
+  const money = new Map<string, number>()
+  for (const { money: one } of costs) {
+    if (one !== undefined) money.set(one.currency, (money.get(one.currency) ?? 0) + one.amount)
+  }
+  const total = (of: (cost: LinkCost) => number): number =>
+    costs.reduce((sum, cost) => sum + of(cost), 0)
+  return {
+    mails: total(({ mails }) => mails),
+    mailsLeft: total(({ mailsLeft }) => mailsLeft),
+    linkBytes: total(({ linkBytes }) => linkBytes),
+    seconds: total(({ seconds = 0 }) => seconds),
+    money: [...money].map(([currency, amount]) => ({ currency, amount })),
+    unknown: costs
+      .filter(({ mails, seconds }) => mails > 0 && seconds === undefined)
+      .map(({ route }) => route),
+  }
+}

@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest'
+import { costs, nearHost, oneContact, TO } from '../support/cheap-lab.ts'
+import { mailOf, TestLab } from '../support/lab.ts'
+
+test('beyond what is packed to see the rest is reckoned by that', async () => {
+  const lab = await TestLab.start(
+    nearHost({
+      links: [{ to: TO, budget: { bytes: 40_000_000, periodMs: 3_600_000 } }],
+      contactPlan: oneContact(12_500),
+    }),
+  )
+  const body = 'x'.repeat(998).concat('\r\n').repeat(1500)
+  for (let i = 0; i < 4; i++) await lab.submitted(lab.mail1, mailOf(body))
+  const [cost] = await costs(lab)
+  expect(cost?.mails).toBe(4)
+  expect(cost?.reckonedBytes).toBeGreaterThan(1_400_000)
+  expect(cost?.linkBytes).toBe(
+    (cost?.bundledBytes ?? 0) + (cost?.triedBytes ?? 0) + (cost?.reckonedBytes ?? 0),
+  )
+})
