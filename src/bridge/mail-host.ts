@@ -472,6 +472,11 @@ export class MailHost {
     this.#signingKeys.replace(keys)
   }
 
+  /** What has not yet gone on from here. */
+  get waiting(): { readonly mails: number; readonly bundles: number } {
+    return { mails: this.#queue.mailCount, bundles: this.#access.status().store.bundles }
+  }
+
   /** What it has counted, in the text format of Prometheus. */
   metrics(): string {
     const mail = this.#metrics.metrics(this.#queue.depth())

@@ -8,7 +8,7 @@ import { plainBytes } from '../host/bytes.ts'
 import { encoded, type LabInput, type LabOutput } from '../lab/desk.ts'
 import type { Lab } from '../lab/lab.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
-import { servicesOf } from './lab-service.ts'
+import { machineOf, servicesOf } from './lab-service.ts'
 
 /** One service of one host. */
 export interface PublishedPort {
@@ -198,12 +198,10 @@ export function publishedPorts(lab: Lab, wish: PublishWish): readonly PublishedP
 
 /** Those from which people look at their mail: hosts without services of their own. */
 export function clientHost(lab: Lab, wanted: string | undefined): string | undefined {
-  const names = lab.hosts.map(({ options }) => options.host)
   if (wanted !== undefined) {
-    const found = names.find((name) => name === wanted || name.startsWith(`${wanted}.`))
-    if (found !== undefined) return found
-    const message = `--client ${wanted}: one of ${names.join(', ')} would be right`
-    throw new Failure(EXIT.usage, message)
+    const machine = machineOf(lab, wanted)
+    if (typeof machine === 'string') throw new Failure(EXIT.usage, `--client: ${machine}`)
+    return machine.options.host
   }
   return lab.hosts.find(({ options }) => servicesOf(options, new Map()).length === 0)?.options.host
 }

@@ -178,15 +178,10 @@ export class LabService implements ControlledNode {
     return this.#post({ type: 'power', host: this.#machine(host).options.host, action })
   }
 
-  /** By its name, or what that begins with: `mail-1` of `mail-1.a.com`. */
   #machine(name: string): LabMachine {
-    const { hosts } = this.#options.lab
-    const exact = hosts.find(({ options }) => options.host === name)
-    const beginning = hosts.filter(({ options }) => options.host.startsWith(`${name}.`))
-    const machine = exact ?? (beginning.length === 1 ? beginning[0] : undefined)
-    if (machine !== undefined) return machine
-    const names = hosts.map(({ options }) => options.host)
-    throw refused(`no host ${name}: one of ${names.join(', ')} would be right`)
+    const machine = machineOf(this.#options.lab, name)
+    if (typeof machine === 'string') throw refused(machine)
+    return machine
   }
 
   state(): LabState {
@@ -241,6 +236,15 @@ export class LabService implements ControlledNode {
   administer(): never {
     throw noBundles()
   }
+}
+
+/** By its name, or what that begins with: `mail-1` of `mail-1.a.com`; else why there is none. */
+export function machineOf({ hosts }: Lab, name: string): LabMachine | string {
+  const exact = hosts.find(({ options }) => options.host === name)
+  const beginning = hosts.filter(({ options }) => options.host.startsWith(`${name}.`))
+  const machine = exact ?? (beginning.length === 1 ? beginning[0] : undefined)
+  const names = hosts.map(({ options }) => options.host)
+  return machine ?? `no host ${name}: one of ${names.join(', ')} would be right`
 }
 
 const SERVICES = [

@@ -11,7 +11,7 @@ import { ControlService } from '../dtn/control/service.ts'
 import { hostClock } from '../host/clock.ts'
 import { formatEvent } from '../host/log.ts'
 import { hostNetwork } from '../host/network.ts'
-import { Lab } from '../lab/lab.ts'
+import { type Happening, Lab } from '../lab/lab.ts'
 import { endOf, formatLine, RECORDING_FORMAT } from '../lab/recording.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
 import { readText } from './files.ts'
@@ -44,9 +44,8 @@ export async function labUp(args: UpArguments): Promise<void> {
   await requireFree(name)
   if (args.detach) return upInBackground(name)
   const seed = args.seed ?? scenario.seed
-  const head = { format: RECORDING_FORMAT, version: version(), scenario: text, seed } as const
   const file = args.record === undefined ? undefined : resolve(args.record)
-  if (file !== undefined) startRecording(file, formatLine({ ...head, file: args.scenario }))
+  if (file !== undefined) startRecording(file, recordingHead(args.scenario, text, seed))
   try {
     const lab = newLab({ ...scenario, seed }, (line) => process.stdout.write(`${line}\n`))
     await runLab(lab, name, file, args, stopped)
@@ -59,11 +58,17 @@ export async function labUp(args: UpArguments): Promise<void> {
 }
 
 /** As every command that plays a scenario by hand makes it; `print` takes the log. */
-export function newLab(scenario: Scenario, print: (line: string) => void): Lab {
+export function newLab(
+  scenario: Scenario,
+  print: (line: string) => void,
+  hear: (happening: Happening) => void = () => {},
+): Lab {
   const lab: Lab = new Lab(scenario, {
     settle: () => setImmediate(),
     logLines: formatEvent,
-    onEvent: ({ host, event }) => {
+    onEvent: (happening) => {
+      const { host, event } = happening
+      hear(happening)
       const context = { wall: lab.world.wall(), host, pid: process.pid }
       for (const line of formatEvent(event, context)) print(line)
     },
@@ -177,7 +182,12 @@ async function requireFree(name: string): Promise<void> {
   throw new Failure(EXIT.failed, `lab ${name} runs already: ${advice}`)
 }
 
-function startRecording(file: string, line: string): void {
+export function recordingHead(file: string, scenario: string, seed: number): string {
+  return formatLine({ format: RECORDING_FORMAT, version: version(), scenario, file, seed })
+}
+
+/** A Failure where the file is there already, or cannot be made. */
+export function startRecording(file: string, line: string): void {
   try {
     const descriptor = openSync(file, 'wx', 0o600)
     closeSync(descriptor)

@@ -20,6 +20,7 @@ import { duration, seed } from './numbers.ts'
 import { addPictureOptions, PICTURE_HELP } from './picture-options.ts'
 import { rcCheck, rcReference, rcWrite } from './rc.ts'
 import { type ServeArguments, serve } from './serve.ts'
+import { addSimCommands } from './sim-commands.ts'
 import { addUserCommands } from './user-commands.ts'
 import { version } from './version.ts'
 
@@ -181,6 +182,7 @@ addCarryCommands(program, EXIT_STATUSES)
 addMailboxCommands(program, EXIT_STATUSES)
 addFaultCommands(program, EXIT_STATUSES)
 addLabCommands(program, EXIT_STATUSES)
+addSimCommands(program)
 
 program
   .command('links')

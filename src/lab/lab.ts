@@ -239,6 +239,11 @@ export class LabMachine {
     return this.#off === undefined
   }
 
+  /** What has not yet gone on from here, as far as a host with power knows. */
+  get waiting(): MailHost['waiting'] {
+    return this.#services.waiting
+  }
+
   /** The store that the services use now. */
   get store(): LabStore {
     return this.#store

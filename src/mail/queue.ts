@@ -620,6 +620,11 @@ export class MailQueue implements DeliveryTarget {
     return this.#spool.bytes
   }
 
+  /** Mails that are not settled. */
+  get mailCount(): number {
+    return this.#mails.size
+  }
+
   #known(queueId: string): QueuedMail | undefined {
     this.#requireOpen()
     return this.#mails.get(queueId)
