@@ -129,7 +129,7 @@ export class LabPorts {
         socket.pause()
       }
     })
-    socket.on('end', () => post({ type: 'close', connection: number }))
+    socket.on('end', () => post({ type: 'end', connection: number }))
     socket.on('drain', () => {
       if (!connection.isLabPaused) return
       connection.isLabPaused = false

@@ -7,10 +7,11 @@ import { assert } from '../base/assert.ts'
 import { fromBase64, toBase64 } from '../base/bytes.ts'
 import { asFault, type Fault } from '../base/fault.ts'
 import type { LinkQuality } from '../config/link-quality.ts'
-import type { ByteStream, SocketAddress } from '../ports/network.ts'
+import type { SocketAddress } from '../ports/network.ts'
 import type { Lab } from './lab.ts'
 import { PUBLISHED_CONNECT_MS } from './limits.ts'
 import type { LabProcess } from './process.ts'
+import { SecureStream } from './secure-stream.ts'
 
 /** Processes and connections are numbered by whoever begins them; bytes are Base64. */
 export type LabInput =
@@ -41,7 +42,8 @@ export type LabInput =
     }
   | { readonly type: 'send'; readonly connection: number; readonly bytes: string }
   | {
-      readonly type: 'close' | 'abort' | 'pause' | 'resume'
+      /** `end`: nothing more is sent. */
+      readonly type: 'end' | 'abort' | 'pause' | 'resume'
       readonly connection: number
     }
 
@@ -64,9 +66,9 @@ export type LabOutput =
   | { readonly type: 'trouble'; readonly host: string; readonly fault: Fault }
 
 interface Connection {
-  stream: ByteStream | undefined
+  stream: SecureStream | undefined
   /** Until it is open. */
-  readonly waiting: ((stream: ByteStream) => void)[]
+  readonly waiting: ((stream: SecureStream) => void)[]
 }
 
 /** What was begun; what comes for something that has ended is without effect. */
@@ -165,6 +167,7 @@ export class LabDesk {
     const { network } = this.#lab.host(from).machine
     network.connect(to, PUBLISHED_CONNECT_MS).then(
       (stream) => {
+        assert(stream instanceof SecureStream, 'a stream of the lab')
         connection.stream = stream
         stream.onBytes = (bytes) =>
           this.#hear({ type: 'received', connection: number, bytes: bytes.slice() })
@@ -178,12 +181,13 @@ export class LabDesk {
   }
 
   #onStream(
-    input: LabInput & { readonly type: 'send' | 'close' | 'abort' | 'pause' | 'resume' },
+    input: LabInput & { readonly type: 'send' | 'end' | 'abort' | 'pause' | 'resume' },
   ): void {
     const connection = this.#connections.get(input.connection)
     if (connection === undefined) return
-    const act = (stream: ByteStream): void => {
+    const act = (stream: SecureStream): void => {
       if (input.type === 'send') stream.send(decoded(input.bytes))
+      else if (input.type === 'end') stream.endSending()
       else stream[input.type]()
     }
     if (connection.stream === undefined) connection.waiting.push(act)

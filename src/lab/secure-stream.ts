@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.ts'
 import { concat } from '../base/bytes.ts'
 import type { Fault } from '../base/fault.ts'
 import type { TlsSession } from '../base/tls.ts'
@@ -81,6 +82,15 @@ export class SecureStream implements ByteStream {
     if (this.#phase === 'secured') this.#tcp.send(this.#tls?.closeNotify() ?? concat())
     this.#held = []
     this.#tcp.close()
+  }
+
+  /** Closes our half of a stream without TLS: what the peer still says is heard. */
+  endSending(): void {
+    assert(
+      this.#phase === 'plain' || this.#phase === 'ended',
+      'half of a TLS session is not closed',
+    )
+    this.#tcp.endSending()
   }
 
   abort(): void {

@@ -55,6 +55,7 @@ export class LabStream implements Omit<ByteStream, 'secure' | 'onSecured'> {
   #drainOwed = false
   #pumpDue = false
   #closing = false
+  #hasSentAll = false
   #finSent = false
 
   readonly #unread: Piece[] = []
@@ -127,7 +128,7 @@ export class LabStream implements Omit<ByteStream, 'secure' | 'onSecured'> {
   }
 
   send(bytes: Uint8Array): void {
-    if (this.#state === 'ended' || this.#closing || bytes.length === 0) return
+    if (this.#state === 'ended' || this.#closing || this.#hasSentAll || bytes.length === 0) return
     this.#unsent.append(bytes)
     this.#drainOwed = true
     this.#answered = true
@@ -136,6 +137,12 @@ export class LabStream implements Omit<ByteStream, 'secure' | 'onSecured'> {
 
   close(): void {
     this.#closing = true
+    this.#pumpSoon()
+  }
+
+  /** Closes our half, once everything sent has left: what the peer still says is heard. */
+  endSending(): void {
+    this.#hasSentAll = true
     this.#pumpSoon()
   }
 
@@ -348,7 +355,8 @@ export class LabStream implements Omit<ByteStream, 'secure' | 'onSecured'> {
 
   /** Once all is sent: our FIN where we are closing, and the end where the peer is closing too. */
   #finish(): void {
-    if (this.#state !== 'open' || !this.#closing || this.#unsent.length > 0) return
+    if (this.#state !== 'open' || this.#unsent.length > 0) return
+    if (!this.#closing && !this.#hasSentAll) return
     if (!this.#finSent) {
       this.#finSent = true
       this.#waitsAtEnd = !this.#finReceived

@@ -115,6 +115,23 @@ test('a connection from outside is one in the lab, with its delay and its end', 
   expect(outputs.at(-1)).toEqual({ type: 'closed', connection: 7, fault: undefined })
 })
 
+test('a connection whose program says nothing more hears the answers that are on their way', async () => {
+  const { outputs } = await drive(
+    [
+      [0, { type: 'connect', connection: 7, from: 'mail-1.a.com', to: SMTP }],
+      [1, { type: 'send', connection: 7, bytes: encoded(fromUtf8('EHLO a.com\r\n')) }],
+      [2, { type: 'end', connection: 7 }],
+      [3, { type: 'send', connection: 7, bytes: encoded(fromUtf8('too late\r\n')) }],
+    ],
+    600_000,
+  )
+  const heard = outputs.flatMap((output) =>
+    output.type === 'received' ? [toUtf8(output.bytes)] : [],
+  )
+  expect(heard.join('')).toMatch(/^220 .*\r\n250-mail-2.a.com\r\n(?:250.*\r\n)+$/)
+  expect(outputs.at(-1)).toEqual({ type: 'closed', connection: 7, fault: undefined })
+})
+
 test('a connection to where nobody listens is told as refused', async () => {
   const to = { host: '172.22.0.3', port: 1 }
   const { outputs } = await drive(
