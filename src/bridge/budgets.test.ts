@@ -53,6 +53,14 @@ test('the budget of an account is its own, and mail of nobody here has only that
   await expect(budgets.charge(LINK, mail('E', 1))).rejects.toThrow('in 1h for ipn:3.2525: 0B left')
 })
 
+test('an account may be written in any letters, and at any length', async () => {
+  const { budgets, store } = stage()
+  await budgets.charge(LINK, mail('A', 450, 'büro@a.com'))
+  await budgets.charge(LINK, mail('B', 300, 'x'.repeat(400)))
+  for (const key of store.keys('bridge-budgets', {})) expect(key).toMatch(/^[ -~]{1,300}$/)
+  await expect(budgets.charge(LINK, mail('C', 151, 'büro@a.com'))).rejects.toThrow('of büro@a.com')
+})
+
 test('what can never fit is refused for good', async () => {
   const { budgets } = stage()
   await expect(budgets.charge(LINK, mail('A', 1001))).rejects.toMatchObject({

@@ -3,10 +3,11 @@
  * and a mail is charged once for a next hop, however often it is tried.
  */
 
-import { fromUtf8, NO_BYTES, toUtf8 } from '../base/bytes.ts'
+import { fromUtf8, NO_BYTES, toHex, toUtf8 } from '../base/bytes.ts'
 import { formatTimestamp } from '../base/calendar.ts'
 import { Fault } from '../base/fault.ts'
 import { formatDuration, formatSize } from '../base/quantity.ts'
+import { sha256 } from '../base/sha256.ts'
 import { type WallMs, wallMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import { type Store, type StoreChange, withPrefix } from '../ports/store.ts'
@@ -139,11 +140,16 @@ function budgetsFor(
   const all = budget && { key: `u/${to} `, budget, whose: `for ${to}` }
   const own = account !== undefined &&
     userBudget && {
-      key: `u/${to} ${account}`,
+      key: `u/${to} ${keyOf(account)}`,
       budget: userBudget,
       whose: `of ${account} for ${to}`,
     }
   return [...(all ? [all] : []), ...(own ? [own] : [])]
+}
+
+/** A shared alias may be written in any letters. */
+function keyOf(account: string): string {
+  return /^[!-~]{1,200}$/.test(account) ? account : toHex(sha256(fromUtf8(account)))
 }
 
 export function tooLarge(message: string): Fault<BridgeFaultCode> {

@@ -51,13 +51,13 @@ export class CheapLinks implements MailFormat {
   }
 
   async #start(mail: MailStart, link: LinkOptions, inner: DeliveryTarget): Promise<Delivery> {
-    const { budgets, holdingBack } = this.#ports
+    const { budgets, held, holdingBack } = this.#ports
     const { queueId, from } = mail
     const { to } = link
     const holding = holdingBack.of(mail, to, link.holdBackAbove)
     const bytes = holding?.sizeBytes ?? mail.sizeBytes ?? 0
-    // What waits here for ever because it cannot cross either would be lost.
-    requireSize(link, Math.max(bytes, holding?.largestBytes ?? 0))
+    // What waits here and could not cross when it is asked for would be lost; its header is no reason then.
+    if (!held.isHandedOut(queueId)) requireSize(link, Math.max(bytes, holding?.largestBytes ?? 0))
     const account = from.reversePath && this.#accountOf(from.reversePath)
     await budgets.charge(link, { queueId, to, account, bytes })
     return holding === undefined ? inner.start(mail) : holding.start(inner)

@@ -130,3 +130,16 @@ test('of very many attachments the largest are held back', async () => {
   expect(addressesIn(mails)).toHaveLength(HELD_PARTS_MAX)
   expect(mails[0]).toContain('Content-Type: image/png; name=0.png')
 })
+
+test('an alias for everybody takes no requests, and an attachment as large as a mail may be crosses', async () => {
+  const member = { localPart: 'user', domain: 'mail-1.a.com' }
+  const lab = await startHolding({
+    aliases: [{ address: '@mail-1.a.com', members: [member] }],
+    links: [{ to: TO, holdBackAbove: 2000, mailBytesMax: 3100 }],
+  })
+  const address = await heldAddress(lab)
+  await lab.submitted(lab.mail2, ASK, [address])
+  await lab.runFor(10_000)
+  expect(await lab.maildrop(lab.mail2)).toHaveLength(2)
+  expect(await lab.maildrop(lab.mail1)).toEqual([])
+})
