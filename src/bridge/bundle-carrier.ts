@@ -79,8 +79,8 @@ export class BundleCarriers implements Carriers {
     this.#ports.node.register(
       this.#options.mailService,
       (bundle, _, how) => this.#receive(bundle, how, gateway),
-      // What comes again is acknowledged again.
-      { takesRepeats: true },
+      // What comes again is acknowledged again; what is taken is in the queue.
+      { takesRepeats: true, isPrompt: true },
     )
   }
 

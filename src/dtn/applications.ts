@@ -1,7 +1,7 @@
 /** The endpoints that applications have opened on this node, and what is delivered to them. */
 
 import { asFault, Fault } from '../base/fault.ts'
-import type { WallMs } from '../base/time.ts'
+import { addMs, type WallMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { StoreChange } from '../ports/store.ts'
@@ -22,6 +22,7 @@ import type { BundleStore } from './bundle-store.ts'
 import type { Counters } from './counters.ts'
 import type { DeliveredAdus } from './delivered.ts'
 import type { DtnFaultCode } from './fault.ts'
+import { PROMPT_MS_MAX } from './limits.ts'
 import {
   administrativeEndpoints,
   isOwnEndpoint,
@@ -82,12 +83,18 @@ export interface RegistrationOptions {
    * for an application that is done with it, or has copied it. Default: false, it is the application's.
    */
   readonly borrows?: boolean
+  /**
+   * Whether it puts what it takes on the disk itself: until it has taken it, for PROMPT_MS_MAX, nothing is
+   * written of a bundle, nor its neighbour told that it is accepted. Default: false.
+   */
+  readonly isPrompt?: boolean
 }
 
 interface Application {
   readonly deliver: Deliver
   readonly takesRepeats: boolean
   readonly borrows: boolean
+  readonly isPrompt: boolean
 }
 
 /** A delivery that the agent has asked for, by its key. */
@@ -125,7 +132,7 @@ export class Applications {
 
   /** The node's own endpoints, of which each name has one. */
   openAdministrative(): void {
-    const application = { deliver: administer, takesRepeats: true, borrows: true }
+    const application = { deliver: administer, takesRepeats: true, borrows: true, isPrompt: false }
     for (const endpoint of administrativeEndpoints(this.#names)) {
       this.#add(endpoint, application, 'active')
     }
@@ -139,8 +146,8 @@ export class Applications {
   ): EndpointRegistration {
     const { agent, feed } = this.#ports
     const endpoint = this.#endpointOf(service)
-    const { takesRepeats = false, borrows = false } = options
-    const application = { deliver, takesRepeats, borrows }
+    const { takesRepeats = false, borrows = false, isPrompt = false } = options
+    const application = { deliver, takesRepeats, borrows, isPrompt }
     const isOpen = (): boolean => this.#open.get(formatEndpointId(endpoint)) === application
     this.#add(endpoint, application, options.isActive === false ? 'passive' : 'active')
     return {
@@ -203,6 +210,7 @@ export class Applications {
     const isWhole = parts[0]?.primary.fragment === undefined
     const provenance = this.#provenanceOf(isWhole ? keys.slice(0, 1) : keys)
     const changes: StoreChange[] = []
+    const resume = application.isPrompt ? this.#postpone(keys) : NOTHING
     void application
       .deliver(adu, (alongside) => changes.push(...alongside), provenance)
       .then(
@@ -211,15 +219,29 @@ export class Applications {
           store.alongside(changes)
           if (application.borrows) for (const each of keys) store.giveBack(each)
           this.#onDelivered(key, name, adu)
+          resume()
           done()
           if (isOnce) this.#end(adu.bundle, (next) => this.#onRepeat(next))
         },
         (error: unknown) => {
           this.#onNotDelivered(key, name, asFault(error))
+          resume()
           done()
           if (isOnce) this.#end(adu.bundle, (next) => this.#later(next))
         },
       )
+  }
+
+  /** Until the result is called, or it has taken too long. */
+  #postpone(keys: readonly number[]): () => void {
+    const { store, clock } = this.#ports
+    store.postpone(keys)
+    const resume = (): void => store.resume(keys)
+    const cancel = clock.at(addMs(clock.now(), PROMPT_MS_MAX), resume)
+    return () => {
+      cancel()
+      resume()
+    }
   }
 
   #provenanceOf(keys: readonly number[]): Provenance {
@@ -305,6 +327,8 @@ export class Applications {
     this.#ports.feed({ type: 'registered', endpoint, state })
   }
 }
+
+function NOTHING(): void {}
 
 /** The administrative element: it understands status reports and nothing else. RFC 9171 §6. */
 async function administer({ bundle, administrative }: ReceivedAdu): Promise<void> {

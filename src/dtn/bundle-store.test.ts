@@ -318,6 +318,27 @@ test('what is removed before it is written is never written, and answered with w
   expect([store.count, store.usedBytes]).toEqual([0, 0])
 })
 
+test('what is postponed is not written before it is resumed, and never where it was removed', async () => {
+  const port = new LabStore()
+  const commit = vi.spyOn(port, 'commit')
+  const store = opened(port)
+  const [kept, gone, own] = [arrive(store), arrive(store), sized(store, 150)]
+  const sent = put(store, own.record, own.sealed)
+  store.postpone([kept.key, gone.key, own.record.key])
+  await store.settled()
+  await sent
+  expect(commit.mock.calls.map(([changes]) => changes.map(({ table }) => table))).toEqual([
+    ['bundles'],
+  ])
+  store.remove([gone.key])
+  await store.settled()
+  expect([kept.done.mock.calls, gone.done.mock.calls]).toEqual([[], [[undefined]]])
+  store.resume([kept.key, gone.key])
+  await store.settled()
+  expect(kept.done.mock.calls).toEqual([[undefined]])
+  expect([...port.keys('bundles', {})]).toHaveLength(2)
+})
+
 test('where what came of it cannot be kept, it is refused for now', async () => {
   const store = opened(new LabStore({ capacityBytes: 50 }))
   const { key, done, release } = arrive(store)

@@ -38,6 +38,8 @@ interface Addition {
   readonly done: (fault: Fault | undefined) => void
   /** It was removed before it was written. */
   isSpared: boolean
+  /** It waits for what comes of it. */
+  isPostponed: boolean
 }
 
 interface Held {
@@ -176,7 +178,7 @@ export class BundleStore {
       value: encodeStored(record, stored.piece.bytes),
     }
     const { alongside = [] } = stored
-    held.addition = { record, change, alongside, done, isSpared: false }
+    held.addition = { record, change, alongside, done, isSpared: false, isPostponed: false }
     this.#additions.push(held.addition)
     this.#commitSoon()
   }
@@ -228,6 +230,23 @@ export class BundleStore {
     this.#commitSoon()
   }
 
+  /** Does not write those of others that have not been begun with until `resume`: they may be removed before. */
+  postpone(keys: readonly number[]): void {
+    for (const key of keys) {
+      const addition = this.#held.get(key)?.addition
+      if (addition !== undefined && !addition.record.own) addition.isPostponed = true
+    }
+  }
+
+  resume(keys: readonly number[]): void {
+    for (const key of keys) {
+      const addition = this.#held.get(key)?.addition
+      if (addition?.isPostponed !== true) continue
+      addition.isPostponed = false
+      this.#commitSoon()
+    }
+  }
+
   /** Goes into the same commit as what else happens to the bundles in this turn. */
   alongside(changes: readonly StoreChange[]): void {
     this.#removals.push(...changes)
@@ -262,11 +281,12 @@ export class BundleStore {
 
   async #commit(): Promise<void> {
     this.#isDue = false
-    const additions = this.#additions
+    const isLeft = ({ isPostponed, isSpared }: Addition): boolean => isPostponed && !isSpared
+    const additions = this.#additions.filter((addition) => !isLeft(addition))
     const removals = this.#removals
     removals.push(...this.#alongside())
     const waiting = this.#waiting
-    this.#additions = []
+    this.#additions = this.#additions.filter(isLeft)
     this.#removals = []
     this.#waiting = []
     for (const { record } of additions) {

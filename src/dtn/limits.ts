@@ -141,3 +141,9 @@ export const OFFER_AGAIN_MS = 1000
 
 /** For transfers that have begun when the layer is stopped. */
 export const STOPPING_MS = 2000
+
+/**
+ * Longest that a bundle is kept from the disk for an application that is about to take it: several
+ * flushes, and less than any neighbour waits for an answer.
+ */
+export const PROMPT_MS_MAX = 250

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { fromUtf8, toUtf8 } from '../base/bytes.ts'
 import { Fault } from '../base/fault.ts'
 import { seededRandom } from '../base/random.ts'
@@ -17,7 +17,7 @@ import { decodeBundleAge } from '../proto/bpv7/extension/bundle-age.ts'
 import { decodeHopCount } from '../proto/bpv7/extension/hop-count.ts'
 import { assemble } from './assemble.ts'
 import type { ConvergenceLayer, Receive } from './convergence-layer.ts'
-import { RETRY_FIRST_MS } from './limits.ts'
+import { PROMPT_MS_MAX, RETRY_FIRST_MS } from './limits.ts'
 import { BundleNode, type BundleNodeOptions, type PayloadCrc, type ReceivedAdu } from './node.ts'
 import { udpConvergenceLayer } from './udp.ts'
 
@@ -389,6 +389,47 @@ test('what was delivered is not delivered again after a crash, and its applicati
   await second.world.run(monoMs(2))
   expect(count).toBe(0)
   expect(second.node.status().refused).toEqual({ 'dtn/duplicate': 1 })
+})
+
+test('a bundle for a prompt application is on the disk, and accepted, when that has taken long', async () => {
+  const store = new LabStore()
+  const { world, node, receive } = await alone({ store })
+  await node.start()
+  let take = (): void => {}
+  node.register(SERVICE, () => new Promise<void>((resolve) => (take = resolve)), { isPrompt: true })
+  const answer = vi.fn()
+  const stored = (): number => [...store.keys('bundles', {})].length
+  receive(incoming('first'), answer)
+  await world.run(monoMs(PROMPT_MS_MAX - 1))
+  expect([stored(), answer.mock.calls]).toEqual([0, []])
+  await world.run(monoMs(PROMPT_MS_MAX + 1))
+  expect([stored(), answer.mock.calls]).toEqual([1, [[undefined]]])
+  take()
+  await world.run(monoMs(PROMPT_MS_MAX + 2))
+  expect(stored()).toBe(0)
+  const other = vi.fn()
+  receive(
+    incoming('second', { creationTimestamp: { time: 848_736_000_000n, sequence: 1n } }),
+    other,
+  )
+  await settle()
+  take()
+  await world.run(monoMs(PROMPT_MS_MAX + 3))
+  expect([stored(), other.mock.calls]).toEqual([0, [[undefined]]])
+})
+
+test('what a prompt application refuses for now goes to the disk at once', async () => {
+  const store = new LabStore()
+  const { world, node, receive } = await alone({ store })
+  await node.start()
+  const refuse = async (): Promise<void> => {
+    throw new Fault('bridge/not-now', 'not now', { temporary: true })
+  }
+  node.register(SERVICE, refuse, { isPrompt: true })
+  const answer = vi.fn()
+  receive(incoming('text'), answer)
+  await world.run(monoMs(1))
+  expect([[...store.keys('bundles', {})].length, answer.mock.calls]).toEqual([1, [[undefined]]])
 })
 
 /** A disk that is full for so many commits. */
