@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, statSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { EXIT, Failure, reasonOf } from './failure.ts'
 
@@ -30,5 +30,20 @@ export function makeFolder(path: string, mode: number): void {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === path) throw error
     makeFolder(parent, mode)
     mkdirSync(path, { mode })
+  }
+}
+
+/** To standard output for `-`; a Failure where the file cannot be written. */
+export function writeText(file: string, text: string): void {
+  if (file === '-') process.stdout.write(text)
+  else written(file, () => writeFileSync(file, text))
+}
+
+/** Does `write`; a Failure that names the file where the system refuses. */
+export function written(file: string, write: () => void): void {
+  try {
+    write()
+  } catch (error) {
+    throw new Failure(EXIT.failed, `cannot write ${file}: ${reasonOf(error)}`)
   }
 }

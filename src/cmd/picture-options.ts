@@ -1,6 +1,6 @@
 /** Which pictures of a run in the lab are wanted, and writing them: for every command that makes one. */
 
-import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, openSync, writeSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import { pcapng } from '../lab/pcapng.ts'
 import {
@@ -15,7 +15,8 @@ import {
   SEQUENCE_FORMS,
   type SequenceForm,
 } from '../lab/pictures/pictures.ts'
-import { EXIT, Failure, reasonOf } from './failure.ts'
+import { EXIT, Failure } from './failure.ts'
+import { writeText, written } from './files.ts'
 
 /** As commander hands them over. Files; `-` is standard output. */
 export interface PictureArguments
@@ -118,17 +119,4 @@ function writeCapture(recording: Recording, file: string, at: string | undefined
     }
   })
   if (cut !== '') process.stderr.write(`lightlag: the capture was full${cut}\n`)
-}
-
-function writeText(file: string, text: string): void {
-  if (file === '-') process.stdout.write(text)
-  else written(file, () => writeFileSync(file, text))
-}
-
-function written(file: string, write: () => void): void {
-  try {
-    write()
-  } catch (error) {
-    throw new Failure(EXIT.failed, `cannot write ${file}: ${reasonOf(error)}`)
-  }
 }

@@ -7,6 +7,7 @@ import { addCertificateCommands } from './certificate-commands.ts'
 import { CLIENT_CONFIG_KINDS, type ClientConfigArguments, clientConfig } from './client-config.ts'
 import { type DemoArguments, demo } from './demo.ts'
 import { addDkimCommands } from './dkim-commands.ts'
+import { addExperimentCommands } from './experiment-commands.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
 import { addFaultCommands } from './fault-commands.ts'
 import { type NodeStatusArguments, nodeStatus } from './ion/node-status.ts'
@@ -183,6 +184,7 @@ addMailboxCommands(program, EXIT_STATUSES)
 addFaultCommands(program, EXIT_STATUSES)
 addLabCommands(program, EXIT_STATUSES)
 addSimCommands(program)
+addExperimentCommands(program, EXIT_STATUSES)
 
 program
   .command('links')

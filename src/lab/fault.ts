@@ -6,3 +6,5 @@ export type LabFaultCode =
   /** A run that was recorded does not come about again. */
   | 'lab/diverged'
   | 'lab/bad-recording'
+  /** A file of an experiment's runs says something else. */
+  | 'lab/not-runs'
