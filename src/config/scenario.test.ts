@@ -96,6 +96,13 @@ test.each([
     'seed: 4294967296',
     's.yaml:2:7: seed is "4294967296": a whole number from 0 to 4294967295',
   ],
+  ['seed: 7', 'seed: 7\nsynRetries: 128', 's.yaml:3:13: synRetries is "128": a whole number'],
+  ['seed: 7', 'seed: 7\ntlsVersion: 1.3', 's.yaml:3:13: tlsVersion is "1.3": TLSv1.2 or TLSv1.3'],
+  [
+    'address: 172.22.0.3',
+    'address: 172.22.0.3\n    nameServer: 172.22.0.9',
+    's.yaml:20:17: nameServer 172.22.0.9, which no host is: one of 172.21.0.3, 172.22.0.3',
+  ],
   ['loss: 20%', 'loss: 101%', 's.yaml:7:56: links[0].loss is "101%": a share'],
 ])('%s is wrong as %s', (from, to, start) => {
   expect(problemsWith(from, to)).toContainEqual(expect.stringContaining(start))

@@ -67,6 +67,8 @@ export interface ScenarioHost extends MailHostOptions {
   /** Name of the network that `address` lies in. */
   readonly network: string
   readonly users: readonly UserText[]
+  /** The address of the host that it asks for names, which answers. Default: it knows them all. */
+  readonly nameServer?: string
 }
 
 /** On failure the fault's message lists every problem, one line each. `fileName` is for these lines. */
@@ -97,6 +99,7 @@ interface ScenarioPlanText extends PlanText {
 
 type ScenarioHostText = HostText<ScenarioPlanText> & {
   readonly users: readonly UserText[]
+  readonly nameServer?: string
   readonly address: string
   readonly network: string
 }
@@ -140,6 +143,7 @@ const scenarioSchema = mapping<ScenarioText>({
       aliases: aliasesText.default([]),
       address: ipAddress,
       network: networkName,
+      nameServer: ipAddress.optional(),
     }),
     'a list of hosts',
   ),
@@ -163,6 +167,7 @@ function complete(text: ScenarioText): Scenario {
       users: host.users,
       address: host.address,
       network: host.network,
+      ...(host.nameServer !== undefined && { nameServer: host.nameServer }),
     })),
   }
 }
@@ -207,6 +212,7 @@ function contradictions(text: ScenarioText): readonly Contradiction[] {
         (plan) => plan.oneWayDelay ?? linkDelay(text, host, plan),
       ),
       ...placeContradictions(text, host, ['hosts', index]),
+      ...nameServerContradictions(text, host, ['hosts', index]),
       ...neighbourContradictions(text, host, ['hosts', index]),
     ]),
   ]
@@ -258,6 +264,17 @@ function placeContradictions(
     wrong.push({ path: [...at, service, 'listen'], message })
   }
   return wrong
+}
+
+function nameServerContradictions(
+  text: ScenarioText,
+  { nameServer }: ScenarioHostText,
+  at: Path,
+): readonly Contradiction[] {
+  const addresses = text.hosts.map(({ address }) => address)
+  if (nameServer === undefined || addresses.includes(nameServer)) return []
+  const message = `nameServer ${nameServer}, which no host is: one of ${addresses.join(', ')} would be right`
+  return [{ path: [...at, 'nameServer'], message }]
 }
 
 function neighbourContradictions(

@@ -12,7 +12,8 @@ export interface LabName {
   readonly fault?: 'dns/failed' | 'dns/timed-out'
 }
 
-const TTL_SEC = 300
+/** Of every record. */
+export const TTL_SEC = 300
 
 /** A table of names, in lower case, that every host of a lab sees; it may change meanwhile. */
 export function labDns(names: ReadonlyMap<string, LabName>): Dns {

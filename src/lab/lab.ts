@@ -11,6 +11,7 @@ import type { Dns } from '../ports/dns.ts'
 import type { HostEvent } from '../ports/events.ts'
 import { ownerDirectory } from '../ports/local-users.ts'
 import type { DatedSigningKey, MailAuthentication } from '../ports/mail-authentication.ts'
+import type { Network } from '../ports/network.ts'
 import type { Packing } from '../ports/packing.ts'
 import type { Store } from '../ports/store.ts'
 import { labIdentity, labTrust } from './certificate.ts'
@@ -21,11 +22,13 @@ import { labEntropy } from './entropy.ts'
 import type { LabHost } from './host.ts'
 import { labHttps } from './https.ts'
 import { MAIL_LOG_CHARACTERS_MAX } from './limits.ts'
+import { serveNames } from './name-server.ts'
 import { LabNetwork } from './network.ts'
 import { labPacking } from './packing.ts'
 import { labPasswords } from './password.ts'
 import { LabProcess, type ProcessOutput } from './process.ts'
 import { type LabProgram, labProcesses } from './processes.ts'
+import { labResolver } from './resolver.ts'
 import { type CommandHost, homeOf } from './shell/command.ts'
 import { ShownFiles } from './shell/files.ts'
 import { runWords } from './shell/shell.ts'
@@ -93,7 +96,7 @@ const SERVICES_PROCESS_ID = 123
 export class Lab {
   readonly world: World
   readonly network: LabNetwork
-  /** What every host learns of names: those of the hosts from the start, and what is added. */
+  /** What every host learns of names, and every name server knows: those of the hosts from the start, and what is added. */
   readonly names: Map<string, LabName>
   /** What web servers have, by URL. */
   readonly pages: Map<string, string> = new Map()
@@ -118,8 +121,13 @@ export class Lab {
     }
     this.names = new Map(scenario.hosts.flatMap(namesOf))
     const { authentication, packing = labPacking, hardware = () => ({}), logLines } = options
-    const [dns, https] = [labDns(this.names), labHttps(this.pages)]
-    const outside = { dns, https, packing, authentication, hardware, logLines }
+    const https = labHttps(this.pages)
+    const names = {
+      table: this.names,
+      known: labDns(this.names),
+      servers: new Set(scenario.hosts.flatMap(({ nameServer }) => nameServer ?? [])),
+    }
+    const outside = { names, https, packing, authentication, hardware, logLines }
     this.#hosts = new Map(
       scenario.hosts.map((host) => {
         const machine = this.network.addHost(host.host, host.network, host.address)
@@ -171,7 +179,14 @@ function namesOf(host: ScenarioHost): readonly (readonly [string, LabName])[] {
 }
 
 /** What all hosts share. */
-interface Outside extends Pick<MailHostPorts, 'dns' | 'https' | 'packing'> {
+interface Outside extends Pick<MailHostPorts, 'https' | 'packing'> {
+  readonly names: {
+    readonly table: ReadonlyMap<string, LabName>
+    /** For hosts that ask no name server. */
+    readonly known: Dns
+    /** Addresses of those that are one. */
+    readonly servers: ReadonlySet<string>
+  }
   readonly authentication: MakeAuthentication | undefined
   readonly hardware: (host: string) => Hardware
   readonly logLines: LogLines | undefined
@@ -201,7 +216,10 @@ export class LabMachine {
   readonly #hardware: Hardware
   #disk: LabDisk
   #store: LabStore
+  #dns: Dns
   #services: MailHost
+  /** Where it answers as a name server. */
+  #servesNamesOn: Network | undefined
   readonly #log: string[] = []
   #logCharacters = 0
   /** What programs have made to show whose they are, and whose it is. */
@@ -227,6 +245,7 @@ export class LabMachine {
     this.#hardware = outside.hardware(options.host)
     this.#disk = this.#newDisk(undefined)
     this.#store = this.#newStore(undefined)
+    this.#dns = this.#newDns()
     this.#services = this.#newServices()
   }
 
@@ -250,16 +269,34 @@ export class LabMachine {
   }
 
   /** After `kill` and `wipe`, with what was durable. */
-  start(): Promise<void> {
+  async start(): Promise<void> {
     if (this.#off !== undefined) {
       const { disk, store } = this.#off
       this.#off = undefined
       this.machine.restart()
       this.#disk = this.#newDisk(disk)
       this.#store = this.#newStore(store)
+      this.#dns = this.#newDns()
       this.#services = this.#newServices()
     }
-    return this.#services.start()
+    await this.#serveNames()
+    await this.#services.start()
+  }
+
+  async #serveNames(): Promise<void> {
+    const { network, address } = this.machine
+    const { table, servers } = this.#outside.names
+    if (!servers.has(address) || this.#servesNamesOn === network) return
+    this.#servesNamesOn = network
+    await serveNames(network, address, table)
+  }
+
+  #newDns(): Dns {
+    const { nameServer: server } = this.options
+    const { network, clock, address } = this.machine
+    return server === undefined
+      ? this.#outside.names.known
+      : labResolver({ network, clock, address, server })
   }
 
   /** Nothing is left to stop of a host without power. */
@@ -289,7 +326,8 @@ export class LabMachine {
 
   #commandHost(): CommandHost {
     const { clock, network } = this.machine
-    const { dns, packing } = this.#outside
+    const { packing } = this.#outside
+    const dns = this.#dns
     return {
       clock,
       network,
@@ -380,7 +418,8 @@ export class LabMachine {
     const events = (event: HostEvent): void => {
       if (this.machine.clock === hostClock) this.#tell(event)
     }
-    const { authentication, ...outside } = this.#outside
+    const { authentication, https, packing } = this.#outside
+    const dns = this.#dns
     const hostname = this.options.host
     const services = new MailHost(this.options, {
       homes: HOMES,
@@ -391,9 +430,11 @@ export class LabMachine {
       openIndex: async () => keptOpen(this.#store),
       entropy: this.#entropy,
       compression: labCompression(clock),
-      ...outside,
+      https,
+      packing,
+      dns,
       ...(authentication && {
-        authentication: authentication({ dns: outside.dns, clock, hostname }),
+        authentication: authentication({ dns, clock, hostname }),
       }),
       processes: labProcesses(this.programs, clock),
       events,

@@ -79,3 +79,6 @@ export const TLS_TICKET_MS = 7_200_000
 
 /** One message of a handshake: what a long chain of certificates takes. */
 export const TLS_MESSAGE_BYTES_MAX = 65_536
+
+/** Answers of name servers that a host keeps: as `host/dns.ts` does. */
+export const DNS_ANSWERS_MAX = 10_000

@@ -8,8 +8,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { monoMs, wallMs } from '../../src/base/time.ts'
 import type { TlsSettings } from '../../src/config/tls-settings.ts'
 import { labIdentity, labTrust } from '../../src/lab/certificate.ts'
+import { serveNames } from '../../src/lab/name-server.ts'
 import type { LabNetwork } from '../../src/lab/network.ts'
 import { pcapng } from '../../src/lab/pcapng.ts'
+import { labResolver } from '../../src/lab/resolver.ts'
 import { gap, losing, pattern, transfer } from '../support/gap.ts'
 import { needs } from '../support/programs.ts'
 
@@ -138,6 +140,24 @@ describe.skipIf(noTshark)('tshark', () => {
       for (let at = from; at < from + count; at++) octets.add(at)
     }
     expect(octets.size).toBe(receivedBytes)
+  })
+
+  test('reads questions and answers of DNS', async () => {
+    const { network, world, earth, moon } = gap({ oneWayDelayMs: 10 })
+    const names = new Map([
+      ['a.com', { mx: [{ preference: 10, exchange: 'mail-2.a.com' }], txt: ['x'.repeat(1500)] }],
+    ])
+    await world.perform(serveNames(moon.network, moon.address, names))
+    const { clock, address } = earth
+    const dns = labResolver({ network: earth.network, clock, address, server: moon.address })
+    await world.perform(dns.resolveMx('a.com'))
+    await world.perform(dns.resolveTxt('a.com'))
+    await world.perform(dns.resolveA('b.com').catch(() => {}))
+    expect(objections(network)).toEqual([])
+    const answers = seen(network, 'dns.flags.response == 1', 'dns.qry.name', 'dns.flags.rcode')
+    expect(answers).toEqual(['a.com\t0', 'a.com\t0', 'a.com\t0', 'b.com\t3'])
+    expect(seen(network, 'dns.mx.mail_exchange', 'dns.mx.mail_exchange')).toEqual(['mail-2.a.com'])
+    expect(seen(network, 'dns && tcp', 'frame.number')).toHaveLength(2)
   })
 
   test('sees a window close, and be asked about', async () => {
