@@ -8,7 +8,7 @@ const HOUR_MS = 3_600_000
 /** Ten minutes into an hour. */
 const START_MS = 500_000 * HOUR_MS + 600_000
 const LINK = {
-  to: 'ipn:3.2525',
+  route: 'bp:ipn:3.2525',
   budget: { bytes: 1000, periodMs: HOUR_MS },
   userBudget: { bytes: 600, periodMs: HOUR_MS },
 }
@@ -21,7 +21,7 @@ function stage() {
 }
 
 function mail(queueId: string, bytes: number, account?: string): BudgetedMail {
-  return { queueId, to: LINK.to, account, bytes }
+  return { queueId, route: LINK.route, account, bytes }
 }
 
 test('what does not fit into the budget waits for the next period, and the reason says how long', async () => {
@@ -31,7 +31,7 @@ test('what does not fit into the budget waits for the next period, and the reaso
     code: 'bridge/over-budget',
     temporary: true,
     message:
-      'a mail of 101B waits for the budget of 1000B in 1h for ipn:3.2525: 100B left until 2027-01-15T09:00:00Z',
+      'a mail of 101B waits for the budget of 1000B in 1h for bp:ipn:3.2525: 100B left until 2027-01-15T09:00:00Z',
   })
   await budgets.charge(LINK, mail('C', 100))
   await wait(50 * 60_000 - 1)
@@ -45,12 +45,14 @@ test('the budget of an account is its own, and mail of nobody here has only that
   const { budgets } = stage()
   await budgets.charge(LINK, mail('A', 600, 'ann'))
   await expect(budgets.charge(LINK, mail('B', 1, 'ann'))).rejects.toThrow(
-    'the budget of 600B in 1h of ann for ipn:3.2525: 0B left',
+    'the budget of 600B in 1h of ann for bp:ipn:3.2525: 0B left',
   )
   // What was refused by one budget has used nothing of the other.
   await budgets.charge(LINK, mail('C', 100, 'bob'))
   await budgets.charge(LINK, mail('D', 300))
-  await expect(budgets.charge(LINK, mail('E', 1))).rejects.toThrow('in 1h for ipn:3.2525: 0B left')
+  await expect(budgets.charge(LINK, mail('E', 1))).rejects.toThrow(
+    'in 1h for bp:ipn:3.2525: 0B left',
+  )
 })
 
 test('an account may be written in any letters, and at any length', async () => {
@@ -67,7 +69,9 @@ test('what can never fit is refused for good', async () => {
     code: 'bridge/too-large',
     temporary: false,
   })
-  await expect(budgets.charge(LINK, mail('A', 601, 'ann'))).rejects.toThrow('of ann for ipn:3.2525')
+  await expect(budgets.charge(LINK, mail('A', 601, 'ann'))).rejects.toThrow(
+    'of ann for bp:ipn:3.2525',
+  )
 })
 
 test('a mail is charged once, also by the next run, until it has left the queue', async () => {

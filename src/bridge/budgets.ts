@@ -19,7 +19,7 @@ const TABLE = 'bridge-budgets'
 
 export interface BudgetedMail {
   readonly queueId: string
-  readonly to: string
+  readonly route: string
   /** Undefined where it is nobody's of this host. */
   readonly account: string | undefined
   /** As it crosses, before it is compressed. */
@@ -37,7 +37,7 @@ interface Used {
   bytes: number
 }
 
-type Budgeted = Pick<LinkOptions, 'to' | 'budget' | 'userBudget'>
+type Budgeted = Pick<LinkOptions, 'route' | 'budget' | 'userBudget'>
 
 export class Budgets {
   readonly #store: Store
@@ -59,7 +59,7 @@ export class Budgets {
    * where a budget lacks room in this period, and with `bridge/too-large` where it never has.
    */
   async charge(link: Budgeted, mail: BudgetedMail): Promise<void> {
-    const marker = `m/${mail.queueId} ${mail.to}`
+    const marker = `m/${mail.queueId} ${mail.route}`
     const budgets = budgetsFor(link, mail)
     if (budgets.length === 0 || this.#store.get(TABLE, marker) !== undefined) return
     for (const one of budgets) this.#require(one, mail.bytes)
@@ -91,9 +91,9 @@ export class Budgets {
   }
 
   /** Of the next hop as a whole; undefined where it has none. */
-  useOf({ to, budget }: Budgeted): BudgetUse | undefined {
+  useOf({ route, budget }: Budgeted): BudgetUse | undefined {
     if (budget === undefined) return undefined
-    const { since, bytes } = this.#usedOf(`u/${to} `, budget)
+    const { since, bytes } = this.#usedOf(`u/${route} `, budget)
     return { ...budget, usedBytes: bytes, until: wallMs(since + budget.periodMs) }
   }
 
@@ -129,20 +129,20 @@ export class Budgets {
 interface Applied {
   readonly key: string
   readonly budget: ByteBudget
-  /** `for ipn:3.2525`, as told. */
+  /** `for bp:ipn:3.2525`, as told. */
   readonly whose: string
 }
 
 function budgetsFor(
   { budget, userBudget }: Budgeted,
-  { to, account }: BudgetedMail,
+  { route, account }: BudgetedMail,
 ): readonly Applied[] {
-  const all = budget && { key: `u/${to} `, budget, whose: `for ${to}` }
+  const all = budget && { key: `u/${route} `, budget, whose: `for ${route}` }
   const own = account !== undefined &&
     userBudget && {
-      key: `u/${to} ${keyOf(account)}`,
+      key: `u/${route} ${keyOf(account)}`,
       budget: userBudget,
-      whose: `of ${account} for ${to}`,
+      whose: `of ${account} for ${route}`,
     }
   return [...(all ? [all] : []), ...(own ? [own] : [])]
 }

@@ -1,21 +1,20 @@
-/** Bounds of next hops over expensive links, whichever format their mail has. */
+/** Bounds of next hops over expensive links, whichever way and format their mail has. */
 
 import { formatSize } from '../base/quantity.ts'
 import type { Accounts } from '../mail/accounts.ts'
 import { type Aliases, plainLocalPart } from '../mail/aliases.ts'
 import type { Delivery, DeliveryTarget, MailStart } from '../mail/delivery.ts'
+import { formatNextHop, type NextHop, type RemoteHop } from '../mail/next-hop.ts'
 import type { StoreChange } from '../ports/store.ts'
-import { type EndpointId, formatEndpointId } from '../proto/bpv7/endpoint-id.ts'
+import { formatEndpointId, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { formatMailbox } from '../proto/smtp/path.ts'
 import { type Budgets, tooLarge } from './budgets.ts'
 import type { HeldAttachments } from './held-attachments.ts'
 import type { HoldingBack } from './holding-back.ts'
 import type { LinkOptions } from './link-options.ts'
-import type { MailFormat } from './mail-format.ts'
 
 export interface CheapLinksPorts {
-  readonly formats: MailFormat
   readonly budgets: Budgets
   readonly held: HeldAttachments
   readonly holdingBack: HoldingBack
@@ -23,43 +22,55 @@ export interface CheapLinksPorts {
   readonly aliases: Pick<Aliases, 'expand'>
 }
 
-export class CheapLinks implements MailFormat {
+/** The one name of a next hop that may be an expensive link; undefined for all others. */
+export function wayOf(hop: NextHop | undefined): string | undefined {
+  switch (hop?.transport) {
+    case 'bp': {
+      const endpoint = parseEndpointId(hop.nextHop)
+      return endpoint && `bp:${formatEndpointId(endpoint)}`
+    }
+    case 'carry':
+    case 'https':
+      return formatNextHop(hop)
+    default:
+      return undefined
+  }
+}
+
+export class CheapLinks {
   readonly #links: ReadonlyMap<string, LinkOptions>
   readonly #ports: CheapLinksPorts
 
   constructor(links: readonly LinkOptions[], ports: CheapLinksPorts) {
-    this.#links = new Map(links.map((link) => [link.to, link]))
+    this.#links = new Map(links.map((link) => [link.route, link]))
     this.#ports = ports
   }
 
-  target(destination: EndpointId): DeliveryTarget {
-    const inner = this.#ports.formats.target(destination)
-    const to = formatEndpointId(destination)
-    const link = this.#links.get(to)
+  /** The way to a next hop, within its bounds. */
+  over(hop: RemoteHop, inner: DeliveryTarget): DeliveryTarget {
+    const route = wayOf(hop)
+    const link = route === undefined ? undefined : this.#links.get(route)
     // What was begun under other options is ended as it was begun.
-    if (link === undefined && !this.#ports.held.isUsed) return inner
-    return { start: (mail) => this.#start(mail, link ?? { to }, inner) }
+    if (route === undefined || (link === undefined && !this.#ports.held.isUsed)) return inner
+    return { start: (mail) => this.#start(mail, link ?? { route }, inner) }
   }
 
-  withdraw(queueId: string): void {
-    this.#ports.formats.withdraw(queueId)
-  }
-
+  /** The changes that forget a mail, for the commit that removes it from the queue. */
   removal(queueId: string): readonly StoreChange[] {
-    const { formats, budgets, held } = this.#ports
-    return [formats, budgets, held].flatMap((one) => one.removal(queueId))
+    const { budgets, held } = this.#ports
+    return [...budgets.removal(queueId), ...held.removal(queueId)]
   }
 
   async #start(mail: MailStart, link: LinkOptions, inner: DeliveryTarget): Promise<Delivery> {
     const { budgets, held, holdingBack } = this.#ports
     const { queueId, from } = mail
-    const { to } = link
-    const holding = holdingBack.of(mail, to, link.holdBackAbove)
+    const { route } = link
+    const holding = holdingBack.of(mail, route, link.holdBackAbove)
     const bytes = holding?.sizeBytes ?? mail.sizeBytes ?? 0
     // What waits here and could not cross when it is asked for would be lost; its header is no reason then.
     if (!held.isHandedOut(queueId)) requireSize(link, Math.max(bytes, holding?.largestBytes ?? 0))
     const account = from.reversePath && this.#accountOf(from.reversePath)
-    await budgets.charge(link, { queueId, to, account, bytes })
+    await budgets.charge(link, { queueId, route, account, bytes })
     return holding === undefined ? inner.start(mail) : holding.start(inner)
   }
 
@@ -75,9 +86,9 @@ export class CheapLinks implements MailFormat {
   }
 }
 
-function requireSize({ to, mailBytesMax }: LinkOptions, bytes: number): void {
+function requireSize({ route, mailBytesMax }: LinkOptions, bytes: number): void {
   if (mailBytesMax === undefined || bytes <= mailBytesMax) return
   throw tooLarge(
-    `a mail of ${formatSize(bytes)}, and ${to} carries mails of up to ${formatSize(mailBytesMax)}`,
+    `a mail of ${formatSize(bytes)}, and ${route} carries mails of up to ${formatSize(mailBytesMax)}`,
   )
 }

@@ -29,7 +29,7 @@ test('each next hop is told with what its figures rest on, and the sum', () => {
     expect.stringContaining('acknowledgements'),
     '',
   ])
-  expect(formatQueueCost([])).toBe('No mail waits for bundles\n')
+  expect(formatQueueCost([])).toBe('No mail waits for a far gateway\n')
 })
 
 test('what waits for nobody is no unknown', () => {

@@ -5,7 +5,7 @@ import { formatDuration, formatSize } from '../base/quantity.ts'
 import { type CostSum, type LinkCost, type Money, sumOf } from './queue-cost.ts'
 
 export function formatQueueCost(costs: readonly LinkCost[]): string {
-  if (costs.length === 0) return 'No mail waits for bundles\n'
+  if (costs.length === 0) return 'No mail waits for a far gateway\n'
   const sum = sumOf(costs)
   return [
     ...costs.flatMap(linesOf),

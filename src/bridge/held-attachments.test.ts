@@ -7,7 +7,7 @@ import { LabStore } from '../lab/store.ts'
 import { World } from '../lab/world.ts'
 import { HeldAttachments } from './held-attachments.ts'
 
-const TO = 'ipn:3.2525'
+const ROUTE = 'bp:ipn:3.2525'
 const CONTENT = 'Content-Type: image/png\r\nX-Other: 1\r\n\r\n'
 const ANN = { localPart: 'ann', domain: 'b.com', parameters: {} }
 const BOB = { localPart: 'bob', domain: 'b.com', parameters: {} }
@@ -24,7 +24,7 @@ function stage(bytesMax = 1000) {
     const part = { token, start: 0, bodyStart: CONTENT.length, end: message.length, notice: 'N' }
     const expiresAt = wallMs(world.wall() + keepMs)
     await held.keep({
-      ...{ queueId, to: TO, recipients: [ANN, BOB], fields: { subject: 'S' } },
+      ...{ queueId, route: ROUTE, recipients: [ANN, BOB], fields: { subject: 'S' } },
       from: { reversePath: { localPart: 'u', domain: 'a.com' }, parameters: {} },
       plan: { parts: [part], head: 'H', names: ['ann@b.com', 'bob@b.com'], expiresAt },
       read: (start, end) => [message.subarray(start, end)],
@@ -52,7 +52,7 @@ test('what is kept is found by the next run, with its content and the plan of it
   if (found === undefined) throw new Error('not there')
   expect(found).toMatchObject({ content: 'Content-Type: image/png\r\n', bytes: 4 })
   expect(toLatin1(concat(...next.read(found)))).toBe('body')
-  expect(next.planOf('Q1', TO)).toMatchObject({ head: 'H', parts: [{ token, notice: 'N' }] })
+  expect(next.planOf('Q1', ROUTE)).toMatchObject({ head: 'H', parts: [{ token, notice: 'N' }] })
   expect(next.find('0'.repeat(32))).toBeUndefined()
 })
 
@@ -64,7 +64,7 @@ test('what is over makes room for others, and is no longer found before that', a
     temporary: true,
   })
   await expect(keep('Q2', '12345678901')).rejects.toMatchObject({ code: 'bridge/too-large' })
-  await held.crossed('Q1', TO)
+  await held.crossed('Q1', ROUTE)
   await wait(1000)
   expect(held.find(token)).toBeUndefined()
   await keep('Q2', '123')
@@ -75,7 +75,7 @@ test('what is over makes room for others, and is no longer found before that', a
 test('what all recipients have been given is over, what one of them has not is not', async () => {
   const { keep, held, handOut, again } = stage()
   const token = await keep('Q1', 'body')
-  await held.crossed('Q1', TO)
+  await held.crossed('Q1', ROUTE)
   await handOut(token, 0, 'A1')
   expect([0, 1].map((one) => held.wasHandedOut(token, one))).toEqual([true, false])
   expect(held.wasAnswered('A1', token)).toBe(true)
@@ -101,7 +101,7 @@ test('a mail that never crossed leaves nothing behind, one that did leaves its a
   const { keep, held, store, again, handOut, keys } = stage()
   const lost = await keep('Q1', 'body')
   const kept = await keep('Q2', 'body')
-  await held.crossed('Q2', TO)
+  await held.crossed('Q2', ROUTE)
   await handOut(kept, 0, 'A1')
   for (const mail of ['Q1', 'Q2', 'A1', 'of A1']) await store.commit(held.removal(mail))
   const next = again()

@@ -64,7 +64,7 @@ export interface HeldAttachment {
 
 export interface HeldMail extends Pick<HeldAttachment, 'from' | 'recipients' | 'fields'> {
   readonly queueId: string
-  readonly to: string
+  readonly route: string
   readonly plan: HeldPlan
   /** The octets of the message from `start` to `end`, in pieces. */
   readonly read: (start: number, end: number) => Iterable<Uint8Array>
@@ -122,8 +122,8 @@ export class HeldAttachments {
   }
 
   /** What was held back of a mail on its way. */
-  planOf(queueId: string, to: string): HeldPlan | undefined {
-    const value = this.#isUsed ? this.#ports.store.get(TABLE, `p/${queueId} ${to}`) : undefined
+  planOf(queueId: string, route: string): HeldPlan | undefined {
+    const value = this.#isUsed ? this.#ports.store.get(TABLE, `p/${queueId} ${route}`) : undefined
     return value === undefined ? undefined : (JSON.parse(toUtf8(value)) as HeldPlan)
   }
 
@@ -148,10 +148,10 @@ export class HeldAttachments {
       for (const { token, bodyStart, end } of parts) {
         await this.#write(token, mail.read(bodyStart, end))
       }
-      const { queueId, to, plan } = mail
+      const { queueId, route, plan } = mail
       await store.commit([
         ...parts.flatMap((part) => recordOf(part, mail)),
-        { table: TABLE, key: `p/${queueId} ${to}`, value: encode(plan) },
+        { table: TABLE, key: `p/${queueId} ${route}`, value: encode(plan) },
       ])
     } catch (error) {
       this.#bytes -= bytes
@@ -223,11 +223,11 @@ export class HeldAttachments {
   }
 
   /** Resolves once it is durable that its attachments outlive the mail, until they are over. */
-  async crossed(queueId: string, to: string): Promise<void> {
-    const plan = this.planOf(queueId, to)
+  async crossed(queueId: string, route: string): Promise<void> {
+    const plan = this.planOf(queueId, route)
     if (plan === undefined || plan.hasCrossed) return
     const value = encode({ ...plan, hasCrossed: true })
-    await this.#ports.store.commit([{ table: TABLE, key: `p/${queueId} ${to}`, value }])
+    await this.#ports.store.commit([{ table: TABLE, key: `p/${queueId} ${route}`, value }])
   }
 
   /** The changes that forget a mail, for the commit that removes it from the queue. */

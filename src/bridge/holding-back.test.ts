@@ -11,8 +11,8 @@ import { parseMailbox } from '../proto/smtp/path.ts'
 import { HeldAttachments } from './held-attachments.ts'
 import { HoldingBack } from './holding-back.ts'
 
-const TO = 'ipn:3.2525'
-const DELIVERED: Outcome = { type: 'delivered', detail: TO }
+const ROUTE = 'bp:ipn:3.2525'
+const DELIVERED: Outcome = { type: 'delivered', detail: ROUTE }
 const PHOTO = 'x'.repeat(3000)
 const MESSAGE = fromLatin1(
   `From: <u@a.com>\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nText\r\n--b\r\nContent-Type: image/png\r\n\r\n${PHOTO}\r\n--b--\r\n`,
@@ -53,7 +53,7 @@ async function attempt(
       }
     },
   }
-  const holding = holdingBack.of(MAIL, TO, 2000)
+  const holding = holdingBack.of(MAIL, ROUTE, 2000)
   const delivery = await holding?.start(inner)
   for (const one of recipients) {
     const mailbox = parseMailbox(one)
@@ -78,11 +78,11 @@ test('the next attempt carries the same mail, whatever the options say by then',
   const { holdingBack, held } = stage()
   const later: Outcome = { type: 'refused', fault: new Fault('x/y', 'later', { temporary: true }) }
   const first = await attempt(holdingBack, ['ann@b.com', 'bob@b.com'], [later, later])
-  expect(held.planOf('Q1', TO)?.hasCrossed).toBeUndefined()
-  expect(holdingBack.of(MAIL, TO, undefined)).toBeDefined()
+  expect(held.planOf('Q1', ROUTE)?.hasCrossed).toBeUndefined()
+  expect(holdingBack.of(MAIL, ROUTE, undefined)).toBeDefined()
   const second = await attempt(holdingBack, ['bob@b.com'])
   expect(second.crossed).toBe(first.crossed)
-  expect(held.planOf('Q1', TO)?.hasCrossed).toBe(true)
+  expect(held.planOf('Q1', ROUTE)?.hasCrossed).toBe(true)
   expect(held.bytes).toBe(PHOTO.length)
 })
 
@@ -102,7 +102,7 @@ test('nobody is settled before it is on the disk that the attachments stay', asy
 
 test('a mail with nothing to hold back crosses as it is', () => {
   const { holdingBack } = stage()
-  expect(holdingBack.of(MAIL, TO, 5000)).toBeUndefined()
-  expect(holdingBack.of({ ...MAIL, read: () => [fromLatin1('\r\n')] }, TO, 2000)).toBeUndefined()
-  expect(holdingBack.of(MAIL, TO, undefined)).toBeUndefined()
+  expect(holdingBack.of(MAIL, ROUTE, 5000)).toBeUndefined()
+  expect(holdingBack.of({ ...MAIL, read: () => [fromLatin1('\r\n')] }, ROUTE, 2000)).toBeUndefined()
+  expect(holdingBack.of(MAIL, ROUTE, undefined)).toBeUndefined()
 })

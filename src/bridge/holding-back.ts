@@ -49,10 +49,10 @@ export class HoldingBack {
   }
 
   /** Undefined where it crosses as it is; `above` undefined: only what was begun before goes on. */
-  of(mail: MailStart, to: string, above: number | undefined): Holding | undefined {
+  of(mail: MailStart, route: string, above: number | undefined): Holding | undefined {
     const { held } = this.#ports
     const { queueId, sizeBytes = 0, read } = mail
-    const before = held.planOf(queueId, to)
+    const before = held.planOf(queueId, route)
     const isCandidate = above !== undefined && sizeBytes > above && !held.isHandedOut(queueId)
     if (read === undefined || (before === undefined && !isCandidate)) return undefined
     const { plan, fields } = before ? { plan: before, fields: {} } : this.#plan(read, above ?? 0)
@@ -63,7 +63,7 @@ export class HoldingBack {
       largestBytes: Math.max(...plan.parts.map(({ start, end }) => end - start)),
       read: () => splicedBy(new Splicer(splices), read()),
       start: async (inner) => {
-        const crossing = { mail, to, plan, splices, isNew: before === undefined, fields }
+        const crossing = { mail, route, plan, splices, isNew: before === undefined, fields }
         return this.#begin(crossing, await inner.start(shortened(mail, splices)))
       },
     }
@@ -98,7 +98,7 @@ export class HoldingBack {
 
   #begin(crossing: Crossing, inner: Delivery): Delivery {
     const { held } = this.#ports
-    const { mail, to } = crossing
+    const { mail, route } = crossing
     const recipients: Recipient[] = []
     let splicer: Promise<Splicer> | undefined
     return {
@@ -114,7 +114,7 @@ export class HoldingBack {
         const outcomes = await inner.commit()
         // Before anybody is settled: once one is, the mail may be forgotten.
         const fault = outcomes.some(isDelivered)
-          ? await faultOf(held.crossed(mail.queueId, to))
+          ? await faultOf(held.crossed(mail.queueId, route))
           : undefined
         return fault === undefined ? outcomes : outcomes.map(() => ({ type: 'refused', fault }))
       },
@@ -124,7 +124,7 @@ export class HoldingBack {
 
   /** Resolves once what is held back is durable. */
   async #hold(crossing: Crossing, recipients: readonly Recipient[]): Promise<Splicer> {
-    const { mail, to, plan, splices, isNew, fields } = crossing
+    const { mail, route, plan, splices, isNew, fields } = crossing
     const names = recipients.map(formatMailbox)
     if (!isNew) {
       // Whom a changed route brought here could not ask for it: for them all of it crosses.
@@ -132,7 +132,7 @@ export class HoldingBack {
     }
     const { queueId, from, read = () => [] } = mail
     await this.#ports.held.keep({
-      ...{ queueId, to, recipients, fields, plan: { ...plan, names } },
+      ...{ queueId, route, recipients, fields, plan: { ...plan, names } },
       from: { ...from, parameters: parametersOf(from.parameters) },
       read: (start, end) => octetsOf(read(), start, end),
     })
@@ -144,7 +144,7 @@ type Recipient = HeldAttachment['recipients'][number]
 
 interface Crossing {
   readonly mail: MailStart
-  readonly to: string
+  readonly route: string
   readonly plan: HeldPlan
   readonly splices: readonly Splice[]
   readonly isNew: boolean

@@ -1,8 +1,8 @@
 /** What an operator allows a next hop over an expensive link, and what it costs. */
 
 export interface LinkOptions {
-  /** The endpoint of the far gateway as text: `ipn:3.2525`. */
-  readonly to: string
+  /** The next hop as `wayOf` names it: `bp:ipn:3.2525`, `carry:mail-2.a.com`, `https:mail-2.a.com`. */
+  readonly route: string
   /** Octets of one mail, as it crosses. Default: no bound of its own. */
   readonly mailBytesMax?: number
   /** Attachments above this wait here until they are asked for. Default: everything crosses. */

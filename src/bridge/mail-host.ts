@@ -150,6 +150,13 @@ interface Service {
   stop(): Promise<void>
 }
 
+/** To far gateways. */
+interface Ways {
+  readonly formats: MailFormat
+  readonly carry: (peer: string) => DeliveryTarget
+  readonly links: CheapLinks
+}
+
 /** Of the store's bytes. What is left is for the records of progress, which must never lack room. */
 const SPOOL_SHARE = 0.4
 const BUNDLES_SHARE = 0.4
@@ -309,20 +316,16 @@ export class MailHost {
     this.#dtpc = this.#newDtpc()
     const budgets = new Budgets(ports.store, ports.clock)
     const holdingBack = this.#holdingBack()
-    const formats = new CheapLinks(options.links ?? [], {
-      formats: new MailFormats(
-        {
-          target: (destination) => transport.target(bundles.to(destination)),
-          withdraw: (queueId) => transport.withdraw(queueId),
-          removal: (queueId) => transport.removal(queueId),
-        },
-        this.#bpmailFormats(),
-      ),
-      budgets,
-      held: this.#held,
-      holdingBack,
-      accounts,
-      aliases,
+    const formats = new MailFormats(
+      {
+        target: (destination) => transport.target(bundles.to(destination)),
+        withdraw: (queueId) => transport.withdraw(queueId),
+        removal: (queueId) => transport.removal(queueId),
+      },
+      this.#bpmailFormats(),
+    )
+    const links = new CheapLinks(options.links ?? [], {
+      ...{ budgets, held: this.#held, holdingBack, accounts, aliases },
     })
     this.#heldRequests = new HeldRequests(options.host, {
       ...ports,
@@ -330,9 +333,8 @@ export class MailHost {
       queue: () => this.#queue,
       isAskedAt,
     })
-    this.#queue = this.#newQueue({ routes, aliases, local }, formats, (peer) =>
-      transport.target(desk.to(peer)),
-    )
+    const carry = (peer: string): DeliveryTarget => transport.target(desk.to(peer))
+    this.#queue = this.#newQueue({ routes, aliases, local }, { formats, carry, links })
     const policies = new PolicyChain(
       mailPolicies(options, {
         ...ports,
@@ -636,17 +638,13 @@ export class MailHost {
     )
   }
 
-  #targetOf(
-    hop: RemoteHop,
-    formats: MailFormat,
-    carry: (peer: string) => DeliveryTarget,
-  ): DeliveryTarget {
+  #targetOf(hop: RemoteHop, { formats, carry, links }: Ways): DeliveryTarget {
     switch (hop.transport) {
       case 'bp':
-        return formats.target(endpointOf(hop.nextHop))
+        return links.over(hop, formats.target(endpointOf(hop.nextHop)))
       case 'carry':
       case 'https':
-        return carry(hop.peer)
+        return links.over(hop, carry(hop.peer))
       case 'smtp':
       case 'lmtp':
         return this.#servers.target(hop)
@@ -661,11 +659,7 @@ export class MailHost {
     }
   }
 
-  #newQueue(
-    targets: Pick<QueueTargets, 'routes' | 'aliases' | 'local'>,
-    formats: MailFormat,
-    carry: (peer: string) => DeliveryTarget,
-  ): MailQueue {
+  #newQueue(targets: Pick<QueueTargets, 'routes' | 'aliases' | 'local'>, ways: Ways): MailQueue {
     const { host, limits, retry, links = [] } = this.#options
     const holdsBack = links.some(({ holdBackAbove }) => holdBackAbove !== undefined)
     const schedule = {
@@ -698,9 +692,9 @@ export class MailHost {
       this.#ports,
       {
         ...targets,
-        remote: (hop) => this.#targetOf(hop, formats, carry),
-        withdraw: (queueId) => formats.withdraw(queueId),
-        forget: (queueId) => formats.removal(queueId),
+        remote: (hop) => this.#targetOf(hop, ways),
+        withdraw: (queueId) => ways.formats.withdraw(queueId),
+        forget: (queueId) => [...ways.formats.removal(queueId), ...ways.links.removal(queueId)],
       },
     )
   }

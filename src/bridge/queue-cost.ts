@@ -6,13 +6,15 @@
 
 import { concat, toHex } from '../base/bytes.ts'
 import type { MailStart } from '../mail/delivery.ts'
+import { parseNextHop } from '../mail/next-hop.ts'
 import type { MailQueue, QueuedView } from '../mail/queue.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Packing } from '../ports/packing.ts'
 import type { Store } from '../ports/store.ts'
-import { type EndpointId, formatEndpointId, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
+import { type EndpointId, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import type { Budgets, BudgetUse } from './budgets.ts'
 import type { Carrier } from './carrier.ts'
+import { wayOf } from './cheap-links.ts'
 import type { HoldingBack } from './holding-back.ts'
 import {
   BUNDLE_OVERHEAD_BYTES,
@@ -77,8 +79,11 @@ export interface QueueCostPorts {
 
 /** Of one next hop, as the queue is gone through. */
 interface Tally {
-  readonly destination: EndpointId
+  readonly route: string
+  /** As records name the far gateway. */
   readonly to: string
+  /** Of bundles. */
+  readonly destination: EndpointId | undefined
   readonly link: LinkOptions | undefined
   leftMails: number
   /** By their names. */
@@ -105,11 +110,11 @@ export class QueueCost {
     this.#peers = new PeerPackings(ports.store)
   }
 
-  /** Of every next hop that mail in bundles waits for, or that has a price or a budget. */
+  /** Of every far gateway that mail waits for, and of every link. */
   async costs(): Promise<readonly LinkCost[]> {
     const { queue, clock } = this.#ports
     const tallies = new Map<string, Tally>()
-    for (const link of this.#options.links) this.#tallyOf(`bp:${link.to}`, tallies)
+    for (const link of this.#options.links) this.#tallyOf(link.route, tallies)
     for (let page = pageOfQueue(queue, ''); page.length > 0; ) {
       for (const queueId of page) {
         const view = queue.look(queueId)
@@ -139,7 +144,7 @@ export class QueueCost {
     for (const route of new Set(open.map((one) => one.route))) {
       const tally = this.#tallyOf(route, tallies)
       if (tally === undefined) continue
-      const sent = progress.find(({ to }) => to === tally.to)
+      const sent = progress.find(({ route: one }) => wayOf(parseNextHop(one)) === tally.route)
       if (sent?.state === 'forwarded') tally.leftMails++
       else if (sent?.object !== undefined && sent.payloadBytes > 0) {
         tally.bundles.set(sent.object, sent.payloadBytes)
@@ -153,16 +158,14 @@ export class QueueCost {
     }
   }
 
-  /** Undefined where a route is none in bundles. */
-  #tallyOf(route: string, tallies: Map<string, Tally>): Tally | undefined {
-    const destination = route.startsWith('bp:')
-      ? parseEndpointId(route.slice('bp:'.length))
-      : undefined
-    if (destination === undefined) return undefined
-    const to = formatEndpointId(destination)
-    const link = this.#options.links.find((one) => one.to === to)
-    const tally = tallies.get(to) ?? newTally(destination, link)
-    tallies.set(to, tally)
+  /** Undefined where a route leads to no far gateway. */
+  #tallyOf(text: string, tallies: Map<string, Tally>): Tally | undefined {
+    const hop = parseNextHop(text)
+    const route = wayOf(hop)
+    if (hop === undefined || route === undefined) return undefined
+    const link = this.#options.links.find((one) => one.route === route)
+    const tally = tallies.get(route) ?? newTally(route, link)
+    tallies.set(route, tally)
     return tally
   }
 
@@ -174,7 +177,7 @@ export class QueueCost {
     const { queueId, from, sizeBytes } = envelope
     const read = (): Iterable<Uint8Array> => this.#pieces(envelope)
     const mail: MailStart = { queueId, from, sizeBytes, read }
-    const holding = this.#ports.holdingBack.of(mail, tally.to, tally.link?.holdBackAbove)
+    const holding = this.#ports.holdingBack.of(mail, tally.route, tally.link?.holdBackAbove)
     const bytes = holding?.sizeBytes ?? sizeBytes
     if (tally.triedFrom + tally.togetherBytes >= COST_TRIED_BYTES_MAX) {
       tally.restMails++
@@ -208,8 +211,9 @@ export class QueueCost {
     tally.together = []
     tally.togetherBytes = 0
     const wall = clock.wall()
+    const { destination } = tally
     const way: Pick<Carrier, 'arrivalAt'> = {
-      arrivalAt: (at, bytes) => forecast.arrivalAt(tally.destination, at, bytes),
+      arrivalAt: (at, bytes) => destination && forecast.arrivalAt(destination, at, bytes),
     }
     const how = { reads: this.#peers.readBy(tally.to), effort: effortFor(way, wall) }
     const plan = { host: this.#options.host, wall, mails, ...how }
@@ -219,7 +223,7 @@ export class QueueCost {
 
   #costOf(tally: Tally): LinkCost {
     const { forecast, budgets, clock } = this.#ports
-    const { destination, to, link, bundles } = tally
+    const { route, destination, link, bundles } = tally
     const bundledBytes = [...bundles.values()].reduce(
       (sum, bytes) => sum + bytes + BUNDLE_OVERHEAD_BYTES,
       0,
@@ -227,12 +231,12 @@ export class QueueCost {
     const share = tally.triedFrom === 0 ? 1 : tally.triedTo / tally.triedFrom
     const reckonedBytes = Math.round(tally.restBytes * share)
     const linkBytes = bundledBytes + tally.triedTo + reckonedBytes
-    const rateBytesPerSec = forecast.rateBytesPerSec(destination, clock.wall())
+    const rateBytesPerSec = destination && forecast.rateBytesPerSec(destination, clock.wall())
     const seconds = rateBytesPerSec === undefined ? undefined : linkBytes / rateBytesPerSec
     const money = link?.price && moneyOf(link.price, linkBytes, seconds)
     const budget = link && budgets.useOf(link)
     return {
-      route: `bp:${to}`,
+      route,
       mails: tally.bundledMails + tally.triedMails + tally.restMails,
       mailsLeft: tally.leftMails,
       ...{ linkBytes, bundledBytes, triedBytes: tally.triedTo, reckonedBytes },
@@ -247,9 +251,11 @@ export class QueueCost {
 /** A name of mails that are not sent is as long as any other. */
 const SOME_RUN = toHex(new Uint8Array(RUN_BYTES))
 
-function newTally(destination: EndpointId, link: LinkOptions | undefined): Tally {
+function newTally(route: string, link: LinkOptions | undefined): Tally {
+  const to = route.slice(route.indexOf(':') + 1)
+  const destination = route.startsWith('bp:') ? parseEndpointId(to) : undefined
   return {
-    ...{ destination, to: formatEndpointId(destination), link, leftMails: 0 },
+    ...{ route, to, destination, link, leftMails: 0 },
     ...{ bundles: new Map<string, number>(), bundledMails: 0 },
     ...{ together: [], togetherBytes: 0, triedMails: 0, triedFrom: 0, triedTo: 0 },
     ...{ restMails: 0, restBytes: 0 },

@@ -57,7 +57,7 @@ Examples:
   lightlag queue cost
   lightlag queue cost --json | jq .sum.money
 
-Of mail that goes in bundles. What is in bundles is counted, other mail is packed as it would be now, to see; of
+Of mail for far gateways. What is in bundles is counted, other mail is packed as it would be now, to see; of
 more than 4 MiB for one next hop the rest is reckoned by that. Rates are those of contacts or plans, prices
 those of "links" in the host's file. What is sent again and acknowledgements are not in it.
 ${exitStatuses}`,

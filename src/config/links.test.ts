@@ -15,7 +15,7 @@ it('reads bounds, budgets and prices of a next hop', () => {
   expect(read(`links: { bp:ipn:3.2525: { ${link} } }`)).toMatchObject({
     links: [
       {
-        to: 'ipn:3.2525',
+        route: 'bp:ipn:3.2525',
         mailBytesMax: 5_242_880,
         holdBackAbove: 102_400,
         budget: { bytes: 10_485_760, periodMs: 86_400_000 },
@@ -25,7 +25,7 @@ it('reads bounds, budgets and prices of a next hop', () => {
     ],
   })
   expect(read('links: { bp:ipn:3.2525: { pricePerSecond: 1 USD } }')).toMatchObject({
-    links: [{ to: 'ipn:3.2525', price: { currency: 'USD', perMegabyte: 0, perSecond: 1 } }],
+    links: [{ route: 'bp:ipn:3.2525', price: { currency: 'USD', perMegabyte: 0, perSecond: 1 } }],
   })
   expect(read('heldBack: { keepFor: 7d, sizeMax: 1GiB }')).toMatchObject({
     heldBack: { keepMs: 7 * 86_400_000, bytesMax: 1_073_741_824 },
@@ -34,9 +34,10 @@ it('reads bounds, budgets and prices of a next hop', () => {
 
 it('says what would be right', () => {
   for (const [text, right] of [
-    ['links: { smtp:b.com: {} }', 'a route such as bp:ipn:3.2525'],
+    ['links: { smtp:b.com: {} }', 'a route such as bp:ipn:3.2525, carry:mail-2.a.com'],
+    ['links: { carry:b.com: {} }', 'there is no peer b.com: one under peers'],
     ['links: { bp:ipn:9.2525: {} }', 'there is no plan to ipn:9'],
-    ['links: { bp:ipn:3.2525: {}, bp:ipn:0.3.2525: {} }', 'ipn:3.2525 appears again: once'],
+    ['links: { bp:ipn:3.2525: {}, bp:ipn:0.3.2525: {} }', 'bp:ipn:3.2525 appears again: once'],
     ['links: { bp:ipn:3.2525: { budget: 10MiB } }', 'a size in a period such as 10MiB/d'],
     ['links: { bp:ipn:3.2525: { budget: 10MiB/0h } }', 'a size in a period such as 10MiB/d'],
     ['links: { bp:ipn:3.2525: { holdBackAbove: 1000B } }', 'a size from 1KiB on'],

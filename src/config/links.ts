@@ -4,6 +4,8 @@ import type { z } from 'zod'
 import { parseDuration, parseSize } from '../base/quantity.ts'
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
 import { type EndpointId, formatEndpointId, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
+import { formatNextHop, type NextHop, parseNextHop } from '../proto/smtp/next-hop.ts'
+import { type BundleText, reachesNode } from './bundles.ts'
 import type { Contradiction } from './problems.ts'
 import { duration, mapping, pairsOf, type Shape, size, word } from './schema.ts'
 import type { Path } from './yaml.ts'
@@ -33,12 +35,21 @@ export interface LinksText {
 /** A notice is about as large: to hold back less would cost more than it saves. */
 const HOLD_BACK_BYTES_MIN = 1024
 
-const bpRoute = word('a route such as bp:ipn:3.2525', (text) =>
-  endpointOf(text) === undefined ? undefined : text,
+const farRoute = word(
+  'a route such as bp:ipn:3.2525, carry:mail-2.a.com or https:mail-2.a.com',
+  (text) => (nameOf(text) === undefined ? undefined : text),
 ) as z.ZodType<string, string>
 
-function endpointOf(route: string): EndpointId | undefined {
-  return route.startsWith('bp:') ? parseEndpointId(route.slice('bp:'.length)) : undefined
+/** A route has one name; undefined where it leads to no far gateway. */
+function nameOf(route: string): string | undefined {
+  const hop = parseNextHop(route)
+  if (hop?.transport === 'carry' || hop?.transport === 'https') return formatNextHop(hop)
+  const endpoint = endpointOf(hop)
+  return endpoint && `bp:${formatEndpointId(endpoint)}`
+}
+
+function endpointOf(hop: NextHop | undefined): EndpointId | undefined {
+  return hop?.transport === 'bp' ? parseEndpointId(hop.nextHop) : undefined
 }
 
 const PERIODS: Readonly<Record<string, string>> = { h: '1h', d: '1d', w: '7d' }
@@ -70,7 +81,7 @@ const linkShape: Shape<LinkText> = {
 
 export const linksShape: Shape<LinksText> = {
   links: pairsOf(
-    bpRoute,
+    farRoute,
     mapping<LinkText>(linkShape),
     'a mapping such as bp:ipn:3.2525: { budget: 10MiB/d }',
   ).default([]),
@@ -90,8 +101,8 @@ export function completeLinks({ links, heldBack }: LinksText): {
   return {
     ...(links.length > 0 && {
       links: links.flatMap(([route, link]) => {
-        const endpoint = endpointOf(route)
-        return endpoint === undefined ? [] : [completeLink(formatEndpointId(endpoint), link)]
+        const name = nameOf(route)
+        return name === undefined ? [] : [completeLink(name, link)]
       }),
     }),
     ...(heldBack && {
@@ -103,11 +114,11 @@ export function completeLinks({ links, heldBack }: LinksText): {
   }
 }
 
-function completeLink(to: string, link: LinkText): Link {
+function completeLink(route: string, link: LinkText): Link {
   const { messageSizeMax, holdBackAbove, budget, userBudget, pricePerMB, pricePerSecond } = link
   const currency = (pricePerMB ?? pricePerSecond)?.currency
   return {
-    to,
+    route,
     ...(messageSizeMax !== undefined && { mailBytesMax: messageSizeMax }),
     ...(holdBackAbove !== undefined && { holdBackAbove }),
     ...(budget && { budget }),
@@ -124,6 +135,8 @@ function completeLink(to: string, link: LinkText): Link {
 
 interface Host extends LinksText {
   readonly plans: readonly { readonly to: bigint }[]
+  readonly groups: BundleText<unknown>['groups']
+  readonly peers?: readonly { readonly name: string }[]
   readonly domains?: readonly string[]
   readonly limits: { readonly storeSizeMax: number }
 }
@@ -131,10 +144,8 @@ interface Host extends LinksText {
 /** Of the store: it is taken out of the share of the queue, which is a little more. */
 const HELD_SHARE_MAX = 0.3
 
-export function linkContradictions(
-  { links, heldBack, plans, domains, limits }: Host,
-  at: Path,
-): readonly Contradiction[] {
+export function linkContradictions(host: Host, at: Path): readonly Contradiction[] {
+  const { links, heldBack, peers = [], domains, limits } = host
   const wrong: Contradiction[] = []
   const known = new Set<string>()
   const heldMax = Math.floor(limits.storeSizeMax * HELD_SHARE_MAX)
@@ -144,14 +155,19 @@ export function linkContradictions(
   }
   for (const [route, { holdBackAbove, pricePerMB, pricePerSecond }] of links) {
     const path = [...at, 'links', route]
-    const endpoint = endpointOf(route)
-    const to = endpoint && formatEndpointId(endpoint)
-    if (to !== undefined && known.has(to)) {
-      wrong.push({ path, message: `${to} appears again: once would be right` })
+    const hop = parseNextHop(route)
+    const name = nameOf(route)
+    if (name !== undefined && known.has(name)) {
+      wrong.push({ path, message: `${name} appears again: once would be right` })
     }
-    if (to !== undefined) known.add(to)
-    if (endpoint?.scheme === 'ipn' && !plans.some(({ to }) => to === endpoint.node)) {
+    if (name !== undefined) known.add(name)
+    const endpoint = endpointOf(hop)
+    if (endpoint?.scheme === 'ipn' && !reachesNode(host, endpoint.node)) {
       const message = `${route}, but there is no plan to ipn:${endpoint.node}: a plan to it would be right`
+      wrong.push({ path, message })
+    }
+    if (hop !== undefined && 'peer' in hop && !peers.some((peer) => peer.name === hop.peer)) {
+      const message = `${route}, but there is no peer ${hop.peer}: one under peers would be right`
       wrong.push({ path, message })
     }
     if (holdBackAbove !== undefined && domains?.length === 0) {

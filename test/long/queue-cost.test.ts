@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { costs, nearHost, oneContact, TO } from '../support/cheap-lab.ts'
+import { costs, nearHost, oneContact, ROUTE } from '../support/cheap-lab.ts'
 import { mailOf, TestLab } from '../support/lab.ts'
 
 test('beyond what is packed to see the rest is reckoned by that', async () => {
   const lab = await TestLab.start(
     nearHost({
-      links: [{ to: TO, budget: { bytes: 40_000_000, periodMs: 3_600_000 } }],
+      links: [{ route: ROUTE, budget: { bytes: 40_000_000, periodMs: 3_600_000 } }],
       contactPlan: oneContact(12_500),
     }),
   )

@@ -5,8 +5,8 @@ import {
   addressesIn,
   heldAddress,
   PHOTO,
+  ROUTE,
   startHolding,
-  TO,
   withPhoto,
 } from '../support/cheap-lab.ts'
 import { mailOf } from '../support/lab.ts'
@@ -99,7 +99,9 @@ test('an attachment is over after its time, and who asks then is told', async ()
 })
 
 test('an attachment that could not cross later either is no reason to let the rest go', async () => {
-  const lab = await startHolding({ links: [{ to: TO, holdBackAbove: 2000, mailBytesMax: 3000 }] })
+  const lab = await startHolding({
+    links: [{ route: ROUTE, holdBackAbove: 2000, mailBytesMax: 3000 }],
+  })
   await lab.submitted(lab.mail1, withPhoto('See the photo.'))
   await lab.runFor(10_000)
   expect(await lab.maildrop(lab.mail2)).toEqual([])
@@ -135,7 +137,7 @@ test('an alias for everybody takes no requests, and an attachment as large as a 
   const member = { localPart: 'user', domain: 'mail-1.a.com' }
   const lab = await startHolding({
     aliases: [{ address: '@mail-1.a.com', members: [member] }],
-    links: [{ to: TO, holdBackAbove: 2000, mailBytesMax: 3100 }],
+    links: [{ route: ROUTE, holdBackAbove: 2000, mailBytesMax: 3100 }],
   })
   const address = await heldAddress(lab)
   await lab.submitted(lab.mail2, ASK, [address])

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { BUNDLE_OVERHEAD_BYTES } from '../../src/bridge/limits.ts'
-import { costs, nearHost, oneContact, TO, withPhoto } from '../support/cheap-lab.ts'
+import { costs, nearHost, oneContact, ROUTE, withPhoto } from '../support/cheap-lab.ts'
 import { mailOf, TestLab } from '../support/lab.ts'
 
 const HOUR_MS = 3_600_000
@@ -8,11 +8,11 @@ const RATE = 12_500
 const PRICE = { currency: 'EUR', perMegabyte: 4, perSecond: 0.5 }
 
 test('what waits for a contact is told before it leaves, as it is on the link when it has', async () => {
-  const links = [{ to: TO, price: PRICE, budget: { bytes: 100_000, periodMs: HOUR_MS } }]
+  const links = [{ route: ROUTE, price: PRICE, budget: { bytes: 100_000, periodMs: HOUR_MS } }]
   const lab = await TestLab.start(
     nearHost({ links, batch: { mailsMax: 1 }, contactPlan: oneContact(RATE) }),
   )
-  expect(await costs(lab)).toMatchObject([{ route: `bp:${TO}`, mails: 0, linkBytes: 0 }])
+  expect(await costs(lab)).toMatchObject([{ route: ROUTE, mails: 0, linkBytes: 0 }])
   for (const body of ['one', 'two', 'three'])
     await lab.submitted(lab.mail1, mailOf(body.repeat(300)))
   await lab.runFor(60_000)
@@ -37,7 +37,7 @@ test('what waits for a contact is told before it leaves, as it is on the link wh
 })
 
 test('where nobody says a rate there are no seconds, and no price of them', async () => {
-  const lab = await TestLab.start(nearHost({ links: [{ to: TO, price: PRICE }] }))
+  const lab = await TestLab.start(nearHost({ links: [{ route: ROUTE, price: PRICE }] }))
   lab.lab.network.setLink(['earth', 'moon'], { lossShare: 1 })
   await lab.submitted(lab.mail1, mailOf('Hello'))
   await lab.runFor(1)
@@ -47,7 +47,7 @@ test('where nobody says a rate there are no seconds, and no price of them', asyn
 })
 
 test('attachments that will be held back cost nothing, and nothing is kept for having asked', async () => {
-  const links = [{ to: TO, holdBackAbove: 2000, price: PRICE }]
+  const links = [{ route: ROUTE, holdBackAbove: 2000, price: PRICE }]
   const lab = await TestLab.start(nearHost({ links, contactPlan: oneContact(RATE) }))
   await lab.submitted(lab.mail1, withPhoto('See the photo.', 'QUJD'.repeat(18).repeat(200)))
   const [cost] = await costs(lab)

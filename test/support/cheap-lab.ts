@@ -17,7 +17,7 @@ export function nearHost(
   return { ...scenario, hosts: [{ ...near, ...more }, ...others] }
 }
 
-export const TO = 'ipn:3.2525'
+export const ROUTE = 'bp:ipn:3.2525'
 /** Base64, of 3 KB. */
 export const PHOTO = 'QUJD'.repeat(18).concat('\r\n').repeat(40)
 
@@ -51,7 +51,7 @@ export function startHolding(
   change: Parameters<typeof nearHost>[1] = {},
   hardware: Parameters<typeof TestLab.start>[1] = {},
 ): Promise<TestLab> {
-  const links = [{ to: TO, holdBackAbove: 2000 }]
+  const links = [{ route: ROUTE, holdBackAbove: 2000 }]
   return TestLab.start(nearHost({ links, ...more }, change), hardware)
 }
 
