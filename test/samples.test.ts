@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parseNodeConfig } from '../src/config/node-config.ts'
 import { parseScenario } from '../src/config/scenario.ts'
+import { scenarioReference } from '../src/config/scenario-reference.ts'
 
 test.each(readdirSync('etc').map((name) => join('etc', name)))('%s is read', (path) => {
   const parsed = parseNodeConfig(readFileSync(path, 'utf8'), path)
@@ -12,6 +13,10 @@ test.each(readdirSync('etc').map((name) => join('etc', name)))('%s is read', (pa
 test.each(readdirSync('scenarios').map((name) => join('scenarios', name)))('%s is read', (path) => {
   const parsed = parseScenario(readFileSync(path, 'utf8'), path)
   expect(parsed.ok ? '' : parsed.fault.message).toBe('')
+})
+
+test('docs/scenario.md is the reference that the schema of scenarios makes', () => {
+  expect(readFileSync('docs/scenario.md', 'utf8')).toBe(scenarioReference())
 })
 
 test('every key that a file may have is in docs/configuration.md, and no other', () => {
@@ -30,7 +35,7 @@ test('every key that a file may have is in docs/configuration.md, and no other',
   }
   const known = new Set<string>()
   // An unknown key is answered with those that are known.
-  const ask = (text: string, parse: typeof parseNodeConfig | typeof parseScenario): void => {
+  const ask = (text: string, parse: typeof parseNodeConfig): void => {
     const parsed = parse(text, 'f')
     for (const line of parsed.ok ? [] : parsed.fault.message.split('\n')) {
       const [, path = '', keys = ''] =
@@ -39,7 +44,6 @@ test('every key that a file may have is in docs/configuration.md, and no other',
     }
   }
   ask('x: 1', parseNodeConfig)
-  ask('x: 1', parseScenario)
   for (const part of [...known]) {
     const before = known.size
     ask(`${part}: {x${part}.: 1}`, parseNodeConfig)
@@ -47,6 +51,6 @@ test('every key that a file may have is in docs/configuration.md, and no other',
   }
   for (const list of ['plans', 'groups', 'contacts', 'ranges'])
     ask(`${list}: [{x: 1}]`, parseNodeConfig)
-  // Lists of small mappings are told in a line: users, networks, links; a host's place with them.
+  // Lists of small mappings are told in a line: users.
   expect(new Set(documented)).toEqual(new Set([...known, 'statusReports']))
 })

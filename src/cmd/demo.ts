@@ -3,11 +3,12 @@ import { fileURLToPath } from 'node:url'
 import { asFault } from '../base/fault.ts'
 import { formatDuration } from '../base/quantity.ts'
 import { isAnswerInTime } from '../config/host.ts'
-import { parseScenario, type Scenario } from '../config/scenario.ts'
+import type { Scenario } from '../config/scenario.ts'
 import { runDemo } from '../lab/demo.ts'
 import { EXIT, Failure } from './failure.ts'
-import { readBytes, readText } from './files.ts'
+import { readBytes } from './files.ts'
 import { checkPictures, type PictureArguments, writePictures } from './picture-options.ts'
+import { readScenario } from './scenario.ts'
 
 export interface DemoArguments extends PictureArguments {
   readonly message: string | undefined
@@ -21,7 +22,7 @@ const PROJECT = new URL('../../', import.meta.url)
 
 /** Runs the main job in virtual time and prints it; a Failure where a mail does not arrive. */
 export async function demo(args: DemoArguments): Promise<void> {
-  const scenario = changed(readScenario(args.scenario), args)
+  const scenario = changed(scenarioOf(args.scenario), args)
   const message = args.message ?? fileURLToPath(new URL('examples/hello.eml', PROJECT))
   checkPictures(
     args,
@@ -41,11 +42,9 @@ export async function demo(args: DemoArguments): Promise<void> {
   }
 }
 
-function readScenario(file: string | undefined): Scenario {
+function scenarioOf(file: string | undefined): Scenario {
   const path = file ?? fileURLToPath(new URL('scenarios/earth-moon.yaml', PROJECT))
-  const parsed = parseScenario(readText(path), path)
-  if (!parsed.ok) throw new Failure(EXIT.usage, parsed.fault.message)
-  return parsed.value
+  return readScenario(path)
 }
 
 /** A delay that the scenario's queues have no patience for. */

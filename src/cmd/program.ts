@@ -20,6 +20,7 @@ import { addMailboxCommands } from './mailbox-commands.ts'
 import { duration, seed } from './numbers.ts'
 import { addPictureOptions, PICTURE_HELP } from './picture-options.ts'
 import { rcCheck, rcReference, rcWrite } from './rc.ts'
+import { scenarioCheck, scenarioReferenceText } from './scenario.ts'
 import { type ServeArguments, serve } from './serve.ts'
 import { addSimCommands } from './sim-commands.ts'
 import { addUserCommands } from './user-commands.ts'
@@ -110,6 +111,26 @@ ${EXIT_STATUSES}`,
       command: Command,
     ) => clientConfig(address, { ...options, config: configOf(options, command) }),
   )
+
+const scenario = program.command('scenario').description('read scenarios of the lab')
+
+scenario
+  .command('check')
+  .argument('<file>', 'a scenario, as scenarios/earth-moon.yaml')
+  .description('tell everything that is wrong in a scenario')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  lightlag scenario check scenarios/earth-moon.yaml
+${EXIT_STATUSES}`,
+  )
+  .action((file: string) => scenarioCheck(file))
+
+scenario
+  .command('reference')
+  .description('print what a scenario may have, as Markdown')
+  .action(() => scenarioReferenceText())
 
 const rc = program.command('rc').description("read and write ION's configuration files")
 

@@ -1,5 +1,6 @@
 /** What a file says of contacts and ranges: ION's `a contact` and `a range`. */
 
+import type { z } from 'zod'
 import { parseTimestamp } from '../base/calendar.ts'
 import { type Interval, overlaps, overlapsOrTouches } from '../base/interval.ts'
 import { parseDuration } from '../base/quantity.ts'
@@ -36,7 +37,7 @@ interface RangeText extends StretchText {
   readonly oneWayDelay: number
 }
 
-const time = word(
+export const time: z.ZodType<TimeText, unknown> = word(
   'a time such as +10min, from the start, or 2026-11-23T08:00:00Z',
   (text): TimeText | undefined => {
     const isFromStart = text.startsWith('+')

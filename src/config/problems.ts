@@ -3,6 +3,7 @@
 import type { z } from 'zod'
 import { Fault, type Result } from '../base/fault.ts'
 import type { ConfigFaultCode } from './fault.ts'
+import { nearest } from './suggestion.ts'
 import {
   formatPosition,
   keyOffsetAt,
@@ -143,19 +144,8 @@ function showNode(node: YamlNode): string {
 
 /** One of the words of `expected` that differs little from what was written. */
 function meant(written: string, expected: string): string {
-  const near = (expected.match(/\w+/g) ?? []).filter((word) => isNear(written, word))
-  return near.length === 1 ? ` (did you mean ${near[0]}?)` : ''
-}
-
-/** One letter is other, too much or missing, or two have changed places. */
-function isNear(a: string, b: string): boolean {
-  if (a.length < 3 || Math.abs(a.length - b.length) > 1) return false
-  let start = 0
-  while (start < a.length && a[start] === b[start]) start++
-  const [left, right] = [a.slice(start), b.slice(start)]
-  if (left.length !== right.length) return left.slice(1) === right || left === right.slice(1)
-  const swapped = `${left[1]}${left[0]}${left.slice(2)}`
-  return left.slice(1) === right.slice(1) || swapped === right
+  const near = nearest(written, expected.match(/\w+/g) ?? [])
+  return near === undefined ? '' : ` (did you mean ${near}?)`
 }
 
 const SHOWN_LENGTH_MAX = 60

@@ -44,6 +44,7 @@ test('a scenario becomes typed values; a plan takes its delay from the link', ()
   expect(rest).toEqual({
     name: 'pair',
     seed: 7,
+    startsAt: 1_795_420_800_000,
     tcp: { synRetries: 6, synAckRetries: 5 },
     tls: { version: 'TLSv1.3', resumption: false },
     networks: [
@@ -68,7 +69,7 @@ test('a scenario becomes typed values; a plan takes its delay from the link', ()
 
 test.each([
   ['name: moon', 'name: earth', 's.yaml:5:5: network earth appears again'],
-  ['[earth, moon]', '[earth, mars]', 's.yaml:7:15: unknown network mars: one of earth, moon'],
+  ['[earth, moon]', '[earth, mars]', 's.yaml:7:23: unknown network mars: one of earth, moon'],
   ['[earth, moon]', '[earth, earth]', 's.yaml:7:15: between earth, earth: two networks'],
   ['[earth, moon]', '[earth]', 's.yaml:7:15: between earth: two networks'],
   ['network: moon', 'network: mars', 's.yaml:18:14: unknown network mars'],

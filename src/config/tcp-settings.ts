@@ -18,6 +18,12 @@ const RETRIES_MAX = 127
 const retries = count(RETRIES_MAX)
 
 export const tcpShape: Shape<TcpSettings> = {
-  synRetries: retries.default(LINUX_TCP.synRetries),
-  synAckRetries: retries.default(LINUX_TCP.synAckRetries),
+  synRetries: retries
+    .prefault(`${LINUX_TCP.synRetries}`)
+    .describe(
+      'how often each host sends a SYN of TCP again; as Linux has it, no stream opens where a round trip takes over a minute (see [the virtual network](virtual-network.md))',
+    ),
+  synAckRetries: retries
+    .prefault(`${LINUX_TCP.synAckRetries}`)
+    .describe('how often it sends the answer to one again'),
 }

@@ -1,6 +1,10 @@
 /** What happens in a scenario, and when. */
 
+import { type WallMs, wallMs } from '../base/time.ts'
 import type { LinkQuality } from './link-quality.ts'
+
+/** Civil time at the beginning of what says none: 2026-11-23T08:00:00Z. */
+export const STARTS_AT_DEFAULT: WallMs = wallMs(1_795_420_800_000)
 
 /** In order of time; those of one moment in the order of the file. */
 export interface TimelineEvent {

@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts'
 import type { Random } from '../base/random.ts'
 import type { LinkQuality } from '../config/link-quality.ts'
+import { Routes } from '../config/routes.ts'
 import { LINUX_TCP, type TcpSettings } from '../config/tcp-settings.ts'
 import { DEFAULT_TLS, type TlsSettings } from '../config/tls-settings.ts'
 import { isLocalSocket } from '../ports/network.ts'
@@ -16,7 +17,6 @@ import {
   segmentKind,
   wireBytes,
 } from './packet.ts'
-import { Routes } from './routes.ts'
 import type { World } from './world.ts'
 
 export interface LabNetworkOptions {

@@ -2,6 +2,7 @@ import { assert } from '../base/assert.ts'
 import { Fault } from '../base/fault.ts'
 import { Heap } from '../base/heap.ts'
 import { addMs, type MonoMs, monoMs, type WallMs, wallMs } from '../base/time.ts'
+import { STARTS_AT_DEFAULT } from '../config/timeline.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { LabFaultCode } from './fault.ts'
 import { EVENTS_MAX } from './limits.ts'
@@ -24,8 +25,6 @@ interface Pending {
   /** Undefined once cancelled. */
   callback: (() => void) | undefined
 }
-
-const DEFAULT_WALL_AT_START = wallMs(1_795_420_800_000)
 
 /**
  * Virtual time. It stands still while a callback runs and until all promises have settled, then
@@ -56,7 +55,7 @@ export class World implements Clock {
 
   /** Civil time at the beginning. */
   get startsAt(): WallMs {
-    return this.#options.wallAtStart ?? DEFAULT_WALL_AT_START
+    return this.#options.wallAtStart ?? STARTS_AT_DEFAULT
   }
 
   /** How many callbacks have run so far. */
