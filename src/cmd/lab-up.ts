@@ -19,6 +19,7 @@ import { LabDriver, type Speed } from './lab-driver.ts'
 import { connectLab, isName, labLog, labSocket, makeLabsFolder } from './lab-places.ts'
 import { clientHost, LabPorts, type PublishWish, publishedPorts } from './lab-ports.ts'
 import { LabService } from './lab-service.ts'
+import { readBeside } from './scenario.ts'
 import { leaveSoon, signalled } from './signal.ts'
 import { version } from './version.ts'
 
@@ -81,7 +82,7 @@ export function readScenario(args: { readonly scenario: string }): {
   readonly text: string
 } {
   const text = readText(args.scenario)
-  const parsed = parseScenario(text, args.scenario)
+  const parsed = parseScenario(text, args.scenario, readBeside)
   if (!parsed.ok) throw new Failure(EXIT.usage, parsed.fault.message)
   return { scenario: parsed.value, text }
 }

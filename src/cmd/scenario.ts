@@ -14,7 +14,7 @@ export function readScenario(file: string): Scenario {
 }
 
 /** A relative name is one in the folder of the file that has it. */
-const readBeside: ReadFile = (name, from) => {
+export const readBeside: ReadFile = (name, from) => {
   const file = isAbsolute(name) ? name : join(dirname(from), name)
   try {
     return { file, text: readFileSync(file, 'utf8') }

@@ -1,10 +1,10 @@
 /** The ways of bundles through a scenario, as the plans and groups of its hosts lead. */
 
-import { wallMs } from '../base/time.ts'
+import { addMs, type WallMs } from '../base/time.ts'
 import type { ContactPlanOptions } from '../bridge/mail-host-options.ts'
 import type { GroupText } from './bundles.ts'
 import type { ScenarioHostText, ScenarioPlanText } from './scenario-text.ts'
-import type { Opening, Topology } from './topology.ts'
+import type { Topology } from './topology.ts'
 
 /** How far a bundle comes. */
 export type Journey =
@@ -78,6 +78,7 @@ export class BundleRoutes {
   announcedContacts(
     host: ScenarioHostText,
     announced: (a: string, b: string) => boolean,
+    startsAt: WallMs,
   ): { readonly contactPlan?: ContactPlanOptions } {
     if (host.contacts.length + host.ranges.length > 0) return {}
     const directions = host.plans.flatMap(({ to }) => {
@@ -90,7 +91,8 @@ export class BundleRoutes {
     })
     const openings = directions.flatMap(({ source, destination }) =>
       (this.#topology.openings(source.network, destination.network) ?? []).map((opening) => ({
-        ...stretchOf(opening),
+        from: addMs(startsAt, opening.fromMs),
+        until: addMs(startsAt, opening.untilMs),
         source: source.node,
         destination: destination.node,
         opening,
@@ -99,7 +101,7 @@ export class BundleRoutes {
     if (openings.length === 0) return {}
     return {
       contactPlan: {
-        isFromStart: true,
+        isFromStart: false,
         contacts: openings.map(({ opening, ...stretch }) => ({
           ...stretch,
           rateBytesPerSec: opening.rateBytesPerSec,
@@ -111,10 +113,6 @@ export class BundleRoutes {
       },
     }
   }
-}
-
-function stretchOf({ fromMs, untilMs }: Opening) {
-  return { from: wallMs(fromMs), until: wallMs(untilMs) }
 }
 
 /** The neighbour that bundles for a node are given to. */

@@ -18,7 +18,7 @@ import { type Contradiction, repeated } from './problems.ts'
 import type { ScenarioDraft } from './scenario-draft.ts'
 import type { LinkText, NetworkText, ScenarioHostText, ScenarioText } from './scenario-text.ts'
 import { SMTP_SERVICES } from './smtp.ts'
-import { unknown } from './suggestion.ts'
+import { some, unknown } from './suggestion.ts'
 import { timelineContradictions } from './timeline-text.ts'
 import type { Path } from './yaml.ts'
 
@@ -36,6 +36,7 @@ export function scenarioContradictions(draft: ScenarioDraft): readonly Contradic
     ...hosts.flatMap((host, index) => [
       ...hostContradictions(host, ['hosts', index], (plan) => routes.delayMs(host, plan)),
       ...placeContradictions(text, host, ['hosts', index]),
+      ...nameServerContradictions(text, host, ['hosts', index]),
       ...neighbourContradictions(text, host, routes, ['hosts', index]),
       ...routeContradictions(host, routes, ['hosts', index]),
     ]),
@@ -252,6 +253,17 @@ function placeContradictions(
     wrong.push({ path: [...at, service, 'listen'], message })
   }
   return wrong
+}
+
+function nameServerContradictions(
+  text: ScenarioText,
+  { nameServer }: ScenarioHostText,
+  at: Path,
+): readonly Contradiction[] {
+  const addresses = text.hosts.map(({ address }) => address)
+  if (nameServer === undefined || addresses.includes(nameServer)) return []
+  const message = `nameServer ${nameServer}, which no host is: one of ${some(addresses)} would be right`
+  return [{ path: [...at, 'nameServer'], message }]
 }
 
 function neighbourContradictions(

@@ -125,6 +125,7 @@ test('the nodes at both ends know the contacts of their link, unless it says no'
   const parsed = parseScenario(WHOLE, 's.yaml')
   if (!parsed.ok) throw parsed.fault
   const [earth, relay, mars] = parsed.value.hosts
+  const { startsAt = 0 } = parsed.value
   const known = earth?.contactPlan?.contacts.filter(({ source }) => source === 2n) ?? []
   expect(known.slice(0, 3)).toEqual(
     [
@@ -134,8 +135,8 @@ test('the nodes at both ends know the contacts of their link, unless it says no'
     ].map(([from = 0, until = 0]) => ({
       source: 2n,
       destination: 3n,
-      from: from * 60_000,
-      until: until * 60_000,
+      from: startsAt + from * 60_000,
+      until: startsAt + until * 60_000,
       rateBytesPerSec: 900_000,
       confidence: 1,
     })),

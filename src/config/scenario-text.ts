@@ -13,8 +13,9 @@ import { plainPeersShape } from './peers.ts'
 import { count, duration, ipAddress, listOf, mapping, type Shape, word, yesOrNo } from './schema.ts'
 import { type TcpSettings, tcpShape } from './tcp-settings.ts'
 import { type EventText, event } from './timeline-text.ts'
+import { type TlsSettingsText, tlsShape } from './tls-settings.ts'
 
-export interface ScenarioText extends TcpSettings {
+export interface ScenarioText extends TcpSettings, TlsSettingsText {
   readonly name: string
   readonly seed: number
   readonly start?: WallMs
@@ -44,6 +45,7 @@ export interface ScenarioPlanText extends PlanText {
 export type ScenarioHostText = HostText<ScenarioPlanText> & {
   readonly users: readonly UserText[]
   readonly address: string
+  readonly nameServer?: string
   readonly network: string
 }
 
@@ -85,9 +87,16 @@ export const link: z.ZodType<LinkText, unknown> = mapping<LinkText>({
 })
 
 /** Besides those of a mail host's file. */
-export const hostPlaceShape: Shape<Pick<ScenarioHostText, 'network' | 'address' | 'users'>> = {
+export const hostPlaceShape: Shape<
+  Pick<ScenarioHostText, 'network' | 'address' | 'users' | 'nameServer'>
+> = {
   network: networkName.describe('the network that it is on'),
   address: ipAddress.describe('its address there, at which its services listen'),
+  nameServer: ipAddress
+    .optional()
+    .describe(
+      'the address of the host that it asks for names over the network, which answers for the whole scenario; without it a host knows all names',
+    ),
   users: plainUsers.describe('its users, each with `name` and `password`'),
 }
 
@@ -107,6 +116,7 @@ export const scenario: z.ZodType<ScenarioText, unknown> = mapping<ScenarioText>(
     .optional()
     .describe('civil time at the beginning; without it 2026-11-23T08:00:00Z'),
   ...tcpShape,
+  ...tlsShape,
   networks: listOf(network, 'a list of networks').describe('the networks'),
   links: listOf(link, 'a list of links').default([]).describe('the links between them'),
   hosts: listOf(host, 'a list of hosts').describe('the hosts on them'),

@@ -1,7 +1,8 @@
 /** The file of a scenario: networks, the links between them, the hosts on them, and what happens. */
 
 import type { Result } from '../base/fault.ts'
-import type { WallMs } from '../base/time.ts'
+import type { Interval } from '../base/interval.ts'
+import { addMs, type WallMs } from '../base/time.ts'
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
 import { BundleRoutes } from './bundle-routes.ts'
 import type { ConfigFaultCode } from './fault.ts'
@@ -16,6 +17,7 @@ import { type ScenarioText, scenario } from './scenario-text.ts'
 import type { TcpSettings } from './tcp-settings.ts'
 import { STARTS_AT_DEFAULT, type TimelineEvent } from './timeline.ts'
 import { completeTimeline } from './timeline-text.ts'
+import type { TlsSettings } from './tls-settings.ts'
 
 export interface Scenario {
   readonly name: string
@@ -95,16 +97,39 @@ function complete({ text, startsAt, links, topology }: ScenarioDraft): Scenario 
     networks: text.networks,
     links,
     hosts: text.hosts.map((host) => ({
-      ...completeHost(
-        { ...host, groups: host.groups.map((group) => routes.groupWithDelay(host, group)) },
-        (plan) => plan.oneWayDelay ?? routes.delayMs(host, plan) ?? 0,
+      ...dated(
+        completeHost(
+          { ...host, groups: host.groups.map((group) => routes.groupWithDelay(host, group)) },
+          (plan) => plan.oneWayDelay ?? routes.delayMs(host, plan) ?? 0,
+        ),
+        startsAt,
       ),
-      ...routes.announcedContacts(host, isAnnounced),
+      ...routes.announcedContacts(host, isAnnounced, startsAt),
       users: host.users,
       address: host.address,
       network: host.network,
       ...(host.nameServer !== undefined && { nameServer: host.nameServer }),
+      ...(host.nameServer !== undefined && { nameServer: host.nameServer }),
     })),
     ...(text.timeline.length > 0 && { timeline: completeTimeline(text.timeline, startsAt) }),
+  }
+}
+
+/** With contacts at dates: a host that starts again later counts from no other moment than the links do. */
+function dated(options: MailHostOptions, startsAt: WallMs): MailHostOptions {
+  const { contactPlan } = options
+  if (contactPlan?.isFromStart !== true) return options
+  const shifted = <T extends Interval<WallMs>>(one: T): T => ({
+    ...one,
+    from: addMs(startsAt, one.from),
+    until: addMs(startsAt, one.until),
+  })
+  return {
+    ...options,
+    contactPlan: {
+      isFromStart: false,
+      contacts: contactPlan.contacts.map(shifted),
+      ranges: contactPlan.ranges.map(shifted),
+    },
   }
 }

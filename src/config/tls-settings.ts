@@ -17,6 +17,12 @@ export interface TlsSettingsText {
 }
 
 export const tlsShape: Shape<TlsSettingsText> = {
-  tlsVersion: oneOf(['TLSv1.2', 'TLSv1.3']).default(DEFAULT_TLS.version),
-  tlsResumption: yesOrNo.default(DEFAULT_TLS.resumption),
+  tlsVersion: oneOf(['TLSv1.2', 'TLSv1.3'] as const)
+    .prefault(DEFAULT_TLS.version)
+    .describe('the best TLS that every host can do'),
+  tlsResumption: yesOrNo
+    .prefault(DEFAULT_TLS.resumption ? 'yes' : 'no')
+    .describe(
+      'whether clients go on with sessions that they had, or begin each anew as Lightlag itself does',
+    ),
 }

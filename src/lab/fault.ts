@@ -8,3 +8,5 @@ export type LabFaultCode =
   | 'lab/bad-recording'
   /** A file of an experiment's runs says something else. */
   | 'lab/not-runs'
+  /** What a timeline wanted could not be done, or is not so. */
+  | 'lab/timeline'

@@ -119,7 +119,7 @@ export class LabHost {
   }
 
   #boot(aheadMs = 0): { readonly clock: HostClock; readonly stack: Stack } {
-    const clock = new HostClock(this.#surroundings.world, aheadMs)
+    const clock = new HostClock(this.#surroundings.world, aheadMs, this.name)
     const stack = new Stack({
       address: this.address,
       clock,

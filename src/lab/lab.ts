@@ -1,7 +1,7 @@
 /** A scenario come to life: its networks and links, and on every host the real services. */
 
 import { type Random, seededRandom } from '../base/random.ts'
-import { type MonoMs, type WallMs, wallMs } from '../base/time.ts'
+import { addMs, type MonoMs, type WallMs, wallMs } from '../base/time.ts'
 import { MailHost, type MailHostPorts } from '../bridge/mail-host.ts'
 import { certificateNamesOf } from '../bridge/mail-host-options.ts'
 import type { Scenario, ScenarioHost } from '../config/scenario.ts'
@@ -33,6 +33,8 @@ import { type CommandHost, homeOf } from './shell/command.ts'
 import { ShownFiles } from './shell/files.ts'
 import { runWords } from './shell/shell.ts'
 import { LabStore, type LabStoreOptions, type StoreImage } from './store.ts'
+import { Timeline, type TimelineOutcome } from './timeline.ts'
+import { obstacleOf, type WaitingMail, WaitingMails } from './waiting.ts'
 import { World } from './world.ts'
 
 export interface LabOptions {
@@ -82,6 +84,15 @@ export interface Happening {
   readonly event: HostEvent
 }
 
+export interface LabResult {
+  readonly outcomes: readonly TimelineOutcome[]
+  /** Mails that can never arrive or be acknowledged, and why. */
+  readonly stuck: readonly (WaitingMail & { readonly reason: string })[]
+}
+
+/** How often it is looked whether mail still waits: many retries fit in between. */
+const LOOK_EVERY_MS = 600_000
+
 /** Where every host keeps its users' files. */
 export const HOMES = '/home'
 
@@ -100,6 +111,10 @@ export class Lab {
   readonly names: Map<string, LabName>
   /** What web servers have, by URL. */
   readonly pages: Map<string, string> = new Map()
+  /** What the scenario has happen: it begins with `start`. */
+  readonly timeline: Timeline
+  /** What hosts have accepted and not settled, since the start of the lab. */
+  readonly waiting: WaitingMails = new WaitingMails()
   readonly #hosts: ReadonlyMap<string, LabMachine>
 
   constructor(scenario: Scenario, options: LabOptions) {
@@ -131,11 +146,14 @@ export class Lab {
     this.#hosts = new Map(
       scenario.hosts.map((host) => {
         const machine = this.network.addHost(host.host, host.network, host.address)
-        const tell = (event: HostEvent): void =>
+        const tell = (event: HostEvent): void => {
+          this.waiting.hear(host.host, event)
           options.onEvent({ at: this.world.now(), host: host.host, event })
+        }
         return [host.host, new LabMachine(host, machine, labEntropy(random), tell, outside)]
       }),
     )
+    this.timeline = new Timeline(this, scenario.timeline ?? [], HOMES)
   }
 
   host(name: string): LabMachine {
@@ -148,9 +166,31 @@ export class Lab {
     return [...this.#hosts.values()]
   }
 
-  /** Starts every host. */
+  /** Starts every host, and the timeline. */
   async start(): Promise<void> {
     await this.perform(Promise.all(this.hosts.map((host) => host.start())))
+    this.timeline.begin()
+  }
+
+  /**
+   * Lets time pass until everything of the timeline has happened and no mail waits any more that may still come
+   * about; what waits for something that never comes is not waited for, but told.
+   */
+  async play(): Promise<LabResult> {
+    const { world, timeline, waiting } = this
+    await world.run(() => timeline.isOver)
+    for (;;) {
+      const stuck = [...waiting].map((mail) => ({ ...mail, reason: obstacleOf(this, mail) }))
+      const isAtRest = world.nextAt === undefined
+      if (isAtRest || stuck.every(({ reason }) => reason !== undefined)) {
+        const reasonOf = (reason = 'nothing happens any more') => reason
+        return {
+          outcomes: timeline.outcomes,
+          stuck: stuck.map(({ reason, ...mail }) => ({ ...mail, reason: reasonOf(reason) })),
+        }
+      }
+      await world.run(addMs(world.now(), LOOK_EVERY_MS))
+    }
   }
 
   async stop(): Promise<void> {

@@ -3,6 +3,9 @@
 /** Events in one `World.run`: far above any honest scenario, so that a loop that never rests is reported. */
 export const EVENTS_MAX = 20_000_000
 
+/** Events at one moment: far above what a thousand hosts begin with, so that a loop in no time is reported soon. */
+export const EVENTS_AT_ONCE_MAX = 2_000_000
+
 /** What a UDP datagram over IPv4 can carry: 65,535 less 20 (IP) less 8 (UDP). */
 export const DATAGRAM_BYTES_MAX = 65_507
 

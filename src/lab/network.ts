@@ -88,6 +88,11 @@ export class LabNetwork {
     return [...this.#links.keys()].map((key) => key.split('\n') as [string, string])
   }
 
+  /** The one that comes next on the way from a network to another; undefined where no links lead there. */
+  nextNetwork(from: string, to: string): string | undefined {
+    return this.#routes.next(from, to)
+  }
+
   /** One direction of a link, to be looked at or changed at any time. */
   link(from: string, to: string): Link {
     const link = this.#links.get(linkKey(from, to))

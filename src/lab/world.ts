@@ -5,7 +5,7 @@ import { addMs, type MonoMs, monoMs, type WallMs, wallMs } from '../base/time.ts
 import { STARTS_AT_DEFAULT } from '../config/timeline.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { LabFaultCode } from './fault.ts'
-import { EVENTS_MAX } from './limits.ts'
+import { EVENTS_AT_ONCE_MAX, EVENTS_MAX } from './limits.ts'
 
 export interface WorldOptions {
   /**
@@ -17,6 +17,8 @@ export interface WorldOptions {
   readonly wallAtStart?: WallMs
   /** Events in one `run` before it is given up. */
   readonly eventsMax?: number
+  /** Events at one moment before it is given up. */
+  readonly eventsAtOnceMax?: number
 }
 
 interface Pending {
@@ -24,6 +26,8 @@ interface Pending {
   readonly order: number
   /** Undefined once cancelled. */
   callback: (() => void) | undefined
+  /** On whose clock, where it is a host's. */
+  readonly owner: string | undefined
 }
 
 /**
@@ -72,10 +76,10 @@ export class World implements Clock {
     }
   }
 
-  at(at: MonoMs, callback: () => void): () => void {
+  at(at: MonoMs, callback: () => void, owner?: string): () => void {
     assert(!Number.isNaN(at), 'a time is a number')
     const due = at < this.#now ? this.#now : at
-    const entry: Pending = { at: due, order: this.#order++, callback }
+    const entry: Pending = { at: due, order: this.#order++, callback, owner }
     this.#pending.push(entry)
     return () => {
       entry.callback = undefined
@@ -120,43 +124,82 @@ export class World implements Clock {
   }
 
   async #runEvents(done: () => boolean, end: MonoMs): Promise<void> {
-    const { settle, eventsMax = EVENTS_MAX } = this.#options
+    const { settle, eventsMax = EVENTS_MAX, eventsAtOnceMax = EVENTS_AT_ONCE_MAX } = this.#options
+    const watch = new Watch({ eventsMax, eventsAtOnceMax })
     await settle()
-    for (let count = 0; !done(); count++) {
-      const callback = this.#takeNext(end)
-      if (callback === undefined) return
-      if (count === eventsMax) {
-        throw new Fault<LabFaultCode>(
-          'lab/too-many-events',
-          `the world did not come to rest within ${eventsMax} events, at ${this.#now} ms`,
-          { temporary: false, detail: { eventsMax } },
-        )
-      }
-      callback()
+    while (!done()) {
+      const next = this.#takeNext(end)
+      if (next === undefined) return
+      watch.see(this.#now, next.owner)
+      next.callback?.()
       await settle()
     }
   }
 
-  #takeNext(end: MonoMs): (() => void) | undefined {
+  #takeNext(end: MonoMs): Pending | undefined {
     const at = this.nextAt
     if (at === undefined || at > end) return undefined
     this.#now = at
     this.#eventCount++
-    return this.#pending.pop()?.callback
+    return this.#pending.pop()
   }
 }
+
+/** Sees that a run makes progress: that time passes, and that it comes to an end. */
+class Watch {
+  readonly #bounds: { readonly eventsMax: number; readonly eventsAtOnceMax: number }
+  #count = 0
+  #atOnce = 0
+  #now: MonoMs | undefined
+  /** How often whose turn it was lately. */
+  readonly #turns = new Map<string, number>()
+
+  constructor(bounds: { readonly eventsMax: number; readonly eventsAtOnceMax: number }) {
+    this.#bounds = bounds
+  }
+
+  /** Throws a Fault `lab/too-many-events` that says who was busy. */
+  see(now: MonoMs, owner: string | undefined): void {
+    const { eventsMax, eventsAtOnceMax } = this.#bounds
+    this.#atOnce = now === this.#now ? this.#atOnce + 1 : 0
+    this.#now = now
+    if (this.#count % TURNS_COUNTED === 0) this.#turns.clear()
+    const name = owner ?? 'the network'
+    this.#turns.set(name, (this.#turns.get(name) ?? 0) + 1)
+    if (this.#atOnce === eventsAtOnceMax) {
+      this.#giveUp(`time stood still for ${eventsAtOnceMax} events, at ${now} ms`)
+    }
+    if (this.#count++ === eventsMax) {
+      this.#giveUp(`the world did not come to rest within ${eventsMax} events, at ${now} ms`)
+    }
+  }
+
+  #giveUp(text: string): never {
+    const busiest = [...this.#turns].sort(([, a], [, b]) => b - a).slice(0, 3)
+    const names = busiest.map(([name, turns]) => `${name} (${turns})`).join(', ')
+    throw new Fault<LabFaultCode>('lab/too-many-events', `${text}: lately of ${names}`, {
+      temporary: false,
+      detail: { ...this.#bounds },
+    })
+  }
+}
+
+const TURNS_COUNTED = 10_000
 
 /** One host's view of the world's time, which ends with the host. */
 export class HostClock implements Clock {
   readonly #world: World
+  readonly #owner: string | undefined
   readonly #cancels = new Set<() => void>()
   #stopped = false
   /** How far its wall clock is ahead of the world's; an operator sets it. */
   aheadMs: number
 
-  constructor(world: World, aheadMs = 0) {
+  /** `owner`: the host's name, for whoever asks who is busy. */
+  constructor(world: World, aheadMs = 0, owner?: string) {
     this.#world = world
     this.aheadMs = aheadMs
+    this.#owner = owner
   }
 
   get stopped(): boolean {
@@ -173,10 +216,11 @@ export class HostClock implements Clock {
 
   at(at: MonoMs, callback: () => void): () => void {
     if (this.#stopped) return () => {}
-    const cancel = this.#world.at(at, () => {
+    const run = (): void => {
       this.#cancels.delete(cancel)
       callback()
-    })
+    }
+    const cancel = this.#world.at(at, run, this.#owner)
     this.#cancels.add(cancel)
     return () => {
       this.#cancels.delete(cancel)

@@ -30,7 +30,6 @@ test('a lab in which a host has no power can be stopped', async () => {
   const lab = await TestLab.start(earthMoon())
   lab.mail2.kill()
   await lab.lab.stop()
-  expect(lab.happenings.filter(({ event }) => event.type === 'stopped')).toMatchObject([
-    { host: 'mail-1.a.com' },
-  ])
+  const stopped = lab.happenings.filter(({ event }) => event.type === 'stopped')
+  expect(stopped.map(({ host }) => host).sort()).toEqual(['mail-1.a.com', 'mail-3.a.com'])
 })
