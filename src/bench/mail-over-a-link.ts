@@ -6,11 +6,9 @@
 
 import { setImmediate } from 'node:timers/promises'
 import { fromUtf8 } from '../base/bytes.ts'
-import { addMs, type MonoMs } from '../base/time.ts'
-import { parseScenario, type Scenario, type ScenarioHost } from '../config/scenario.ts'
+import type { MonoMs } from '../base/time.ts'
 import { promptPacking } from '../host/packing.ts'
-import { Lab } from '../lab/lab.ts'
-import { submitMail } from '../lab/mail-user.ts'
+import { type Carriage, DAY_MS, FAR, Stage } from '../lab/experiment/stage.ts'
 import { mailCorpus } from './mail-corpus.ts'
 
 export type Way = 'smtp' | 'smtp-tls' | 'bundles-tcp' | 'bundles-udp'
@@ -25,122 +23,36 @@ export interface OverALink {
   readonly linkBytes: number
 }
 
+const CARRIAGE: Readonly<Record<Way, Carriage>> = {
+  smtp: 'smtp-pipelined',
+  'smtp-tls': 'smtp-starttls',
+  'bundles-tcp': 'bundles-tcpcl',
+  'bundles-udp': 'bundles-udp',
+}
+
 export const WAYS: readonly Way[] = ['smtp', 'smtp-tls', 'bundles-tcp', 'bundles-udp']
 
-const ONE_WAY_MS = 1000
-const SUBMITTERS = 20
-const PATIENCE_MS = 86_400_000
-/** A little less than the link's: what finds its queue full is lost. */
-const UDP_RATE = '115kB/s'
-
-function scenarioText(protocol: 'tcp' | 'udp'): string {
-  return `
-name: link
-seed: 1
-networks:
-  - { name: earth, prefix: 172.21.0.0/24 }
-  - { name: moon, prefix: 172.22.0.0/24 }
-links:
-  - { between: [earth, moon], oneWayDelay: 1s, rate: 125kB/s }
-hosts:
-${hostText(1, protocol)}
-${hostText(2, protocol)}
-`
-}
-
-function hostText(number: 1 | 2, protocol: 'tcp' | 'udp'): string {
-  const [node, other] = number === 1 ? [2, 3] : [3, 2]
-  const network = number === 1 ? 'earth' : 'moon'
-  const address = `172.2${number}.0.3`
-  return `  - host: mail-${number}.a.com
-    network: ${network}
-    address: ${address}
-    node: ipn:${node}
-    users: [{ name: user, password: a-password }]
-    smtp: { listen: "${address}:25", oneWayDelay: 1s }
-    submission: { listen: "${address}:587", plaintextAuth: allow }
-    ${protocol}: { listen: "${address}:4556"${protocol === 'udp' ? `, rate: ${UDP_RATE}` : ''} }
-    plans: [{ to: ipn:${other}, protocol: ${protocol}, duct: "172.2${3 - number}.0.3:4556", oneWayDelay: 1s }]
-    transport: { mail-${3 - number}.a.com: bp:ipn:${other}.2525 }`
-}
+const POINT = { oneWayDelayMs: 1000, lossShare: 0, contactsPerDay: 0 }
+/** The sizes of mails are those of the corpus. */
+const SETTINGS = { messages: 0, messageBytes: 0, rateBytesPerSec: 125_000, contactMs: 0 }
 
 export async function measureOverALink(way: Way, seed: number, count: number): Promise<OverALink> {
-  const arrivals: MonoMs[] = []
-  const lab = new Lab(scenarioOf(way, seed), {
-    settle: () => setImmediate(),
-    packing: promptPacking,
-    onEvent: ({ at, host, event }) => {
-      const isArrival = event.type === 'mail-delivered' && event.route === 'local'
-      if (isArrival && host === 'mail-2.a.com') arrivals.push(at)
-    },
-  })
-  await lab.start()
-  const startedAt = lab.world.now()
-  await submitAll(lab, seed, count)
-  await lab.world.run(
-    () => arrivals.length >= count || lab.world.now() > addMs(startedAt, PATIENCE_MS),
-  )
+  const staging = { settle: () => setImmediate(), packing: promptPacking }
+  const carriage = CARRIAGE[way]
+  const stage = await Stage.open(carriage, { way, ...POINT }, SETTINGS, seed, staging)
+  const from = stage.now
+  const mails = mailCorpus(seed, count).map(({ message }) => fromUtf8(message))
+  await stage.submit(mails, `user@${FAR}`)
+  await stage.run(() => stage.arrivals.length >= count, DAY_MS)
+  const { arrivals, linkBytes } = stage
   if (arrivals.length < count) throw new Error(`${arrivals.length} of ${count} mails have arrived`)
-  const linkBytes = lab.network.capture.packets.reduce(
-    (sum, { local, wireBytes }) => sum + (local ? 0 : wireBytes),
-    0,
-  )
-  const result = {
+  await stage.close()
+  return {
     ...{ way, mails: count },
-    halfSec: secondsFrom(startedAt, arrivals[count >> 1]),
-    allSec: secondsFrom(startedAt, arrivals[count - 1]),
+    halfSec: secondsFrom(from, arrivals[count >> 1]),
+    allSec: secondsFrom(from, arrivals[count - 1]),
     linkBytes: Math.round(linkBytes / count),
   }
-  await lab.stop()
-  return result
-}
-
-function scenarioOf(way: Way, seed: number): Scenario {
-  const parsed = parseScenario(
-    scenarioText(way === 'bundles-udp' ? 'udp' : 'tcp'),
-    'the scenario of this benchmark',
-  )
-  if (!parsed.ok) throw parsed.fault
-  return {
-    ...parsed.value,
-    seed,
-    hosts: parsed.value.hosts.map((host) => ({ ...host, ...carriage(way) })),
-  }
-}
-
-/** In bundles as the scenario has it, or by SMTP. */
-function carriage(way: Way): Partial<ScenarioHost> {
-  if (way !== 'smtp' && way !== 'smtp-tls') return {}
-  return {
-    transport: [{ domain: '*', route: 'smtp:[172.22.0.3]:25' }],
-    outgoing: { tls: way === 'smtp' ? 'never' : 'required', oneWayDelayMs: ONE_WAY_MS },
-  }
-}
-
-async function submitAll(lab: Lab, seed: number, count: number): Promise<void> {
-  const { machine, options } = lab.host('mail-1.a.com')
-  const server = options.submission?.listen
-  if (server === undefined) throw new Error('no submission service')
-  const corpus = mailCorpus(seed, count)
-  let next = 0
-  const submitter = async (): Promise<void> => {
-    while (next < count) {
-      const { message = '' } = corpus[next++] ?? {}
-      const replies = await submitMail(
-        {
-          server,
-          hostname: 'client.a.com',
-          credentials: { user: 'user', password: 'a-password' },
-          from: { reversePath: { localPart: 'user', domain: 'mail-1.a.com' }, parameters: {} },
-          recipients: [{ localPart: 'user', domain: 'mail-2.a.com' }],
-          message: fromUtf8(message),
-        },
-        machine,
-      )
-      if (replies[0]?.code !== 250) throw new Error(`not taken: ${replies[0]?.lines.join(' ')}`)
-    }
-  }
-  await lab.perform(Promise.all(Array.from({ length: SUBMITTERS }, submitter)))
 }
 
 function secondsFrom(start: MonoMs, end: MonoMs | undefined): number {

@@ -2,7 +2,7 @@
 
 import type { MonoMs } from '../../base/time.ts'
 import type { Experiment, Measure, Point, Settings, Staging, Values } from './experiment.ts'
-import { CARRIAGES, type Carriage, DAY_MS, FAR, Stage } from './stage.ts'
+import { CARRIAGES, type Carriage, DAY_MS, FAR, mailsOf, Stage } from './stage.ts'
 
 const ARRIVED: Measure = { key: 'arrived', title: 'arrived', unit: 'of 1', digits: 2 }
 /** As long as a queue tries, and a day more. */
@@ -27,11 +27,9 @@ export const delivery: Experiment = {
     { key: 'link_bytes', title: 'on the link for each', unit: 'B', digits: 0 },
   ],
   run: (point, settings, seed, staging) =>
-    staged(point, settings, seed, staging, async (stage) => {
+    staged(point, settings, seed, staging, async (stage, mails) => {
       const { messages } = settings
-      const from = stage.now
-      await stage.submit(messages, TO)
-      await stage.run(() => stage.arrivals.length >= messages, PATIENCE_MS)
+      const from = await handInAll(stage, mails)
       const { arrivals } = stage
       return {
         all_s: secondsBetween(from, arrivals[messages - 1]),
@@ -58,11 +56,9 @@ export const throughput: Experiment = {
     ARRIVED,
   ],
   run: (point, settings, seed, staging) =>
-    staged(point, settings, seed, staging, async (stage) => {
+    staged(point, settings, seed, staging, async (stage, mails) => {
       const { messages, messageBytes, rateBytesPerSec } = settings
-      const from = stage.now
-      await stage.submit(messages, TO)
-      await stage.run(() => stage.arrivals.length >= messages, PATIENCE_MS)
+      const from = await handInAll(stage, mails)
       const seconds = secondsBetween(from, stage.arrivals[messages - 1])
       const bytesPerSec = seconds && (messages * messageBytes) / seconds
       return {
@@ -89,13 +85,13 @@ export const contacts: Experiment = {
     ARRIVED,
   ],
   run: (point, settings, seed, staging) =>
-    staged(point, settings, seed, staging, async (stage) => {
+    staged(point, settings, seed, staging, async (stage, mails) => {
       const { messages } = settings
       const handedIn: MonoMs[] = []
       // Over one day, so that some come just before a contact and some just after one.
-      for (let i = 0; i < messages; i++) {
+      for (const mail of mails) {
         handedIn.push(stage.now)
-        await stage.submit(1, TO)
+        await stage.submit([mail], TO)
         await stage.run(() => false, DAY_MS / messages)
       }
       await stage.run(() => stage.farewells.length >= messages, PATIENCE_MS)
@@ -114,13 +110,21 @@ async function staged(
   settings: Settings,
   seed: number,
   staging: Staging,
-  play: (stage: Stage) => Promise<Values>,
+  play: (stage: Stage, mails: readonly Uint8Array[]) => Promise<Values>,
 ): Promise<Values> {
   const carriage = CARRIAGES.find((known) => known === point.way) as Carriage
   const stage = await Stage.open(carriage, point, settings, seed, staging)
-  const values = await play(stage)
+  const values = await play(stage, mailsOf(settings, seed, TO))
   await stage.close()
   return values
+}
+
+/** Waits until they are there, or would not come any more; resolves with when the first was handed in. */
+async function handInAll(stage: Stage, mails: readonly Uint8Array[]): Promise<MonoMs> {
+  const from = stage.now
+  await stage.submit(mails, TO)
+  await stage.run(() => stage.arrivals.length >= mails.length, PATIENCE_MS)
+  return from
 }
 
 function secondsBetween(from: MonoMs, until: MonoMs | undefined): number | undefined {

@@ -11,7 +11,7 @@ import type { ByteStream } from '../../ports/network.ts'
 import type { LabFaultCode } from '../fault.ts'
 import type { LabMachine } from '../lab.ts'
 import type { Experiment } from './experiment.ts'
-import { DAY_MS, FAR, NEAR, Stage, USER } from './stage.ts'
+import { DAY_MS, FAR, mailsOf, NEAR, Stage, USER } from './stage.ts'
 
 /** What others measured with 1000 mails, Thunderbird and a server of IMAP: seconds, by one-way delay in ms. */
 const PUBLISHED: Readonly<Record<number, number>> = { 0: 19, 1000: 33, 2000: 64, 5000: 153 }
@@ -50,7 +50,8 @@ export const retrieval: Experiment = {
     const way = WAYS[point.way]
     if (way === undefined) throw new RangeError(`no way ${point.way}`)
     const stage = await Stage.open('smtp', point, settings, seed, staging)
-    await stage.submit(messages, `user@${NEAR}`)
+    const own = `user@${NEAR}`
+    await stage.submit(mailsOf(settings, seed, own), own)
     await stage.run(() => stage.farewells.length >= messages, DAY_MS)
     const from = stage.now
     const [reader, server] = [stage.lab.host(FAR), stage.lab.host(NEAR).options.address]

@@ -37,8 +37,6 @@ export class Stage {
   readonly lab: Lab
   readonly arrivals: MonoMs[] = []
   readonly farewells: MonoMs[] = []
-  readonly #random: Random
-  readonly #messageBytes: number
 
   static async open(
     carriage: Carriage,
@@ -47,14 +45,12 @@ export class Stage {
     seed: number,
     staging: Staging,
   ): Promise<Stage> {
-    const stage = new Stage(scenarioOf(carriage, point, settings, seed), settings, seed, staging)
+    const stage = new Stage(scenarioOf(carriage, point, settings, seed), staging)
     await stage.lab.start()
     return stage
   }
 
-  private constructor(scenario: Scenario, settings: Settings, seed: number, staging: Staging) {
-    this.#random = seededRandom(seed)
-    this.#messageBytes = settings.messageBytes
+  private constructor(scenario: Scenario, staging: Staging) {
     this.lab = new Lab(scenario, {
       ...staging,
       onEvent: ({ at, host, event }) => {
@@ -69,16 +65,15 @@ export class Stage {
     return this.lab.world.now()
   }
 
-  /** At the near side, which has them durably when this is done. */
-  async submit(count: number, to: string): Promise<void> {
+  /** At the near side, which has all of them durably when this is done. */
+  async submit(messages: readonly Uint8Array[], to: string): Promise<void> {
     const { machine, options } = this.lab.host(NEAR)
-    let left = count
+    const left = messages.values()
     const submitter = async (): Promise<void> => {
-      while (left-- > 0) await submitOne(machine, options, to, this.#message(to))
+      for (const message of left) await submitOne(machine, options, to, message)
     }
-    await this.lab.perform(
-      Promise.all(Array.from({ length: Math.min(SUBMITTERS, count) }, submitter)),
-    )
+    const count = Math.min(SUBMITTERS, messages.length)
+    await this.lab.perform(Promise.all(Array.from({ length: count }, submitter)))
   }
 
   /** Lets time pass until `isDone`, and so long at most. */
@@ -96,19 +91,25 @@ export class Stage {
   close(): Promise<void> {
     return this.lab.stop()
   }
-
-  /** Of words, so that it compresses as mail does. */
-  #message(to: string): Uint8Array {
-    const random = this.#random
-    const id = Math.floor(random.next() * 2 ** 48).toString(36)
-    let text = `From: <user@${NEAR}>\r\nTo: <${to}>\r\nSubject: ${words(random, 4)}\r\nMessage-ID: <${id}@${NEAR}>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n`
-    while (text.length < this.#messageBytes) text += `${words(random, 10)}\r\n`
-    return fromLatin1(text)
-  }
 }
 
-/** Undefined for none. */
-export function contactsOf({ contactsPerDay }: Point, { contactMs }: Settings): LinkContact[] {
+/** Of words, so that they compress as mail does. */
+export function mailsOf(
+  { messages, messageBytes }: Settings,
+  seed: number,
+  to: string,
+): readonly Uint8Array[] {
+  const random = seededRandom(seed)
+  return Array.from({ length: messages }, () => {
+    const id = Math.floor(random.next() * 2 ** 48).toString(36)
+    let text = `From: <user@${NEAR}>\r\nTo: <${to}>\r\nSubject: ${words(random, 4)}\r\nMessage-ID: <${id}@${NEAR}>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n`
+    while (text.length < messageBytes) text += `${words(random, 10)}\r\n`
+    return fromLatin1(text)
+  })
+}
+
+/** None where the link is always there. */
+function contactsOf({ contactsPerDay }: Point, { contactMs }: Settings): LinkContact[] {
   if (contactsPerDay === 0) return []
   const everyMs = DAY_MS / contactsPerDay
   // Half a turn after the start, so that mail has to wait.
