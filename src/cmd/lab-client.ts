@@ -78,9 +78,12 @@ function stateText(state: LabState): string {
       )
       .join(', '),
   ])
+  const commands = hosts.flatMap(({ host, commands }) =>
+    commands.map((command) => `  ${host} runs ${command}\n`),
+  )
   const head = [`${name}: ${speedText(speed)}, ${time}, ${packets} packets so far`]
   if (state.recording !== undefined) head.push(`recorded into ${state.recording}`)
-  return `${head.join('\n')}\n${table([['HOST', 'ADDRESS', 'NETWORK', 'NODE', 'STATE', 'SERVICES'], ...rows])}`
+  return `${head.join('\n')}\n${table([['HOST', 'ADDRESS', 'NETWORK', 'NODE', 'STATE', 'SERVICES'], ...rows])}${commands.join('')}`
 }
 
 function table(rows: readonly (readonly string[])[]): string {

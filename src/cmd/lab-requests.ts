@@ -25,6 +25,8 @@ export interface HostState {
   readonly node: string
   readonly isOn: boolean
   readonly services: readonly ServiceState[]
+  /** Commands that run there, each with its arguments. */
+  readonly commands: readonly string[]
 }
 
 export interface ServiceState {

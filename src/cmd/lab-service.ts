@@ -38,6 +38,8 @@ const LOOK_MS = 20
 const UNREAD_OUTPUT_BYTES_MAX = 16_777_216
 
 interface Running {
+  readonly host: string
+  readonly words: readonly string[]
   readonly written: { readonly stream: 'output' | 'errors'; readonly bytes: Uint8Array }[]
   writtenBytes: number
   status: number | undefined
@@ -114,6 +116,8 @@ export class LabService implements ControlledNode {
     }
     const process = this.#processCount++
     this.#running.set(process, {
+      host: machine.options.host,
+      words,
       written: [],
       writtenBytes: 0,
       status: undefined,
@@ -200,6 +204,9 @@ export class LabService implements ControlledNode {
         node: formatEndpointId(ipnEndpoint(options.node, 0n)).replace(/\.0$/, ''),
         isOn,
         services: servicesOf(options, this.#options.published(options.host)),
+        commands: [...this.#running.values()]
+          .filter(({ host }) => host === options.host)
+          .map(({ words }) => words.join(' ')),
       })),
       links: lab.network.links.map(([from, to]) => ({
         from,
