@@ -1,5 +1,6 @@
 /** The commands that talk to a running lab. */
 
+import { resolve } from 'node:path'
 import { isatty } from 'node:tty'
 import { fromBase64, fromUtf8, toBase64, toUtf8 } from '../base/bytes.ts'
 import { formatLogTime } from '../base/calendar.ts'
@@ -7,11 +8,15 @@ import { asFault } from '../base/fault.ts'
 import { monoMs, wallMs } from '../base/time.ts'
 import type { NodeClient } from '../dtn/control/node-client.ts'
 import type { PowerAction } from '../lab/desk.ts'
+import type { Detail, SequenceForm } from '../lab/pictures/pictures.ts'
 import { timeText } from '../lab/recording.ts'
 import { EXIT, Failure } from './failure.ts'
 import { formatLink } from './lab-link-text.ts'
 import { requireLab, runningLabs } from './lab-places.ts'
 import type {
+  CaptureStopped,
+  CaptureStopRequest,
+  DiagramRequest,
   ExecProgress,
   ExecRequest,
   LabState,
@@ -122,11 +127,78 @@ export function labPower(action: PowerAction, host: string, options: LabOption):
   })
 }
 
+export function labStartCapture(options: LabOption): Promise<void> {
+  return withLab(options, async (client) => {
+    await ask(client, 'capture-start', {})
+  })
+}
+
+export function labStopCapture(
+  file: string,
+  { at, ...options }: LabOption & { readonly at?: string },
+): Promise<void> {
+  return withLab(options, async (client) => {
+    const request: CaptureStopRequest = { file: resolve(file), ...(at !== undefined && { at }) }
+    const { packets } = await ask<CaptureStopped>(client, 'capture-stop', request)
+    process.stdout.write(`${packets} packets\n`)
+  })
+}
+
+export function labDiagram({
+  detail,
+  form,
+  host,
+  protocol,
+  mail,
+  ...options
+}: LabOption & {
+  readonly detail: Detail
+  readonly form: SequenceForm
+  readonly host?: readonly string[]
+  readonly protocol?: readonly string[]
+  readonly mail?: string
+}): Promise<void> {
+  return withLab(options, async (client) => {
+    const request: DiagramRequest = {
+      detail,
+      form,
+      filter: { hosts: host, protocols: protocol, mail },
+    }
+    process.stdout.write(await ask<string>(client, 'diagram', request))
+  })
+}
+
+export interface SendArguments extends LabOption {
+  readonly from: string
+  readonly subject: string
+  readonly size: number
+}
+
+/** By `sendmail` on the host that the sender's domain names; its exit status becomes ours. */
+export async function labSend(
+  to: readonly string[],
+  { from, subject, size, ...options }: SendArguments,
+): Promise<void> {
+  const domain = from.slice(from.lastIndexOf('@') + 1)
+  if (domain === '' || domain === from) {
+    const message = `--from ${from}: an address such as user@mail-1.a.com would be right`
+    throw new Failure(EXIT.usage, message)
+  }
+  const head = `From: <${from}>\nTo: ${to.map((one) => `<${one}>`).join(', ')}\nSubject: ${subject}\n\n`
+  const line = `${'x'.repeat(LINE_LENGTH - 1)}\n`
+  const body = line.repeat(Math.ceil(size / LINE_LENGTH)).slice(0, size)
+  const words = ['sendmail', '-i', '-f', from, ...to]
+  process.exitCode = await exec({ host: domain, words }, options, [fromUtf8(head + body)])
+}
+
+/** As text is usually broken. */
+const LINE_LENGTH = 72
+
 /** Resolves when it has ended. */
 export function labDown(options: LabOption): Promise<void> {
   return withLab(options, async (client) => {
-    const over = new Promise<void>((resolve) => {
-      client.onOver = () => resolve()
+    const over = new Promise<void>((done) => {
+      client.onOver = () => done()
     })
     await ask(client, 'down', {})
     await over
@@ -162,7 +234,7 @@ export async function labExec(
 export function exec(
   request: ExecRequest,
   options: LabOption,
-  input?: AsyncIterable<Uint8Array>,
+  input?: Iterable<Uint8Array>,
 ): Promise<number> {
   return withLab(options, async (client) => {
     const { process: number } = await ask<ProcessRequest>(client, 'exec', request)
@@ -177,7 +249,7 @@ export function exec(
         for (const { stream, bytes } of written) {
           const output = stream === 'output' ? process.stdout : process.stderr
           const isTaken = output.write(fromBase64(bytes) ?? new Uint8Array(0))
-          if (!isTaken) await new Promise((resolve) => output.once('drain', resolve))
+          if (!isTaken) await new Promise((done) => output.once('drain', done))
         }
         if (status !== undefined) return status
       }
@@ -191,7 +263,7 @@ export function exec(
 async function type(
   client: NodeClient,
   number: number,
-  input: AsyncIterable<Uint8Array>,
+  input: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {
   try {
     for await (const bytes of input) {

@@ -4,16 +4,22 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseShare, parseSize } from '../base/quantity.ts'
 import type { LinkQuality } from '../config/link-quality.ts'
 import type { PowerAction } from '../lab/desk.ts'
+import { DETAILS, SEQUENCE_FORMS } from '../lab/pictures/pictures.ts'
 import { EXIT, Failure } from './failure.ts'
 import {
   type ExecArguments,
   type LabOption,
+  labDiagram,
   labDown,
   labExec,
   labLinks,
   labPower,
   labPs,
+  labSend,
   labSetLink,
+  labStartCapture,
+  labStopCapture,
+  type SendArguments,
 } from './lab-client.ts'
 import type { Speed } from './lab-driver.ts'
 import type { FixedPort, PublishWish } from './lab-ports.ts'
@@ -61,6 +67,8 @@ export function addLabCommands(program: Command, exitStatuses: string): void {
       .action((name: string, options: LabOption) => labPower(action, name, options))
   }
   addExec(lab)
+  addSend(lab)
+  addCapture(lab, exitStatuses)
   lab
     .command('down')
     .description('end a lab; nothing is left of it')
@@ -219,6 +227,77 @@ Exit status: that of the command; 1 where it could not be run, 2 where an option
       labExec(host, words, options),
     )
 }
+
+function addSend(lab: Command): void {
+  lab
+    .command('send')
+    .argument('<address...>', 'who gets it')
+    .description('send a mail whose text is made up, by sendmail on the host of its sender')
+    .requiredOption('--from <address>', 'whose it is, and on which host: user@mail-1.a.com')
+    .option('--subject <text>', 'its subject', 'from the lab')
+    .option('--size <bytes>', 'of its text: 400B, 2MB', size, 100)
+    .option('--lab <name>', LAB)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  lightlag lab send --from user@mail-1.a.com user@mail-2.a.com --size 20kB
+
+Exit status: 0 accepted, 1 it failed, 2 an option was not understood, else that of sendmail.`,
+    )
+    .action((to: readonly string[], options: SendArguments) => labSend(to, options))
+}
+
+function addCapture(lab: Command, exitStatuses: string): void {
+  const capture = lab.command('capture').description('write packets for Wireshark')
+  capture
+    .command('start')
+    .description('leave out what was sent before')
+    .option('--lab <name>', LAB)
+    .addHelpText('after', `\nExamples:\n  lightlag lab capture start\n${exitStatuses}`)
+    .action((options: LabOption) => labStartCapture(options))
+  capture
+    .command('stop')
+    .argument('<file>', 'as pcapng')
+    .description('write the packets since "capture start", or since the lab began')
+    .option('--at <host>', 'as that host saw it (default: as sent, each packet once)')
+    .option('--lab <name>', LAB)
+    .addHelpText('after', `\nExamples:\n  lightlag lab capture stop run.pcapng\n${exitStatuses}`)
+    .action((file: string, options: LabOption & { readonly at?: string }) =>
+      labStopCapture(file, options),
+    )
+  lab
+    .command('diagram')
+    .description('print a sequence diagram of the same packets')
+    .addOption(
+      new Option('--detail <much>', 'how much it says').choices(DETAILS).default('messages'),
+    )
+    .addOption(new Option('--form <form>', 'what it is').choices(SEQUENCE_FORMS).default('text'))
+    .option('--host <name...>', 'only what these hosts send and get')
+    .option('--protocol <name...>', 'only these protocols: smtp, imap, pop3, tls, tcp, bp …')
+    .option('--mail <name>', 'only one mail, by queue ID, transaction or Message-ID')
+    .option('--lab <name>', LAB)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  lightlag lab diagram --protocol smtp bp
+  lightlag lab diagram --detail packets --form svg >run.svg
+${exitStatuses}`,
+    )
+    .action(labDiagram)
+}
+
+function size(text: string): number {
+  const bytes = parseSize(text)
+  if (bytes === undefined || bytes > SEND_BYTES_MAX) {
+    throw new InvalidArgumentError('A size is 400B, 20kB or 2MB, up to 50MiB.')
+  }
+  return bytes
+}
+
+/** As large as mail is anywhere. */
+const SEND_BYTES_MAX = 52_428_800
 
 function share(text: string): number {
   const value = parseShare(text)

@@ -2,6 +2,7 @@
 
 import type { LinkQuality } from '../config/link-quality.ts'
 import type { PowerAction } from '../lab/desk.ts'
+import type { AskedFilter, Detail, SequenceForm } from '../lab/pictures/pictures.ts'
 
 export interface LabState {
   readonly name: string
@@ -74,4 +75,21 @@ export interface ProcessRequest {
 export interface TypeRequest extends ProcessRequest {
   /** Base64. */
   readonly bytes: string
+}
+
+export interface CaptureStopRequest {
+  /** Absolute. */
+  readonly file: string
+  /** The host whose view it is. */
+  readonly at?: string
+}
+
+export interface CaptureStopped {
+  readonly packets: number
+}
+
+export interface DiagramRequest {
+  readonly detail: Detail
+  readonly form: SequenceForm
+  readonly filter: AskedFilter
 }

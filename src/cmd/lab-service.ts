@@ -2,13 +2,19 @@
 
 import { fromUtf8, toUtf8 } from '../base/bytes.ts'
 import { Fault } from '../base/fault.ts'
+import type { Scenario } from '../config/scenario.ts'
 import type { ControlFaultCode } from '../dtn/control/fault.ts'
 import type { ControlledNode } from '../dtn/control/service.ts'
 import { encoded, type LabInput, type LabOutput } from '../lab/desk.ts'
-import type { Lab, LabMachine } from '../lab/lab.ts'
+import type { Happening, Lab, LabMachine } from '../lab/lab.ts'
+import { drawSequence, type Recording, recordingOf } from '../lab/pictures/pictures.ts'
 import { formatEndpointId, ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
+import { Failure } from './failure.ts'
 import type { LabDriver } from './lab-driver.ts'
 import type {
+  CaptureStopped,
+  CaptureStopRequest,
+  DiagramRequest,
   ExecProgress,
   ExecRequest,
   LabState,
@@ -18,12 +24,16 @@ import type {
   ServiceState,
   TypeRequest,
 } from './lab-requests.ts'
+import { writePictures } from './picture-options.ts'
 
 export interface LabServiceOptions {
   readonly lab: Lab
   readonly driver: LabDriver
   /** What does not change, and is told with the rest. */
   readonly about: Pick<LabState, 'name' | 'scenario' | 'speed' | 'recording'>
+  /** What hosts have told so far. */
+  readonly happenings: readonly Happening[]
+  readonly played: Scenario
   /** Where the services of a host are published, by port. */
   readonly published: (host: string) => ReadonlyMap<number, string>
   /** Somebody wants it to end. */
@@ -51,6 +61,8 @@ export class LabService implements ControlledNode {
   readonly #options: LabServiceOptions
   readonly #running = new Map<number, Running>()
   #processCount = 0
+  /** The first packet that is asked for. */
+  #captureFrom = 0
 
   constructor(options: LabServiceOptions) {
     this.#options = options
@@ -95,6 +107,15 @@ export class LabService implements ControlledNode {
         return this.#setLink(request as LinkRequest)
       case 'power':
         return this.#power(request as PowerRequest)
+      case 'capture-start':
+        this.#captureFrom = this.#options.lab.network.capture.count
+        return {}
+      case 'capture-stop':
+        return this.#stopCapture(request as CaptureStopRequest)
+      case 'diagram': {
+        const { detail, form, filter } = request as DiagramRequest
+        return drawSequence(this.#captured(), detail, form, filter)
+      }
       case 'down':
         this.#options.onDown()
         return {}
@@ -180,6 +201,26 @@ export class LabService implements ControlledNode {
 
   #power({ host, action }: PowerRequest): object {
     return this.#post({ type: 'power', host: this.#machine(host).options.host, action })
+  }
+
+  #stopCapture({ file, at }: CaptureStopRequest): CaptureStopped {
+    const host = at === undefined ? undefined : this.#machine(at).options.host
+    const captured = this.#captured()
+    try {
+      writePictures(captured, { pcapng: file, ...(host !== undefined && { at: host }) })
+    } catch (error) {
+      if (error instanceof Failure) throw refused(error.message)
+      throw error
+    }
+    this.#captureFrom = 0
+    return { packets: captured.packets.length }
+  }
+
+  /** Since the capture was started, or else since the lab was. */
+  #captured(): Recording {
+    const { lab, played, happenings } = this.#options
+    const recording = recordingOf(lab, played, happenings)
+    return { ...recording, packets: recording.packets.slice(this.#captureFrom) }
   }
 
   #machine(name: string): LabMachine {

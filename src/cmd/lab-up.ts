@@ -48,8 +48,13 @@ export async function labUp(args: UpArguments): Promise<void> {
   const file = args.record === undefined ? undefined : resolve(args.record)
   if (file !== undefined) startRecording(file, recordingHead(args.scenario, text, seed))
   try {
-    const lab = newLab({ ...scenario, seed }, (line) => process.stdout.write(`${line}\n`))
-    await runLab(lab, name, file, args, stopped)
+    const played = { ...scenario, seed }
+    const happenings: Happening[] = []
+    const print = (line: string): void => void process.stdout.write(`${line}\n`)
+    const lab = newLab(played, print, (happening) => {
+      if (happenings.length < HAPPENINGS_MAX) happenings.push(happening)
+    })
+    await runLab({ lab, played, happenings, name, file, args }, stopped)
   } catch (error) {
     if (error instanceof Fault) throw new Failure(EXIT.failed, `lightlag lab up: ${error.message}`)
     throw error
@@ -87,11 +92,21 @@ export function readScenario(args: { readonly scenario: string }): {
   return { scenario: parsed.value, text }
 }
 
+/** What hosts tell, kept for diagrams of the journeys of mails: those of later mails are not drawn. */
+const HAPPENINGS_MAX = 200_000
+
+interface RunningLab {
+  readonly lab: Lab
+  readonly played: Scenario
+  readonly happenings: readonly Happening[]
+  readonly name: string
+  /** Of the recording. */
+  readonly file: string | undefined
+  readonly args: UpArguments
+}
+
 async function runLab(
-  lab: Lab,
-  name: string,
-  file: string | undefined,
-  args: UpArguments,
+  { lab, played, happenings, name, file, args }: RunningLab,
   stopped: Promise<void>,
 ): Promise<void> {
   const client = clientHost(lab, args.client)
@@ -116,6 +131,8 @@ async function runLab(
   const service = new LabService({
     lab,
     driver,
+    played,
+    happenings,
     about: {
       name,
       scenario: args.scenario,

@@ -130,6 +130,24 @@ test('who connects to a published port is in the lab, with the delay of its link
   expect(performance.now() - began).toBeGreaterThan(1900)
 })
 
+test('what is sent is drawn, and written for Wireshark', async () => {
+  const lab = await commands.up(SCENARIO, '--speed', '20', '--publish', 'none')
+  const send = ['lab', 'send', '--from', 'user@mail-1.a.com', 'user@mail-2.a.com', '--size', '2kB']
+  expect(await commands.run(send)).toMatchObject({ status: 0, errors: '' })
+  await lab.until(/mail-1\.a\.com lightlag\/qmgr.*: removed/)
+  expect((await commands.run(['lab', 'diagram'])).output).toMatch(
+    /BPv7 ipn:2\.2525 → ipn:3\.2525 [\s\S]*acknowledgement/u,
+  )
+  const file = join(commands.directory, 'run.pcapng')
+  const stopped = await commands.run(['lab', 'capture', 'stop', file, '--at', 'mail-2'])
+  expect(stopped).toMatchObject({ status: 0, output: expect.stringMatching(/^\d+ packets\n$/) })
+  expect(readFileSync(file).subarray(0, 4)).toEqual(Buffer.from([0x0a, 0x0d, 0x0d, 0x0a]))
+  await commands.run(['lab', 'capture', 'start'])
+  expect((await commands.run(['lab', 'capture', 'stop', file])).output).toBe('0 packets\n')
+  const unknown = ['lab', 'send', '--from', 'user@mail-2.a.com', 'nobody@mail-2.a.com']
+  expect(await commands.run(unknown)).toMatchObject({ status: 67 })
+})
+
 test('a lab that is driven by hand is recorded, and played again to the same packets', async () => {
   const file = join(commands.directory, 'run.jsonl')
   const lab = await commands.up(SCENARIO, '--record', file, '--speed', '20')
