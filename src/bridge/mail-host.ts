@@ -100,7 +100,7 @@ import { type MailFormat, MailFormats } from './mail-format.ts'
 import type { ContactPlanOptions, MailHostOptions, TransportRule } from './mail-host-options.ts'
 import { mailPolicies } from './mail-policies.ts'
 import { MailTaking } from './mail-taking.ts'
-import { ObjectTransport } from './object-transport.ts'
+import { type BatchOptions, ObjectTransport } from './object-transport.ts'
 import { Parcels } from './parcels.ts'
 import { type PickupPorts, pickupServices } from './pickup.ts'
 import { QueueCost } from './queue-cost.ts'
@@ -160,6 +160,8 @@ interface Ways {
 /** Of the store's bytes. What is left is for the records of progress, which must never lack room. */
 const SPOOL_SHARE = 0.4
 const BUNDLES_SHARE = 0.4
+/** Of the bundle store, that one object of several mails may take: below what is left to what is sent here. */
+const OBJECT_SHARE = 0.5
 const PARCELS_SHARE = 0.1
 
 /** What dots and the envelope may add to a message: the line `.` grows from three octets to four. */
@@ -382,7 +384,7 @@ export class MailHost {
     if (options.echo) registerEcho(this.#node, ports.clock)
     const { node } = options
     const cost = new QueueCost(
-      { host: options.host, links: options.links ?? [], batch: options.batch ?? {} },
+      { host: options.host, links: options.links ?? [], batch: batchOf(options) },
       { ...ports, queue: this.#queue, transport, forecast, holdingBack, budgets },
     )
     const control = new MailControl(options, {
@@ -586,8 +588,9 @@ export class MailHost {
   }
 
   #transport(carriers: readonly Carriers[]): ObjectTransport {
-    const { host, batch } = this.#options
-    return new ObjectTransport({ host, ...(batch && { batch }) }, { ...this.#ports, carriers })
+    const { host } = this.#options
+    const batch = batchOf(this.#options)
+    return new ObjectTransport({ host, batch }, { ...this.#ports, carriers })
   }
 
   #newDtpc(): DtpcService | undefined {
@@ -715,6 +718,12 @@ export class MailHost {
 /** Out of the share of the spool, whose mails they were. */
 function heldBytesMax({ heldBack, limits }: MailHostOptions): number {
   return heldBack?.bytesMax ?? limits.storeBytesMax * HELD_STORE_SHARE
+}
+
+/** Together in one object goes what the bundle store takes: what it never does would never leave. */
+function batchOf({ batch, limits }: MailHostOptions): BatchOptions {
+  const roomBytes = Math.floor(limits.storeBytesMax * BUNDLES_SHARE * OBJECT_SHARE)
+  return { ...batch, bytesMax: Math.min(batch?.bytesMax ?? OBJECT_BYTES_MAX, roomBytes) }
 }
 
 function datedPlan(plan: ContactPlanOptions, startedAt: WallMs): ContactPlan {

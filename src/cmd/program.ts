@@ -204,7 +204,7 @@ addCarryCommands(program, EXIT_STATUSES)
 addMailboxCommands(program, EXIT_STATUSES)
 addFaultCommands(program, EXIT_STATUSES)
 addLabCommands(program, EXIT_STATUSES)
-addSimCommands(program)
+addSimCommands(program, EXIT_STATUSES)
 addExperimentCommands(program, EXIT_STATUSES)
 
 program

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { monoMs, wallMs } from '../base/time.ts'
-import { World } from '../lab/world.ts'
+import { HostClock, World } from '../lab/world.ts'
 import { ContactGates } from './contact-gates.ts'
 import type { Contact, ContactPlan } from './contact-plan.ts'
 import type { ContactWindow } from './contact-window.ts'
@@ -76,6 +76,25 @@ test('a clock that was set is noticed, and contacts move with it', async () => {
   setBy.ms = -10_000
   await world.run(monoMs(2 * CLOCK_LOOK_MS))
   expect(told.slice(1)).toEqual([[2 * CLOCK_LOOK_MS, 3n, window(70_000, 100_000)]])
+})
+
+test('a clock that tells when it is set is not looked at', async () => {
+  const world = new World({ settle: () => Promise.resolve(), wallAtStart: wallMs(WALL) })
+  const clock = new HostClock(world)
+  const told: unknown[] = []
+  const gates = new ContactGates(planOf([contact(60_000, 90_000)]), {
+    node: 2n,
+    clock,
+    onWindow: (...what) => void told.push(what),
+  })
+  gates.watch(3n)
+  await world.run(monoMs(50_000))
+  expect(world.eventCount).toBe(0)
+  clock.aheadMs = 5000
+  expect(told).toEqual([[3n, window(55_000, 85_000)]])
+  gates.stop()
+  clock.aheadMs = 0
+  expect(told).toHaveLength(1)
 })
 
 test('clocks that drift a little apart change nothing', async () => {

@@ -36,10 +36,13 @@ export class ContactGates {
   #plan: ContactPlan
   readonly #watched = new Map<bigint, Watched>()
   #cancelLook: (() => void) | undefined
+  /** Undefined where the clock does not tell when it is set. */
+  readonly #endHearing: (() => void) | undefined
 
   constructor(plan: ContactPlan, options: ContactGatesOptions) {
     this.#plan = plan
     this.#options = options
+    this.#endHearing = options.clock.onSet?.(() => this.look())
   }
 
   get plan(): ContactPlan {
@@ -80,6 +83,7 @@ export class ContactGates {
   }
 
   stop(): void {
+    this.#endHearing?.()
     this.#watched.clear()
     this.#lookInTime()
   }
@@ -121,7 +125,8 @@ export class ContactGates {
     if (ends.length === 0) return
     const now = clock.now()
     // By the wall clock it may end a little later than by the other: no reason to look all the time.
-    const at = Math.max(now + 1, Math.min(...ends, now + CLOCK_LOOK_MS))
+    const laterMs = this.#endHearing === undefined ? CLOCK_LOOK_MS : Number.POSITIVE_INFINITY
+    const at = Math.max(now + 1, Math.min(...ends, now + laterMs))
     this.#cancelLook = clock.at(monoMs(at), () => this.look())
   }
 }

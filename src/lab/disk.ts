@@ -19,6 +19,8 @@ export interface LabDiskOptions {
   readonly clock: Clock
   /** Bound on the content of all files together; default: none. */
   readonly capacityBytes?: number
+  /** What anything that writes fails with now, an append after its first half; default: nothing does. */
+  readonly writeFault?: () => DiskFaultCode | undefined
   /** What each operation takes on the virtual clock; default: nothing, it is done in the same event. */
   readonly latencyMs?: number
 }
@@ -70,11 +72,11 @@ export class LabDisk implements Disk {
   }
 
   create(path: string): Promise<FileWriter> {
-    return this.#perform(() => this.#writer(this.#newFile(path), path))
+    return this.#write(path, () => this.#writer(this.#newFile(path), path))
   }
 
   writeNew(path: string, bytes: Uint8Array): Promise<void> {
-    return this.#perform(() => {
+    return this.#write(path, () => {
       const file = this.#newFile(path)
       try {
         this.#append(file, bytes, path)
@@ -112,7 +114,7 @@ export class LabDisk implements Disk {
   }
 
   rename(from: string, to: string): Promise<void> {
-    return this.#perform(() => {
+    return this.#write(to, () => {
       const source = this.#parent(from)
       const target = this.#parent(to)
       const moved = source.directory.names.get(source.name)
@@ -133,7 +135,7 @@ export class LabDisk implements Disk {
   }
 
   remove(path: string): Promise<void> {
-    return this.#perform(() => {
+    return this.#write(path, () => {
       const { directory, name } = this.#parent(path)
       const removed = directory.names.get(name)
       if (removed === undefined) throw fault('disk/not-found', path)
@@ -143,7 +145,7 @@ export class LabDisk implements Disk {
   }
 
   link(from: string, to: string): Promise<void> {
-    return this.#perform(() => {
+    return this.#write(to, () => {
       const file = this.#find(from)
       if (file === undefined) throw fault('disk/not-found', from)
       if (file.kind === 'directory') throw fault('disk/permission-denied', from)
@@ -154,7 +156,7 @@ export class LabDisk implements Disk {
   }
 
   removeDirectory(path: string): Promise<void> {
-    return this.#perform(() => {
+    return this.#write(path, () => {
       const { directory, name } = this.#parent(path)
       const removed = directory.names.get(name)
       if (removed === undefined) throw fault('disk/not-found', path)
@@ -165,14 +167,14 @@ export class LabDisk implements Disk {
   }
 
   syncDirectory(path: string): Promise<void> {
-    return this.#perform(() => {
+    return this.#write(path, () => {
       const directory = this.#directory(path)
       directory.durableNames = new Map(directory.names)
     })
   }
 
   makeDirectory(path: string): Promise<void> {
-    return this.#perform(() => {
+    return this.#write(path, () => {
       let directory = this.#root
       for (const name of segments(path)) {
         const next = directory.names.get(name) ?? newDirectory(this.#options.clock.wall())
@@ -206,6 +208,18 @@ export class LabDisk implements Disk {
   crash(luck?: Random): DiskImage {
     this.#crashed = true
     return new Survivors(luck).directory(this.#root)
+  }
+
+  #write<T>(path: string, action: () => T): Promise<T> {
+    return this.#perform(() => {
+      this.#refuse(path)
+      return action()
+    })
+  }
+
+  #refuse(path: string): void {
+    const code = this.#options.writeFault?.()
+    if (code !== undefined) throw fault(code, path)
   }
 
   async #perform<T>(action: () => T): Promise<T> {
@@ -244,10 +258,15 @@ export class LabDisk implements Disk {
     return {
       append: (bytes) => {
         const owned = bytes.slice()
-        return perform(() => this.#append(file, owned, path))
+        return perform(() => {
+          const isFailing = this.#options.writeFault?.() !== undefined
+          this.#append(file, isFailing ? owned.subarray(0, owned.length >> 1) : owned, path)
+          this.#refuse(path)
+        })
       },
       sync: () =>
         perform(() => {
+          this.#refuse(path)
           file.durableBytes = file.sizeBytes
         }),
       close: () =>

@@ -1,5 +1,6 @@
 /** A scenario come to life: its networks and links, and on every host the real services. */
 
+import type { Fault } from '../base/fault.ts'
 import { type Random, seededRandom } from '../base/random.ts'
 import { addMs, type MonoMs, type WallMs, wallMs } from '../base/time.ts'
 import { MailHost, type MailHostPorts } from '../bridge/mail-host.ts'
@@ -7,13 +8,15 @@ import { certificateNamesOf } from '../bridge/mail-host-options.ts'
 import type { Scenario, ScenarioHost } from '../config/scenario.ts'
 import { clientPorts, serviceRecords } from '../mail/client-config.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { DiskFaultCode } from '../ports/disk.ts'
 import type { Dns } from '../ports/dns.ts'
 import type { HostEvent } from '../ports/events.ts'
 import { ownerDirectory } from '../ports/local-users.ts'
 import type { DatedSigningKey, MailAuthentication } from '../ports/mail-authentication.ts'
 import type { Network } from '../ports/network.ts'
 import type { Packing } from '../ports/packing.ts'
-import type { Store } from '../ports/store.ts'
+import type { Store, StoreFaultCode } from '../ports/store.ts'
+import type { Capture } from './capture.ts'
 import { labIdentity, labTrust } from './certificate.ts'
 import { labCompression } from './compression.ts'
 import { type DiskImage, LabDisk, type LabDiskOptions } from './disk.ts'
@@ -54,6 +57,8 @@ export interface LabOptions {
    * Default: that is empty.
    */
   readonly logLines?: LogLines
+  /** What keeps the packets. Default: one that keeps as many as it may, and their sum. */
+  readonly capture?: Capture
   /** For hosts with hardware of their own, such as a disk that fails. Default: all is sound. */
   readonly hardware?: (host: string) => Hardware
 }
@@ -130,6 +135,7 @@ export class Lab {
       captureLocal: true,
       tcp: scenario.tcp,
       tls: scenario.tls,
+      ...(options.capture && { capture: options.capture }),
     })
     for (const { between, back, ...quality } of scenario.links) {
       this.network.addLink(between, quality, back)
@@ -247,6 +253,10 @@ export class LabMachine {
   readonly machine: LabHost
   readonly #tell: (event: HostEvent) => void
   readonly #outside: Outside
+  /** What each commit fails with from now on. */
+  storeFault: Fault<StoreFaultCode> | undefined
+  /** What anything that is written to the disk fails with from now on. */
+  diskFault: DiskFaultCode | undefined
   /** Those that `pipe` routes may start here, by path. */
   readonly programs: Map<string, LabProgram> = new Map()
   readonly #processes = new Set<LabProcess>()
@@ -441,14 +451,14 @@ export class LabMachine {
 
   #newDisk(image: DiskImage | undefined): LabDisk {
     const make = this.#hardware.disk ?? ((options, from) => new LabDisk(options, from))
-    return make({ clock: this.machine.clock }, image)
+    return make({ clock: this.machine.clock, writeFault: () => this.diskFault }, image)
   }
 
   #newStore(image: StoreImage | undefined): LabStore {
     const capacityBytes = this.options.limits.storeBytesMax
     const latency = { clock: this.machine.clock, durationMs: COMMIT_MS }
     const make = this.#hardware.store ?? ((options, from) => new LabStore(options, from))
-    return make({ capacityBytes, latency }, image)
+    return make({ capacityBytes, latency, fault: () => this.storeFault }, image)
   }
 
   #newServices(): MailHost {

@@ -8,8 +8,9 @@ import type { Network, SocketAddress } from '../ports/network.ts'
 import { Pop3Client } from '../proto/pop3/client.ts'
 import type { Credentials } from '../proto/sasl/mechanism.ts'
 import { SmtpClient } from '../proto/smtp/client.ts'
-import type { Mailbox, MailFrom } from '../proto/smtp/envelope.ts'
+import type { Mailbox, MailFrom, RecipientParameters } from '../proto/smtp/envelope.ts'
 import type { Reply } from '../proto/smtp/reply.ts'
+import type { LabFaultCode } from './fault.ts'
 import { CONNECT_TIMEOUT_MS } from './limits.ts'
 
 /** Where a program runs and which server it talks to. */
@@ -25,6 +26,8 @@ export interface Submission {
   readonly credentials: Credentials
   readonly from: MailFrom
   readonly recipients: readonly Mailbox[]
+  /** Those of the recipient at the same place; default: none. */
+  readonly recipientParameters?: readonly RecipientParameters[]
   /** Lines end in CRLF. */
   readonly message: Uint8Array
 }
@@ -34,7 +37,7 @@ export async function submitMail(
   submission: Submission,
   ports: MailUserPorts,
 ): Promise<readonly Reply[]> {
-  const { server, hostname, credentials, from, recipients, message } = submission
+  const { server, hostname, credentials, message, ...mail } = submission
   const stream = await ports.network.connect(server, CONNECT_TIMEOUT_MS)
   return new Promise((resolve, reject) => {
     let replies: readonly Reply[] | undefined
@@ -43,7 +46,7 @@ export async function submitMail(
     runSession(machine, stream, ports.clock, (effect, answer) => {
       switch (effect.type) {
         case 'ready':
-          answer(replies === undefined ? { type: 'mail', from, recipients } : { type: 'quit' })
+          answer(replies === undefined ? { type: 'mail', ...mail } : { type: 'quit' })
           break
         case 'more-body':
           answer(unsent === undefined ? { type: 'body-end' } : { type: 'body', bytes: unsent })
@@ -68,16 +71,26 @@ export interface FetchedMail {
   readonly message: Uint8Array
 }
 
-/** All that is in a maildrop, which keeps it. Rejects with a Fault. */
+/**
+ * All that is in a maildrop, which keeps it but for what is `unwanted`. Rejects with a Fault, also where
+ * the maildrop has not removed that.
+ */
 export async function fetchMail(
   server: SocketAddress,
   credentials: Credentials,
   ports: MailUserPorts,
+  unwanted: (mail: FetchedMail) => boolean = () => false,
 ): Promise<readonly FetchedMail[]> {
   const stream = await ports.network.connect(server, CONNECT_TIMEOUT_MS)
   return new Promise((resolve, reject) => {
     const uids = new Map<number, string | undefined>()
     const bodies = new Map<number, Uint8Array[]>()
+    const mailOf = (number: number): FetchedMail => ({
+      uid: uids.get(number),
+      message: concat(...(bodies.get(number) ?? [])),
+    })
+    const notRetrieved = (reason: string): Fault<LabFaultCode> =>
+      new Fault('lab/not-retrieved', reason, { temporary: true })
     runSession(new Pop3Client(credentials), stream, ports.clock, (effect, answer) => {
       switch (effect.type) {
         case 'maildrop':
@@ -90,18 +103,17 @@ export async function fetchMail(
         case 'message':
           break
         case 'not-retrieved':
-          reject(new Fault('lab/not-retrieved', effect.reason, { temporary: true }))
+          reject(notRetrieved(effect.reason))
           break
         case 'retrieved':
-          answer({ type: 'finish', remove: [] })
+          answer({
+            type: 'finish',
+            remove: [...bodies.keys()].filter((number) => unwanted(mailOf(number))),
+          })
           break
         case 'finished':
-          resolve(
-            [...bodies].map(([number, parts]) => ({
-              uid: uids.get(number),
-              message: concat(...parts),
-            })),
-          )
+          if (effect.removedAll) resolve([...bodies.keys()].map(mailOf))
+          else reject(notRetrieved('not all was removed'))
           break
         case 'failed':
           reject(effect.fault)

@@ -21,6 +21,8 @@ export interface LabStoreOptions {
    * default: true.
    */
   readonly isSuspicious?: boolean
+  /** What a commit that would begin now fails with; default: none does. */
+  readonly fault?: () => Fault<StoreFaultCode> | undefined
   /** What a commit takes on the virtual clock; default: nothing, it resolves in the same event. */
   readonly latency?: { readonly clock: Clock; readonly durationMs: number }
 }
@@ -101,12 +103,13 @@ export class LabStore implements Store {
       this.#options.isSuspicious === false
         ? changes
         : changes.map((change) => ({ ...change, value: change.value?.slice() }))
-    this.#underWay.add(owned)
+    const fault = this.#options.fault?.()
+    if (fault === undefined) this.#underWay.add(owned)
     const committed = new Promise<void>((resolve, reject) => {
       this.#later(() => {
         this.#underWay.delete(owned)
         const changed = owned === changes ? undefined : changedMeanwhile(changes, owned)
-        const failure = changed ?? this.#apply(owned)
+        const failure = changed ?? fault ?? this.#apply(owned)
         if (failure === undefined) resolve()
         else reject(failure)
       })

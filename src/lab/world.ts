@@ -191,15 +191,31 @@ export class HostClock implements Clock {
   readonly #world: World
   readonly #owner: string | undefined
   readonly #cancels = new Set<() => void>()
+  readonly #onSet = new Set<() => void>()
   #stopped = false
-  /** How far its wall clock is ahead of the world's; an operator sets it. */
-  aheadMs: number
+  #aheadMs: number
 
   /** `owner`: the host's name, for whoever asks who is busy. */
   constructor(world: World, aheadMs = 0, owner?: string) {
     this.#world = world
-    this.aheadMs = aheadMs
     this.#owner = owner
+    this.#aheadMs = aheadMs
+  }
+
+  /** How far its wall clock is ahead of the world's. */
+  get aheadMs(): number {
+    return this.#aheadMs
+  }
+
+  /** By an operator: who wants to know is told at once. */
+  set aheadMs(aheadMs: number) {
+    this.#aheadMs = aheadMs
+    for (const callback of this.#onSet) callback()
+  }
+
+  onSet(callback: () => void): () => void {
+    this.#onSet.add(callback)
+    return () => this.#onSet.delete(callback)
   }
 
   get stopped(): boolean {
@@ -211,7 +227,7 @@ export class HostClock implements Clock {
   }
 
   wall(): WallMs {
-    return addMs(this.#world.wall(), this.aheadMs)
+    return addMs(this.#world.wall(), this.#aheadMs)
   }
 
   at(at: MonoMs, callback: () => void): () => void {
@@ -231,6 +247,7 @@ export class HostClock implements Clock {
   /** No callback of this clock runs any more. */
   stop(): void {
     this.#stopped = true
+    this.#onSet.clear()
     for (const cancel of this.#cancels) cancel()
     this.#cancels.clear()
   }

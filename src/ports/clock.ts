@@ -6,4 +6,9 @@ export interface Clock {
   wall(): WallMs
   /** Calls back once, at or after `at`; never from inside this call. The result cancels. */
   at(at: MonoMs, callback: () => void): () => void
+  /**
+   * Calls back each time somebody has set the civil time, where the host can tell; the result ends it.
+   * Where it is absent, whoever wants to know looks now and then.
+   */
+  readonly onSet?: (callback: () => void) => () => void
 }
