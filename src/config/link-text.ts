@@ -57,7 +57,7 @@ interface GemodelText {
   readonly '1-k'?: number
 }
 
-interface ContactText {
+export interface ContactText {
   readonly from: TimeText
   readonly until?: TimeText
   readonly for?: number

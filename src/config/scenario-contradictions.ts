@@ -10,6 +10,7 @@ import {
 } from '../base/ip-address.ts'
 import { parseEndpointId, sameEndpoint } from '../proto/bpv7/endpoint-id.ts'
 import { BundleRoutes } from './bundle-routes.ts'
+import { type ConstellationText, constellationContradictions } from './constellation.ts'
 import { hostContradictions } from './host.ts'
 import { EPHEMERIS_FROM_YEAR, EPHEMERIS_UNTIL_YEAR } from './light-time.ts'
 import { delayKeys, qualityContradictions } from './link-text.ts'
@@ -26,6 +27,22 @@ export function scenarioContradictions(draft: ScenarioDraft): readonly Contradic
   const { text, topology } = draft
   const { networks, hosts } = text
   const routes = new BundleRoutes(hosts, topology)
+  const stage = timelineContradictions(text.timeline, ['timeline'], {
+    startsAt: draft.startsAt,
+    hosts: hosts.map(({ host }) => host),
+    links: text.links.map(({ between }) => between),
+    mailboxes: mailboxesOf(hosts),
+    senders: mailboxesOf(
+      hosts.filter(({ submission, smtp }) => submission !== undefined || smtp !== undefined),
+    ),
+  })
+  if (text.constellation !== undefined) {
+    return [...constellationProblems(text.constellation, draft), ...stage]
+  }
+  if (hosts.length === 0) {
+    const message = 'a scenario without hosts: hosts, or a constellation, would be right'
+    return [{ path: ['hosts'], message }]
+  }
   return [
     ...networkContradictions(networks),
     ...repeatedIn(hosts, ({ host }) => host, 'host'),
@@ -40,16 +57,19 @@ export function scenarioContradictions(draft: ScenarioDraft): readonly Contradic
       ...neighbourContradictions(text, host, routes, ['hosts', index]),
       ...routeContradictions(host, routes, ['hosts', index]),
     ]),
-    ...timelineContradictions(text.timeline, ['timeline'], {
-      startsAt: draft.startsAt,
-      hosts: hosts.map(({ host }) => host),
-      links: text.links.map(({ between }) => between),
-      mailboxes: mailboxesOf(hosts),
-      senders: mailboxesOf(
-        hosts.filter(({ submission, smtp }) => submission !== undefined || smtp !== undefined),
-      ),
-    }),
+    ...stage,
   ]
+}
+
+/** What it is made of is right by itself. */
+function constellationProblems(
+  text: ConstellationText,
+  { isMixed }: ScenarioDraft,
+): readonly Contradiction[] {
+  const path = ['constellation']
+  if (!isMixed) return constellationContradictions(text, path)
+  const message = 'constellation beside networks, links or hosts: one of the two would be right'
+  return [{ path, message }]
 }
 
 function repeatedIn(

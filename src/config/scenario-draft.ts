@@ -1,11 +1,12 @@
 /** A scenario's text with its links as they will be: what is checked, and what is made into a scenario. */
 
 import type { WallMs } from '../base/time.ts'
+import { constellationParts, isWhole } from './constellation.ts'
 import { type ContactPlanReading, linkContacts } from './link-contact-plan.ts'
 import type { LinkQuality } from './link-quality.ts'
 import { completeQuality } from './link-text.ts'
 import type { ScenarioLink } from './scenario.ts'
-import type { LinkText, ScenarioText } from './scenario-text.ts'
+import { host, type LinkText, type ScenarioText } from './scenario-text.ts'
 import { Topology } from './topology.ts'
 
 /** What the file says, with its links as they will be. */
@@ -14,15 +15,23 @@ export interface ScenarioDraft {
   readonly startsAt: WallMs
   readonly links: readonly ScenarioLink[]
   readonly topology: Topology
+  /** Whether there are networks, links or hosts beside a constellation. */
+  readonly isMixed: boolean
   /** By the name of their file. */
   readonly plans: ReadonlyMap<string, ContactPlanReading>
 }
 
 export function draftOf(
-  text: ScenarioText,
+  said: ScenarioText,
   startsAt: WallMs,
   plans: ReadonlyMap<string, ContactPlanReading>,
 ): ScenarioDraft {
+  const { constellation, networks, links: ownLinks, hosts } = said
+  const isMixed = networks.length + ownLinks.length + hosts.length > 0
+  const isMade = constellation !== undefined && !isMixed && isWhole(constellation)
+  const text = isMade
+    ? { ...said, ...constellationParts(constellation, (one) => host.parse(one)) }
+    : said
   const planned = (
     { contactPlan }: LinkText,
     direction: readonly [string, string],
@@ -46,7 +55,7 @@ export function draftOf(
       ...(Object.keys(back).length > 0 && { back: withOwnDelay(back) }),
     }
   })
-  return { text, startsAt, links, topology: new Topology(links, startsAt), plans }
+  return { text, startsAt, links, topology: new Topology(links, startsAt), plans, isMixed }
 }
 
 /** A way of saying how long it takes takes the place of the others. */

@@ -1,6 +1,7 @@
 /** The reference of scenarios, made from their schema: docs/scenario.md. */
 
 import type { z } from 'zod'
+import { constellation } from './constellation.ts'
 import { contact, delay, gemodel } from './link-text.ts'
 import { keysOf, keyTable } from './reference.ts'
 import { hostPlaceShape, link, network, scenario } from './scenario-text.ts'
@@ -57,6 +58,13 @@ tenths of the rate (the rest is for headers), and hold their bundles until then,
     text: `Everything that [a mail host's file](configuration.md) has, but \`directory\`, \`tls\`, \`dns\`, \`log\`, \`metrics\` and the files of maps, users
 and secrets, which are written out. \`oneWayDelay\` of a plan or a group is that of the links on the way. A host without services is a client.`,
     schema: mapping(hostPlaceShape),
+  },
+  {
+    title: '`constellation`',
+    text: `Satellites \`sat-PLANE-INDEX.sky.example\` on networks \`nPLANE-INDEX\` and stations \`station-INDEX.ground.example\` with a user \`user\`, all counted
+from 0, nodes from \`ipn:1\`. Each satellite has links to those ahead and behind in its plane, and to those beside it in the next planes but near
+the poles. Bundles cross the planes first and go along the plane then, by static plans.`,
+    schema: constellation,
   },
   {
     title: 'Each event of `timeline`',

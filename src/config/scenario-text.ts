@@ -5,6 +5,7 @@ import { parseTimestamp } from '../base/calendar.ts'
 import { parseIpPrefix } from '../base/ip-address.ts'
 import type { WallMs } from '../base/time.ts'
 import { type PlanText, planShape } from './bundles.ts'
+import { type ConstellationText, constellation } from './constellation.ts'
 import { type HostText, hostShape, plainUsers, type UserText } from './host.ts'
 import { type QualityText, qualityShape } from './link-text.ts'
 import { plainOutgoingText } from './mail-outgoing.ts'
@@ -19,6 +20,7 @@ export interface ScenarioText extends TcpSettings, TlsSettingsText {
   readonly name: string
   readonly seed: number
   readonly start?: WallMs
+  readonly constellation?: ConstellationText
   readonly networks: readonly NetworkText[]
   readonly links: readonly LinkText[]
   readonly hosts: readonly ScenarioHostText[]
@@ -117,8 +119,13 @@ export const scenario: z.ZodType<ScenarioText, unknown> = mapping<ScenarioText>(
     .describe('civil time at the beginning; without it 2026-11-23T08:00:00Z'),
   ...tcpShape,
   ...tlsShape,
-  networks: listOf(network, 'a list of networks').describe('the networks'),
+  constellation: constellation
+    .optional()
+    .describe(
+      'in place of networks, links and hosts: satellites that are made of a few numbers, see below',
+    ),
+  networks: listOf(network, 'a list of networks').default([]).describe('the networks'),
   links: listOf(link, 'a list of links').default([]).describe('the links between them'),
-  hosts: listOf(host, 'a list of hosts').describe('the hosts on them'),
+  hosts: listOf(host, 'a list of hosts').default([]).describe('the hosts on them'),
   timeline: listOf(event, 'a list of events').default([]).describe('what happens, and when'),
 })
