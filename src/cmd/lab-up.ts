@@ -1,7 +1,7 @@
 /** `lightlag lab up`: a scenario comes to life, and stays until somebody ends it. */
 
 import { spawn } from 'node:child_process'
-import { appendFileSync, closeSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, closeSync, openSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -159,7 +159,6 @@ async function runLab(
   } finally {
     ports.close()
     await control.stop()
-    rmSync(labSocket(name), { force: true })
   }
 }
 
