@@ -20,7 +20,7 @@ export interface LabDriverOptions {
 export class LabDriver {
   readonly desk: LabDesk
   readonly #options: LabDriverOptions
-  readonly #inputs: LabInput[] = []
+  readonly #inputs: { readonly input: LabInput; readonly applied: () => void }[] = []
   /** When both clocks stood where. */
   #began: { readonly wall: number; readonly virtual: number } | undefined
   #isStopped = false
@@ -39,10 +39,12 @@ export class LabDriver {
     return this.#began.virtual + (hostClock.now() - this.#began.wall) * speed
   }
 
-  /** It comes to be as soon as the present event is over. */
-  post(input: LabInput): void {
-    this.#inputs.push(input)
-    this.#wake()
+  /** It comes to be as soon as the present event is over; resolves then. */
+  post(input: LabInput): Promise<void> {
+    return new Promise((applied) => {
+      this.#inputs.push({ input, applied })
+      this.#wake()
+    })
   }
 
   /** `run` resolves; the lab stays as it is. */
@@ -63,9 +65,11 @@ export class LabDriver {
         await world.run(() => this.#isStopped || this.#inputs.length > 0 || isEnough())
       } else await world.run(monoMs(this.now))
       if (this.#isStopped) break
-      const input = this.#inputs.shift()
-      if (input !== undefined) this.#apply(input)
-      else await this.#pause()
+      const next = this.#inputs.shift()
+      if (next !== undefined) {
+        this.#apply(next.input)
+        next.applied()
+      } else await this.#pause()
     }
   }
 

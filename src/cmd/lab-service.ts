@@ -124,8 +124,9 @@ export class LabService implements ControlledNode {
     }
   }
 
-  #post(input: LabInput): object {
-    this.#options.driver.post(input)
+  /** Answered when it is so. */
+  async #post(input: LabInput): Promise<object> {
+    await this.#options.driver.post(input)
     return {}
   }
 
@@ -144,7 +145,7 @@ export class LabService implements ControlledNode {
       status: undefined,
       wake: () => {},
     })
-    this.#post({
+    void this.#post({
       type: 'exec',
       process,
       host: machine.options.host,
@@ -153,7 +154,7 @@ export class LabService implements ControlledNode {
       ...(terminal && { terminal }),
     })
     void left.then(() => {
-      if (this.#running.delete(process)) this.#post({ type: 'kill', process })
+      if (this.#running.delete(process)) void this.#post({ type: 'kill', process })
     })
     return { process }
   }
@@ -161,7 +162,7 @@ export class LabService implements ControlledNode {
   /** Answered when there is room for more. */
   async #type({ process, bytes }: TypeRequest): Promise<object> {
     const { driver } = this.#options
-    driver.post({ type: 'type', process, bytes })
+    await driver.post({ type: 'type', process, bytes })
     while (this.#running.has(process) && driver.desk.unreadBytes(process) > UNREAD_BYTES_MAX) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
     }
@@ -187,7 +188,7 @@ export class LabService implements ControlledNode {
     return { written, status: running.status }
   }
 
-  #setLink({ between, oneWay, change }: LinkRequest): object {
+  #setLink({ between, oneWay, change }: LinkRequest): Promise<object> {
     const { lab } = this.#options
     const [from, to] = between
     const isLink = lab.network.links.some(([a, b]) => a === from && b === to)
@@ -199,7 +200,7 @@ export class LabService implements ControlledNode {
     return this.#post({ type: 'set-link', between, ...(oneWay && { oneWay }), change })
   }
 
-  #power({ host, action }: PowerRequest): object {
+  #power({ host, action }: PowerRequest): Promise<object> {
     return this.#post({ type: 'power', host: this.#machine(host).options.host, action })
   }
 

@@ -125,7 +125,7 @@ async function runLab(
     lab,
     client: client ?? '',
     ports: client === undefined ? [] : publishedPorts(lab, args.publish),
-    post: (input) => driver.post(input),
+    post: (input) => void driver.post(input),
   })
   const end = (): void => driver.stop()
   const service = new LabService({
