@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
+import type { ReadFile } from '../config/ion/read.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
 
 /** The bytes of a file, or of standard input for `-`; a Failure where it cannot be read. */
@@ -45,5 +46,15 @@ export function written(file: string, write: () => void): void {
     write()
   } catch (error) {
     throw new Failure(EXIT.failed, `cannot write ${file}: ${reasonOf(error)}`)
+  }
+}
+
+/** A relative name is one in the folder of the file that has it. */
+export const readBeside: ReadFile = (name, from) => {
+  const file = isAbsolute(name) ? name : join(dirname(from), name)
+  try {
+    return { file, text: readFileSync(file, 'utf8') }
+  } catch (error) {
+    return { file, reason: reasonOf(error) }
   }
 }

@@ -2,6 +2,7 @@
 
 import { fromLatin1, toLatin1 } from '../base/bytes.ts'
 import { asFault, Fault } from '../base/fault.ts'
+import { formatDuration } from '../base/quantity.ts'
 import { monoMs } from '../base/time.ts'
 import type {
   Claim,
@@ -14,7 +15,7 @@ import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { parseMailbox } from '../proto/smtp/path.ts'
 import { isPositive } from '../proto/smtp/reply.ts'
 import type { LabFaultCode } from './fault.ts'
-import type { Lab, LabMachine } from './lab.ts'
+import type { Lab, LabMachine, LabResult } from './lab.ts'
 import { submitMail } from './mail-user.ts'
 
 export interface TimelineOutcome {
@@ -252,4 +253,18 @@ function messageOf({ name, from, to, sizeBytes }: TimelineMail): string {
   ]
   const body = LINE.repeat(Math.ceil(sizeBytes / LINE.length)).slice(0, Math.max(0, sizeBytes - 2))
   return `${head.join('\r\n')}\r\n\r\n${body.replace(/\r?\n?$/, '')}\r\n`
+}
+
+/** What came of a scenario, a line for each event and for each mail that waits for ever. */
+export function resultLines({ outcomes, stuck }: LabResult): readonly string[] {
+  return [
+    ...outcomes.map(({ event, ok, text }) => {
+      const at = formatDuration(event.atMs).padStart(10)
+      return `${at}  ${ok ? 'ok    ' : 'FAILED'}  ${text}`
+    }),
+    ...stuck.map(
+      ({ host, queueId, recipient, reason }) =>
+        `${host} keeps ${queueId} for <${recipient}> for ever: ${reason}`,
+    ),
+  ]
 }

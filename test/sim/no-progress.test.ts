@@ -4,6 +4,7 @@ import { addMs } from '../../src/base/time.ts'
 import type { LinkQuality } from '../../src/config/link-quality.ts'
 import type { TimelineAction } from '../../src/config/timeline.ts'
 import { Lab, type LabResult } from '../../src/lab/lab.ts'
+import { resultLines } from '../../src/lab/timeline.ts'
 import { World } from '../../src/lab/world.ts'
 import { earthMoon } from '../support/lab.ts'
 
@@ -88,6 +89,10 @@ test.each([
       reason,
     },
   ])
+  const kept = /^mail-1\.a\.com keeps \w+ for <user@mail-2\.a\.com> for ever: /
+  const [line = ''] = resultLines({ outcomes: [], stuck })
+  expect(line).toMatch(kept)
+  expect(line.replace(kept, '')).toBe(reason)
   // The queue would go on for five days.
   expect(endedAt).toBeLessThan(DAY_MS / 24)
 })
