@@ -15,9 +15,9 @@ export const EXIT = {
 export type ExitStatus = (typeof EXIT)[keyof typeof EXIT]
 
 /** Does `work`; a Fault of it ends the command in its own words. */
-export async function told(work: () => Promise<void>): Promise<void> {
+export async function told<T>(work: () => Promise<T>): Promise<T> {
   try {
-    await work()
+    return await work()
   } catch (error) {
     if (error instanceof Fault) throw new Failure(EXIT.failed, error.message)
     throw error

@@ -23,6 +23,7 @@ import {
 } from './lab-client.ts'
 import type { Speed } from './lab-driver.ts'
 import type { FixedPort, PublishWish } from './lab-ports.ts'
+import { addLabRun } from './lab-run.ts'
 import { labUp, type UpArguments } from './lab-up.ts'
 import { duration, seed } from './numbers.ts'
 
@@ -43,6 +44,7 @@ export function addLabCommands(program: Command, exitStatuses: string): void {
     .description('run a scenario, and control it while it runs')
     .enablePositionalOptions()
   addUp(lab, exitStatuses)
+  addLabRun(lab, exitStatuses)
   lab
     .command('ps')
     .description('list the labs that run, their hosts, services and published ports')

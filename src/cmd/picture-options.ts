@@ -28,6 +28,7 @@ export interface PictureArguments
   readonly host?: readonly string[]
   readonly protocol?: readonly string[]
   readonly mail?: string
+  readonly across?: true
 }
 
 const CHART_WORDS: Readonly<Record<Chart, string>> = {
@@ -63,6 +64,7 @@ export function addPictureOptions(command: Command): Command {
       '--protocol <name...>',
       'draw only these protocols: smtp, imap, pop3, tls, tcp, bp, tcpcl, dns',
     )
+    .option('--across', 'draw only what crosses a link')
     .option('--mail <name>', 'draw only one mail, by queue ID, transaction or Message-ID')
 }
 
@@ -83,8 +85,8 @@ export function checkPictures(args: PictureArguments, hosts: readonly string[]):
 
 /** Writes all that was asked for; a Failure where a file cannot be written. */
 export function writePictures(recording: Recording, args: PictureArguments): void {
-  const { at, diagram = 'messages', host, protocol, mail } = args
-  const asked: AskedFilter = { hosts: host, protocols: protocol, mail }
+  const { at, diagram = 'messages', host, protocol, mail, across } = args
+  const asked: AskedFilter = { hosts: host, protocols: protocol, mail, across }
   if (args.pcapng !== undefined) writeCapture(recording, args.pcapng, at)
   const forms = SEQUENCE_FORMS.filter((form) => args[form] !== undefined)
   for (const form of forms) {

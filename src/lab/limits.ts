@@ -50,6 +50,9 @@ export const TIME_WAIT_MS = 60_000
 /** Packets that a capture keeps; later ones are still counted and hashed. */
 export const CAPTURED_PACKETS_MAX = 1_000_000
 
+/** Events of hosts that are kept for pictures of a run; a mail has about ten. */
+export const KEPT_HAPPENINGS_MAX = 1_000_000
+
 /** What is kept of each stream that a command writes; more is thrown away, as by a person who looks elsewhere. */
 export const PROCESS_OUTPUT_BYTES_MAX = 1_048_576
 

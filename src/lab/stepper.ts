@@ -4,7 +4,7 @@ import type { MonoMs } from '../base/time.ts'
 import type { HostEvent } from '../ports/events.ts'
 import type { CapturedPacket } from './capture.ts'
 import type { Happening, Lab } from './lab.ts'
-import { describePacket } from './pictures/packet-words.ts'
+import { PacketWords } from './pictures/packet-words.ts'
 import { timeText } from './recording.ts'
 
 /** One event of the world, and what was seen of it. */
@@ -36,6 +36,7 @@ export interface StepperOptions {
 }
 
 export class Stepper {
+  readonly #words: PacketWords = new PacketWords()
   readonly #lab: Lab
   readonly #lineOf: StepperOptions['lineOf']
   #told: Happening[] = []
@@ -86,11 +87,11 @@ export class Stepper {
   /** Some lines: what came, what left, what hosts told; or that nothing was seen. */
   text({ number, at, arrived, sent, told }: Step): string {
     const lines = [
-      ...arrived.map((packet) => `arrives at ${packet.to}: ${describePacket(packet)}`),
+      ...arrived.map((packet) => `arrives at ${packet.to}: ${this.#words.describe(packet)}`),
       ...told.map(({ host, event }) => `${host}: ${this.#lineOf(event)}`),
       ...sent.map((packet) => {
         const lost = packet.arrivesAt === 'lost' ? ', and gets lost' : ''
-        return `${packet.from} sends to ${packet.to}: ${describePacket(packet)}${lost}`
+        return `${packet.from} sends to ${packet.to}: ${this.#words.describe(packet)}${lost}`
       }),
     ]
     const shown = lines.length === 0 ? ['nothing that can be seen from outside'] : lines

@@ -35,6 +35,11 @@ export class WaitingMails {
     this.#mails.delete(host)
   }
 
+  /** Mails in the queue of a host. */
+  countAt(host: string): number {
+    return this.#mails.get(host)?.size ?? 0
+  }
+
   *[Symbol.iterator](): Iterator<WaitingMail> {
     for (const [host, mails] of this.#mails) {
       for (const [queueId, recipients] of mails) {

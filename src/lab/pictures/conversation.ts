@@ -1,12 +1,13 @@
 /** One TCP connection as a conversation: its streams put together, its messages read. */
 
 import type { CapturedPacket } from '../capture.ts'
+import type { TlsRecord } from '../tls-records.ts'
 import { FrameDialogue, framingOf, TcpclDialogue } from './bundle-dialogues.ts'
 import { Flow } from './flow.ts'
 import { ImapDialogue, Pop3Dialogue } from './mailbox-dialogues.ts'
 import { SmtpDialogue } from './smtp-dialogue.ts'
 import { cutOpaque, type Dialogue, type Side, type Spoken } from './spoken.ts'
-import { beginsTls, firstRecord, handshakeNames, RECORDS, type TlsRecord } from './tls-records.ts'
+import { beginsTls, CLOSE_NOTIFY, firstRecord, TlsConversation } from './tls-conversation.ts'
 
 /** One message that was said. */
 export interface Said {
@@ -26,7 +27,7 @@ export class Conversation {
   readonly said: Said[] = []
   readonly #sides: Readonly<Record<Side, Speaker>> = { client: newSpeaker(), server: newSpeaker() }
   #dialogue: Dialogue | undefined
-  #isTls = false
+  #tls: TlsConversation | undefined
   #isSecured = false
   #hasOpened = false
   /** Of the handshake's flight that is under way. */
@@ -80,43 +81,38 @@ export class Conversation {
   #read(side: Side): void {
     const { outer } = this.#sides[side]
     for (;;) {
-      if (!this.#isTls && side === 'client' && beginsTls(outer.view)) this.#isTls = true
-      if (!this.#isTls) {
+      if (this.#tls === undefined && side === 'client' && beginsTls(outer.view)) {
+        this.#tls = new TlsConversation()
+      }
+      if (this.#tls === undefined) {
         if (!this.#cut(side, outer)) return
         continue
       }
       const record = firstRecord(outer.view)
       if (record === undefined) return
       // The view is gone once it is skipped.
+      const { type, length } = record
       const body = record.body.slice()
-      this.#onRecord(side, { ...record, body }, outer.skip(record.length))
+      this.#onRecord(this.#tls, side, { type, body }, outer.skip(length))
     }
   }
 
-  #onRecord(side: Side, { type, body }: TlsRecord, packets: readonly number[]): void {
-    const speaker = this.#sides[side]
-    const isSealed = speaker.isSealed
-    switch (type) {
-      case RECORDS.handshake:
-        this.#inFlight(
-          side,
-          packets,
-          isSealed ? ['EncryptedHandshakeMessage'] : handshakeNames(body),
-        )
-        return
-      case RECORDS.changeCipherSpec:
-        speaker.isSealed = true
-        this.#inFlight(side, packets, ['ChangeCipherSpec'])
-        return
-      case RECORDS.alert:
-        this.#flushFlight()
-        this.#tell(side, packets, { protocol: 'TLS', text: 'Alert' })
-        return
+  #onRecord(tls: TlsConversation, side: Side, record: TlsRecord, packets: readonly number[]): void {
+    const words = tls.hear(side, record)
+    if (words.type === 'handshake') {
+      this.#inFlight(side, packets, words.names)
+      return
     }
     this.#flushFlight()
-    if (!this.#isSecured) this.#secured()
-    speaker.inner.append(contentOf(body), packets[0] ?? 0)
-    while (this.#cut(side, speaker.inner));
+    if (words.type === 'alert') {
+      // As with FIN, how a connection closes is told only where something is wrong.
+      if (words.description === CLOSE_NOTIFY) return
+      this.#tell(side, packets, { protocol: 'TLS', text: `Alert ${words.description}` })
+      return
+    }
+    const { inner } = this.#sides[side]
+    inner.append(words.bytes, packets[0] ?? 0)
+    while (this.#cut(side, inner));
   }
 
   #inFlight(side: Side, packets: readonly number[], names: readonly string[]): void {
@@ -131,14 +127,14 @@ export class Conversation {
     if (flight === undefined) return
     this.#flight = undefined
     const text = flight.names.join(', ')
-    const { client, server } = this.#sides
-    const remark =
-      client.isSealed && server.isSealed ? 'TLS is agreed: what follows is encrypted' : undefined
-    const spoken = { protocol: 'TLS', text, phase: 'TLS handshake', remark }
-    this.#tell(flight.side, flight.packets, spoken)
-  }
-
-  #secured(): void {
+    const ends = !this.#isSecured && this.#tls?.isSecured === true
+    this.#tell(flight.side, flight.packets, {
+      protocol: 'TLS',
+      text,
+      phase: this.#isSecured ? undefined : 'TLS handshake',
+      remark: ends ? 'TLS is agreed: what follows is encrypted' : undefined,
+    })
+    if (!ends) return
     this.#isSecured = true
     this.#dialogue?.secured?.()
   }
@@ -178,8 +174,6 @@ interface Speaker {
   readonly inner: Flow
   /** The sequence number that comes next; undefined before the first. */
   next: number | undefined
-  /** What its handshake says is encrypted from here on. */
-  isSealed: boolean
   /** The last that was said, where those like it join it. */
   lastPart: Said | undefined
 }
@@ -189,14 +183,8 @@ function newSpeaker(): Speaker {
     outer: new Flow(),
     inner: new Flow(),
     next: undefined,
-    isSealed: false,
     lastPart: undefined,
   }
-}
-
-/** Without what the lab puts in place of the encryption. */
-function contentOf(body: Uint8Array): Uint8Array {
-  return body.subarray(0, body.length - 17)
 }
 
 /** What of the packet was not in any before it. Sequence numbers begin anew after 2^32. */

@@ -4,6 +4,7 @@ import { addMs, type MonoMs, monoMs } from '../../base/time.ts'
 import type { LinkQuality } from '../../config/link-quality.ts'
 import { nextWindow, windowAt } from '../../config/link-schedule.ts'
 import type { CapturedPacket } from '../capture.ts'
+import { WaitingMails } from '../waiting.ts'
 import type { GanttRow, Series } from './charts.ts'
 import type { Recording } from './pictures.ts'
 
@@ -47,24 +48,17 @@ export function queueDepths(recording: Recording): readonly Series[] {
 }
 
 function mailQueues({ scenario, happenings }: Recording): readonly Series[] {
-  return scenario.hosts.flatMap(({ host }) => {
-    /** Recipients that are left, by queue id. */
-    const queued = new Map<string, number>()
-    const points = [{ at: monoMs(0), value: 0 }]
-    for (const { at, host: teller, event } of happenings) {
-      if (teller !== host || !('queueId' in event)) continue
-      const left = queued.get(event.queueId)
-      if (event.type === 'mail-accepted') queued.set(event.queueId, event.recipients.length)
-      else if (event.type === 'mail-removed') queued.delete(event.queueId)
-      else if (event.type === 'mail-delivered' || event.type === 'mail-failed') {
-        // What is delivered in its session never is in the queue, and not removed from it.
-        if (left === 1) queued.delete(event.queueId)
-        else if (left !== undefined) queued.set(event.queueId, left - 1)
-      }
-      if (queued.size !== points.at(-1)?.value) points.push({ at, value: queued.size })
-    }
-    return points.length === 1 ? [] : [{ name: `queue of ${host}`, unit: 'mails', points }]
-  })
+  const queued = new WaitingMails()
+  const points = new Map(scenario.hosts.map(({ host }) => [host, [{ at: monoMs(0), value: 0 }]]))
+  for (const { at, host, event } of happenings) {
+    queued.hear(host, event)
+    const known = points.get(host)
+    const value = queued.countAt(host)
+    if (value !== known?.at(-1)?.value) known?.push({ at, value })
+  }
+  return [...points].flatMap(([host, points]) =>
+    points.length === 1 ? [] : [{ name: `queue of ${host}`, unit: 'mails', points }],
+  )
 }
 
 function linkQueues(packets: readonly CapturedPacket[]): readonly Series[] {

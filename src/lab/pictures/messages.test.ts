@@ -8,6 +8,7 @@ import type { Bundle } from '../../proto/bpv7/bundle.ts'
 import { encodeBundle } from '../../proto/bpv7/codec.ts'
 import { ipnEndpoint, NULL_ENDPOINT } from '../../proto/bpv7/endpoint-id.ts'
 import { encodeStatusReport } from '../../proto/bpv7/status-report.ts'
+import { type DnsMessage, encodeDnsMessage } from '../../proto/dns/message.ts'
 import { encodeFrameHead } from '../../proto/stcp/framing.ts'
 import { encodeMessage } from '../../proto/tcpcl/codec.ts'
 import { encodeContactHeader } from '../../proto/tcpcl/contact-header.ts'
@@ -274,6 +275,40 @@ describe('a datagram', () => {
     ])
     expect(first).toMatchObject({ protocol: 'BP', text: BUNDLE_TEXT, lost: false })
     expect(second).toMatchObject({ protocol: 'UDP', text: `${BUNDLE.length - 1} B`, lost: true })
+  })
+
+  it('is a question of DNS or its answer where it goes to or from port 53 (RFC 1035)', () => {
+    const question = { name: 'a.com', type: 15 }
+    const asked = {
+      id: 1,
+      isResponse: false,
+      isTruncated: false,
+      code: 0,
+      question,
+      udpBytesMax: 1232,
+    }
+    const record = {
+      name: 'a.com',
+      ttlSec: 60,
+      data: { type: 'MX', preference: 10, exchange: 'mail.a.com' },
+    } as const
+    const server = { host: '172.22.0.3', port: 53 }
+    const packetOf = (message: DnsMessage): CapturedPacket =>
+      capturedDatagram({
+        payload: encodeDnsMessage(message) ?? new Uint8Array(0),
+        [message.isResponse ? 'source' : 'target']: server,
+      })
+    const found = messagesIn([
+      packetOf({ ...asked, answers: [] }),
+      packetOf({ ...asked, isResponse: true, answers: [record] }),
+      packetOf({ ...asked, isResponse: true, code: 3, answers: [] }),
+    ])
+    expect(found.map(({ text }) => text)).toEqual([
+      'DNS MX a.com?',
+      'DNS MX a.com: 10 mail.a.com',
+      'DNS MX a.com: nameError',
+    ])
+    expect(found[0]?.protocol).toBe('DNS')
   })
 
   it('tells acknowledgements and status reports', () => {

@@ -104,7 +104,7 @@ class Collector {
       this.#underWay.set(packet.payload, whole)
       return
     }
-    const words = describeDatagram(fragment?.datagram ?? packet.payload)
+    const words = describeDatagram(packet)
     const datagram = { at, from, to, lost, places: [place], ...words }
     this.#datagrams.push(datagram)
     this.#underWay.set(packet.payload, datagram)

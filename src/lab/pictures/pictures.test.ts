@@ -156,6 +156,7 @@ test('pictures show the hosts, the protocols and the mail that are asked for', (
   expect(arrows({ protocols: ['bp'] })).toBe(1)
   expect(arrows({ mail: 'Q1' })).toBe(1)
   expect(arrows({ mail: 'Q9' })).toBe(0)
+  expect(arrows({ across: true })).toBe(2)
   expect(drawChart(recording(), 'space-time', { mail: 'Q1' }).split('<polygon')).toHaveLength(2)
 })
 

@@ -9,7 +9,7 @@ import { contactRows, linkUse, queueDepths } from './figures.ts'
 import { journeyItems, namesOfMail } from './journeys.ts'
 import { mermaidSequence } from './mermaid.ts'
 import { messagesIn } from './messages.ts'
-import { describePacket, protocolOf } from './packet-words.ts'
+import { PacketWords, protocolOf } from './packet-words.ts'
 import type { Sequence } from './sequence.ts'
 import { svgSequence } from './sequence-svg.ts'
 import { textSequence } from './sequence-text.ts'
@@ -68,6 +68,8 @@ export interface AskedFilter {
   readonly hosts?: readonly string[] | undefined
   readonly protocols?: readonly string[] | undefined
   readonly mail?: string | undefined
+  /** Only what crosses a link. */
+  readonly across?: boolean | undefined
 }
 
 export function drawSequence(
@@ -101,7 +103,8 @@ export function drawChart(recording: Recording, chart: Chart, asked: AskedFilter
 }
 
 function sequenceFor(recording: Recording, detail: Detail, asked: AskedFilter): Sequence {
-  const { scenario, packets, happenings, cutPackets } = recording
+  const { scenario, happenings, cutPackets } = recording
+  const packets = asked.across ? recording.packets.filter(({ local }) => !local) : recording.packets
   const filter = filterOf(recording, asked)
   const hosts = scenario.hosts.map(({ host }) => host)
   const options = { title: `${scenario.name}: ${detail}`, hosts, filter, cutPackets }
@@ -134,6 +137,7 @@ function spaceTime({ scenario, packets, cutPackets }: Recording, filter: Picture
   for (const { from, to, sentAt, arrivesAt } of wanted) {
     if (arrivesAt !== 'lost') usualMs.set(`${from}\n${to}`, arrivesAt - sentAt)
   }
+  const words = new PacketWords()
   const flights = wanted.map((packet): Flight => {
     const { from, to, sentAt, arrivesAt } = packet
     const lost = arrivesAt === 'lost'
@@ -144,7 +148,7 @@ function spaceTime({ scenario, packets, cutPackets }: Recording, filter: Picture
       arrivesAt: lost ? addMs(sentAt, usualMs.get(`${from}\n${to}`) ?? 0) : arrivesAt,
       lost,
       kind: protocolOf(packet),
-      label: describePacket(packet),
+      label: words.describe(packet),
     }
   })
   return spaceTimeDiagram({

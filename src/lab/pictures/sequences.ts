@@ -2,7 +2,7 @@
 
 import type { CapturedPacket } from '../capture.ts'
 import { type Message, messagesIn, userOn } from './messages.ts'
-import { describePacket } from './packet-words.ts'
+import { PacketWords } from './packet-words.ts'
 import type { Sequence, SequenceItem, SequenceNote } from './sequence.ts'
 
 /** Of a picture: those of whom something is asked; all others are left out. */
@@ -33,6 +33,7 @@ export function packetSequence(
   options: SequenceOptions,
 ): Sequence {
   const wanted = wantedPackets(packets, options.filter ?? {})
+  const words = new PacketWords()
   const items = wanted.map((packet): SequenceItem => {
     const { from, to, sentAt: at, arrivesAt } = packet
     const isLocal = packet.protocol === 'tcp' && from === to
@@ -42,7 +43,7 @@ export function packetSequence(
       at,
       from: isLocal && isClient ? userOn(from) : from,
       to: isLocal && !isClient ? userOn(to) : to,
-      text: describePacket(packet),
+      text: words.describe(packet),
       lost: arrivesAt === 'lost',
     }
   })

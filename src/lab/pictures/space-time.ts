@@ -4,8 +4,9 @@
  * cross on its way.
  */
 
-import { type MonoMs, monoMs } from '../../base/time.ts'
-import { type Span, timeTicks } from './axis.ts'
+import { formatDuration } from '../../base/quantity.ts'
+import type { MonoMs } from '../../base/time.ts'
+import { FoldedTime } from './folded-time.ts'
 import {
   arrow,
   box,
@@ -47,34 +48,30 @@ const AXIS_WIDTH = 76
 const HEAD = 70
 const GAP_MIN = 240
 const GAP_MAX = 560
-/** Pixels that a line needs so that the next is told apart, up to a length that is still read. */
-const PX_PER_FLIGHT = 24
-const LENGTH_MIN = 360
-/** And so many that a slant is seen, and what is written along it stays clear of the next. */
-const PX_PER_DELAY = 90
-const LENGTH_MAX = 2400
-
 export function spaceTimeDiagram(picture: SpaceTime): string {
   const flights = picture.flights.slice(0, FLIGHTS_MAX)
   const places = placesOf(picture.places, flights)
-  const span = spanOf(flights)
-  const length = lengthFor(flights, span)
+  const scale = new FoldedTime(flights)
   const kinds = [...new Set(flights.map(({ kind }) => kind))].sort()
   const gap = gapFor(places, flights)
   const xOf = (place: string): number =>
     MARGIN + AXIS_WIDTH + 60 + Math.max(0, places.indexOf(place)) * gap
-  const yOf = (at: number): number =>
-    HEAD + 24 + ((at - span.from) / (span.until - span.from)) * length
-  const bottom = HEAD + 24 + length + 12
+  const yOf = (at: number): number => HEAD + 24 + scale.pxAt(at)
+  const bottom = HEAD + 24 + scale.length + 12
   const right = xOf(places.at(-1) ?? '') + 80
   const body = [
     text({ x: MARGIN, y: MARGIN + 8 }, picture.title, { isBold: true }),
     ...legend(kinds),
-    ...timeTicks(span, length / 50).flatMap(({ value, label }) => {
+    ...scale.ticks().flatMap(({ value, label }) => {
       const y = yOf(value)
       const grid = { from: { x: MARGIN + AXIS_WIDTH, y }, to: { x: right - 16, y } }
       const at = { x: MARGIN + AXIS_WIDTH - 8, y: y + 4 }
       return [line(grid, 'faint', '1 5'), text(at, label, { anchor: 'end', colour: 'faint' })]
+    }),
+    ...scale.folds.map(({ from, until }) => {
+      const at = { x: (xOf(places[0] ?? '') + xOf(places.at(-1) ?? '')) / 2, y: yOf(from) + 22 }
+      const said = `${roughly(until - from)} without a packet`
+      return text(at, said, { anchor: 'middle', colour: 'faint' })
     }),
     ...places.flatMap((place) => {
       const x = xOf(place)
@@ -167,23 +164,6 @@ function gapFor(places: readonly string[], flights: readonly Flight[]): number {
   return Math.max(heads, Math.min(GAP_MAX, Math.max(GAP_MIN, widest + 50)))
 }
 
-function lengthFor(flights: readonly Flight[], { from, until }: Span): number {
-  const delays = flights.map(({ sentAt, arrivesAt }) => arrivesAt - sentAt).sort((a, b) => a - b)
-  const usualMs = delays[delays.length >> 1] || until - from
-  const slanted = ((until - from) / usualMs) * PX_PER_DELAY
-  return Math.min(LENGTH_MAX, Math.max(LENGTH_MIN, flights.length * PX_PER_FLIGHT, slanted))
-}
-
-function spanOf(flights: readonly Flight[]): Span {
-  let [from, until] = [Number.POSITIVE_INFINITY, 0]
-  for (const { sentAt, arrivesAt } of flights) {
-    from = Math.min(from, sentAt)
-    until = Math.max(until, arrivesAt)
-  }
-  if (from > until) from = until
-  return { from: monoMs(from), until: monoMs(Math.max(until, from + 1)) }
-}
-
 function remarksOn({ flights, remark }: SpaceTime, drawn: number): readonly string[] {
   return [
     ...(drawn < flights.length
@@ -191,4 +171,11 @@ function remarksOn({ flights, remark }: SpaceTime, drawn: number): readonly stri
       : []),
     ...(remark === undefined ? [] : [remark]),
   ]
+}
+
+/** To a tenth of the unit in which it is told. */
+function roughly(durationMs: number): string {
+  const unitMs = [86_400_000, 3_600_000, 60_000, 1000].find((ms) => durationMs >= ms) ?? 10
+  const stepMs = unitMs / 10
+  return formatDuration(Math.round(durationMs / stepMs) * stepMs)
 }
