@@ -37,8 +37,8 @@ export const QUEUED_MESSAGES_MAX = 1_000_000
 /** Mails for one far gateway that may wait for its acknowledgement at once: one flight of a long link. */
 export const ATTEMPTS_PER_GATEWAY_MAX = 10_000
 
-/** Mails being written into mailboxes at once. */
-export const LOCAL_ATTEMPTS_MAX = 20
+/** Mails being written into mailboxes at once: they share flushes and wakes of threads. */
+export const LOCAL_ATTEMPTS_MAX = 64
 
 /** Connections to one destination at a time, as in Postfix (`default_destination_concurrency_limit`). */
 export const CONNECTIONS_PER_DESTINATION_MAX = 20

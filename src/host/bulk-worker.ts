@@ -11,20 +11,77 @@ export interface SystemError {
   readonly message: string
 }
 
+export type BulkRequest = { readonly type: 'read'; readonly files: readonly FileStart[] } | NewFiles
+
+/** New files, which are to be durable, with their content one behind the other. */
+export interface NewFiles {
+  readonly type: 'write'
+  readonly files: readonly { readonly path: string; readonly length: number }[]
+  readonly mode: number
+  readonly content: Uint8Array<ArrayBuffer>
+}
+
 export interface BulkAnswer {
   /** What was read of all files, one behind the other. */
   readonly bytes: Uint8Array<ArrayBuffer>
-  /** Of each file, in order: how much was read. */
+  /** Of each file, in order: how much was read, or written. */
   readonly outcomes: readonly (number | SystemError)[]
 }
 
 /** What is no file must not hold up those behind it, as a pipe that nobody writes to would. */
 const READ = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK
 
-parentPort?.on('message', (files: readonly FileStart[]) => {
-  const answer = readAll(files)
+/** Never one that is there. */
+const NEW = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL
+
+parentPort?.on('message', (request: BulkRequest) => {
+  const answer = request.type === 'read' ? readAll(request.files) : writeAll(request)
   parentPort?.postMessage(answer, [answer.bytes.buffer])
 })
+
+/** All are written before the first is flushed: what its flush brings to the disk the others need not. */
+function writeAll({ files, mode, content }: NewFiles): BulkAnswer {
+  let at = 0
+  const written = files.map(({ path, length }) => {
+    const bytes = content.subarray(at, at + length)
+    at += length
+    return { path, outcome: outcomeOf(() => writeNew(path, mode, bytes)) }
+  })
+  const outcomes = written.map(({ path, outcome }, i) => {
+    if (typeof outcome !== 'number') return outcome
+    const file = outcome
+    return outcomeOf(() => {
+      removedUnless(path, () => fs.fdatasyncSync(file), file)
+      fs.closeSync(file)
+      return files[i]?.length ?? 0
+    })
+  })
+  return { bytes: new Uint8Array(0), outcomes }
+}
+
+/** The open file. */
+function writeNew(path: string, mode: number, bytes: Uint8Array): number {
+  const file = fs.openSync(path, NEW, mode)
+  removedUnless(
+    path,
+    () => {
+      for (let at = 0; at < bytes.length; ) at += fs.writeSync(file, bytes, at, bytes.length - at)
+    },
+    file,
+  )
+  return file
+}
+
+/** Nothing is left of a file with which that fails. */
+function removedUnless(path: string, action: () => void, file: number): void {
+  try {
+    action()
+  } catch (error) {
+    fs.closeSync(file)
+    fs.unlinkSync(path)
+    throw error
+  }
+}
 
 function readAll(files: readonly FileStart[]): BulkAnswer {
   const bytes = new Uint8Array(files.reduce((sum, { length }) => sum + length, 0))

@@ -1,11 +1,11 @@
 /**
- * Many files are read for one wake of a thread each way: an operation of Node costs two for each file,
- * which is more than the operation where the file is in memory.
+ * Many files are read, or made, for one wake of a thread each way: an operation of Node costs two for each
+ * file, which is more than the operation where the file is in memory.
  */
 
 import { Worker } from 'node:worker_threads'
 import type { FileStart } from '../ports/disk.ts'
-import type { BulkAnswer, SystemError } from './bulk-worker.ts'
+import type { BulkAnswer, BulkRequest, SystemError } from './bulk-worker.ts'
 
 /** Two, so that a disk that is slow for one mailbox does not stop the others at once. */
 const WORKERS = 2
@@ -25,9 +25,44 @@ const workers: (BulkWorker | undefined)[] = Array.from({ length: WORKERS }, () =
 export function readInBulk(files: readonly FileStart[]): Promise<readonly BulkAnswer[]> {
   const answers: Promise<BulkAnswer>[] = []
   for (let at = 0; at < files.length; at += FILES_MAX) {
-    answers.push(leastBusy().read(files.slice(at, at + FILES_MAX)))
+    answers.push(leastBusy().run({ type: 'read', files: files.slice(at, at + FILES_MAX) }))
   }
   return Promise.all(answers)
+}
+
+export interface NewFile {
+  readonly path: string
+  readonly bytes: Uint8Array
+  readonly done: (error: Error | null) => void
+}
+
+/** Makes them, evenly divided among the threads; each hears when it is durable, or that there is none. */
+export function writeInBulk(files: readonly NewFile[], mode: number): void {
+  const share = Math.min(FILES_MAX, Math.ceil(files.length / WORKERS))
+  for (let at = 0; at < files.length; at += share) writePart(files.slice(at, at + share), mode)
+}
+
+function writePart(files: readonly NewFile[], mode: number): void {
+  const content = new Uint8Array(files.reduce((sum, { bytes }) => sum + bytes.length, 0))
+  let at = 0
+  const named = files.map(({ path, bytes }) => {
+    content.set(bytes, at)
+    at += bytes.length
+    return { path, length: bytes.length }
+  })
+  leastBusy()
+    .run({ type: 'write', files: named, mode, content }, [content.buffer])
+    .then(
+      ({ outcomes }) => {
+        for (const [i, { done }] of files.entries()) {
+          const outcome = outcomes[i]
+          done(typeof outcome === 'object' ? errorOf(outcome) : null)
+        }
+      },
+      (error: Error) => {
+        for (const { done } of files) done(error)
+      },
+    )
 }
 
 /** As Node would have thrown it. */
@@ -83,11 +118,11 @@ class BulkWorker {
     return this.#waiting.length
   }
 
-  read(files: readonly FileStart[]): Promise<BulkAnswer> {
+  run(request: BulkRequest, transfer: readonly ArrayBuffer[] = []): Promise<BulkAnswer> {
     return new Promise((resolve, reject) => {
       // Who waits for an answer keeps the process.
       if (this.#waiting.push({ resolve, reject }) === 1) this.#worker.ref()
-      this.#worker.postMessage(files)
+      this.#worker.postMessage(request, transfer)
     })
   }
 }

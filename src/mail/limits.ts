@@ -13,7 +13,7 @@ export const REMOVALS_PER_COMMIT_MAX = 1000
 export const HOPS_MAX = 100
 
 /** Attempts that read a message from the spool at the same time: each holds a chunk in memory. */
-export const HANDING_OVER_MAX = 16
+export const HANDING_OVER_MAX = 64
 
 /**
  * How long a next hop that did not answer is left alone: a queue full of mail for it then costs no

@@ -61,6 +61,28 @@ export function describeDisk(name: string, make: () => Promise<DiskWorld>): void
     )
 
     it(
+      'writes many new files at the same time, each with its own answer',
+      onDisk(async (disk, root) => {
+        await disk.writeNew(`${root}/7`, fromLatin1('before'))
+        const names = [...Array.from({ length: 80 }, (_, i) => String(i)), 'nowhere/file']
+        const written = await Promise.allSettled(
+          names.map((name) => disk.writeNew(`${root}/${name}`, fromLatin1(`file ${name}`))),
+        )
+        const refused = names.flatMap((name, i) => {
+          const one = written[i]
+          return one?.status === 'rejected' ? [[name, one.reason.code]] : []
+        })
+        expect(refused).toEqual([
+          ['7', 'disk/exists'],
+          ['nowhere/file', 'disk/not-found'],
+        ])
+        for (const name of names.slice(0, -1)) {
+          expect(await read(disk, `${root}/${name}`)).toBe(name === '7' ? 'before' : `file ${name}`)
+        }
+      }),
+    )
+
+    it(
       'gives a file a second name, and keeps its content until the last is gone',
       onDisk(async (disk, root) => {
         await disk.makeDirectory(`${root}/other`)
