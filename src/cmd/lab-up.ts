@@ -49,8 +49,7 @@ export async function labUp(args: UpArguments): Promise<void> {
   try {
     const played = { ...scenario, seed }
     const happenings: Happening[] = []
-    const print = (line: string): void => void process.stdout.write(`${line}\n`)
-    const lab = newLab(played, print, (happening) => {
+    const lab = newLab(played, logPrinter(), (happening) => {
       if (happenings.length < HAPPENINGS_MAX) happenings.push(happening)
     })
     await runLab({ lab, played, happenings, name, file, args }, stopped)
@@ -89,6 +88,22 @@ export function readScenario(args: { readonly scenario: string }): {
   const parsed = parseScenario(text, args.scenario, readBeside)
   if (!parsed.ok) throw new Failure(EXIT.usage, parsed.fault.message)
   return { scenario: parsed.value, text }
+}
+
+/** What a slow reader of the log may leave in memory; what comes after it is counted, not kept. */
+const UNWRITTEN_BYTES_MAX = 4_194_304
+
+function logPrinter(): (line: string) => void {
+  let lost = 0
+  return (line) => {
+    if (process.stdout.writableLength > UNWRITTEN_BYTES_MAX) {
+      lost++
+      return
+    }
+    const before = lost === 0 ? '' : `too slow to take ${lost} lines\n`
+    lost = 0
+    process.stdout.write(`${before}${line}\n`)
+  }
 }
 
 /** What hosts tell, kept for diagrams of the journeys of mails: those of later mails are not drawn. */
