@@ -43,7 +43,7 @@ export interface LinkCost {
   readonly bundledBytes: number
   /** Of mails that were packed just now, to see. */
   readonly triedBytes: number
-  /** Of mails that were not: as much as those tried. */
+  /** Of mails that were not: at the share of those that were, or in full where none was. */
   readonly reckonedBytes: number
   /** Of a contact, or of the plan; absent where nobody has said. */
   readonly rateBytesPerSec?: number
@@ -179,7 +179,7 @@ export class QueueCost {
     const mail: MailStart = { queueId, from, sizeBytes, read }
     const holding = this.#ports.holdingBack.of(mail, tally.route, tally.link?.holdBackAbove)
     const bytes = holding?.sizeBytes ?? sizeBytes
-    if (tally.triedFrom + tally.togetherBytes >= COST_TRIED_BYTES_MAX) {
+    if (tally.triedFrom + tally.togetherBytes + bytes > COST_TRIED_BYTES_MAX) {
       tally.restMails++
       tally.restBytes += bytes
       return

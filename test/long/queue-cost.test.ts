@@ -18,3 +18,11 @@ test('beyond what is packed to see the rest is reckoned by that', async () => {
     (cost?.bundledBytes ?? 0) + (cost?.triedBytes ?? 0) + (cost?.reckonedBytes ?? 0),
   )
 })
+
+test('one mail that is larger than what is packed to see is reckoned in full', async () => {
+  const lab = await TestLab.start(nearHost({ contactPlan: oneContact(12_500) }))
+  await lab.submitted(lab.mail1, mailOf('x'.repeat(998).concat('\r\n').repeat(4500)))
+  const [cost] = await costs(lab)
+  expect(cost).toMatchObject({ route: ROUTE, mails: 1, triedBytes: 0 })
+  expect(cost?.reckonedBytes).toBeGreaterThan(4_500_000)
+})

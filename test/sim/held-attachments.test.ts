@@ -145,3 +145,15 @@ test('an alias for everybody takes no requests, and an attachment as large as a 
   expect(await lab.maildrop(lab.mail2)).toHaveLength(2)
   expect(await lab.maildrop(lab.mail1)).toEqual([])
 })
+
+test('who asks twice in a breath gets it once, and hears of no failure', async () => {
+  const lab = await startHolding()
+  const address = await heldAddress(lab)
+  const asked = [lab.submit(lab.mail2, ASK, [address]), lab.submit(lab.mail2, ASK, [address])]
+  await lab.lab.perform(Promise.all(asked))
+  await lab.runFor(3_600_000)
+  const mails = await lab.maildrop(lab.mail2)
+  expect(mails).toHaveLength(2)
+  expect(mails.filter((mail) => mail.includes(PHOTO))).toHaveLength(1)
+  expect(lab.events('mail-failed')).toEqual([])
+})
