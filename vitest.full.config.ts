@@ -7,6 +7,6 @@ export default defineConfig({
     include: ['test/long/**/*.test.ts'],
     fileParallelism: false,
     testTimeout: 600_000,
-    hookTimeout: 60_000,
+    hookTimeout: 600_000,
   },
 })

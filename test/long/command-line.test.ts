@@ -7,7 +7,7 @@ import { needsProc } from '../support/programs.ts'
 function run(...args: readonly string[]): { status: number | null; errors: string } {
   const { status, stderr } = spawnSync(process.execPath, ['dist/cmd/lightlag.js', ...args], {
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: 120_000,
   })
   return { status, errors: stderr }
 }

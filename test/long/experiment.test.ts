@@ -31,7 +31,7 @@ function run(...args: readonly string[]): {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     ['dist/cmd/lightlag.js', 'experiment', ...args],
-    { encoding: 'utf8', timeout: 60_000 },
+    { encoding: 'utf8', timeout: 120_000 },
   )
   return { status, said: stdout, errors: stderr }
 }

@@ -15,7 +15,7 @@ let pair: ServedPair
 beforeAll(async () => {
   pair = await ServedPair.make()
   await pair.hosts[0].start()
-}, 30_000)
+})
 
 afterAll(() => pair.dispose())
 
@@ -64,7 +64,7 @@ test('mails are handed in, listed, shown, held, released and deleted', () => {
   expect(queued()).toEqual([])
   const gone = lightlag(['queue', 'hold', first?.queueId ?? ''])
   expect([gone.status, gone.stderr]).toEqual([1, '1 of them are not in the queue\n'])
-}, 60_000)
+})
 
 test('a transport map and aliases are read again when they change, or told and left as they were', async () => {
   const served = await ServedPair.make((text) =>
@@ -107,7 +107,7 @@ test('a transport map and aliases are read again when they change, or told and l
   } finally {
     await served.dispose()
   }
-}, 60_000)
+})
 
 test('faults are added, listed, made and removed while a host runs, by commands and by a program', async () => {
   const [host] = pair.hosts
@@ -154,7 +154,7 @@ test('faults are added, listed, made and removed while a host runs, by commands 
   ] as const) {
     expect(lightlag(['fault', ...args])).toEqual({ status: 2, stdout: '', stderr: `${problem}\n` })
   }
-}, 60_000)
+})
 
 test.skipIf(needs('curl'))(
   'metrics are read with curl where they are asked for, on this machine only',
@@ -231,7 +231,7 @@ test('a dialogue of SMTP hands mail in, and mail lists and prints the mailbox', 
   })
   expect(lightlag(['mail']).status).toBe(64)
   expect(lightlag(['mail', '-p', 'x']).status).toBe(2)
-}, 60_000)
+})
 
 test('sendmail, mailq and mail are called by their own names where links were made', () => {
   const folder = join(pair.directory, 'bin')
@@ -260,7 +260,7 @@ test('sendmail, mailq and mail are called by their own names where links were ma
     status: 2,
     stderr: expect.stringContaining('no command nail'),
   })
-}, 60_000)
+})
 
 test('sendmail -V names the envelope, rather than asking for the version', () => {
   const words = ['-N', 'success', '-R', 'hdrs', '-V', 'env1', '-f', 'user@mail-1.a.com']
@@ -288,4 +288,4 @@ test('sendmail ends as sysexits.h says', () => {
     75,
     expect.stringContaining('no mail host to ask'),
   ])
-}, 30_000)
+})

@@ -127,7 +127,7 @@ test('what is exported as mbox or Maildir and imported again is as it was, with 
   }
   const taken = lightlag(['mailbox', 'export', at('mbox'), '--maildir', at('from')])
   expect([taken.status, taken.stderr]).toEqual([1, expect.stringContaining('is there already')])
-}, 60_000)
+})
 
 test('eml files have texts and times', async () => {
   await filled(at('from'))
@@ -142,7 +142,7 @@ test('eml files have texts and times', async () => {
   expect(lightlag(['mailbox', 'import', at('one.eml'), '--maildir', at('one')]).status).toBe(0)
   const [only] = await contents(at('one'))
   expect(only).toEqual({ text: 'Subject: e\r\n\r\nhello\r\n', flags: [], second: 5 })
-}, 60_000)
+})
 
 test('an mbox file that is none, or is broken, is told by its line; what came before stays and is known again', async () => {
   const first = 'From a Tue Nov  3 08:00:00 2026\nSubject: a\nStatus: RO\n\nhello\n\n'
@@ -161,7 +161,7 @@ test('an mbox file that is none, or is broken, is told by its line; what came be
   expect([absent.status, absent.stderr]).toEqual([2, expect.stringContaining('no such file')])
   const nowhere = lightlag(['mailbox', 'import', at('broken')])
   expect([nowhere.status, nowhere.stderr]).toEqual([2, expect.stringContaining('which mailbox?')])
-}, 60_000)
+})
 
 const LETTER = 'Subject: hi\n\nFrom me\n'
 
@@ -184,7 +184,7 @@ test('a mail is delivered into a Maildir or an mbox file, with its trace fields'
     /^From bob@c.com .*\nReturn-Path: <bob@c.com>\nSubject: hi\n\n>From me\n\n$/,
   )
   expect(statSync(at('spool')).mode & 0o777).toBe(0o600)
-}, 60_000)
+})
 
 test('a user of a host is found; all else is told as in sysexits.h', () => {
   const config = at('host.yaml')
@@ -229,4 +229,4 @@ test('a user of a host is found; all else is told as in sysexits.h', () => {
   writeFileSync(at('file'), '')
   expect(status(['--to', `${at('file')}/`, user])).toBe(75)
   expect(existsSync(at('x'))).toBe(false)
-}, 60_000)
+})

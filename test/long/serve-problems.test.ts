@@ -23,7 +23,7 @@ interface Start {
 
 function serve(config: string, as: { readonly uid?: number } = {}): Start {
   const words = [PROGRAM, 'serve', '--config', config]
-  const options = { cwd: folder, encoding: 'utf8', timeout: 20_000, ...as } as const
+  const options = { cwd: folder, encoding: 'utf8', timeout: 120_000, ...as } as const
   const { status, stderr } = spawnSync(process.execPath, words, options)
   return { status, last: stderr.trimEnd().split('\n').at(-1) }
 }

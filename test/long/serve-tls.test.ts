@@ -147,7 +147,7 @@ test.skipIf(needs('openssl'))(
     expect(await mail1.submit(mailOf('all the same'), 'mail-1.a.com')).toBe(true)
     put(current)
     mail1.hangUp()
-    await expect.poll(verdict, { timeout: 30_000 }).toBe('0 (ok)')
+    await expect.poll(verdict, { timeout: 120_000 }).toBe('0 (ok)')
     // Nor does an old one come back by mistake.
     put(old)
     const refused = mail1.until((line) => /warning: certificates: .* is valid from/.test(line))

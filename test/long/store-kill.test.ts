@@ -36,7 +36,7 @@ it('the store on LMDB has every commit that had resolved before the process was 
     await store.close()
   }
   expect(printed).toBeGreaterThan(KILLS)
-}, 60_000)
+})
 
 const KILLS = 20
 
