@@ -104,11 +104,19 @@ class TrafficSum {
       packet.payload.length,
     ].join(' ')
     for (let i = 0; i < head.length; i++) this.#mix(head.charCodeAt(i))
+    if (packet.tcp !== undefined) this.#mixHeader(packet.tcp)
+    if (packet.fragment !== undefined) this.#mix(packet.fragment.offset)
     const { buffer, byteOffset, length } = packet.payload
     const view = new DataView(buffer, byteOffset, length)
     const whole = length & ~3
     for (let i = 0; i < whole; i += 4) this.#mix(view.getUint32(i))
     for (let i = whole; i < length; i++) this.#mix(view.getUint8(i))
+  }
+
+  #mixHeader({ sequence, acknowledgement, flags, window }: TcpHeader): void {
+    this.#mix(sequence)
+    this.#mix(acknowledgement)
+    this.#mix((flags << 16) | window)
   }
 
   #mix(unit: number): void {

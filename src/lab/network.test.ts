@@ -390,6 +390,22 @@ describe('a capture', () => {
     expect(data).toMatchObject({ segment: 'data', wireBytes: 62, sentAt: 60, arrivesAt: 90 })
   })
 
+  it('has another hash where a header says another number', async () => {
+    const between = gap({ oneWayDelayMs: 30 })
+    await transfer(between, pattern(10))
+    const { packets } = between.network.capture
+    const hashWith = (more: number): string => {
+      const capture = new Capture()
+      for (const packet of packets) {
+        const { tcp } = packet
+        capture.add({ ...packet, tcp: tcp && { ...tcp, sequence: tcp.sequence + more } })
+      }
+      return capture.hash()
+    }
+    expect(hashWith(0)).toBe(between.network.capture.hash())
+    expect(hashWith(1)).not.toBe(hashWith(0))
+  })
+
   it('keeps no more packets than it may, and counts and hashes all', async () => {
     const capture = new Capture(2)
     const before = capture.hash()
