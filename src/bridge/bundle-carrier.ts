@@ -19,6 +19,7 @@ import {
   ACKNOWLEDGEMENT_WAIT_MS_MAX,
   ACKNOWLEDGEMENT_WAIT_SHARE,
   ANSWER_GRACE_MS_MAX,
+  LATE_MARGIN_MS,
   LIFETIME_MAX_MS,
   OBJECT_MAILS_MAX,
   PEER_LENGTH_MAX,
@@ -172,6 +173,15 @@ class BundleCarrier implements Carrier {
 
   answerAt(at: WallMs): WallMs {
     return this.#ports.forecast.answerAt(this.#destination, at)
+  }
+
+  /** When also the answer to a second try should be here: the first may have been lost, or its answer. */
+  lateAt(at: WallMs, bytes: number): WallMs | undefined {
+    if (!this.#ports.forecast.isScheduled(this.#destination, at)) return undefined
+    const arrivalAt = this.arrivalAt(at, bytes)
+    const leftAt = addMs(arrivalAt, -this.oneWayDelayMs(arrivalAt))
+    const secondAt = this.opensAt(this.answerAt(leftAt))
+    return addMs(this.answerAt(secondAt), LATE_MARGIN_MS)
   }
 
   patienceMs(at: WallMs): number {

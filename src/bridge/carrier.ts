@@ -31,6 +31,11 @@ export interface Carrier {
   arrivalAt(at: WallMs, bytes: number): WallMs | undefined
   /** When the answer is here to what has left at `at`, if nothing is lost; undefined where nobody knows. */
   answerAt(at: WallMs): WallMs | undefined
+  /**
+   * When what leaves from `at` on is late, so that its sender should know; undefined where no plan says
+   * when it can be there.
+   */
+  lateAt(at: WallMs, bytes: number): WallMs | undefined
   /** What is waited for an answer beyond that, the more the more often it was sent already. */
   patienceMs(at: WallMs): number
 }

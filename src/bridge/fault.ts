@@ -19,6 +19,7 @@ export type BridgeFaultCode =
   | 'bridge/too-large'
   | 'bridge/over-budget'
   | 'bridge/bad-parcel'
+  | 'bridge/not-posted'
   /** Of what waits for a carrier. */
   | 'bridge/no-room'
   | 'bridge/held-full'

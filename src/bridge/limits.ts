@@ -147,3 +147,25 @@ export const COST_TRIED_BYTES_MAX = 4_194_304
 
 /** What a bundle adds to its payload: primary block, block headers, checksums, and what a convergence layer puts around it. */
 export const BUNDLE_OVERHEAD_BYTES = 100
+
+/** Posts to one peer at once: over a long delay several are to be under way. */
+export const POSTS_PER_PEER_MAX = 8
+
+/** After a post that came to nothing, doubling up to the longest. */
+export const POST_AGAIN_FIRST_MS = 1000
+export const POST_AGAIN_MAX_MS = 600_000
+
+/** Until a server that took a post has answered it, beyond the delay: it flushes a thousand mails. */
+export const POST_TIMEOUT_MS = 60_000
+
+/** Of an answer: an acknowledgement of a thousand mails, each refused with a long line. */
+export const POST_ANSWER_BYTES_MAX = 1_048_576
+
+/** Bodies that are being received, all together: so many of the largest. */
+export const POSTS_COMING_MAX = 4
+
+/** Until when a copy of an object of another make may come, which does not say it. */
+export const BARE_COPIES_MS: number = 7 * 86_400_000
+
+/** A mail is late so long after its answer was due: two clocks differ, and a contact has other bundles. */
+export const LATE_MARGIN_MS = 60_000

@@ -79,6 +79,8 @@ export interface MailHostOptions {
   readonly gateways?: readonly GatewayRule[]
   /** The far gateways that are reached without bundles. Default: none. */
   readonly peers?: readonly Peer[]
+  /** Where peers post their objects to, under TLS. Default: nowhere. */
+  readonly https?: SessionPortOptions & { readonly oneWayDelayMs: number }
   /** What becomes of mail in bundles whose domains' IPN records do not name its node. Default: `none`. */
   readonly ipn?: InjectionOptions['ipn']
   /** Whether `ipn:<node>.7` sends back what comes. */

@@ -77,6 +77,8 @@ import { HeldAttachments } from './held-attachments.ts'
 import { HELD_LOCAL_PART } from './held-notice.ts'
 import { HeldRequests } from './held-requests.ts'
 import { HoldingBack } from './holding-back.ts'
+import { HttpsCarriers } from './https-carrier.ts'
+import { HttpsService } from './https-service.ts'
 import { type IpnRecord, IpnRecords } from './ipn-records.ts'
 import { Journal } from './journal.ts'
 import {
@@ -145,6 +147,8 @@ export interface MailHostPorts {
 
 type Tcp = Required<MailHostOptions>['tcp']
 
+type PeerHop = Extract<RemoteHop, { readonly transport: 'carry' | 'https' }>
+
 interface Service {
   start(): Promise<unknown>
   stop(): Promise<void>
@@ -153,7 +157,7 @@ interface Service {
 /** To far gateways. */
 interface Ways {
   readonly formats: MailFormat
-  readonly carry: (peer: string) => DeliveryTarget
+  readonly carry: (hop: PeerHop) => DeliveryTarget
   readonly links: CheapLinks
 }
 
@@ -162,6 +166,7 @@ const SPOOL_SHARE = 0.4
 const BUNDLES_SHARE = 0.4
 /** Of the bundle store, that one object of several mails may take: below what is left to what is sent here. */
 const OBJECT_SHARE = 0.5
+/** Of that of the bundles, where there are peers. */
 const PARCELS_SHARE = 0.1
 
 /** What dots and the envelope may add to a message: the line `.` grows from three octets to four. */
@@ -203,6 +208,7 @@ export class MailHost {
   readonly #aliases: Aliases
   readonly #dtpc: DtpcService | undefined
   readonly #bpmail: BpmailGateway | undefined
+  readonly #posts: HttpsCarriers
   readonly #admit: Required<DtpcServicePorts>['admit']
   /** In the order in which they start. */
   readonly #services: readonly Service[]
@@ -280,6 +286,7 @@ export class MailHost {
     const objectBytesMax =
       Math.max(options.limits.messageBytesMax, OBJECT_BYTES_MAX) * STUFFING_FACTOR +
       BATCH_HEAD_BYTES_MAX
+    const parcelsShare = options.peers === undefined ? 0 : PARCELS_SHARE
     this.#node = new BundleNode(
       {
         node: options.node,
@@ -291,7 +298,7 @@ export class MailHost {
         ...(options.statusReports !== undefined && { statusReports: options.statusReports }),
         ...(options.payloadCrc !== undefined && { payloadCrc: options.payloadCrc }),
         limits: {
-          storeBytesMax: options.limits.storeBytesMax * BUNDLES_SHARE,
+          storeBytesMax: options.limits.storeBytesMax * (BUNDLES_SHARE - parcelsShare),
           lifetimeMsMax: LIFETIME_MAX_MS,
           aduBytesMax: objectBytesMax,
         },
@@ -308,13 +315,19 @@ export class MailHost {
     const forecast = this.#forecast()
     const bundles = this.#bundleCarriers(forecast)
     const parcels = new Parcels(ports.store, ports.clock, {
-      bytesMax: options.limits.storeBytesMax * PARCELS_SHARE,
+      bytesMax: options.limits.storeBytesMax * parcelsShare,
     })
     const desk = new CarryDesk(
       { host: options.host, peers: options.peers ?? [], payloadBytesMax: objectBytesMax },
       { ...ports, parcels },
     )
-    const transport = this.#transport([bundles, desk])
+    const posts = new HttpsCarriers(
+      { peers: options.peers ?? [], objectBytesMax },
+      { ...ports, parcels },
+    )
+    this.#posts = posts
+    const transport = this.#transport([bundles, desk, posts])
+    posts.onAcknowledged((by, answers) => transport.acknowledged(by, answers))
     this.#dtpc = this.#newDtpc()
     const budgets = new Budgets(ports.store, ports.clock)
     const holdingBack = this.#holdingBack()
@@ -335,7 +348,8 @@ export class MailHost {
       queue: () => this.#queue,
       isAskedAt,
     })
-    const carry = (peer: string): DeliveryTarget => transport.target(desk.to(peer))
+    const carry = (hop: PeerHop): DeliveryTarget =>
+      transport.target(hop.transport === 'carry' ? desk.to(hop.peer) : posts.to(hop.peer))
     this.#queue = this.#newQueue({ routes, aliases, local }, { formats, carry, links })
     const policies = new PolicyChain(
       mailPolicies(options, {
@@ -420,6 +434,7 @@ export class MailHost {
     }
     this.#services = [
       ...this.#smtpServices(context),
+      ...this.#httpsServices(gateway, objectBytesMax),
       ...pickupServices(options, ports.localPrograms, context),
       ...accessServices(options, ports, {
         accounts,
@@ -499,6 +514,7 @@ export class MailHost {
     // What they cut off is tried again at the next start.
     await Promise.all([this.#queue.stop(), this.#servers.stop(), this.#programs?.stop()])
     await this.#mailboxes.close()
+    this.#posts.stop()
     await this.#bpmail?.stop()
     await this.#dtpc?.stop()
     await this.#node.stop()
@@ -590,7 +606,8 @@ export class MailHost {
   #transport(carriers: readonly Carriers[]): ObjectTransport {
     const { host } = this.#options
     const batch = batchOf(this.#options)
-    return new ObjectTransport({ host, batch }, { ...this.#ports, carriers })
+    const onLate = (queueId: string): void => this.#queue.overdue(queueId)
+    return new ObjectTransport({ host, batch }, { ...this.#ports, carriers, onLate })
   }
 
   #newDtpc(): DtpcService | undefined {
@@ -647,7 +664,7 @@ export class MailHost {
         return links.over(hop, formats.target(endpointOf(hop.nextHop)))
       case 'carry':
       case 'https':
-        return links.over(hop, carry(hop.peer))
+        return links.over(hop, carry(hop))
       case 'smtp':
       case 'lmtp':
         return this.#servers.target(hop)
@@ -700,6 +717,12 @@ export class MailHost {
         forget: (queueId) => [...ways.formats.removal(queueId), ...ways.links.removal(queueId)],
       },
     )
+  }
+
+  #httpsServices(gateway: Gateway, bodyBytesMax: number): Service[] {
+    const { https, peers = [] } = this.#options
+    if (https === undefined) return []
+    return [new HttpsService({ ...https, peers, bodyBytesMax }, { ...this.#ports, gateway })]
   }
 
   #smtpServices(context: Omit<ConstructorParameters<typeof SmtpService>[1], 'service'>): Service[] {

@@ -10,7 +10,7 @@
 import { assert } from '../base/assert.ts'
 import { concat, toHex } from '../base/bytes.ts'
 import { asFault, Fault } from '../base/fault.ts'
-import { addMs, type MonoMs, type WallMs } from '../base/time.ts'
+import { addMs, type MonoMs, type WallMs, wallMs } from '../base/time.ts'
 import { runMachine } from '../drive/run.ts'
 import { Alarms } from '../mail/alarms.ts'
 import type { Delivery, DeliveryTarget, MailStart, Outcome } from '../mail/delivery.ts'
@@ -68,6 +68,8 @@ export interface ObjectTransportPorts {
   readonly entropy: Entropy
   readonly events: EventSink
   readonly packing: Packing
+  /** The plan said that it would be there by now, and it was not acknowledged. */
+  readonly onLate: (queueId: string) => void
 }
 
 type End =
@@ -89,6 +91,8 @@ interface MailUnderWay {
   transaction: string
   /** Let go once the node has it: the acknowledgement may take weeks. */
   message: Uint8Array | undefined
+  /** By what the plan said when it left for the first time. */
+  lateAt: WallMs | undefined
   /** How often the far side was asked after it. */
   questions: number
   readonly settle: (end: End) => void
@@ -126,6 +130,8 @@ export class ObjectTransport {
   readonly #gathering: Gathering
   readonly #gather: (event: GatheringEvent) => void
   readonly #expiries: Alarms
+  /** Of those that a plan says something of. */
+  readonly #lateness: Alarms
   readonly #questions: Acknowledgements<Carrier>
   readonly #underWay = new Map<string, MailUnderWay>()
   readonly #byTransaction = new Map<string, MailUnderWay>()
@@ -176,6 +182,10 @@ export class ObjectTransport {
     this.#expiries = new Alarms(ports.clock, (id) => {
       const mail = this.#underWay.get(id)
       if (mail !== undefined) this.#onSilence(mail)
+    })
+    this.#lateness = new Alarms(ports.clock, (id) => {
+      const mail = this.#underWay.get(id)
+      if (mail !== undefined) ports.onLate(mail.queueId)
     })
     this.#questions = new Acknowledgements({
       clock: ports.clock,
@@ -306,6 +316,7 @@ export class ObjectTransport {
         const end = await this.#carry({ mail, carrier, taken, recipients: under }, message, {
           transaction: open?.transaction ?? '',
           object: open?.object,
+          lateAt: open?.lateAt,
         })
         if (end.type === 'ended') throw end.fault
         const places = open?.recipients ?? under.map(nameOf)
@@ -327,7 +338,11 @@ export class ObjectTransport {
   async #carry(
     job: Pick<MailUnderWay, 'mail' | 'carrier' | 'taken' | 'recipients'>,
     message: Uint8Array,
-    before: { readonly transaction: string; readonly object: string | undefined },
+    before: {
+      readonly transaction: string
+      readonly object: string | undefined
+      readonly lateAt: number | undefined
+    },
   ): Promise<End> {
     const { clock } = this.#ports
     const { mail, carrier } = job
@@ -342,6 +357,7 @@ export class ObjectTransport {
       ...job,
       ...{ id: idOf(mail.queueId, to), queueId: mail.queueId, startedAt: clock.wall(), expiresAt },
       ...{ transaction: before.transaction, message, questions: 0, settle },
+      lateAt: before.lateAt === undefined ? undefined : wallMs(before.lateAt),
     }
     const { id } = underWay
     // A peer may have two ways, and the mail a recipient on each.
@@ -349,6 +365,7 @@ export class ObjectTransport {
     this.#underWay.set(id, underWay)
     this.#carriers.set(to, carrier)
     this.#expiries.set(id, this.#mono(this.#lastAnswerAt(carrier, expiresAt)))
+    this.#watch(underWay)
     if (before.transaction !== '') this.#byTransaction.set(before.transaction, underWay)
     try {
       const { object } = before
@@ -365,6 +382,7 @@ export class ObjectTransport {
       this.#underWay.delete(id)
       this.#byTransaction.delete(underWay.transaction)
       this.#expiries.clear(id)
+      this.#lateness.clear(id)
       this.#gather({ type: 'remove', id })
       await this.#objects.leave(underWay)
     }
@@ -434,6 +452,12 @@ export class ObjectTransport {
       // Meanwhile some may have been withdrawn.
     } while (!wanted.every(isWanted))
     const { payload, messageBytes } = made
+    const ahead = this.#objects.waitingBytes(to) + payload.length
+    const lateAt = carrier.lateAt(clock.wall(), ahead)
+    for (const mail of wanted) {
+      mail.lateAt ??= lateAt
+      this.#watch(mail)
+    }
     const bundle = await this.#objects.send({
       ...{ name, carrier, mails: wanted, payload },
       expiresAt: wanted.reduce(
@@ -441,16 +465,18 @@ export class ObjectTransport {
         first.expiresAt,
       ),
       alongside: this.#outbox.changes(
-        wanted.map(({ queueId, taken, recipients, transaction }) => ({
+        wanted.map(({ queueId, taken, recipients, transaction, lateAt: at }) => ({
           ...{ queueId, destination: to, taken },
-          open: { transaction, recipients: recipients.map(nameOf), object: name },
+          open: {
+            ...{ transaction, recipients: recipients.map(nameOf), object: name },
+            ...(at !== undefined && { lateAt: at }),
+          },
         })),
       ),
     })
     const counts = { mails: wanted.length, messageBytes, payloadBytes: payload.length }
     events({ type: 'object-sent', object: name, to, bundle, ...counts })
-    const ahead = this.#objects.waitingBytes(to)
-    const arrivalAt = carrier.arrivalAt(clock.wall(), ahead)
+    const arrivalAt = carrier.arrivalAt(clock.wall(), this.#objects.waitingBytes(to))
     for (const mail of wanted) {
       mail.message = undefined
       const { queueId, transaction } = mail
@@ -493,6 +519,10 @@ export class ObjectTransport {
       const reason = asFault(error).message
       this.#ports.events({ type: 'trouble', where: `question after ${about.length} mails`, reason })
     }
+  }
+
+  #watch({ id, lateAt }: MailUnderWay): void {
+    if (lateAt !== undefined) this.#lateness.set(id, this.#mono(lateAt))
   }
 
   #opensAt(to: string, now: MonoMs): MonoMs {

@@ -22,6 +22,8 @@ export interface OpenTransaction {
   readonly recipients: readonly string[]
   /** The object that it went in last: the name under which the node holds its bundle. */
   readonly object: string
+  /** When its sender is told that it takes longer, POSIX milliseconds; absent where nobody knows. */
+  readonly lateAt?: number
 }
 
 /** One mail for one destination. */

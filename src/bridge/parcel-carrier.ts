@@ -19,6 +19,22 @@ export interface Peer {
   readonly secret?: string
   /** `a.com`, `.a.com` for every name below it, or `*`; in lower case. Default: any. */
   readonly senders?: readonly string[]
+  /** Where its objects are posted to. */
+  readonly url?: HttpsUrl
+  /** A name that its certificate bears when it posts here. Default: its secret alone is asked for. */
+  readonly certificate?: string
+  /** What is posted: objects as they are, which are acknowledged, or batch SMTP for gateways of other makes. */
+  readonly format?: 'objects' | 'batch-smtp'
+  /** Default: 0. */
+  readonly oneWayDelayMs?: number
+}
+
+export interface HttpsUrl {
+  /** A name, or an IP address. */
+  readonly host: string
+  readonly port: number
+  /** With a query, if there is one. */
+  readonly path: string
 }
 
 export interface ParcelPorts {
@@ -28,8 +44,8 @@ export interface ParcelPorts {
 
 const NAME_BYTES = 16
 
-/** For what waits until somebody carries it: nobody knows when that is. */
-export class StickCarrier implements Carrier {
+/** What both ways do with what waits. */
+export class ParcelBox {
   readonly to: string
   readonly #ports: ParcelPorts
 
@@ -38,15 +54,12 @@ export class StickCarrier implements Carrier {
     this.#ports = ports
   }
 
-  get route(): string {
-    return `carry:${this.to}`
-  }
-
-  send({ payload, expiresAt, hold, alongside }: OutgoingAdu): Promise<string> {
+  async send({ payload, expiresAt, hold, alongside }: OutgoingAdu): Promise<string> {
     const { parcels, entropy } = this.#ports
     const name = hold ?? toHex(entropy.bytes(NAME_BYTES))
     const head = { to: this.to, name, expiresAt, isHeld: hold !== undefined }
-    return parcels.put(head, payload, alongside).then(() => name)
+    await parcels.put(head, payload, alongside)
+    return name
   }
 
   resend(hold: string): boolean {
@@ -55,6 +68,13 @@ export class StickCarrier implements Carrier {
 
   release(hold: string): Promise<void> {
     return this.#ports.parcels.remove([{ to: this.to, name: hold }])
+  }
+}
+
+/** For what waits until somebody carries it: nobody knows when that is. */
+export class StickCarrier extends ParcelBox implements Carrier {
+  get route(): string {
+    return `carry:${this.to}`
   }
 
   /** What is to be carried gathers until somebody comes for it, so that few files become of it. */
@@ -71,6 +91,10 @@ export class StickCarrier implements Carrier {
   }
 
   answerAt(): undefined {
+    return undefined
+  }
+
+  lateAt(): undefined {
     return undefined
   }
 

@@ -35,7 +35,7 @@ export function keepFiles(
     const file = fileOf(transportFile)
     const reaches = (node: bigint): boolean =>
       config.plans.some((plan) => leadsTo(plan, ipnEndpoint(node, 0n)))
-    const peers = (config.peers ?? []).map(({ name }) => name)
+    const { peers = [] } = config
     const read = (): ReturnType<typeof parseTransportMap> =>
       parseTransportMap(textOf(file), file, { ...config, reaches, peers })
     const take = keepMap(file, 'transport', read, (rules) => host.setTransport(rules), events)

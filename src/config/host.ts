@@ -225,7 +225,14 @@ function sizeContradictions({ limits }: HostText<PlanText>, at: Path): readonly 
 }
 
 /** UDP has ports of its own. */
-const STREAM_SERVICES = [...SMTP_SERVICES, ...ACCESS_SERVICES, 'tcp', 'stcp', 'mtcp'] as const
+const STREAM_SERVICES = [
+  ...SMTP_SERVICES,
+  ...ACCESS_SERVICES,
+  'https',
+  'tcp',
+  'stcp',
+  'mtcp',
+] as const
 
 function listenContradictions(host: HostText<PlanText>, at: Path): readonly Contradiction[] {
   const services = STREAM_SERVICES.flatMap((service) => {

@@ -65,7 +65,7 @@ export interface RoutingText {
 const GIVE_UP_DEFAULT_MS = 5 * 86_400_000
 
 const ROUTES =
-  'local, discard, or a route such as bp:ipn:3.2525, carry:mail-2.a.com, smtp:[host]:port, lmtp:host:port'
+  'local, discard, or a route such as bp:ipn:3.2525, carry:mail-2.a.com, https:mail-2.a.com, smtp:[host]:port, lmtp:host:port'
 
 /** As the operator wrote it, once it is understood. */
 export const route: z.ZodType<string, unknown> = word(ROUTES, (text) => {
@@ -199,7 +199,7 @@ export function patienceFor({ retry }: RoutingText, node: bigint): number {
 }
 
 interface Host extends RoutingText {
-  readonly peers?: readonly { readonly name: string }[]
+  readonly peers?: readonly RoutingPeer[]
   readonly host: string
   readonly node: bigint
   readonly domains?: readonly string[]
@@ -210,7 +210,7 @@ interface Host extends RoutingText {
 export function routingContradictions(host: Host, at: Path): readonly Contradiction[] {
   const domains = host.domains ?? [host.host]
   const reaches = (node: bigint): boolean => reachesNode(host, node)
-  const peers = (host.peers ?? []).map((peer) => peer.name)
+  const { peers = [] } = host
   const rules = writtenOut(host.transport).flatMap(([name, route]) => {
     const message = ruleProblem(name, route, { node: host.node, domains, reaches, peers })
     return message === undefined ? [] : [{ path: [...at, 'transport', name], message }]
@@ -242,7 +242,12 @@ export interface RoutingHost {
   /** Whether a plan leads to it. */
   readonly reaches: (node: bigint) => boolean
   /** Those that are reached without bundles. */
-  readonly peers: readonly string[]
+  readonly peers: readonly RoutingPeer[]
+}
+
+interface RoutingPeer {
+  readonly name: string
+  readonly url?: unknown
 }
 
 /** Why a host cannot have this rule of a transport map, and what would be right. */
@@ -259,9 +264,14 @@ export function ruleProblem(
     return `${name} goes to ${route}, but is among this host's own domains: local would be right`
   }
   const hop = parseNextHop(route)
-  if ((hop?.transport === 'carry' || hop?.transport === 'https') && !peers.includes(hop.peer)) {
-    const known = peers.length === 0 ? 'one under peers' : peers.join(' or ')
-    return `${name} goes to ${route}, but there is no peer ${hop.peer}: ${known} would be right`
+  if (hop?.transport === 'carry' || hop?.transport === 'https') {
+    const peer = peers.find((one) => one.name === hop.peer)
+    if (peer === undefined) {
+      const known = peers.map((one) => one.name).join(' or ') || 'one under peers'
+      return `${name} goes to ${route}, but there is no peer ${hop.peer}: ${known} would be right`
+    }
+    if (hop.transport === 'carry' || peer.url !== undefined) return undefined
+    return `${name} goes to ${route}, but peer ${hop.peer} has no url: one such as https://${hop.peer}/mail would be right`
   }
   const next = parseBpRoute(route)
   if (next === undefined || (next !== node && reaches(next))) return undefined

@@ -63,7 +63,7 @@ describe('a transport map', () => {
       [
         'transport:1:1: "a_b!": a domain such as mail-2.a.com, .a.com, user@a.com or * would be right',
         'transport:2:6: nothing behind b.com: what it stands for would be right',
-        'transport:3:7: "uucp:x": local, discard, or a route such as bp:ipn:3.2525, carry:mail-2.a.com, smtp:[host]:port, lmtp:host:port would be right',
+        'transport:3:7: "uucp:x": local, discard, or a route such as bp:ipn:3.2525, carry:mail-2.a.com, https:mail-2.a.com, smtp:[host]:port, lmtp:host:port would be right',
         'transport:4:1: c.com is in line 3 already: once would be right',
         'transport:5:7: d.com goes to bp:ipn:9.129, but there is no plan to ipn:9: a plan to it would be right',
         "transport:6:14: mail-1.a.com goes to smtp:, but is among this host's own domains: local would be right",

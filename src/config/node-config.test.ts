@@ -154,7 +154,7 @@ transport:
     'node.yaml:11:3: unknown key "plaintextAuth": one of listen, bareLineEnds, vrfy, expn, oneWayDelay, sessionsMax, sessionsPerPeerMax, connectionsPerPeerMax would be right',
     'node.yaml:12:9: limits is "5MiB": a mapping with the keys messageSizeMax, storeSizeMax would be right',
     'node.yaml:14:3: key "bad domain": a domain such as mail-2.a.com, .a.com, user@a.com or * would be right',
-    'node.yaml:15:17: transport.mail-2.a.com is "smtp:x:0": local, discard, or a route such as bp:ipn:3.2525, carry:mail-2.a.com, smtp:[host]:port, lmtp:host:port would be right',
+    'node.yaml:15:17: transport.mail-2.a.com is "smtp:x:0": local, discard, or a route such as bp:ipn:3.2525, carry:mail-2.a.com, https:mail-2.a.com, smtp:[host]:port, lmtp:host:port would be right',
   ])
 })
 

@@ -201,6 +201,7 @@ const PROGRAMS: Readonly<Record<MailService, string>> = {
   pop3s: 'pop3d',
   imap: 'imapd',
   imaps: 'imapd',
+  https: 'httpsd',
 }
 
 type SessionEvent = Extract<

@@ -488,6 +488,11 @@ export class MailQueue implements DeliveryTarget {
     this.#warnings.clear(job.mail.queueId)
   }
 
+  /** It should have been there by now: its sender is told so, once, whoever notices it. */
+  overdue(queueId: string): void {
+    if (this.#state === 'open') this.#run(this.#warn(queueId))
+  }
+
   /** Not tried until it is released, from now on. False where it is not, or no longer, in the queue. */
   async hold(queueId: string): Promise<boolean> {
     const mail = this.#known(queueId)
@@ -722,9 +727,11 @@ export class MailQueue implements DeliveryTarget {
   /** Tells the sender that it takes longer, of those who still wait. */
   async #warn(queueId: string): Promise<void> {
     const mail = this.#mails.get(queueId)
-    if (mail === undefined) return
+    if (mail === undefined || mail.isWarned) return
     try {
       await this.#settlements.warn(mail, (envelope) => {
+        // By now somebody else may have noticed it too.
+        if (mail.isWarned) return { recipients: [], changes: [] }
         mail.isWarned = true
         return this.#delayed(mail, envelope)
       })

@@ -18,6 +18,8 @@ export type MailService =
   | 'pop3s'
   | 'imap'
   | 'imaps'
+  /** Objects with mails, of far gateways. */
+  | 'https'
 
 export type MailRoute =
   | 'local'

@@ -22,6 +22,8 @@ export interface FarApartOutcome {
   readonly arrived: ReadonlyMap<string, number>
   /** How many reports each has come back with. */
   readonly reported: ReadonlyMap<string, number>
+  /** How often its sender heard that it takes longer than predicted. */
+  readonly late: ReadonlyMap<string, number>
 }
 
 export interface FarApartOptions {
@@ -84,14 +86,20 @@ export async function runFarApart(options: FarApartOptions): Promise<FarApartOut
   for (let daysLeft = PATIENCE_DAYS, more = 2; daysLeft > 0 && more > 0; daysLeft--) {
     await lab.runFor(DAY_MS)
     const arrivals = await lab.mailbox(lab.mail2)
-    const reports = await lab.mailbox(lab.mail1)
+    const reports = (await lab.mailbox(lab.mail1)).filter((file) => !isOfDelay(file))
     if (arrivals.length + reports.length >= accepted.length) more--
   }
+  const back = await lab.mailbox(lab.mail1)
   return {
     ...{ lab, accepted, forNobody },
     arrived: countBodies(await lab.mailbox(lab.mail2)),
-    reported: countBodies(await lab.mailbox(lab.mail1)),
+    reported: countBodies(back.filter((file) => !isOfDelay(file))),
+    late: countBodies(back.filter(isOfDelay)),
   }
+}
+
+function isOfDelay(report: string): boolean {
+  return report.includes('\r\nAction: delayed\r\n')
 }
 
 /** Of some hundred octets, some of them random. */
@@ -110,11 +118,18 @@ function countBodies(files: readonly string[]): ReadonlyMap<string, number> {
   return counts
 }
 
-/** One mail in the mailbox, or one report with its sender. */
-export function expectEachOnce({ accepted, forNobody, arrived, reported }: FarApartOutcome): void {
+/** One mail in the mailbox, or one report with its sender; and one report of a delay at the most. */
+export function expectEachOnce({
+  accepted,
+  forNobody,
+  arrived,
+  reported,
+  late,
+}: FarApartOutcome): void {
   for (const body of accepted) {
     const [copies, reports] = forNobody.includes(body) ? [0, 1] : [1, 0]
     expect(arrived.get(body) ?? 0, body).toBe(copies)
     expect(reported.get(body) ?? 0, body).toBe(reports)
+    expect(late.get(body) ?? 0, body).toBeLessThan(2)
   }
 }

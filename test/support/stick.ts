@@ -15,6 +15,7 @@ import type { Disk } from '../../src/ports/disk.ts'
 import { earthMoon, type TestLab } from './lab.ts'
 
 const CONTROL = { host: '/run/lightlag/control.sock', port: 0 }
+export const SECRET = 'a secret of both sides'
 export const STICK = '/media/stick'
 
 type Host = Scenario['hosts'][number]
@@ -31,7 +32,8 @@ export function peers(
       const other = host.host === 'mail-1.a.com' ? 'mail-2.a.com' : 'mail-1.a.com'
       return {
         ...host,
-        peers: [{ name: other, secret: 'a secret of both sides' }],
+        peers: [{ name: other, secret: SECRET, url: { host: other, port: 8443, path: '/mail' } }],
+        https: { listen: { host: host.address, port: 8443 }, oneWayDelayMs: 500 },
         transport: [{ domain: other, route: `${by}:${other}` }],
         ...change(host),
       }

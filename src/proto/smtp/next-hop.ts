@@ -60,7 +60,8 @@ export function parseNextHop(text: string): NextHop | undefined {
       return rest === '' ? { transport } : undefined
     case 'bp':
       return /^[!-~]+$/.test(rest) ? { transport, nextHop: rest } : undefined
-    case 'carry': {
+    case 'carry':
+    case 'https': {
       const peer = rest.toLowerCase()
       return isName(peer) ? { transport, peer } : undefined
     }
