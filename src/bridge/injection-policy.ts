@@ -7,9 +7,11 @@
  */
 
 import { asFault } from '../base/fault.ts'
+import { ForgedResultsFilter } from '../mail/authentication/results-field.ts'
 import {
   ACCEPT,
   type Asked,
+  type MessageFilter,
   type MessageReader,
   type Policy,
   type PolicyAnswer,
@@ -32,6 +34,8 @@ export interface GatewayRule {
   readonly from: EndpointId
   /** `a.com`, `.a.com` for every name below it, or `*` for any; in lower case. */
   readonly senders: readonly string[]
+  /** Whose `Authentication-Results` are believed of what comes from it, in lower case. Default: nobody's. */
+  readonly results?: readonly string[]
   /** Nodes, one of which must have handed over what comes from it, proven by certificate. Default: anyone. */
   readonly neighbours?: readonly bigint[]
 }
@@ -40,7 +44,7 @@ export interface InjectionOptions {
   /** Whoever is not among them sends nothing. Default: whoever can be answered sends as anybody. */
   readonly gateways?: readonly GatewayRule[]
   /** Those that are reached without bundles, and have proven themselves. Default: none. */
-  readonly peers?: readonly Pick<Peer, 'name' | 'senders'>[]
+  readonly peers?: readonly Pick<Peer, 'name' | 'senders' | 'results'>[]
   /** What becomes of mail in bundles whose domains do not name the node; `warn` tells it in the log. */
   readonly ipn: 'none' | 'warn' | 'reject'
 }
@@ -60,8 +64,8 @@ export class InjectionPolicy implements Policy {
 
   constructor({ gateways, peers = [], ipn }: InjectionOptions, ports: InjectionPorts) {
     const rules: readonly Rule[] = [
-      ...(gateways ?? []).map(({ from, senders }) => ({ from: formatEndpointId(from), senders })),
-      ...peers.map(({ name, senders = ['*'] }) => ({ from: name, senders })),
+      ...(gateways ?? []).map(({ from, ...rule }) => ({ ...rule, from: formatEndpointId(from) })),
+      ...peers.map(({ name, senders = ['*'], results = [] }) => ({ from: name, senders, results })),
     ]
     this.#rules = new Map(rules.map((rule) => [rule.from, rule]))
     this.#isOpen = gateways === undefined
@@ -77,6 +81,13 @@ export class InjectionPolicy implements Policy {
       return Promise.resolve(refusal('5.7.1', `no gateway ${peer} is known here`))
     }
     return Promise.resolve(objection(rule, domainsOf(from.reversePath)))
+  }
+
+  /** What others found out about a mail is theirs to know: whoever writes to a far gateway can write it. */
+  filter({ service, peer }: PolicySession): MessageFilter | undefined {
+    if (service !== 'bundle') return undefined
+    const { results = [] } = this.#rules.get(peer) ?? {}
+    return new ForgedResultsFilter((authority) => !results.includes(authority))
   }
 
   reader({ service, peer }: PolicySession, { from }: PolicyMail): MessageReader | undefined {
@@ -147,6 +158,7 @@ export class InjectionPolicy implements Policy {
 interface Rule {
   readonly from: string
   readonly senders: readonly string[]
+  readonly results?: readonly string[]
 }
 
 /** None of the null reverse-path: of a report its authors are asked. */

@@ -19,6 +19,8 @@ export interface Peer {
   readonly secret?: string
   /** `a.com`, `.a.com` for every name below it, or `*`; in lower case. Default: any. */
   readonly senders?: readonly string[]
+  /** Whose `Authentication-Results` are believed of what comes from it, in lower case. Default: nobody's. */
+  readonly results?: readonly string[]
   /** Where its objects are posted to. */
   readonly url?: HttpsUrl
   /** A name that its certificate bears when it posts here. Default: its secret alone is asked for. */

@@ -3,7 +3,16 @@
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
 import { type EndpointId, formatEndpointId, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import { type Contradiction, repeated } from './problems.ts'
-import { ipnNode, listOf, mapping, oneOf, type Shape, senderDomain, word } from './schema.ts'
+import {
+  domain,
+  ipnNode,
+  listOf,
+  mapping,
+  oneOf,
+  type Shape,
+  senderDomain,
+  word,
+} from './schema.ts'
 import type { TcpclTlsText } from './tls.ts'
 import type { Path } from './yaml.ts'
 
@@ -28,6 +37,7 @@ export const injectionShape: Shape<InjectionText> = {
     mapping<Rule>({
       from: gatewayEndpoint,
       senders: listOf(senderDomain, 'a list of domains such as [a.com, .a.com]'),
+      results: listOf(domain, 'a list of hosts such as [mail-1.a.com]').optional(),
       neighbours: listOf(ipnNode, 'a list of nodes such as [ipn:2]').optional(),
     }),
     'a list of far gateways',

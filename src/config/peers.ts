@@ -37,6 +37,7 @@ interface PeerText {
   /** The secret itself, or the file that has it, from the folder of the file that names it. */
   readonly secret?: Secret | string
   readonly senders?: readonly string[]
+  readonly results?: readonly string[]
   readonly url?: Required<Peer>['url']
   readonly certificate?: string
   readonly format: Required<Peer>['format']
@@ -66,6 +67,7 @@ function peersWith(
       name: domain,
       secret: secret.optional(),
       senders: listOf(senderDomain, 'a list of domains such as [a.com, .a.com]').optional(),
+      results: listOf(domain, 'a list of hosts such as [mail-2.a.com]').optional(),
       url: word('a URL such as https://mail-2.a.com:8443/mail', parseHttpsUrl).optional(),
       certificate: domain.optional(),
       format: oneOf(['objects', 'batch-smtp']).default('objects'),

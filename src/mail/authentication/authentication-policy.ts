@@ -73,10 +73,11 @@ export class AuthenticationPolicy implements Policy {
   }
 
   filter(session: PolicySession): MessageFilter | undefined {
-    // What users write is not found out by anybody either, nor is what comes in bundles.
+    // What users write is not found out by anybody either, nor is what comes from far gateways.
     const isClaim = session.user !== undefined || /^(?:pickup|bundle)$/.test(session.service)
     if (!isClaim && !this.#isFromOutside(session)) return undefined
-    return new ForgedResultsFilter(this.#options.authority)
+    const own = this.#options.authority.toLowerCase()
+    return new ForgedResultsFilter((authority) => authority === own)
   }
 
   reader(session: PolicySession, mail: PolicyMail): MessageReader | undefined {

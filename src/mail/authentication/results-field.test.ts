@@ -58,7 +58,7 @@ describe('Authentication-Results', () => {
 })
 
 function filtered(...parts: readonly string[]): string {
-  const filter = new ForgedResultsFilter(HOST)
+  const filter = new ForgedResultsFilter((authority) => authority === HOST)
   const out = parts.map((part) => filter.push(fromLatin1(part)))
   return toLatin1(concat(...out, filter.end()))
 }

@@ -72,11 +72,12 @@ function value(text: string): string {
 }
 
 /**
- * Takes out of a message that comes from outside every field that claims to be of `authority`: only
- * those that we add may be believed. RFC 8601 asks a border for it.
+ * Takes out of a message that comes from outside every field that claims to be of a server whose word
+ * may not be taken for it, such as ours: only those that we add may be believed. RFC 8601 asks a border
+ * for it.
  */
 export class ForgedResultsFilter {
-  readonly #authority: string
+  readonly #isForged: (authority: string) => boolean
   #isHeader = true
   /** The line that has not ended. */
   #line = ''
@@ -84,8 +85,9 @@ export class ForgedResultsFilter {
   #field: string | undefined
   #isWithinLine = false
 
-  constructor(authority: string) {
-    this.#authority = authority.toLowerCase()
+  /** `isForged` is asked with a name in lower case. */
+  constructor(isForged: (authority: string) => boolean) {
+    this.#isForged = isForged
   }
 
   /** The next bytes as they came in; returns those that stay, which may be `bytes` itself. */
@@ -141,17 +143,19 @@ export class ForgedResultsFilter {
     const field = this.#field
     this.#field = undefined
     if (field === undefined || field.length >= FIELD_LENGTH_MAX) return ''
-    return isOf(field, this.#authority) ? '' : field
+    const authority = authorityOf(field)
+    // One that cannot be read may be anybody's.
+    return authority === undefined || this.#isForged(authority) ? '' : field
   }
 }
 
 const LINE_LENGTH_MAX = 4096
 const FIELD_LENGTH_MAX = 65_536
 
-/** Whether the first word of the field is `authority`, or not to be read: then it may be. */
-function isOf(field: string, authority: string): boolean {
+/** Whose the field is, in lower case: its first word; undefined where it has none. */
+function authorityOf(field: string): string | undefined {
   const word = firstWord(field.slice(field.indexOf(':') + 1))
-  return word === undefined || word.toLowerCase().replace(/\.$/, '') === authority
+  return word?.toLowerCase().replace(/\.$/, '')
 }
 
 /** Past white space and comments; undefined where there is none. */
