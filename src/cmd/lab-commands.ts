@@ -102,7 +102,7 @@ function addUp(lab: Command, exitStatuses: string): void {
     )
     .option(
       '--client <host>',
-      'where mail programs at published ports are (default: a host without services)',
+      'where mail programs at published ports are (default: a host without services, or each host for its own)',
     )
     .addHelpText(
       'after',

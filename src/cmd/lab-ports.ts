@@ -22,8 +22,8 @@ export interface PublishedPort {
 export interface LabPortsOptions {
   readonly lab: Lab
   readonly ports: readonly PublishedPort[]
-  /** The host from which connections are made. */
-  readonly client: string
+  /** The host from which connections are made. Default: the one that they go to. */
+  readonly client: string | undefined
   readonly post: (input: LabInput) => void
 }
 
@@ -94,7 +94,7 @@ export class LabPorts {
     const to = { host: machine.options.address, port }
     const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true })
     server.maxConnections = CONNECTIONS_MAX
-    server.on('connection', (socket) => this.#connect(socket, to))
+    server.on('connection', (socket) => this.#connect(socket, host, to))
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => {
         const at = `${LOOPBACK}:${localPort}`
@@ -110,7 +110,11 @@ export class LabPorts {
     this.#published.set(host, ofHost.set(port, `${LOOPBACK}:${number}`))
   }
 
-  #connect(socket: Socket, to: { readonly host: string; readonly port: number }): void {
+  #connect(
+    socket: Socket,
+    host: string,
+    to: { readonly host: string; readonly port: number },
+  ): void {
     const { post, client } = this.#options
     const number = this.#count++
     const connection: Connection = {
@@ -120,7 +124,7 @@ export class LabPorts {
       postedBytes: 0,
     }
     this.#connections.set(number, connection)
-    post({ type: 'connect', connection: number, from: client, to })
+    post({ type: 'connect', connection: number, from: client ?? host, to })
     socket.on('data', (bytes: Buffer) => {
       post({ type: 'send', connection: number, bytes: encoded(plainBytes(bytes)) })
       connection.postedBytes += bytes.length

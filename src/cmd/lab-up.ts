@@ -137,8 +137,8 @@ async function runLab(
   })
   const ports = new LabPorts({
     lab,
-    client: client ?? '',
-    ports: client === undefined ? [] : publishedPorts(lab, args.publish),
+    client,
+    ports: publishedPorts(lab, args.publish),
     post: (input) => void driver.post(input),
   })
   const end = (): void => driver.stop()
@@ -189,12 +189,10 @@ function startText(
       if (published !== undefined) lines.push(`  ${published} is ${what} of ${host}, port ${port}`)
     }
   }
-  if (client === undefined && publish.type !== 'none') {
-    lines.push('  no ports are published: no host is without services; --client HOST names one')
-  } else if (publish.type !== 'none') {
-    lines.push(
-      `  who connects to them is on ${client}; without TLS, of which the lab has a model only`,
-    )
+  if (publish.type !== 'none') {
+    const where = client ?? 'that host itself, for none is without services: --client names another'
+    lines.push('  programs must not use TLS, of which the lab has a model only')
+    lines.push(`  who connects is, in the lab, on ${where}`)
   }
   return `${lines.join('\n')}\n`
 }
