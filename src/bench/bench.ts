@@ -6,6 +6,7 @@ import { type BundlesResult, benchBundles } from './bundles.ts'
 import type { Layer, StoreKind } from './bundles-node.ts'
 import type { DiskLimit } from './disk-limit.ts'
 import { imapCommand } from './imap-command.ts'
+import { labCommand } from './lab-command.ts'
 import { MailBench, type MailCase, type MailResult, type MailWork } from './mail.ts'
 import { mailOverBundlesCommand } from './mail-over-bundles-command.ts'
 
@@ -123,6 +124,7 @@ program
   })
 
 program.addCommand(imapCommand())
+program.addCommand(labCommand())
 
 const USUAL: readonly MailCase[] = [
   { work: 'maildir', sessions: 20, bytes: 4096, connections: 'reused' },

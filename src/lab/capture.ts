@@ -47,6 +47,9 @@ export class Capture {
   #count = 0
   #wireBytes = 0
 
+  /** Nothing is kept, counted or summed up: for runs of millions of packets. */
+  readonly isBlind: boolean = false
+
   constructor(packetsMax: number = CAPTURED_PACKETS_MAX) {
     this.#packetsMax = packetsMax
   }

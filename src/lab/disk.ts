@@ -33,7 +33,9 @@ interface Directory {
   /** The names as programs see them. */
   readonly names: Map<string, FileNode | Directory>
   /** The names as they were when last synced. */
-  durableNames: ReadonlyMap<string, FileNode | Directory>
+  readonly durableNames: Map<string, FileNode | Directory>
+  /** Those of which that may differ. */
+  readonly unsynced: Set<string>
   modified: WallMs
 }
 
@@ -169,7 +171,12 @@ export class LabDisk implements Disk {
   syncDirectory(path: string): Promise<void> {
     return this.#write(path, () => {
       const directory = this.#directory(path)
-      directory.durableNames = new Map(directory.names)
+      for (const name of directory.unsynced) {
+        const node = directory.names.get(name)
+        if (node === undefined) directory.durableNames.delete(name)
+        else directory.durableNames.set(name, node)
+      }
+      directory.unsynced.clear()
     })
   }
 
@@ -180,7 +187,8 @@ export class LabDisk implements Disk {
         const next = directory.names.get(name) ?? newDirectory(this.#options.clock.wall())
         if (next.kind === 'file') throw fault('disk/not-a-directory', path)
         if (!directory.names.has(name)) this.#link(directory, name, next)
-        directory.durableNames = new Map(directory.durableNames).set(name, next)
+        directory.durableNames.set(name, next)
+        directory.unsynced.delete(name)
         directory = next
       }
     })
@@ -304,6 +312,7 @@ export class LabDisk implements Disk {
 
   #link(directory: Directory, name: string, node: FileNode | Directory): void {
     directory.names.set(name, node)
+    directory.unsynced.add(name)
     directory.modified = this.#options.clock.wall()
     if (node.kind === 'file' && ++node.nameCount === 1) this.#usedBytes += node.sizeBytes
   }
@@ -311,6 +320,7 @@ export class LabDisk implements Disk {
   #unlink(directory: Directory, name: string): void {
     const node = directory.names.get(name)
     directory.names.delete(name)
+    directory.unsynced.add(name)
     directory.modified = this.#options.clock.wall()
     if (node?.kind === 'file' && --node.nameCount === 0) this.#usedBytes -= node.sizeBytes
   }
@@ -363,7 +373,13 @@ function segments(path: string): readonly string[] {
 }
 
 function newDirectory(modified: WallMs): Directory {
-  return { kind: 'directory', names: new Map(), durableNames: new Map(), modified }
+  return {
+    kind: 'directory',
+    names: new Map(),
+    durableNames: new Map(),
+    unsynced: new Set(),
+    modified,
+  }
 }
 
 /** What is left of files and directories, each of them once, whatever names it has. */
@@ -380,13 +396,17 @@ class Survivors {
     for (const [name, node] of this.#namesOf(directory)) {
       names.set(name, node.kind === 'directory' ? this.directory(node) : this.#file(node))
     }
-    return { ...directory, names, durableNames: new Map(names) }
+    return { ...directory, names, durableNames: new Map(names), unsynced: new Set() }
   }
 
-  #namesOf({ names, durableNames }: Directory): ReadonlyMap<string, FileNode | Directory> {
+  #namesOf({
+    names,
+    durableNames,
+    unsynced,
+  }: Directory): ReadonlyMap<string, FileNode | Directory> {
     if (this.#luck === undefined) return durableNames
     const left = new Map(durableNames)
-    for (const name of new Set([...durableNames.keys(), ...names.keys()])) {
+    for (const name of unsynced) {
       const now = names.get(name)
       if (now === durableNames.get(name) || this.#luck.next() < 0.5) continue
       if (now === undefined) left.delete(name)

@@ -179,6 +179,7 @@ export class LabNetwork {
       | 'wireBytes'
     >,
   ): void {
+    if (this.capture.isBlind) return
     this.capture.add({
       ...journey,
       local: journey.link === undefined,
