@@ -44,7 +44,7 @@ export async function demo(args: DemoArguments): Promise<void> {
 
 function scenarioOf(file: string | undefined): Scenario {
   const path = file ?? fileURLToPath(new URL('scenarios/earth-moon.yaml', PROJECT))
-  return readScenario(path)
+  return readScenario(path).scenario
 }
 
 /** A delay that the scenario's queues have no patience for. */

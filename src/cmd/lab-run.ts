@@ -7,8 +7,8 @@ import { stepLine, tellStep } from '../lab/demo-text.ts'
 import { type Happening, Lab, type LabResult } from '../lab/lab.ts'
 import { KEPT_HAPPENINGS_MAX } from '../lab/limits.ts'
 import { recordingOf } from '../lab/pictures/pictures.ts'
+import { resultLines } from '../lab/timeline.ts'
 import { EXIT, Failure, told } from './failure.ts'
-import { readScenario } from './lab-up.ts'
 import { duration, seed } from './numbers.ts'
 import {
   addPictureOptions,
@@ -17,6 +17,7 @@ import {
   type PictureArguments,
   writePictures,
 } from './picture-options.ts'
+import { readScenario } from './scenario.ts'
 
 interface RunArguments extends PictureArguments {
   readonly for?: number
@@ -48,8 +49,10 @@ export function addLabRun(lab: Command, exitStatuses: string): void {
     .addHelpText(
       'after',
       `${PICTURE_HELP}
+What came of each event of its timeline is told at the end, and which mails can never arrive.
 
 Examples:
+  lightlag lab run scenarios/ship.yaml
   lightlag lab run scenarios/starttls.yaml --quiet --across --diagram messages
   lightlag lab run scenarios/starttls.yaml --pcapng run.pcapng --svg run.svg --space-time times.svg
 ${exitStatuses}`,
@@ -58,7 +61,7 @@ ${exitStatuses}`,
 }
 
 async function labRun(file: string, args: RunArguments): Promise<void> {
-  const { scenario: read } = readScenario({ scenario: file })
+  const { scenario: read } = readScenario(file)
   const scenario = args.seed === undefined ? read : { ...read, seed: args.seed }
   checkPictures(
     args,
@@ -76,13 +79,13 @@ async function labRun(file: string, args: RunArguments): Promise<void> {
       if (step !== undefined) print(stepLine(happening.at, happening.host, step))
     },
   })
-  const { outcomes, stuck } = await told(() => play(lab, args.for))
-  for (const { ok, text } of outcomes) print(`${ok ? 'done' : 'NOT SO'}: ${text}`)
-  for (const mail of stuck) print(`NOT SO: ${stuckText(mail)}`)
+  const result = await told(() => play(lab, args.for))
+  for (const line of resultLines(result)) print(line)
   writePictures(recordingOf(lab, scenario, happenings), args)
-  const failed = outcomes.filter(({ ok }) => !ok).map(({ text }) => text)
-  const reasons = [...failed, ...stuck.map(stuckText)]
-  if (reasons.length > 0) throw new Failure(EXIT.failed, `lightlag lab run: ${reasons.join('; ')}`)
+  const failed = result.outcomes.filter(({ ok }) => !ok)
+  if (failed.length + result.stuck.length === 0) return
+  const lines = resultLines({ outcomes: failed, stuck: result.stuck }).map((line) => line.trim())
+  throw new Failure(EXIT.failed, `lightlag lab run ${file}: ${lines.join('; ')}`)
 }
 
 async function play(lab: Lab, forMs: number | undefined): Promise<LabResult> {
@@ -96,8 +99,4 @@ async function play(lab: Lab, forMs: number | undefined): Promise<LabResult> {
   await lab.world.run(monoMs(forMs))
   await lab.stop()
   return { outcomes: lab.timeline.outcomes, stuck: [] }
-}
-
-function stuckText({ queueId, host, recipient, reason }: LabResult['stuck'][number]): string {
-  return `${queueId} on ${host} never reaches ${recipient}: ${reason}`
 }

@@ -6,7 +6,7 @@ import { resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Fault } from '../base/fault.ts'
-import { parseScenario, type Scenario } from '../config/scenario.ts'
+import type { Scenario } from '../config/scenario.ts'
 import { ControlService } from '../dtn/control/service.ts'
 import { hostClock } from '../host/clock.ts'
 import { formatEvent } from '../host/log.ts'
@@ -14,11 +14,11 @@ import { hostNetwork } from '../host/network.ts'
 import { type Happening, Lab } from '../lab/lab.ts'
 import { endOf, formatLine, RECORDING_FORMAT } from '../lab/recording.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
-import { readBeside, readText } from './files.ts'
 import { LabDriver, type Speed } from './lab-driver.ts'
 import { connectLab, isName, labLog, labSocket, makeLabsFolder } from './lab-places.ts'
 import { clientHost, LabPorts, type PublishWish, publishedPorts } from './lab-ports.ts'
 import { LabService } from './lab-service.ts'
+import { readScenario } from './scenario.ts'
 import { leaveSoon, signalled } from './signal.ts'
 import { version } from './version.ts'
 
@@ -36,7 +36,7 @@ export interface UpArguments {
 /** In the foreground until SIGINT, SIGTERM or `lab down`. */
 export async function labUp(args: UpArguments): Promise<void> {
   const stopped = signalled()
-  const { scenario, text } = readScenario(args)
+  const { scenario, text } = readScenario(args.scenario)
   const name = args.name ?? scenario.name
   if (!isName(name)) {
     throw new Failure(EXIT.usage, `--name ${name}: letters, digits, - and _ would be right`)
@@ -78,16 +78,6 @@ export function newLab(
     },
   })
   return lab
-}
-
-export function readScenario(args: { readonly scenario: string }): {
-  readonly scenario: Scenario
-  readonly text: string
-} {
-  const text = readText(args.scenario)
-  const parsed = parseScenario(text, args.scenario, readBeside)
-  if (!parsed.ok) throw new Failure(EXIT.usage, parsed.fault.message)
-  return { scenario: parsed.value, text }
 }
 
 /** What a slow reader of the log may leave in memory; what comes after it is counted, not kept. */

@@ -20,7 +20,7 @@ import { addMailboxCommands } from './mailbox-commands.ts'
 import { duration, seed } from './numbers.ts'
 import { addPictureOptions, PICTURE_HELP } from './picture-options.ts'
 import { rcCheck, rcReference, rcWrite } from './rc.ts'
-import { scenarioCheck, scenarioPlay, scenarioReferenceText } from './scenario.ts'
+import { scenarioCheck, scenarioReferenceText } from './scenario.ts'
 import { type ServeArguments, serve } from './serve.ts'
 import { addSimCommands } from './sim-commands.ts'
 import { addUserCommands } from './user-commands.ts'
@@ -126,24 +126,6 @@ Examples:
 ${EXIT_STATUSES}`,
   )
   .action((file: string) => scenarioCheck(file))
-
-scenario
-  .command('play')
-  .argument('<file>', 'a scenario with a timeline, as scenarios/ship.yaml')
-  .description(
-    'play the timeline of a scenario as fast as it goes, and tell what came of each event',
-  )
-  .addHelpText(
-    'after',
-    `
-Mail that can never arrive is not waited for, but told with the reason.
-
-Examples:
-  lightlag scenario play scenarios/ship.yaml
-
-Exit status: 0 all came about, 1 something did not, 2 the file was not understood.`,
-  )
-  .action((file: string) => scenarioPlay(file))
 
 scenario
   .command('reference')

@@ -1,20 +1,24 @@
 import { parseScenario, type Scenario } from '../config/scenario.ts'
 import { scenarioReference } from '../config/scenario-reference.ts'
-import { resultLines } from '../lab/timeline.ts'
 import { EXIT, Failure } from './failure.ts'
 import { readBeside, readText } from './files.ts'
-import { newLab } from './lab-up.ts'
+
+export interface ScenarioFile {
+  readonly scenario: Scenario
+  readonly text: string
+}
 
 /** With the files that it names; a Failure lists what is wrong in it. */
-export function readScenario(file: string): Scenario {
-  const parsed = parseScenario(readText(file), file, readBeside)
+export function readScenario(file: string): ScenarioFile {
+  const text = readText(file)
+  const parsed = parseScenario(text, file, readBeside)
   if (!parsed.ok) throw new Failure(EXIT.usage, parsed.fault.message)
-  return parsed.value
+  return { scenario: parsed.value, text }
 }
 
 /** Says what is in it; a Failure lists what is wrong in it. */
 export function scenarioCheck(file: string): void {
-  const { name, networks, links, hosts, timeline = [] } = readScenario(file)
+  const { name, networks, links, hosts, timeline = [] } = readScenario(file).scenario
   const parts = [
     [networks, 'network'],
     [links, 'link'],
@@ -25,23 +29,6 @@ export function scenarioCheck(file: string): void {
     ([list, what]) => `${list.length} ${what}${list.length === 1 ? '' : 's'}`,
   )
   process.stdout.write(`${file}: ${name}, ${counts.join(', ')}\n`)
-}
-
-/** Plays its timeline and prints what came of it; a Failure where something did not come about. */
-export async function scenarioPlay(file: string): Promise<void> {
-  const lab = newLab(readScenario(file), () => {})
-  await lab.start()
-  const result = await lab.play()
-  await lab.stop()
-  process.stdout.write(
-    resultLines(result)
-      .map((line) => `${line}\n`)
-      .join(''),
-  )
-  const failed = result.outcomes.filter(({ ok }) => !ok).length
-  if (failed + result.stuck.length === 0) return
-  const counts = `${failed} of ${result.outcomes.length} events failed, ${result.stuck.length} mails wait for ever`
-  throw new Failure(EXIT.failed, `lightlag scenario play ${file}: ${counts}`)
 }
 
 /** Prints docs/scenario.md. */

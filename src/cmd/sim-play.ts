@@ -17,8 +17,9 @@ import type { HostEvent } from '../ports/events.ts'
 import { EXIT, Failure } from './failure.ts'
 import { readText } from './files.ts'
 import { machineOf } from './lab-service.ts'
-import { newLab, readScenario, recordingHead, startRecording } from './lab-up.ts'
+import { newLab, recordingHead, startRecording } from './lab-up.ts'
 import { seed } from './numbers.ts'
+import { readScenario } from './scenario.ts'
 
 interface PlayArguments {
   readonly step?: true
@@ -87,7 +88,7 @@ async function replayFile(file: string): Promise<void> {
 }
 
 async function stepThrough(file: string, options: PlayArguments): Promise<void> {
-  const { scenario, text } = readScenario({ scenario: file })
+  const { scenario, text } = readScenario(file)
   const chosen: Scenario = { ...scenario, seed: options.seed ?? scenario.seed }
   const record = options.record === undefined ? undefined : resolve(options.record)
   if (record !== undefined) startRecording(record, recordingHead(file, text, chosen.seed))

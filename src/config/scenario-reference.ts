@@ -106,7 +106,7 @@ const HEAD = `# Scenarios
 A scenario is a world for the lab: networks, the links between them, the hosts on them, and what happens. The folder
 [scenarios](../scenarios) has some to start from. Everything random follows from \`seed\`: the same file gives the same run, packet by packet.
 This text is what \`lightlag scenario reference\` prints; \`lightlag scenario check FILE\` says what is wrong in a file,
-\`lightlag scenario play FILE\` plays its timeline and says what came of each event, and which mails can never arrive.
+\`lightlag lab run FILE\` plays its timeline and says what came of each event, and which mails can never arrive.
 
 Times are \`+10min\`, from the start, or dates such as \`2026-11-23T08:00:00Z\`.
 `
