@@ -77,9 +77,13 @@ export class Stage {
   }
 
   /** Lets time pass until `isDone`, and so long at most. */
-  run(isDone: () => boolean, mostMs: number): Promise<void> {
+  async run(isDone: () => boolean, mostMs: number): Promise<void> {
+    const { world } = this.lab
     const until = addMs(this.now, mostMs)
-    return this.lab.world.run(() => isDone() || this.now >= until)
+    // Where nothing else happens then, time would go on to what happens next.
+    const cancel = world.at(until, () => {})
+    await world.run(() => isDone() || this.now >= until)
+    cancel()
   }
 
   /** That has set out over the link, in both directions. */
