@@ -596,7 +596,7 @@ test('a plan that is changed in a failure is tried at once', () => {
 
 test('between contacts nothing is transmitted, and the deadline is when the next one opens', () => {
   const a = agent()
-  const window = { from: monoMs(500), until: monoMs(900), rateBytesPerSec: 100 }
+  const window = { from: monoMs(500), until: monoMs(900), rateBytesPerSec: 460 }
   a.handle({ type: 'contact', neighbour: 3n, window }, t0)
   for (const key of [1, 2, 3, 4, 5]) expect(keep(a, record(key, 'ipn:3.1'))).toEqual([])
   expect(a.deadline).toBe(500)

@@ -2,7 +2,7 @@
 
 import { type Interval, isWithin } from '../base/interval.ts'
 import { addMs, type MonoMs } from '../base/time.ts'
-import { PIECE_BYTES_MIN } from './limits.ts'
+import { LAYERS_BELOW_BYTES_MIN, LAYERS_BELOW_SHARE, PIECE_BYTES_MIN } from './limits.ts'
 
 /** The contact that is open, or the next one. */
 export interface ContactWindow extends Interval<MonoMs> {
@@ -14,7 +14,8 @@ export interface ContactWindow extends Interval<MonoMs> {
  * finds its time also where the contact is noticed late.
  */
 export function pieceBytesMax({ from, until, rateBytesPerSec }: ContactWindow): number {
-  return Math.max(PIECE_BYTES_MIN, Math.floor((rateBytesPerSec * (until - from)) / 2000))
+  const halfBytes = (rateBytesPerSec * (until - from)) / 2000
+  return Math.max(PIECE_BYTES_MIN, Math.floor(halfBytes / (1 + LAYERS_BELOW_SHARE)))
 }
 
 /**
@@ -49,7 +50,9 @@ export class ContactBudget {
     this.#busyUntil = earlier < now ? now : earlier
   }
 
+  /** With what the layers below add: a link that carries no more than its rate drops the rest. */
   #durationMs(sizeBytes: number): number {
-    return (sizeBytes * 1000) / this.#window.rateBytesPerSec
+    const overhead = Math.max(sizeBytes * LAYERS_BELOW_SHARE, LAYERS_BELOW_BYTES_MIN)
+    return ((sizeBytes + overhead) * 1000) / this.#window.rateBytesPerSec
   }
 }

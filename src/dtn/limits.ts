@@ -147,3 +147,7 @@ export const STOPPING_MS = 2000
  * flushes, and less than any neighbour waits for an answer.
  */
 export const PROMPT_MS_MAX = 250
+
+/** What convergence layer, UDP or TCP and IP add to a bundle, reckoned as ION does: a sixteenth, and 36 octets at least. */
+export const LAYERS_BELOW_SHARE: number = 1 / 16
+export const LAYERS_BELOW_BYTES_MIN = 36

@@ -43,7 +43,7 @@ function order(lab: BundleLab): readonly (number | undefined)[] {
 
 test('a bundle waits for its contact, then leaves at its rate', async () => {
   const lab = await start([contact(10, 60, 10_000)])
-  await send(lab, 5, 9900)
+  await send(lab, 5, 9300)
   await lab.runFor(9999)
   expect(lab.arrivals).toEqual([])
   await lab.runFor(50_000)
@@ -53,7 +53,7 @@ test('a bundle waits for its contact, then leaves at its rate', async () => {
 
 test('what has no time left in a contact leaves in the next', async () => {
   const lab = await start([contact(0, 3, 10_000), contact(100, 200, 10_000)])
-  await send(lab, 5, 9900)
+  await send(lab, 5, 9300)
   await lab.runFor(200_000)
   expect(order(lab)).toEqual([0, 1, 2, 3, 4])
   expect(lab.arrivals.map((at) => Math.round(at / 1000))).toEqual([0, 1, 2, 100, 101])
@@ -61,7 +61,7 @@ test('what has no time left in a contact leaves in the next', async () => {
 
 test('after the last contact, and without any, nothing is held back (as with ION)', async () => {
   const lab = await start([contact(0, 3, 10_000)])
-  await send(lab, 5, 9900)
+  await send(lab, 5, 9300)
   await lab.runFor(3500)
   expect(order(lab)).toEqual([0, 1, 2, 3, 4])
   expect(lab.arrivals.map((at) => Math.round(at / 1000))).toEqual([0, 1, 2, 3, 3])
@@ -198,4 +198,18 @@ test('a node beyond a gateway is reached in the contacts with the gateway', asyn
   expect(lab.arrivals).toEqual([])
   await lab.runFor(2000)
   expect(order(lab)).toEqual([7])
+})
+
+test('what fills a contact with many small bundles arrives, though the link carries headers as well', async () => {
+  const link = {
+    rateBytesPerSec: 10_000,
+    contacts: [
+      { fromMs: 0, untilMs: 10_000 },
+      { fromMs: 100_000, untilMs: 200_000 },
+    ],
+  }
+  const lab = await start([contact(0, 10, 10_000), contact(100, 200, 10_000)], { link })
+  await send(lab, 1200, 100)
+  await lab.runFor(250_000)
+  expect(order(lab)).toHaveLength(1200)
 })

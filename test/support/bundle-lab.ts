@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { toUtf8 } from '../../src/base/bytes.ts'
 import { seededRandom } from '../../src/base/random.ts'
 import { monoMs, type WallMs } from '../../src/base/time.ts'
+import type { LinkQuality } from '../../src/config/link-quality.ts'
 import { BundleNode, type BundleNodeOptions, type ReceivedAdu } from '../../src/dtn/node.ts'
 import { udpConvergenceLayer } from '../../src/dtn/udp.ts'
 import { LabNetwork } from '../../src/lab/network.ts'
@@ -21,6 +22,8 @@ import {
 export interface BundleLabOptions extends Partial<BundleNodeOptions> {
   readonly wallAtStart?: WallMs
   readonly store?: LabStore
+  /** Between the two. */
+  readonly link?: Partial<LinkQuality>
 }
 
 const NODE = { host: '172.21.0.3', port: 2113 }
@@ -47,7 +50,7 @@ export class BundleLab {
       ...(wallAtStart !== undefined && { wallAtStart }),
     })
     this.#network = new LabNetwork({ world: this.world, random: seededRandom(1) })
-    this.#network.addLink(['earth', 'moon'], { oneWayDelayMs: 1, lossShare: 0 })
+    this.#network.addLink(['earth', 'moon'], { oneWayDelayMs: 1, lossShare: 0, ...options.link })
     const { clock, network } = this.#network.addHost('node', 'earth', NODE.host)
     const plans = [{ node: 3n, protocol: 'udp', duct: `${PEER.host}:${PEER.port}` }]
     this.store = options.store ?? new LabStore()
