@@ -53,11 +53,6 @@ const ONE_WAY_DELAY_MS = 15
 const AFTER_MS = 6 * 3_600_000
 const ALWAYS: LinkContact = { fromMs: 0, untilMs: 10 * DAY_MS }
 
-/** Packets of a day are millions: nobody looks at them. */
-class NoCapture extends Capture {
-  override readonly isBlind = true
-}
-
 interface Edge {
   readonly neighbour: number
   readonly contacts: readonly LinkContact[]
@@ -69,7 +64,7 @@ export async function runConstellation(size: ConstellationSize): Promise<Constel
   const beganAt = performance.now()
   const { settle } = settling
   const world = new World({ settle, wallAtStart: STARTS_AT, eventsMax: Number.MAX_SAFE_INTEGER })
-  const network = new LabNetwork({ world, random: seededRandom(1), capture: new NoCapture(0) })
+  const network = new LabNetwork({ world, random: seededRandom(1), capture: Capture.none() })
   const edges = torus(size)
   const tally = { delivered: 0, hops: 0 }
   const nodes = makeNodes(edges, network, tally)

@@ -30,7 +30,7 @@ export async function runMarsDay(): Promise<MarsDay> {
   let arrived = 0
   const lab = new Lab(scenario(), {
     settle: settling.settle,
-    capture: new Capture(0),
+    capture: Capture.none(),
     onEvent: ({ host, event }) => {
       if (event.type !== 'mail-delivered' || event.route !== 'local') return
       if (host === 'mail-2.a.com') arrived++

@@ -47,11 +47,17 @@ export class Capture {
   #count = 0
   #wireBytes = 0
 
-  /** Nothing is kept, counted or summed up: for runs of millions of packets. */
-  readonly isBlind: boolean = false
+  /** Nothing is kept, counted or summed up. */
+  readonly isBlind: boolean
 
-  constructor(packetsMax: number = CAPTURED_PACKETS_MAX) {
+  constructor(packetsMax: number = CAPTURED_PACKETS_MAX, isBlind = false) {
     this.#packetsMax = packetsMax
+    this.isBlind = isBlind
+  }
+
+  /** For runs of millions of packets that nobody looks at. */
+  static none(): Capture {
+    return new Capture(0, true)
   }
 
   /** The first `packetsMax` packets. */
