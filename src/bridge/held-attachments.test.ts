@@ -1,10 +1,13 @@
 import { expect, test } from 'vitest'
 import { concat, fromLatin1, toLatin1 } from '../base/bytes.ts'
+import { Fault } from '../base/fault.ts'
 import { seededRandom } from '../base/random.ts'
 import { type MonoMs, wallMs } from '../base/time.ts'
 import { labEntropy } from '../lab/entropy.ts'
-import { LabStore } from '../lab/store.ts'
+import { LabStore, type LabStoreOptions } from '../lab/store.ts'
 import { World } from '../lab/world.ts'
+import { CHUNK_BYTES_MAX } from '../mail/limits.ts'
+import type { StoreFaultCode } from '../ports/store.ts'
 import { HeldAttachments } from './held-attachments.ts'
 
 const ROUTE = 'bp:ipn:3.2525'
@@ -12,9 +15,9 @@ const CONTENT = 'Content-Type: image/png\r\nX-Other: 1\r\n\r\n'
 const ANN = { localPart: 'ann', domain: 'b.com', parameters: {} }
 const BOB = { localPart: 'bob', domain: 'b.com', parameters: {} }
 
-function stage(bytesMax = 1000) {
+function stage(bytesMax = 1000, fault: LabStoreOptions['fault'] = () => undefined) {
   const world = new World({ settle: async () => {}, wallAtStart: wallMs(1_800_000_000_000) })
-  const store = new LabStore()
+  const store = new LabStore({ fault })
   const ports = { store, clock: world, entropy: labEntropy(seededRandom(1)) }
   const held = new HeldAttachments(ports, bytesMax)
   const again = (): HeldAttachments => new HeldAttachments(ports, bytesMax)
@@ -88,6 +91,24 @@ test('what all recipients have been given is over, what one of them has not is n
   expect(last.find(token)).toBeUndefined()
   // Whoever has been answered is still known, until the mail that asked has gone.
   expect(last.wasAnswered('A2', token)).toBe(true)
+})
+
+test('what two recipients are given at the same moment is over', async () => {
+  const { keep, held, handOut, keys } = stage(10)
+  const token = await keep('Q1', '12345678')
+  await held.crossed('Q1', ROUTE)
+  await Promise.all([handOut(token, 0, 'A1'), handOut(token, 1, 'A2')])
+  await keep('Q2', '12345678')
+  expect(keys().filter((key) => key.includes(token) && !/^[pa]/.test(key))).toEqual([])
+})
+
+test('what could not be kept whole leaves nothing on the disk', async () => {
+  let commits = 0
+  const full = new Fault<StoreFaultCode>('store/full', 'full', { temporary: true })
+  const { keep, held, keys } = stage(1_000_000, () => (++commits === 2 ? full : undefined))
+  await expect(keep('Q1', 'x'.repeat(CHUNK_BYTES_MAX + 1))).rejects.toBe(full)
+  expect(held.bytes).toBe(0)
+  expect(keys()).toEqual([])
 })
 
 test('of two that hand the same out at once one waits', async () => {

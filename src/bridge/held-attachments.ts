@@ -154,9 +154,17 @@ export class HeldAttachments {
         { table: TABLE, key: `p/${queueId} ${route}`, value: encode(plan) },
       ])
     } catch (error) {
+      await this.#clear(parts)
       this.#bytes -= bytes
       throw error
     }
+  }
+
+  /** Of what was written in vain: the next attempt has other tokens. Where that fails, the next start does it. */
+  async #clear(parts: readonly HeldPart[]): Promise<void> {
+    const { store } = this.#ports
+    const written = parts.flatMap(({ token }) => [...store.keys(TABLE, withPrefix(`b/${token}/`))])
+    await this.#remove(written).catch(() => {})
   }
 
   /** The attachment of this token, as long as it may be asked for. */
@@ -209,17 +217,20 @@ export class HeldAttachments {
       throw notNow('it is being handed out')
     }
     this.#handingOut.add(key)
-    const isLast = recipients.every((_, i) => i === recipient || this.wasHandedOut(token, i))
     try {
       await work([
         { table: TABLE, key, value: NO_BYTES },
         { table: TABLE, key: `a/${askedBy} ${token}`, value: NO_BYTES },
         { table: TABLE, key: `s/${queueId}`, value: NO_BYTES },
-        ...(isLast ? [over(token), removalOf(expiryKey(expiresAt, token))] : []),
       ])
     } finally {
       this.#handingOut.delete(key)
     }
+    // Only now: two may have been the last together, and one of them have failed.
+    if (!recipients.every((_, i) => this.wasHandedOut(token, i))) return
+    const changes = [over(token), removalOf(expiryKey(expiresAt, token))]
+    // Else it is over in its time.
+    await this.#ports.store.commit(changes).catch(() => {})
   }
 
   /** Resolves once it is durable that its attachments outlive the mail, until they are over. */
