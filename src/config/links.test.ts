@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
+import { formatDuration } from '../base/quantity.ts'
+import { HELD_KEPT_MS } from '../bridge/limits.ts'
 import { type NodeConfig, parseNodeConfig } from './node-config.ts'
 
 const SAMPLE = readFileSync('etc/mail-1.yaml', 'utf8')
@@ -44,6 +46,14 @@ it('says what would be right', () => {
     ['heldBack: { sizeMax: 2GiB }', 'at most 30% of limits.storeSizeMax, 1288490188B'],
     ['heldBack: { keepFor: 0 }', 'a duration such as 30d'],
     ['domains: []\nlinks: { bp:ipn:3.2525: { holdBackAbove: 1MiB } }', 'one domain would be right'],
+    [
+      'links: { bp:ipn:3.2525: { holdBackAbove: 1MiB } }\nheldBack: { keepFor: 5d }',
+      'may wait 5d for this route, and an attachment is kept 5d: a longer heldBack.keepFor',
+    ],
+    [
+      'links: { bp:ipn:3.2525: { holdBackAbove: 1MiB } }\nretry: { routes: { bp:ipn:0.3.2525: { giveUpAfter: 40d } } }',
+      `may wait 40d for this route, and an attachment is kept ${formatDuration(HELD_KEPT_MS)}: a longer`,
+    ],
     ['links: { bp:ipn:3.2525: { pricePerMB: 4.20 } }', 'such as 4.20 EUR'],
     [
       'links: { bp:ipn:3.2525: { pricePerMB: 1 EUR, pricePerSecond: 1 USD } }',

@@ -1,11 +1,12 @@
 /** What a host's file says of expensive links: bounds, budgets, prices, and what is held back. */
 
 import type { z } from 'zod'
-import { parseDuration, parseSize } from '../base/quantity.ts'
+import { formatDuration, parseDuration, parseSize } from '../base/quantity.ts'
 import type { MailHostOptions } from '../bridge/mail-host-options.ts'
 import { type EndpointId, formatEndpointId, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import { formatNextHop, type NextHop, parseNextHop } from '../proto/smtp/next-hop.ts'
 import { type BundleText, reachesNode } from './bundles.ts'
+import type { RoutingText } from './mail-routing.ts'
 import type { Contradiction } from './problems.ts'
 import { duration, mapping, pairsOf, type Shape, size, word } from './schema.ts'
 import type { Path } from './yaml.ts'
@@ -31,6 +32,9 @@ export interface LinksText {
   readonly links: readonly (readonly [to: string, link: LinkText])[]
   readonly heldBack?: { readonly keepFor?: number; readonly sizeMax?: number }
 }
+
+/** What the bridge does where nothing is said: HELD_KEPT_MS. */
+const KEPT_DEFAULT_MS = 30 * 86_400_000
 
 /** A notice is about as large: to hold back less would cost more than it saves. */
 const HOLD_BACK_BYTES_MIN = 1024
@@ -133,7 +137,7 @@ function completeLink(route: string, link: LinkText): Link {
   }
 }
 
-interface Host extends LinksText {
+interface Host extends LinksText, Pick<RoutingText, 'retry'> {
   readonly plans: readonly { readonly to: bigint }[]
   readonly groups: BundleText<unknown>['groups']
   readonly peers?: readonly { readonly name: string }[]
@@ -175,6 +179,12 @@ export function linkContradictions(host: Host, at: Path): readonly Contradiction
         'holdBackAbove, while domains is empty, so that nobody could ask for anything: one domain would be right'
       wrong.push({ path: [...path, 'holdBackAbove'], message })
     }
+    const keepMs = heldBack?.keepFor ?? KEPT_DEFAULT_MS
+    const giveUpMs = giveUpOf(name, host)
+    if (holdBackAbove !== undefined && keepMs <= giveUpMs) {
+      const message = `holdBackAbove, while a mail may wait ${formatDuration(giveUpMs)} for this route, and an attachment is kept ${formatDuration(keepMs)}: a longer heldBack.keepFor would be right`
+      wrong.push({ path: [...path, 'holdBackAbove'], message })
+    }
     const [one, other] = [pricePerMB?.currency, pricePerSecond?.currency]
     if (one !== undefined && other !== undefined && one !== other) {
       const message = `pricePerSecond in ${other}, while pricePerMB is in ${one}: one currency for both would be right`
@@ -182,4 +192,10 @@ export function linkContradictions(host: Host, at: Path): readonly Contradiction
     }
   }
   return wrong
+}
+
+/** How long a mail may wait for this route: what is held back of it is to be there when it has come. */
+function giveUpOf(name: string | undefined, { retry }: Host): number {
+  const own = retry.routes.filter(([route]) => nameOf(route) === name)
+  return Math.max(...(own.length === 0 ? [retry.giveUpAfter] : own.map(([, t]) => t.giveUpAfter)))
 }
