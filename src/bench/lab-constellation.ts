@@ -89,14 +89,15 @@ export async function runConstellation(size: ConstellationSize): Promise<Constel
   }
 }
 
-/** By node, from 0. */
+/** By node, from 0. In whole milliseconds, as all contacts of files: parts of one are lost in dates. */
 function torus({ nodes, contactsPerLink }: ConstellationSize): readonly (readonly Edge[])[] {
   const planeLength = Math.ceil(Math.sqrt(nodes))
   const everyMs = DAY_MS / contactsPerLink
   const passing = (shift: number): readonly LinkContact[] =>
     Array.from({ length: contactsPerLink }, (_, i) => {
-      const fromMs = i * everyMs + (((shift * everyMs) / 7) % (everyMs / 2))
-      return { fromMs, untilMs: i === contactsPerLink - 1 ? 10 * DAY_MS : fromMs + everyMs / 3 }
+      const fromMs = Math.round(i * everyMs + (((shift * everyMs) / 7) % (everyMs / 2)))
+      const isLast = i === contactsPerLink - 1
+      return { fromMs, untilMs: isLast ? 10 * DAY_MS : fromMs + Math.round(everyMs / 3) }
     })
   const edges: Edge[][] = Array.from({ length: nodes }, () => [])
   const join = (a: number, b: number, contacts: readonly LinkContact[]): void => {

@@ -115,9 +115,10 @@ export function mailsOf(
 /** None where the link is always there. */
 function contactsOf({ contactsPerDay }: Point, { contactMs }: Settings): LinkContact[] {
   if (contactsPerDay === 0) return []
-  const everyMs = DAY_MS / contactsPerDay
+  // Whole milliseconds, as in files: parts of one are lost where contacts are dates.
+  const everyMs = Math.floor(DAY_MS / contactsPerDay)
   // Half a turn after the start, so that mail has to wait.
-  const fromMs = everyMs / 2
+  const fromMs = Math.floor(everyMs / 2)
   return [{ fromMs, untilMs: fromMs + contactMs, everyMs }]
 }
 
@@ -153,7 +154,7 @@ function contactPlanOf(
   { rateBytesPerSec }: Settings,
 ): Required<ScenarioHost>['contactPlan'] {
   const planned = contacts.flatMap(({ fromMs, untilMs, everyMs = DAY_MS }) =>
-    Array.from({ length: (PLANNED_DAYS * DAY_MS) / everyMs }, (_, turn): Contact[] => {
+    Array.from({ length: Math.floor((PLANNED_DAYS * DAY_MS) / everyMs) }, (_, turn): Contact[] => {
       const from = wallMs(fromMs + turn * everyMs)
       const until = wallMs(untilMs + turn * everyMs)
       const one = { from, until, rateBytesPerSec, confidence: 1 }
