@@ -141,14 +141,15 @@ export class CarryDesk implements Carriers {
     return this.#uploads
   }
 
-  /** A piece of it. What is too large, or given up, is no longer kept. */
-  piece(upload: number, piece: Uint8Array): void {
+  /** A piece of it; whether more is wanted. What is too large, or given up, is no longer kept. */
+  piece(upload: number, piece: Uint8Array): boolean {
     const coming = this.#coming.get(upload)
-    if (coming === undefined) return
+    if (coming === undefined) return false
     coming.bytes += piece.length
-    if (coming.bytes <= this.#options.payloadBytesMax + PARCEL_HEAD_BYTES_MAX) {
-      coming.pieces.push(piece)
-    } else coming.pieces.splice(0)
+    const isWanted = coming.bytes <= this.#options.payloadBytesMax + PARCEL_HEAD_BYTES_MAX
+    if (isWanted) coming.pieces.push(piece)
+    else coming.pieces.splice(0)
+    return isWanted
   }
 
   /** What became of it, once that is durable. */

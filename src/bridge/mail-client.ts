@@ -107,7 +107,10 @@ export class MailClient implements CarryHost {
   async bring(bytes: AsyncIterable<Uint8Array>): Promise<CarriedIn> {
     const { upload } = await this.#ask<{ readonly upload: number }>('carry-begin', {})
     for await (const piece of bytes) {
-      await this.#node.call('carry-piece', concat(fromUtf8(`${upload}\n`), piece))
+      const numbered = concat(fromUtf8(`${upload}\n`), piece)
+      const answer = toUtf8(await this.#node.call('carry-piece', numbered))
+      // The rest of a file that is too large would be read for nothing, however long it is.
+      if (!(JSON.parse(answer) as { readonly isMoreWanted: boolean }).isMoreWanted) break
     }
     return this.#ask('carry-end', { upload })
   }

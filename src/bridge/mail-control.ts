@@ -122,8 +122,8 @@ export class MailControl {
         return json({ upload: desk.begin() })
       case 'carry-piece': {
         const end = body.indexOf(LINE_FEED)
-        desk.piece(Number(toUtf8(body.subarray(0, end))), body.slice(end + 1))
-        return json({})
+        const upload = Number(toUtf8(body.subarray(0, end)))
+        return json({ isMoreWanted: desk.piece(upload, body.slice(end + 1)) })
       }
       default:
         return json(await desk.end(read<{ readonly upload: number }>(body).upload, gateway))

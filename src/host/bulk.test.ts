@@ -17,3 +17,9 @@ it('goes on behind a pipe that nobody writes to', async () => {
   const answers = await hostDisk.readStarts([pipe, file].map((path) => ({ path, length: 10 })))
   expect(answers.map((one) => one.ok && toLatin1(one.value))).toEqual([false, 'abc'])
 })
+
+it('opens no pipe, and does not wait for somebody who writes to it', async () => {
+  const pipe = join(directory, 'opened')
+  execFileSync('mkfifo', [pipe])
+  await expect(hostDisk.open(pipe)).rejects.toMatchObject({ message: `not a file: ${pipe}` })
+})

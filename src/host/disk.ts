@@ -105,8 +105,11 @@ function fileWriter(file: FileHandle): FileWriter {
   }
 }
 
+/** A pipe is no file, but would be waited for until somebody writes to it. */
+const READ_ONLY = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK
+
 function openFile(path: string, done: (error: Error | null, file?: FileReader) => void): void {
-  fs.open(path, 'r', (error, file) => {
+  fs.open(path, READ_ONLY, (error, file) => {
     if (error) {
       done(error)
       return

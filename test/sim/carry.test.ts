@@ -5,6 +5,7 @@ import { fromUtf8 } from '../../src/base/bytes.ts'
 import { asFault } from '../../src/base/fault.ts'
 import { wallMs } from '../../src/base/time.ts'
 import { formatTrace } from '../../src/bridge/format-trace.ts'
+import { PARCEL_PIECE_BYTES } from '../../src/bridge/limits.ts'
 import { encodeParcel } from '../../src/bridge/parcel.ts'
 import { LabDisk } from '../../src/lab/disk.ts'
 import { formatQueue } from '../../src/mail/format-queue.ts'
@@ -276,5 +277,21 @@ test('a host without peers says that it has none', async () => {
   const fault = await out(none, none.mail1, stick).catch(asFault)
   expect(fault).toMatchObject({ message: 'this host has no peers that mail is carried to' })
   await none.lab.stop()
+  await lab.lab.stop()
+})
+
+test('of a file that is far too large no more is read than shows it', async () => {
+  const lab = await TestLab.start(peers())
+  const piece = new Uint8Array(PARCEL_PIECE_BYTES)
+  let read = 0
+  async function* endless(): AsyncGenerator<Uint8Array, void> {
+    for (; read < 500; read++) yield piece
+  }
+  const outcome = await withHost(lab, lab.mail1, (host) => host.bring(endless()))
+  expect(outcome).toEqual({
+    type: 'refused',
+    reason: 'it is larger than any object that is taken here',
+  })
+  expect(read).toBeLessThan(200)
   await lab.lab.stop()
 })

@@ -185,3 +185,21 @@ test('nothing is kept beyond the bounds', () => {
   const trailers = `POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n${'X: y\r\n'.repeat(65)}`
   expect(served([fromLatin1(trailers)]).at(-1)).toContain('HTTP/1.1 400 ')
 })
+
+test('a body of very many pieces is read', () => {
+  const count = 600_000
+  const reader = new HttpReader({ bodyBytesMax: count, role: 'response' })
+  reader.append(fromLatin1(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n`))
+  expect(reader.next().ok).toBe(true)
+  reader.append(fromLatin1(`${'1\r\nx\r\n'.repeat(count)}0\r\n\r\n`))
+  const read = reader.next()
+  expect(read.ok && read.value?.type === 'body' && read.value.body.length).toBe(count)
+})
+
+test('a head that comes drop by drop has its end', () => {
+  const machine = new HttpServer({ bodyBytesMax: 10, tls: false, oneWayDelayMs: 0 })
+  machine.handle({ type: 'connected' }, NOW)
+  machine.handle({ type: 'bytes', bytes: fromLatin1('P') }, addMs(NOW, SILENCE_MS_MAX - 1))
+  const [said] = machine.handle({ type: 'tick' }, addMs(NOW, SILENCE_MS_MAX))
+  expect(said?.type === 'send' && toLatin1(said.bytes)).toContain('408')
+})

@@ -7,7 +7,10 @@ export const CHUNK_LINE_BYTES_MAX = 1024
 /** Lines behind the last chunk. */
 export const TRAILER_LINES_MAX = 64
 
-/** A client that says nothing for so long is gone; delays come on top. */
+/** Of a body, as they came, before they are joined: a call takes so many without trouble. */
+export const BODY_PIECES_MAX = 4096
+
+/** A head takes no longer, and whoever is silent for so long within a body is gone; delays come on top. */
 export const SILENCE_MS_MAX = 60_000
 
 /** A client that is refused early reads why while it still sends: so long. */

@@ -4,7 +4,12 @@ import { ByteQueue } from '../../base/byte-queue.ts'
 import { concat, toLatin1 } from '../../base/bytes.ts'
 import { attempt, type Result } from '../../base/fault.ts'
 import { badMessage } from './fault.ts'
-import { CHUNK_LINE_BYTES_MAX, HEAD_BYTES_MAX, TRAILER_LINES_MAX } from './limits.ts'
+import {
+  BODY_PIECES_MAX,
+  CHUNK_LINE_BYTES_MAX,
+  HEAD_BYTES_MAX,
+  TRAILER_LINES_MAX,
+} from './limits.ts'
 
 export interface HttpHead {
   /** The first line, whole. */
@@ -44,6 +49,8 @@ export class HttpReader {
   #fields = new Map<string, string>()
   #headBytes = 0
   #body: Uint8Array[] = []
+  /** The last ones: each of one octet takes room of a hundred, so that many are joined. */
+  #pieces: Uint8Array[] = []
   #bodyBytes = 0
   /** Of the body, or of the chunk that comes. */
   #left = 0
@@ -175,7 +182,8 @@ export class HttpReader {
     if (this.#bodyBytes > this.#options.bodyBytesMax) {
       throw badMessage(413, `a body of more than ${this.#options.bodyBytesMax} bytes`)
     }
-    if (piece.length > 0) this.#body.push(piece)
+    if (piece.length > 0) this.#pieces.push(piece)
+    if (this.#pieces.length >= BODY_PIECES_MAX) this.#body.push(concat(...this.#pieces.splice(0)))
   }
 
   /** RFC 9112 §7.1. */
@@ -201,6 +209,6 @@ export class HttpReader {
 
   #takeBody(): Uint8Array {
     this.#state = 'over'
-    return concat(...this.#body.splice(0))
+    return concat(...this.#body.splice(0), ...this.#pieces.splice(0))
   }
 }

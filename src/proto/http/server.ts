@@ -75,9 +75,11 @@ export class HttpServer implements Machine<StreamEvent | SecuredEvent | HttpAnsw
         this.#session = event.session
         return []
       case 'bytes':
-        if (this.#state === 'over' || this.#state === 'lingering') return []
+        // Behind the body nothing is read, nor kept while it is worked on.
+        if (!READS.includes(this.#state)) return []
         this.#reader.append(event.bytes)
-        if (this.#state === 'head' || this.#state === 'body') this.#patience(now)
+        // The head of anybody has its time; the body is of somebody who has shown who it is.
+        if (this.#state === 'body') this.#patience(now)
         return this.#read(now)
       case 'go-on':
         return this.#goOn(now)
@@ -162,6 +164,8 @@ export class HttpServer implements Machine<StreamEvent | SecuredEvent | HttpAnsw
     this.#deadline = addMs(now, SILENCE_MS_MAX + 2 * this.#options.oneWayDelayMs)
   }
 }
+
+const READS: readonly State[] = ['head', 'asking', 'body']
 
 const CONTINUE = fromLatin1('HTTP/1.1 100 Continue\r\n\r\n')
 
