@@ -25,7 +25,7 @@ const workers: (BulkWorker | undefined)[] = Array.from({ length: WORKERS }, () =
 export function readInBulk(files: readonly FileStart[]): Promise<readonly BulkAnswer[]> {
   const answers: Promise<BulkAnswer>[] = []
   for (let at = 0; at < files.length; at += FILES_MAX) {
-    answers.push(leastBusy().run({ type: 'read', files: files.slice(at, at + FILES_MAX) }))
+    answers.push(run({ type: 'read', files: files.slice(at, at + FILES_MAX) }))
   }
   return Promise.all(answers)
 }
@@ -50,24 +50,36 @@ function writePart(files: readonly NewFile[], mode: number): void {
     at += bytes.length
     return { path, length: bytes.length }
   })
-  leastBusy()
-    .run({ type: 'write', files: named, mode, content }, [content.buffer])
-    .then(
-      ({ outcomes }) => {
-        for (const [i, { done }] of files.entries()) {
-          const outcome = outcomes[i]
-          done(typeof outcome === 'object' ? errorOf(outcome) : null)
-        }
-      },
-      (error: Error) => {
-        for (const { done } of files) done(error)
-      },
-    )
+  run({ type: 'write', files: named, mode, content }, [content.buffer]).then(
+    ({ outcomes }) => {
+      for (const [i, { done }] of files.entries()) {
+        const outcome = outcomes[i]
+        done(typeof outcome === 'object' ? errorOf(outcome) : null)
+      }
+    },
+    (error: Error) => {
+      for (const { done } of files) done(error)
+    },
+  )
 }
 
 /** As Node would have thrown it. */
 export function errorOf({ code, message }: SystemError): Error {
   return Object.assign(new Error(message), { code, syscall: 'bulk' })
+}
+
+async function run(
+  request: BulkRequest,
+  transfer: readonly ArrayBuffer[] = [],
+): Promise<BulkAnswer> {
+  let worker: BulkWorker
+  try {
+    worker = leastBusy()
+  } catch (error) {
+    // The system has no thread to give now, and Node does not say so as it says that of files.
+    throw errorOf({ code: 'EAGAIN', message: String(error) })
+  }
+  return worker.run(request, transfer)
 }
 
 /** One that has nothing to do, started where there is none yet. */
@@ -118,7 +130,7 @@ class BulkWorker {
     return this.#waiting.length
   }
 
-  run(request: BulkRequest, transfer: readonly ArrayBuffer[] = []): Promise<BulkAnswer> {
+  run(request: BulkRequest, transfer: readonly ArrayBuffer[]): Promise<BulkAnswer> {
     return new Promise((resolve, reject) => {
       // Who waits for an answer keeps the process.
       if (this.#waiting.push({ resolve, reject }) === 1) this.#worker.ref()
