@@ -10,7 +10,7 @@ import {
   encodeQuestion,
   type Refusal,
 } from './adu.ts'
-import { BATCH_RECIPIENTS_MAX, OBJECT_MAILS_READ_MAX } from './limits.ts'
+import { BATCH_RECIPIENTS_MAX, OBJECT_MAILS_READ_MAX, POST_ANSWER_BYTES_MAX } from './limits.ts'
 import { transactionName } from './transaction-name.ts'
 
 const run = fc.uint8Array({ minLength: 6, maxLength: 6 }).map((bytes) => toHex(bytes))
@@ -129,4 +129,26 @@ test('more refusals than any object has recipients are no ADU', () => {
     const answers = [{ transaction: 'a1b2c3d4e5f6.1', refusals }]
     expect(decodeAdu(encodeAcknowledgement({ packings: [], answers })).ok).toBe(ok)
   }
+})
+
+test.each(['x', 'é', '😀'])(
+  'a refusal of many lines of %s is cut off, and read, where an answer has it',
+  (letter) => {
+    const refusals = [{ recipient: 0, code: 550, text: `5.7.1 ${letter.repeat(600)}` }]
+    const answers = [{ transaction: 'a1b2c3d4e5f6.1', refusals }]
+    const read = decodeAdu(encodeAcknowledgement({ packings: [], answers }))
+    const adu = read.ok && read.value.type === 'acknowledgement' ? read.value : undefined
+    expect(adu?.answers[0]?.refusals[0]?.text).toMatch(
+      new RegExp(`^5\\.7\\.1 ${letter}{100,}$`, 'u'),
+    )
+  },
+)
+
+test('the longest acknowledgement fits into the answer to a post', () => {
+  const one = { recipient: 9999, code: 550, text: 'x'.repeat(512) }
+  const refusals = Array.from({ length: BATCH_RECIPIENTS_MAX + OBJECT_MAILS_READ_MAX }, () => one)
+  const answers = [{ transaction: 'a1b2c3d4e5f6.1', refusals }]
+  const names = OBJECT_MAILS_READ_MAX * 'a1b2c3d4e5f6.1000000 '.length
+  const { length } = encodeAcknowledgement({ packings: [], answers })
+  expect(length + names).toBeLessThan(POST_ANSWER_BYTES_MAX)
 })

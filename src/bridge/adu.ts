@@ -4,7 +4,7 @@
  * batch-SMTP object (RFC 2442) from a gateway of another make is never mistaken for one of them.
  */
 
-import { concat } from '../base/bytes.ts'
+import { concat, fromUtf8, toUtf8 } from '../base/bytes.ts'
 import { attempt, type Result } from '../base/fault.ts'
 import { CborReader } from '../proto/cbor/reader.ts'
 import { CborWriter } from '../proto/cbor/writer.ts'
@@ -66,7 +66,7 @@ export interface Refusal {
   readonly text: string
 }
 
-/** Longest text of a refusal that is read. RFC 5321 §4.5.3.1.5. */
+/** Longest text of a refusal that is read; a longer one is cut off when it is written. RFC 5321 §4.5.3.1.5. */
 const REFUSAL_TEXT_BYTES_MAX = 512
 
 /** Packings are bits of a number that is read exactly. */
@@ -118,7 +118,16 @@ function writeRefusal(writer: CborWriter, mail: number, { recipient, code, text 
   writer.uint(mail)
   if (recipient !== undefined) writer.uint(recipient)
   writer.uint(code)
-  writer.textString(text)
+  writer.textString(cutOff(text))
+}
+
+/** Of a reply of many lines: nobody would read any answer that has it whole. */
+function cutOff(text: string): string {
+  const bytes = fromUtf8(text)
+  if (bytes.length <= REFUSAL_TEXT_BYTES_MAX) return text
+  let end = REFUSAL_TEXT_BYTES_MAX
+  while (((bytes[end] ?? 0) & 0xc0) === 0x80) end--
+  return toUtf8(bytes.subarray(0, end))
 }
 
 export function decodeAdu(bytes: Uint8Array): Result<Adu> {

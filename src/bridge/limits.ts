@@ -158,8 +158,8 @@ export const POST_AGAIN_MAX_MS = 600_000
 /** Until a server that took a post has answered it, beyond the delay: it flushes a thousand mails. */
 export const POST_TIMEOUT_MS = 60_000
 
-/** Of an answer: an acknowledgement of a thousand mails, each refused with a long line. */
-export const POST_ANSWER_BYTES_MAX = 1_048_576
+/** Of an answer: as many refusals as an acknowledgement may have, each with a long line. */
+export const POST_ANSWER_BYTES_MAX = 16_777_216
 
 /** Bodies that are being received, all together: so many of the largest. */
 export const POSTS_COMING_MAX = 4
