@@ -1,11 +1,11 @@
 import { defineConfig } from 'vitest/config'
 
-// What takes minutes: real processes killed again and again, or many of them. One file after the other,
-// so that they do not take the processor from each other.
+// What takes minutes: real processes killed again and again, or many of them. Two files at a time: each
+// waits for disks and other processes half of its time.
 export default defineConfig({
   test: {
     include: ['test/long/**/*.test.ts'],
-    fileParallelism: false,
+    maxWorkers: 2,
     testTimeout: 600_000,
     hookTimeout: 600_000,
   },
