@@ -2,6 +2,7 @@
 
 import type { z } from 'zod'
 import { Fault, type Result } from '../base/fault.ts'
+import { visible } from '../base/visible.ts'
 import type { ConfigFaultCode } from './fault.ts'
 import { nearest } from './suggestion.ts'
 import {
@@ -105,7 +106,7 @@ function describe(issue: z.core.$ZodIssue, root: YamlNode): readonly Problem[] {
     return issue.keys.map((key) => ({
       code: 'config/unknown-key',
       offset: keyOffsetAt(root, [...path, key]),
-      message: `unknown key "${key}"${meant(key, message)}: ${message} would be right`,
+      message: `unknown key ${show(key)}${meant(key, message)}: ${message} would be right`,
     }))
   }
   if (issue.code === 'invalid_key') {
@@ -133,7 +134,9 @@ function describe(issue: z.core.$ZodIssue, root: YamlNode): readonly Problem[] {
 
 /** `hosts[0].smtp.listen`. */
 export function nameOf(path: Path): string {
-  const name = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`))
+  const name = path.map((step) =>
+    typeof step === 'number' ? `[${step}]` : `.${visible(String(step))}`,
+  )
   return name.join('').replace(/^\./, '') || 'the file'
 }
 
@@ -150,11 +153,10 @@ function meant(written: string, expected: string): string {
 
 const SHOWN_LENGTH_MAX = 60
 
-/** Quoted and in one line, whatever it contains. */
+/** Quoted and in one line, whatever it contains: nothing that a terminal obeys. */
 function show(text: string): string {
-  return JSON.stringify(
-    text.length > SHOWN_LENGTH_MAX ? `${text.slice(0, SHOWN_LENGTH_MAX)}…` : text,
-  )
+  const shown = text.length > SHOWN_LENGTH_MAX ? `${text.slice(0, SHOWN_LENGTH_MAX)}…` : text
+  return visible(JSON.stringify(shown))
 }
 
 function withoutUnknownKeys(value: PlainValue, issues: readonly z.core.$ZodIssue[]): PlainValue {

@@ -66,6 +66,13 @@ function problemsWith(from: string, to: string): readonly string[] {
   return parsed.ok ? [] : parsed.fault.message.split('\n')
 }
 
+test('nothing in a problem is for a terminal to obey', () => {
+  const problems = problemsWith('seed:', '"\\e[2Ja": 1\n"\\x9bb": 1\nseed:')
+  expect(problems.join('\n')).toMatch(/unknown key "\\u001b\[2Ja".*\n.*unknown key "\\u009bb"/)
+  const twice = problemsWith('seed:', '"\\ea": 1\n"\\ea": 1\nseed:')
+  expect(twice.join('\n')).toContain('key "\\u001ba" appears again')
+})
+
 test('every part that a scenario may have becomes typed values', () => {
   const parsed = parseScenario(WHOLE, 's.yaml')
   if (!parsed.ok) throw parsed.fault

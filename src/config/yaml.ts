@@ -4,6 +4,7 @@
  */
 
 import { isAlias, isMap, isScalar, isSeq, type Node, type Pair, parseDocument } from 'yaml'
+import { visible } from '../base/visible.ts'
 import type { ConfigFaultCode } from './fault.ts'
 
 export type PlainValue = string | readonly PlainValue[] | { readonly [key: string]: PlainValue }
@@ -123,7 +124,7 @@ function mappingOf(
     }
     const key = String(keyNode.value)
     if (entries.some((entry) => entry.key === key)) {
-      const message = `key "${oneLine(key)}" appears again: each key once would be right`
+      const message = `key "${visible(oneLine(key))}" appears again: each key once would be right`
       problems.push({ code: 'config/duplicate-key', offset: keyOffset, message })
       continue
     }

@@ -7,6 +7,7 @@ import { MailHost, type MailHostPorts } from '../bridge/mail-host.ts'
 import { certificateNamesOf } from '../bridge/mail-host-options.ts'
 import type { Scenario, ScenarioHost } from '../config/scenario.ts'
 import { clientPorts, serviceRecords } from '../mail/client-config.ts'
+import { isUserName } from '../mail/user-file.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { DiskFaultCode } from '../ports/disk.ts'
 import type { Dns } from '../ports/dns.ts'
@@ -32,7 +33,7 @@ import { labPasswords } from './password.ts'
 import { LabProcess, type ProcessOutput } from './process.ts'
 import { type LabProgram, labProcesses } from './processes.ts'
 import { labResolver } from './resolver.ts'
-import { type CommandHost, homeOf } from './shell/command.ts'
+import { type CommandHost, complain, homeOf } from './shell/command.ts'
 import { ShownFiles } from './shell/files.ts'
 import { runWords } from './shell/shell.ts'
 import { LabStore, type LabStoreOptions, type StoreImage } from './store.ts'
@@ -366,6 +367,10 @@ export class LabMachine {
     const directory = homeOf(user)
     const folders = ['/tmp', '/root', ...this.options.users.map(({ name }) => homeOf(name))]
     const process = new LabProcess(async (io) => {
+      if (user !== 'root' && !isUserName(user)) {
+        complain(io, `${JSON.stringify(user)}: a name such as user would be right`)
+        return 1
+      }
       for (const folder of [...folders, directory]) await host.disk.makeDirectory(folder)
       return runWords(words, { ...io, terminal }, { host, user, directory })
     }, hear)

@@ -114,6 +114,28 @@ test('what is not there is said', async () => {
   expect((await run(lab, lab.mail1, 'help')).output).toContain('bpsource')
 })
 
+test('what cannot be a file, or a user, is refused, and the lab goes on', async () => {
+  const lab = await start()
+  for (const script of ['echo x >/', 'echo x >>/home', 'cat </', "echo x >''"]) {
+    const refused = await run(lab, lab.mail1, script)
+    expect(refused).toMatchObject({ output: '', status: 1 })
+    expect(refused.errors).toMatch(/Is a directory\n$/)
+  }
+  expect(await run(lab, lab.mail1, 'whoami', { user: '../../\u001b' })).toEqual({
+    output: '',
+    errors: '"../../\\u001b": a name such as user would be right\n',
+    status: 1,
+  })
+  for (const tool of ['bpsendfile ipn:2.1 ipn:3.1', 'ionadmin']) {
+    for (const file of ['../../x', "''", 'a//b', '/']) {
+      const refused = await run(lab, lab.mail1, `${tool} ${file}`)
+      expect(refused).toMatchObject({ output: '', status: 1 })
+      expect(refused.errors).toMatch(/: (not-found|failed): \//)
+    }
+  }
+  expect(await run(lab, lab.mail1, 'whoami')).toMatchObject({ output: 'root\n', status: 0 })
+})
+
 test('a shell reads its commands from standard input, and lets them read from it', async () => {
   const lab = await start()
   const shell = lab.mail1.exec('bash', { terminal: { input: true, output: true } })

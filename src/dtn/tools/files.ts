@@ -1,10 +1,11 @@
 import { Fault } from '../../base/fault.ts'
+import { absolutePath } from '../../base/path.ts'
 import { BODY_BYTES_MAX } from '../control/limits.ts'
 import type { ToolPorts } from './tool.ts'
 
 /** Rejects with a Fault, also where the file is empty or larger than a bundle may be. */
 export async function readWhole(file: string, { disk, directory }: ToolPorts): Promise<Uint8Array> {
-  const reader = await disk.open(file.startsWith('/') ? file : `${directory}/${file}`)
+  const reader = await disk.open(absolutePath(file, directory))
   try {
     const { sizeBytes } = reader
     if (sizeBytes === 0) throw new Fault('disk/failed', `${file} is empty`, { temporary: false })

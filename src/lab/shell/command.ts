@@ -1,12 +1,13 @@
 /** What a command in the lab's shell is, and what it has to work with. */
 
 import { fromUtf8 } from '../../base/bytes.ts'
+import { absolutePath } from '../../base/path.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { OwnerDirectories } from '../../ports/local-users.ts'
 import type { Network, SocketAddress } from '../../ports/network.ts'
 import type { LabHost } from '../host.ts'
 import type { ProcessIo, ProcessPorts } from '../process.ts'
-import { absolutePath, type ShownFiles } from './files.ts'
+import type { ShownFiles } from './files.ts'
 
 /** Resolves with the exit status; rejects with a Failure, or a Fault of whatever it asked. */
 export type Command = (

@@ -22,7 +22,6 @@ export const cat: Command = async (args, io, session) => {
       const path = pathIn(session, file)
       const found = await session.host.files.stat(path)
       const isUnderFile = found?.kind === 'file' && file.endsWith('/')
-      if (found?.kind === 'directory') throw new Failure(FAILED, 'Is a directory')
       if (isUnderFile) throw new Failure(FAILED, 'Not a directory')
       io.output(await session.host.files.read(path))
     } catch (error) {

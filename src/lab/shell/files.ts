@@ -4,6 +4,7 @@
  */
 
 import { concat, fromUtf8, NO_BYTES } from '../../base/bytes.ts'
+import { Failure } from '../../base/failure.ts'
 import { Fault } from '../../base/fault.ts'
 import { type WallMs, wallMs } from '../../base/time.ts'
 import { mailsIn } from '../../bridge/tools/mailbox-list.ts'
@@ -29,7 +30,7 @@ export interface ShownFile {
 const MAIL_LOG = '/var/log/mail.log'
 const MAILBOXES = '/var/mail'
 
-/** Everything rejects with a Fault of the disk. Paths are absolute and plain. */
+/** Everything rejects with a Fault of the disk, or a Failure in the C library's words. Paths are absolute and plain. */
 export class ShownFiles {
   readonly #options: ShownFilesOptions
 
@@ -66,6 +67,7 @@ export class ShownFiles {
   async read(path: string): Promise<Uint8Array> {
     const made = await this.#made(path)
     if (made !== undefined) return made
+    await this.#refuseDirectory(path)
     const reader = await this.#options.disk.open(path)
     try {
       return await reader.read(0, reader.sizeBytes)
@@ -81,11 +83,19 @@ export class ShownFiles {
       const message = `permission denied: ${path}`
       throw new Fault<DiskFaultCode>('disk/permission-denied', message, { temporary: true })
     }
+    await this.#refuseDirectory(path)
     const status = await disk.stat(path)
     const before = status !== undefined && where === 'append' ? await this.read(path) : NO_BYTES
     if (status !== undefined) await disk.remove(path)
     await disk.writeNew(path, concat(before, bytes))
     await disk.syncDirectory(path.replace(/\/[^/]*$/, '') || '/')
+  }
+
+  /** The root too, which is no name that a disk could give to a file. */
+  async #refuseDirectory(path: string): Promise<void> {
+    if (path === '/' || (await this.stat(path))?.kind === 'directory') {
+      throw new Failure(1, 'Is a directory')
+    }
   }
 
   #madePaths(): readonly string[] {
@@ -116,14 +126,4 @@ export class ShownFiles {
 /** The first line, more or less. */
 function latin(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes.subarray(0, 1000))
-}
-
-/** `path` seen from `directory`. Absolute, without `.`, `..` and empty names. */
-export function absolutePath(path: string, directory: string): string {
-  const names: string[] = []
-  for (const name of (path.startsWith('/') ? path : `${directory}/${path}`).split('/')) {
-    if (name === '..') names.pop()
-    else if (name !== '' && name !== '.') names.push(name)
-  }
-  return `/${names.join('/')}`
 }
