@@ -32,9 +32,11 @@ export function peerOf(
   authorization: string | undefined,
   session: TlsSession | undefined,
 ): Peer | undefined {
+  // Names of schemes are the same in any case.
+  const proof = (authorization ?? '').replace(/^bearer +/i, 'Bearer ')
   return peers.find(({ secret, certificate }) => {
     if (secret === undefined && certificate === undefined) return false
-    if (secret !== undefined && !isSame(authorization ?? '', bearer(secret))) return false
+    if (secret !== undefined && !isSame(proof, bearer(secret))) return false
     if (certificate === undefined) return true
     const shown = session?.peer
     return shown?.standing === 'trusted' && certifiesHost(shown.names, certificate)

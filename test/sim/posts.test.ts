@@ -78,6 +78,14 @@ test('a batch of a gateway of another make is taken once, however often it is po
   await lab.lab.stop()
 })
 
+test('the secret is taken with its scheme in any case, and without it not', async () => {
+  const lab = await TestLab.start(peers('https'))
+  expect(await post(lab, { ...BATCH_FIELDS, Authorization: `bearer ${SECRET}` })).toBe('204')
+  expect(await post(lab, { ...BATCH_FIELDS, Authorization: SECRET })).toBe('401')
+  expect(await post(lab, { ...BATCH_FIELDS, Authorization: `Basic ${SECRET}` })).toBe('401')
+  await lab.lab.stop()
+})
+
 test('whoever is nobody, or asks for something else, is told so and nothing is taken', async () => {
   const lab = await TestLab.start(peers('https'))
   const said = async (
