@@ -50,6 +50,17 @@ const BROTLI_QUALITY: Readonly<Record<PackingEffort, number>> = { fast: 5, best:
  */
 const AT_ONCE_BYTES_MAX = 4096
 
+/** Packing with all effort takes seconds for a MiB, of the few threads that files and the store wait for too. */
+class OneByOne {
+  #last: Promise<unknown> = Promise.resolve()
+
+  run<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work)
+    this.#last = done.catch(() => {})
+    return done
+  }
+}
+
 export const hostPacking: Packing = packingOf(({ length }, format) =>
   length <= AT_ONCE_BYTES_MAX && format !== 'brotli' ? AT_ONCE : ON_THREADS,
 )
@@ -58,10 +69,16 @@ export const hostPacking: Packing = packingOf(({ length }, format) =>
 export const promptPacking: Packing = packingOf(() => AT_ONCE)
 
 function packingOf(codecs: (bytes: Uint8Array, format: PackingFormat) => Codecs): Packing {
+  const hard = new OneByOne()
   return {
     formats: ['zlib', 'deflate', 'brotli'],
-    pack: async (bytes, options) =>
-      codecs(bytes, options.format)[options.format].pack(bytes, parametersOf(bytes, options)),
+    pack: (bytes, options) => {
+      const { format, effort } = options
+      const used = codecs(bytes, format)
+      const work = async (): Promise<Uint8Array> =>
+        used[format].pack(bytes, parametersOf(bytes, options))
+      return effort === 'best' && used === ON_THREADS ? hard.run(work) : work()
+    },
     unpack: async (bytes, { format, dictionary, bytesMax }) => {
       // zlib wants room for one octet at least.
       const bounds = { maxOutputLength: Math.max(1, bytesMax), ...(dictionary && { dictionary }) }
