@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseShare, parseSize } from '../base/quantity.ts'
 import type { LinkQuality } from '../config/link-quality.ts'
 import type { PowerAction } from '../lab/desk.ts'
-import { DETAILS, SEQUENCE_FORMS } from '../lab/pictures/pictures.ts'
+import { DETAILS, PROTOCOLS, SEQUENCE_FORMS } from '../lab/pictures/pictures.ts'
 import { EXIT, Failure } from './failure.ts'
 import {
   type ExecArguments,
@@ -276,7 +276,7 @@ function addCapture(lab: Command, exitStatuses: string): void {
     )
     .addOption(new Option('--form <form>', 'what it is').choices(SEQUENCE_FORMS).default('text'))
     .option('--host <name...>', 'only what these hosts send and get')
-    .option('--protocol <name...>', 'only these protocols: smtp, imap, pop3, tls, tcp, bp …')
+    .addOption(new Option('--protocol <name...>', 'only these protocols').choices(PROTOCOLS))
     .option('--mail <name>', 'only one mail, by queue ID, transaction or Message-ID')
     .option('--lab <name>', LAB)
     .addHelpText(

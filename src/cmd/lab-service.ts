@@ -114,7 +114,8 @@ export class LabService implements ControlledNode {
         return this.#stopCapture(request as CaptureStopRequest)
       case 'diagram': {
         const { detail, form, filter } = request as DiagramRequest
-        return drawSequence(this.#captured(), detail, form, filter)
+        const hosts = filter.hosts?.map((name) => this.#machine(name).options.host)
+        return drawSequence(this.#captured(), detail, form, { ...filter, hosts })
       }
       case 'down':
         this.#options.onDown()

@@ -1,7 +1,7 @@
 /** `lightlag lab up`: a scenario comes to life, and stays until somebody ends it. */
 
 import { spawn } from 'node:child_process'
-import { appendFileSync, closeSync, openSync, readFileSync } from 'node:fs'
+import { appendFileSync, closeSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -114,6 +114,7 @@ async function runLab(
   stopped: Promise<void>,
 ): Promise<void> {
   const client = clientHost(lab, args.client)
+  const isInBackground = process.send !== undefined
   const driver = new LabDriver({
     lab,
     speed: args.speed,
@@ -160,6 +161,8 @@ async function runLab(
     await driver.run()
     if (file !== undefined) appendFileSync(file, formatLine({ end: endOf(lab) }))
     await lab.stop()
+    // That of a lab that failed stays, and says why.
+    if (isInBackground) rmSync(labLog(name), { force: true })
   } finally {
     ports.close()
     await control.stop()
@@ -235,7 +238,10 @@ async function upInBackground(name: string): Promise<void> {
     child.once('exit', (code) => done(code ?? EXIT.failed))
   })
   const said = readFileSync(log, 'utf8').trimEnd()
-  if (status !== 'up') throw new Failure(status, said)
+  if (status !== 'up') {
+    rmSync(log, { force: true })
+    throw new Failure(status, said)
+  }
   child.disconnect()
   child.unref()
   const start = said.slice(said.indexOf(`lab ${name} is up`))

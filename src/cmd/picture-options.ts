@@ -11,6 +11,7 @@ import {
   type Detail,
   drawChart,
   drawSequence,
+  PROTOCOLS,
   type Recording,
   SEQUENCE_FORMS,
   type SequenceForm,
@@ -60,10 +61,7 @@ export function addPictureOptions(command: Command): Command {
   for (const chart of CHARTS) command.option(`--${chart} <file>`, `SVG: ${CHART_WORDS[chart]}`)
   return command
     .option('--host <name...>', 'draw only what these hosts send and get')
-    .option(
-      '--protocol <name...>',
-      'draw only these protocols: smtp, imap, pop3, tls, tcp, bp, tcpcl, dns',
-    )
+    .addOption(new Option('--protocol <name...>', 'draw only these protocols').choices(PROTOCOLS))
     .option('--across', 'draw only what crosses a link')
     .option('--mail <name>', 'draw only one mail, by queue ID, transaction or Message-ID')
 }

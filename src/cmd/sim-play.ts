@@ -134,6 +134,9 @@ state        queues, bundles and packets under way
 quit
 `
 
+/** Contacts may come again for ever: what is never told must not be waited for without end. */
+const SEARCHED_EVENTS = 200_000
+
 const WRITES = { output: 'stdout', errors: 'stderr' } as const
 
 class Walk {
@@ -176,7 +179,7 @@ class Walk {
         await this.#to(value)
         break
       case 'host':
-        await this.#until(value, 'a host', (step) => isOf(step, value ?? ''))
+        await this.#untilHost(value)
         break
       case 'until':
         await this.#until(value, 'an event such as mail-delivered', ({ told }) =>
@@ -258,14 +261,22 @@ class Walk {
       this.#complain(`until what? ${what} would be right`)
       return
     }
-    for (;;) {
-      const step = await this.#stepper.step()
-      if (step === undefined || isIt(step)) {
-        this.#tell(step)
+    let step = await this.#stepper.step()
+    for (let left = SEARCHED_EVENTS; step !== undefined && !isIt(step); left--) {
+      if (left === 1) {
+        this.#complain(`${value}: not in ${SEARCHED_EVENTS} events; the same again goes on`)
         break
       }
+      step = await this.#stepper.step()
     }
+    this.#tell(step)
     this.#tellState()
+  }
+
+  async #untilHost(name: string | undefined): Promise<void> {
+    const machine = name === undefined ? undefined : machineOf(this.#lab, name)
+    if (typeof machine === 'string') this.#complain(machine)
+    else await this.#until(name, 'a host', (step) => isOf(step, machine?.options.host ?? ''))
   }
 
   /** False where nothing was left to happen. */

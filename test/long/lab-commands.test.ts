@@ -17,9 +17,8 @@ beforeEach(() => {
 
 afterEach(() => commands.dispose())
 
-function sockets(): readonly string[] {
-  const names = readdirSync(join(commands.directory, 'lightlag', 'labs'))
-  return names.filter((name) => name.endsWith('.sock'))
+function leftovers(): readonly string[] {
+  return readdirSync(join(commands.directory, 'lightlag', 'labs'))
 }
 
 test('without a lab its commands say so', async () => {
@@ -89,18 +88,18 @@ test('a lab in the background is listed, changed and ended; a second one needs a
     errors: '',
   })
   expect((await commands.run(['lab', 'down'])).status).toBe(0)
-  expect(sockets()).toEqual([])
+  expect(leftovers()).toEqual([])
 })
 
 test('Ctrl-C leaves nothing behind, and a lab that was killed is in nobody’s way', async () => {
   const first = await commands.up(SCENARIO, '--publish', 'none')
   first.child.kill('SIGINT')
   expect((await first.ended).status).toBe(0)
-  expect(sockets()).toEqual([])
+  expect(leftovers()).toEqual([])
   const second = await commands.up(SCENARIO, '--publish', 'none')
   second.child.kill('SIGKILL')
   await second.ended
-  expect(sockets()).toEqual(['earth-moon.sock'])
+  expect(leftovers()).toEqual(['earth-moon.sock'])
   expect((await commands.run(['lab', 'ps'])).output).toBe('no lab runs\n')
   const third = await commands.up(SCENARIO, '--publish', 'none')
   third.child.kill('SIGTERM')
@@ -138,6 +137,12 @@ test('what is sent is drawn, and written for Wireshark', async () => {
   expect((await commands.run(['lab', 'diagram'])).output).toMatch(
     /BPv7 ipn:2\.2525 → ipn:3\.2525 [\s\S]*acknowledgement/u,
   )
+  expect(await commands.run(['lab', 'diagram', '--host', 'nobody'])).toMatchObject({
+    status: 1,
+    errors: expect.stringContaining('no host nobody: '),
+  })
+  expect((await commands.run(['lab', 'diagram', '--protocol', 'smpt'])).status).toBe(2)
+  expect((await commands.run(['lab', 'diagram', '--host', 'mail-2'])).output).toContain('BPv7')
   const file = join(commands.directory, 'run.pcapng')
   const stopped = await commands.run(['lab', 'capture', 'stop', file, '--at', 'mail-2'])
   expect(stopped).toMatchObject({ status: 0, output: expect.stringMatching(/^\d+ packets\n$/) })
@@ -190,7 +195,7 @@ test('a run is walked through by commands on standard input', async () => {
   expect(await commands.run(['sim', '--replay', file])).toMatchObject({ status: 0 })
   const wrong = await commands.run(
     ['sim', SCENARIO, '--step'],
-    'jump\nto yesterday\nexec mail-9 ls\n',
+    'jump\nto yesterday\nexec mail-9 ls\nhost mail-8\n',
   )
   expect(wrong).toEqual({
     status: 2,
@@ -198,7 +203,13 @@ test('a run is walked through by commands on standard input', async () => {
     errors: `jump: step, to, host, until, exec, state, help or quit would be right
 to yesterday: a time from 0.000 s on, such as 20min, would be right
 no host mail-9: one of mail-1.a.com, mail-2.a.com, mail-3.a.com would be right
+no host mail-8: one of mail-1.a.com, mail-2.a.com, mail-3.a.com would be right
 `,
+  })
+  const restless = ['sim', 'scenarios/mesh.yaml', '--step']
+  expect(await commands.run(restless, 'until mail-deliverd\n')).toMatchObject({
+    status: 2,
+    errors: 'mail-deliverd: not in 200000 events; the same again goes on\n',
   })
   expect((await commands.run(['sim'])).status).toBe(2)
 })

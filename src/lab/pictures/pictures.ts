@@ -63,6 +63,21 @@ export type SequenceForm = (typeof SEQUENCE_FORMS)[number]
 export const CHARTS = ['space-time', 'link-use', 'queues', 'contacts'] as const
 export type Chart = (typeof CHARTS)[number]
 
+/** Those that a filter may name. */
+export const PROTOCOLS = [
+  'smtp',
+  'imap',
+  'pop3',
+  'tls',
+  'tcp',
+  'udp',
+  'dns',
+  'bp',
+  'tcpcl',
+  'stcp',
+  'mtcp',
+] as const
+
 /** A filter as people give it: `mail` is any name of a mail. */
 export interface AskedFilter {
   readonly hosts?: readonly string[] | undefined
