@@ -56,9 +56,9 @@ async function out(directory: string, options: HostOption): Promise<void> {
   await withHost(options, async (host) => {
     const { written, present, left, trouble } = await carryOut(directory, host, hostDisk)
     const before = present === 0 ? '' : `, ${present} were there already`
-    process.stdout.write(`${written} files written${before}\n`)
+    process.stdout.write(`${written} file${written === 1 ? '' : 's'} written${before}\n`)
     if (trouble === undefined) return
-    const message = `${directory}: ${trouble}; ${left} files are left for another run or another stick`
+    const message = `${directory}: ${trouble}; left for another run or another stick: ${left}`
     throw new Failure(EXIT.failed, message)
   })
 }

@@ -73,7 +73,7 @@ test('mail on a stick between two processes, killed in between, arrives once, an
     lightlag('carry', way, stick, '--node', join(made.directory, name, 'control.sock'))
   expect(await mail1.submit(mailOf('one'), 'mail-2.a.com')).toBe(true)
   expect(await mail1.submit(mailOf('two'), 'mail-2.a.com')).toBe(true)
-  expect(carry('out', 'mail-1')).toEqual({ status: 0, stdout: '1 files written\n', stderr: '' })
+  expect(carry('out', 'mail-1')).toEqual({ status: 0, stdout: '1 file written\n', stderr: '' })
   await mail1.kill()
   await mail1.start()
   const again = carry('out', 'mail-1')
@@ -92,7 +92,7 @@ test('mail on a stick between two processes, killed in between, arrives once, an
   writeFileSync(join(stick, file), copy)
   expect(carry('in', 'mail-2').stdout).toBe('1 files taken\n')
   expect(mail2.mails()).toHaveLength(2)
-  expect(carry('out', 'mail-2').stdout).toBe('1 files written\n')
+  expect(carry('out', 'mail-2').stdout).toBe('1 file written\n')
   const removed = mail1.until((line) => line.includes('removed'))
   expect(carry('in', 'mail-1').stdout).toContain('1 files taken')
   await removed
