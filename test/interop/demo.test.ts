@@ -41,30 +41,6 @@ test('a message with LF or CRLF, without a line end or without a header arrives 
   }
 })
 
-test('what is not understood is one line on stderr, with a hint at most, and exit status 2', () => {
-  for (const args of [
-    ['--dleay', '1s'],
-    ['--delay', '3parsecs'],
-    ['--delay', '-1s'],
-    ['--delay', '99999999d'],
-    ['--loss', '100%'],
-    ['--loss', '101%'],
-    ['--loss', 'half'],
-    ['--seed', 'x'],
-    ['--message', '/nowhere/at/all'],
-    ['--message', '/tmp'],
-    ['--message', ''],
-    ['--scenario', 'package.json'],
-    ['surplus'],
-  ]) {
-    const { status, stdout, stderr } = demo(args)
-    expect(status, args.join(' ')).toBe(2)
-    expect(stdout, args.join(' ')).toBe('')
-    if (args[0] !== '--scenario')
-      expect(stderr, args.join(' ')).toMatch(/^[^\n]+\n(\(Did you mean [^\n]+\?\)\n)?$/)
-  }
-})
-
 test('a mail that cannot be sent is one line on stderr and exit status 1', () => {
   const { status, stderr } = demo(['--message', '-'], 'Subject: x\n\nbare \r inside\n')
   expect(status).toBe(1)

@@ -33,6 +33,29 @@ test('a mistyped option is named, not the one that is missing for it', () => {
   }
 })
 
+test('what the demo does not understand is one line on stderr, with a hint at most', () => {
+  for (const args of [
+    ['--dleay', '1s'],
+    ['--delay', '3parsecs'],
+    ['--delay', '-1s'],
+    ['--delay', '99999999d'],
+    ['--loss', '100%'],
+    ['--loss', '101%'],
+    ['--loss', 'half'],
+    ['--seed', 'x'],
+    ['--message', '/nowhere/at/all'],
+    ['--message', '/tmp'],
+    ['--message', ''],
+    ['--scenario', 'package.json'],
+    ['surplus'],
+  ]) {
+    const { status, errors } = run('demo', ...args)
+    expect(status, args.join(' ')).toBe(2)
+    if (args[0] !== '--scenario')
+      expect(errors, args.join(' ')).toMatch(/^[^\n]+\n(\(Did you mean [^\n]+\?\)\n)?$/)
+  }
+})
+
 test('what is mistyped is told with what it may have been', () => {
   expect(run('serve', '--confg', 'x.yaml').errors).toContain('(Did you mean --config?)')
   expect(run('queue', 'relase', '--all').errors).toContain('(Did you mean release?)')
