@@ -81,6 +81,8 @@ export type AgentEffect =
       readonly plan: StaticPlan
       /** How long it has been at this node. */
       readonly residenceMs: number
+      /** It has gone before, and was asked for again. */
+      readonly isRepeat: boolean
     }
   /** `keys` are all the fragments of one ADU, or one bundle; `key` is the first. */
   | {

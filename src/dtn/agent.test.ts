@@ -81,7 +81,7 @@ test('a bundle is neither forwarded nor delivered before it is stored', () => {
   const a = agent()
   expect(offer(a, record(18, 'ipn:3.1')).map(({ type }) => type)).toEqual(['store'])
   expect(a.handle({ type: 'stored', key: 18 }, monoMs(5))).toEqual([
-    { type: 'transmit', key: 18, id: 'id-18', plan, residenceMs: 5 },
+    { type: 'transmit', key: 18, id: 'id-18', plan, residenceMs: 5, isRepeat: false },
   ])
 })
 
@@ -99,7 +99,9 @@ test('a held bundle is forwarded again when asked for, until it is released', ()
   keep(a, record(18, 'ipn:3.1', { hold: 'h' }))
   expect(a.handle({ type: 'resend', hold: 'h' }, t0)).toEqual([])
   a.handle({ type: 'transmitted', key: 18 }, t0)
-  expect(a.handle({ type: 'resend', hold: 'h' }, t0)).toMatchObject([{ type: 'transmit' }])
+  expect(a.handle({ type: 'resend', hold: 'h' }, t0)).toMatchObject([
+    { type: 'transmit', isRepeat: true },
+  ])
   expect(a.holds('h')).toBe(true)
   expect(a.handle({ type: 'release', hold: 'h' }, t0)).toEqual([{ type: 'remove', keys: [18] }])
   expect(a.holds('h')).toBe(false)
@@ -563,7 +565,7 @@ test('a bundle without a plan finds one that is added, and waits again when it i
   const four = { node: 4n, protocol: 'udp', duct: 'x' }
   const open = { from: monoMs(-1), until: monoMs(1000), rateBytesPerSec: 1000 }
   expect(a.handle({ type: 'planned', plan: four, window: open }, t0)).toEqual([
-    { type: 'transmit', key: 18, id: 'id-18', plan: four, residenceMs: 0 },
+    { type: 'transmit', key: 18, id: 'id-18', plan: four, residenceMs: 0, isRepeat: false },
   ])
   expect([a.strandedCount, a.planTo(eid('ipn:4.1'))]).toEqual([0, four])
   expect(a.handle({ type: 'unplanned', node: 4n }, t0)).toEqual([])

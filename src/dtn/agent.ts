@@ -214,7 +214,9 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
         break
       case 'resend': {
         const entry = this.#entries.heldAs(event.hold)
-        if (entry?.state === 'held') this.#dispatch(entry, now, effects)
+        if (entry?.state !== 'held') break
+        entry.isRepeat = true
+        this.#dispatch(entry, now, effects)
         break
       }
       case 'release': {
@@ -517,8 +519,9 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
       const entry = this.#entries.get(key)
       assert(entry !== undefined, 'what has gone has left its lane')
       this.#transmitting.set(key, way)
-      const residenceMs = now - entry.arrivedAt
-      effects.push({ type: 'transmit', key, id: entry.record.id, plan: way.plan, residenceMs })
+      const { record, isRepeat, arrivedAt } = entry
+      const residenceMs = now - arrivedAt
+      effects.push({ type: 'transmit', key, id: record.id, plan: way.plan, residenceMs, isRepeat })
     }
   }
 
@@ -570,6 +573,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
       toForward: false,
       isReleased: false,
       isAhead: false,
+      isRepeat: false,
       way: this.#wayFor(record),
       isStrandedGuest: false,
     }

@@ -11,6 +11,11 @@ export interface ConvergenceLayer {
   /** Largest bundle that one transmission can carry; a larger one is fragmented first. */
   readonly bundleBytesMax: number
   /**
+   * What a bundle that goes again is cut to, where a large piece may have been lost because it is large.
+   * Default: no smaller than `bundleBytesMax`.
+   */
+  readonly repeatBytesMax?: number
+  /**
    * Whether a bundle that was transmitted has left this host: a peer's word alone, which can come early,
    * does not tell. Default: no.
    */

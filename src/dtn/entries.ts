@@ -24,6 +24,8 @@ export interface Entry {
   isReleased: boolean
   /** It is for an application here alone, which may take it before it is on the disk. */
   isAhead: boolean
+  /** It goes again: what went before may have been lost. */
+  isRepeat: boolean
   /** Counted against the bound on bundles of others that have nowhere to go. */
   isStrandedGuest: boolean
 }

@@ -17,7 +17,7 @@ import { decodeBundleAge } from '../proto/bpv7/extension/bundle-age.ts'
 import { decodeHopCount } from '../proto/bpv7/extension/hop-count.ts'
 import { assemble } from './assemble.ts'
 import type { ConvergenceLayer, Receive } from './convergence-layer.ts'
-import { PROMPT_MS_MAX, RETRY_FIRST_MS } from './limits.ts'
+import { PROMPT_MS_MAX, REPEAT_PIECES_MAX, RETRY_FIRST_MS, UDP_REPEAT_BYTES_MAX } from './limits.ts'
 import { BundleNode, type BundleNodeOptions, type PayloadCrc, type ReceivedAdu } from './node.ts'
 import { udpConvergenceLayer } from './udp.ts'
 
@@ -43,6 +43,7 @@ async function alone(
     readonly latencyMs?: number
     readonly wall?: () => WallMs
     readonly bundleBytesMax?: number
+    readonly repeatBytesMax?: number
   } = {},
 ) {
   const world = new World({ settle })
@@ -53,6 +54,7 @@ async function alone(
   const layer: ConvergenceLayer = {
     protocol: 'udp',
     bundleBytesMax: options.bundleBytesMax ?? 64_000,
+    ...(options.repeatBytesMax !== undefined && { repeatBytesMax: options.repeatBytesMax }),
     start: async (onBundle) => {
       receive = onBundle
     },
@@ -677,6 +679,42 @@ test('a large ADU goes in fragments, which gather at the receiver through losses
   const sends = events.filter((event) => event.type === 'bundle-sent')
   expect(sends[0]).toMatchObject({ fragments: expect.any(Number) as number })
   expect(sends.length).toBeLessThan(6)
+})
+
+test('what goes again by UDP goes in pieces that IP does not cut, of which each gets lost by itself', async () => {
+  const { world, start, events } = await pair({ lossShare: 0.2 })
+  const [sender, receiver] = [await start(0, new LabStore()), await start(1, new LabStore())]
+  const large = 'lightlag '.repeat(30_000)
+  sender.onForwarded = (hold) => {
+    world.at(monoMs(world.now() + 2000), () => void sender.resend(hold))
+  }
+  const arrived: ReceivedAdu[] = []
+  receiver.register(SERVICE, async (adu) => void arrived.push(adu))
+  await run(world, sender.send(request(large, { hold: 'h', lifetimeMs: 36_000_000 })))
+  await world.run(() => arrived.length > 0)
+  expect(toUtf8(arrived[0]?.payload ?? new Uint8Array())).toBe(large)
+  const sent = events.filter((event) => event.type === 'bundle-sent')
+  const pieces = sent.map(({ fragments, wireBytes }) => Math.ceil(wireBytes / fragments))
+  expect(pieces[0]).toBeGreaterThan(50_000)
+  for (const bytes of pieces.slice(1)) expect(bytes).toBeLessThanOrEqual(UDP_REPEAT_BYTES_MAX)
+  expect(sent.length).toBeLessThan(10)
+})
+
+test.each([
+  ['in pieces', 100_000, false, 83],
+  ['in no more pieces than the far side keeps', 8_000_000, false, REPEAT_PIECES_MAX + 100],
+  ['whole where it must not be cut', 20_000, true, 1],
+])('a repeat goes %s', async (_, length, mustNotFragment, fragments) => {
+  const { node, world, sent } = await alone({ bundleBytesMax: 8_400_000, repeatBytesMax: 1300 })
+  await node.start()
+  const payload = new Uint8Array(length)
+  await run(world, node.send({ ...request('', { hold: 'h' }), payload, mustNotFragment }))
+  await world.run(monoMs(100))
+  expect(sent.splice(0)).toHaveLength(1)
+  node.resend('h')
+  await world.run(monoMs(200))
+  expect(sent.length).toBeLessThanOrEqual(fragments)
+  expect(sent.length).toBeGreaterThan(0.9 * fragments)
 })
 
 test('property: no bytes from a neighbour make a node fail, not even bundles cut small for the next', async () => {

@@ -541,10 +541,10 @@ export class BundleNode {
     return value === undefined ? [] : [{ table: NODE_TABLE, key: TIMESTAMPS_KEY, value }]
   }
 
-  #transmit({ key, id, plan, residenceMs }: AgentEffect & { readonly type: 'transmit' }): void {
+  #transmit({ key, id, plan, ...rest }: AgentEffect & { readonly type: 'transmit' }): void {
     const bundle = this.#store.read(key)
     this.#underWay++
-    this.#outbound.transmit({ bundle, plan, residenceMs }, (outcome) => {
+    this.#outbound.transmit({ bundle, plan, ...rest }, (outcome) => {
       if (outcome.ok) {
         const { wireBytes, fragments, hasLeft } = outcome.value
         // After a failure a connection that is closing may still hold its bytes.

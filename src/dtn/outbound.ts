@@ -17,6 +17,7 @@ import type { ContactWindow } from './contact-window.ts'
 import type { ConvergenceLayer } from './convergence-layer.ts'
 import type { DtnFaultCode } from './fault.ts'
 import type { Layers } from './layers.ts'
+import { REPEAT_PIECES_MAX } from './limits.ts'
 import { neighbourOf, type StaticPlan } from './static-plan.ts'
 import { Turnstile } from './turnstile.ts'
 
@@ -26,6 +27,8 @@ export interface OutboundBundle {
   readonly plan: StaticPlan
   /** How long it has been at this node already. */
   readonly residenceMs: number
+  /** It has gone before, and may have been lost. */
+  readonly isRepeat: boolean
 }
 
 export interface Transmitted {
@@ -128,7 +131,7 @@ export class Outbound {
   }
 
   /** The bundle as it leaves, cut where the layer carries less. Throws a Fault. */
-  #piecesOf({ bundle, plan }: OutboundBundle): readonly Piece[] {
+  #piecesOf({ bundle, plan, isRepeat }: OutboundBundle): readonly Piece[] {
     const layer = this.#layerOf(plan)
     if (bundle === undefined) throw never('dtn/damaged', 'damaged in the store')
     const processed = processForwarded(bundle, this.#previousNode)
@@ -143,7 +146,10 @@ export class Outbound {
     return cutToFit(
       processed.bundle,
       layer.bundleBytesMax,
-      this.#turnstileOf(plan).pieceBytesMax,
+      Math.min(
+        this.#turnstileOf(plan).pieceBytesMax,
+        isRepeat ? repeatBytesMax(layer, processed.bundle) : Number.POSITIVE_INFINITY,
+      ),
       this.#aids,
     )
   }
@@ -178,24 +184,30 @@ interface Piece {
 
 /**
  * The bundle, or its fragments where it is too large for the layer, which it must not be, or for the
- * contact, which it must be where it cannot be cut. Throws a Fault.
+ * contact or a repeat, which it must be where it cannot be cut. Throws a Fault.
  */
 function cutToFit(
   bundle: Bundle,
   layerBytesMax: number,
-  contactBytesMax: number,
+  wantedBytesMax: number,
   aids: CodecAids,
 ): readonly Piece[] {
   const isAging = findBlock(bundle, BLOCK_TYPES.bundleAge) !== undefined
   const growth = isAging ? AGE_GROWTH_BYTES_MAX : 0
   const whole = encodeScattered(bundle, aids)
   const sizeBytes = sizeOf(whole)
-  const bytesMax = Math.min(layerBytesMax, contactBytesMax) - growth
+  const bytesMax = Math.min(layerBytesMax, wantedBytesMax) - growth
   if (sizeBytes <= bytesMax) return [{ bundle, bytes: whole }]
   const fragments = fragmentBundle(bundle, bytesMax)
   if (!fragments.ok && sizeBytes <= layerBytesMax - growth) return [{ bundle, bytes: whole }]
   if (!fragments.ok) throw never('dtn/not-forwardable', `too large, and ${fragments.fault.message}`)
   return fragments.value.map((fragment) => ({ bundle: fragment }))
+}
+
+/** So small that its packets get lost one by one, and not in more pieces than the far side keeps. */
+function repeatBytesMax(layer: ConvergenceLayer, { payload }: Bundle): number {
+  const { bundleBytesMax, repeatBytesMax: wanted = bundleBytesMax } = layer
+  return Math.max(wanted, Math.ceil(payload.data.length / REPEAT_PIECES_MAX))
 }
 
 /** An age may take a byte at first and nine in the end. */

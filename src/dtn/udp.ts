@@ -18,6 +18,7 @@ import {
   DATAGRAMS_PER_TURN_MAX,
   DATAGRAMS_WAITING_MAX,
   UDP_BUNDLE_BYTES_MAX,
+  UDP_REPEAT_BYTES_MAX,
 } from './limits.ts'
 import { Pacer } from './pacer.ts'
 
@@ -51,6 +52,7 @@ interface WaitingDatagram {
 class UdpLayer implements UdpConvergenceLayer {
   readonly protocol: string = 'udp'
   readonly bundleBytesMax: number
+  readonly repeatBytesMax = UDP_REPEAT_BYTES_MAX
   readonly #listen: SocketAddress
   readonly #network: Network
   readonly #clock: Clock
