@@ -1,9 +1,11 @@
 /**
  * Takes the mails that come by bpmail, one after the other for each topic: an item is let go when its
- * mail is in the queue. Nobody at the far end hears of a refusal, so it is reported to the sender.
+ * mail is in the queue. One that a policy puts off steps aside for those behind it. Nobody at the far
+ * end hears of a refusal, so it is reported to the sender.
  */
 
-import { asFault } from '../base/fault.ts'
+import { asFault, type Fault } from '../base/fault.ts'
+import { formatDuration } from '../base/quantity.ts'
 import { addMs } from '../base/time.ts'
 import type { DtpcDelivery, DtpcService } from '../dtn/dtpc/service.ts'
 import type { MailQueue } from '../mail/queue.ts'
@@ -17,7 +19,8 @@ import type { Refusal } from './adu.ts'
 import { type BatchMail, readBatch } from './batch-reader.ts'
 import type { BpmailPeer } from './bpmail-format.ts'
 import { isBatch, readBpmail } from './bpmail-message.ts'
-import { BPMAIL_AGAIN_MS, REMEMBER_BPMAIL_MS } from './limits.ts'
+import type { BridgeFaultCode } from './fault.ts'
+import { BPMAIL_AGAIN_MAX_MS, BPMAIL_AGAIN_MS, REMEMBER_BPMAIL_MS } from './limits.ts'
 import type { MailTaking } from './mail-taking.ts'
 import { reportRefusals } from './refusal-report.ts'
 
@@ -27,6 +30,8 @@ export interface BpmailGatewayOptions {
   readonly messageBytesMax: number
   /** Whether mail for it is for this host to see to. */
   readonly isOurs: (recipient: Mailbox) => boolean
+  /** A mail that was put off for so long since it came is refused. */
+  readonly giveUpAfterMs: number
 }
 
 export interface BpmailGatewayPorts {
@@ -46,6 +51,8 @@ export class BpmailGateway {
   #isStopped = false
   /** What is being taken at this moment. */
   readonly #underWay = new Set<Promise<void>>()
+  /** By an item's number: how often it was put off. */
+  readonly #deferrals = new Map<number, number>()
 
   constructor(options: BpmailGatewayOptions, ports: BpmailGatewayPorts) {
     this.#options = options
@@ -67,33 +74,57 @@ export class BpmailGateway {
   }
 
   #receive(delivery: DtpcDelivery): void {
-    const taking = this.#take(delivery).catch((error: unknown) => {
-      const { message } = asFault(error)
-      this.#trouble(delivery, message)
-      const { clock } = this.#ports
-      if (this.#isStopped) return
-      clock.at(addMs(clock.now(), BPMAIL_AGAIN_MS), () => {
-        if (!this.#isStopped) this.#receive(delivery)
-      })
-    })
+    const { number } = delivery.item
+    const taking = this.#take(delivery).then(
+      () => void this.#deferrals.delete(number),
+      (error: unknown) => this.#defer(delivery, asFault(error)),
+    )
     this.#underWay.add(taking)
     void taking.finally(() => this.#underWay.delete(taking))
   }
 
+  /** What a policy says is about this mail alone; anything else, a full disk, gives no other a better chance at once. */
+  #defer(delivery: DtpcDelivery, fault: Fault): void {
+    this.#trouble(delivery, fault.message)
+    if (this.#isStopped) return
+    const { clock } = this.#ports
+    const { number } = delivery.item
+    const times = this.#deferrals.get(number) ?? 0
+    this.#deferrals.set(number, times + 1)
+    const waitMs = Math.min(BPMAIL_AGAIN_MS * 2 ** times, BPMAIL_AGAIN_MAX_MS)
+    if (isNotNow(fault)) clock.at(addMs(clock.now(), waitMs), delivery.postpone())
+    else clock.at(addMs(clock.now(), BPMAIL_AGAIN_MS), () => delivery.postpone()())
+  }
+
   /** Rejects with a Fault where it has to be tried again. */
   async #take(delivery: DtpcDelivery): Promise<void> {
-    const { item } = delivery
     const mail = await this.#read(delivery)
     if (mail !== undefined) {
-      const refusals = await this.#ports.taking.take({
-        from: item.source,
-        transaction: `dtpc-${item.number}`,
-        expiresAt: addMs(this.#ports.clock.wall(), REMEMBER_BPMAIL_MS),
-        mail,
-      })
+      const refusals = await this.#offer(delivery, mail)
       if (refusals.length > 0 && (await this.#report(delivery, mail, refusals))) return
     }
     await delivery.take()
+  }
+
+  /** What was refused: all of a mail that was put off for as long as a queue would try. */
+  async #offer({ item }: DtpcDelivery, mail: BatchMail): Promise<readonly Refusal[]> {
+    const { taking, clock } = this.#ports
+    const { giveUpAfterMs } = this.#options
+    const wall = clock.wall()
+    try {
+      return await taking.take({
+        from: item.source,
+        transaction: `dtpc-${item.number}`,
+        expiresAt: addMs(wall, REMEMBER_BPMAIL_MS),
+        mail,
+      })
+    } catch (error) {
+      const fault = asFault(error)
+      const { arrivedAt = wall } = item
+      if (!isNotNow(fault) || wall < addMs(arrivedAt, giveUpAfterMs)) throw fault
+      const text = `5.4.7 put off for ${formatDuration(giveUpAfterMs)}: ${fault.message}`
+      return [{ recipient: undefined, code: 554, text }]
+    }
   }
 
   /** Undefined where nothing can be done about it, which is told. */
@@ -152,4 +183,8 @@ export class BpmailGateway {
   #trouble({ item: { source, topic } }: DtpcDelivery, reason: string): void {
     this.#ports.events({ type: 'trouble', where: `bpmail of ${source}, topic ${topic}`, reason })
   }
+}
+
+function isNotNow({ code }: Fault): boolean {
+  return code === ('bridge/not-now' satisfies BridgeFaultCode)
 }

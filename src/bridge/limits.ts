@@ -89,8 +89,9 @@ export const ANSWER_GRACE_MS_MAX = 86_400_000
 /** How often it is asked after then, before its sender hears that it failed; one may be lost. */
 export const QUESTIONS_MAX = 3
 
-/** A mail of bpmail that could not be taken for now is tried again after this. */
+/** A mail of bpmail that could not be taken for now is tried again after this, doubling up to the longest. */
 export const BPMAIL_AGAIN_MS = 5000
+export const BPMAIL_AGAIN_MAX_MS = 600_000
 
 /** Between the commit of a mail and that of its item's end: more than any restart takes. */
 export const REMEMBER_BPMAIL_MS: number = 86_400_000

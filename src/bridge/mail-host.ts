@@ -632,10 +632,13 @@ export class MailHost {
     taking: MailTaking,
     isOurs: (recipient: Mailbox) => boolean,
   ): BpmailGateway | undefined {
-    const { host, bpmail: peers = [], limits } = this.#options
+    const { host, bpmail: peers = [], limits, retry } = this.#options
     if (this.#dtpc === undefined) return undefined
     return new BpmailGateway(
-      { host, peers, isOurs, messageBytesMax: limits.messageBytesMax },
+      {
+        ...{ host, peers, isOurs, messageBytesMax: limits.messageBytesMax },
+        giveUpAfterMs: retry.giveUpAfterMs,
+      },
       { ...this.#ports, dtpc: this.#dtpc, taking, queue: this.#queue },
     )
   }

@@ -35,7 +35,9 @@ export async function reportRefusals(
   const failed = recipients.flatMap(({ recipient, parameters = {} }, index) => {
     const refusal = refusals.find((one) => (one.recipient ?? index) === index)
     if (refusal === undefined || parameters.notify?.includes('never')) return []
-    return [{ mailbox: recipient, parameters, action: 'failed' as const, fault: faultOf(refusal) }]
+    return [
+      { mailbox: recipient, parameters, action: 'failed' as const, fault: faultOf(host, refusal) },
+    ]
   })
   if (to === undefined || failed.length === 0) return false
   const queueId = newQueueId(clock, entropy)
@@ -63,8 +65,9 @@ export async function reportRefusals(
   return true
 }
 
-function faultOf({ code, text }: Refusal): Fault<BridgeFaultCode> {
-  return new Fault('bridge/far-side-refused', `${code} ${text}`, {
+/** In the words in which a report finds the status code. */
+function faultOf(host: string, { code, text }: Refusal): Fault<BridgeFaultCode> {
+  return new Fault('bridge/far-side-refused', `${host} said: ${code} ${text}`, {
     temporary: false,
     detail: { code },
   })

@@ -300,3 +300,32 @@ async function open(): Promise<{
   const lab = await DtpcLab.start()
   return { two: lab.two, three: lab.three, runFor: (durationMs) => lab.runFor(durationMs) }
 }
+
+test('an item that was postponed lets the others come, stays on the disk, and is offered again behind them', async () => {
+  const { two, three, runFor } = await open()
+  for (const text of ['first', 'second', 'third']) await two.send(text, ACKED)
+  const again: (() => void)[] = []
+  const listen = () =>
+    three.dtpc.open(25, ({ item, take, postpone }) => {
+      const text = toUtf8(item.bytes)
+      if (text === 'first' && again.length < 2) again.push(postpone())
+      else {
+        three.received.push(text)
+        void take()
+      }
+    })
+  const topic = listen()
+  await runFor(10_000)
+  expect(three.received).toEqual(['second', 'third'])
+  expect(three.dtpc.status.inbox.count).toBe(1)
+  topic.close()
+  // Whoever opens the topic next has it, and what the one before says counts no more.
+  listen()
+  expect(again).toHaveLength(2)
+  again[0]?.()
+  expect(three.received).toEqual(['second', 'third'])
+  again[1]?.()
+  await runFor(1000)
+  expect(three.received).toEqual(['second', 'third', 'first'])
+  expect(three.dtpc.status.inbox).toEqual({ count: 0, bytes: 0 })
+})

@@ -110,6 +110,7 @@ describe('what does not come through', () => {
     const [report = ''] = await lab.maildrop(lab.mail1)
     expect(report).toContain('Final-Recipient: rfc822; nobody@mail-2.a.com')
     expect(report).toContain('Action: failed')
+    expect(report).toMatch(/^Status: 5\.1\.1\r$/m)
   })
 
   test('a mail whose lifetime ends while its item is under way is not reported and delivered', async () => {
@@ -128,5 +129,53 @@ describe('what does not come through', () => {
     const failed = await lab.until('mail-failed')
     expect(failed.at).toBeGreaterThan(4_200_000)
     expect(failed.event).toMatchObject({ reason: expect.stringContaining('in its lifetime') })
+  })
+})
+
+describe('a mail that is put off', () => {
+  /** The Moon asks which nodes are those of a domain, and nobody answers for b.com. */
+  async function withDoubts(giveUpAfterMs?: number): Promise<TestLab> {
+    const scenario = overBpmail(giveUpAfterMs === undefined ? {} : { giveUpAfterMs })
+    const hosts = scenario.hosts.map((host) =>
+      host.node === 3n ? { ...host, ipn: 'reject' as const } : host,
+    )
+    const lab = await TestLab.start({ ...scenario, hosts })
+    lab.lab.names.set('mail-1.a.com', { ...lab.lab.names.get('mail-1.a.com'), ipn: [2n] })
+    lab.lab.names.set('b.com', { fault: 'dns/timed-out' })
+    await lab.submitted(
+      lab.mail1,
+      `From: ceo@b.com\r\n${mailOf('first').replace(/^From:.*\r\n/m, '')}`,
+    )
+    await lab.submitted(lab.mail1, mailOf('second'))
+    return lab
+  }
+
+  test('holds up none behind it, and is taken when its time has come', async () => {
+    const lab = await withDoubts()
+    await lab.runFor(60_000)
+    expect(await lab.maildrop(lab.mail2)).toEqual([expect.stringContaining('second')])
+    await lab.lab.perform(lab.mail2.crash())
+    await lab.runFor(3_600_000)
+    expect(await lab.maildrop(lab.mail2)).toHaveLength(1)
+    lab.lab.names.set('b.com', { ipn: [2n] })
+    await lab.runFor(600_000)
+    expect(await lab.maildrop(lab.mail2)).toEqual([
+      expect.stringContaining('second'),
+      expect.stringContaining('first'),
+    ])
+  })
+
+  test('is tried less and less often, and comes back when the queue would have given up', async () => {
+    const lab = await withDoubts(86_400_000)
+    await lab.runFor(86_400_000)
+    const tries = lab
+      .events('trouble')
+      .filter(({ where }) => where.startsWith('bpmail of ipn:2.128'))
+    expect(tries.length).toBeGreaterThan(10)
+    expect(tries.length).toBeLessThan(86_400_000 / 600_000 + 10)
+    await lab.runFor(3_600_000)
+    const [report = ''] = await lab.maildrop(lab.mail1)
+    expect(report).toMatch(/^Status: 5\.4\.7\r$/m)
+    expect(await lab.maildrop(lab.mail2)).toHaveLength(1)
   })
 })

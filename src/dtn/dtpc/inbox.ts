@@ -2,6 +2,7 @@
 
 import { Fault } from '../../base/fault.ts'
 import { Queue } from '../../base/queue.ts'
+import type { WallMs } from '../../base/time.ts'
 import type { EventSink } from '../../ports/events.ts'
 import type { Store, StoreChange } from '../../ports/store.ts'
 import type { DtnFaultCode } from '../fault.ts'
@@ -23,6 +24,8 @@ export interface DtpcItem {
   /** The endpoint that sent it, in text: `ipn:2.128`. */
   readonly source: string
   readonly profile: number
+  /** When it came to this node; undefined where an earlier release put it there. */
+  readonly arrivedAt?: WallMs
   readonly bytes: Uint8Array
 }
 
@@ -34,6 +37,8 @@ export interface DtpcDelivery {
   taken(): void
   /** Resolves when it is forgotten. */
   take(): Promise<void>
+  /** Lets the next come first; what it returns has this one offered again, behind those that wait then. */
+  postpone(): () => void
 }
 
 export interface TopicRegistration {
@@ -48,6 +53,8 @@ interface Waiting {
 
 interface Topic {
   readonly waiting: Queue<Waiting>
+  /** Those that are not to be offered for now. */
+  readonly postponed: Set<Waiting>
   receive: ((delivery: DtpcDelivery) => void) | undefined
   /** Changes at each opening: what a former application says counts no more. */
   turn: number
@@ -173,6 +180,8 @@ export class Inbox {
         known.turn++
         known.receive = undefined
         known.isOffered = false
+        for (const postponed of known.postponed) known.waiting.push(postponed)
+        known.postponed.clear()
       },
     }
   }
@@ -182,6 +191,7 @@ export class Inbox {
     if (known !== undefined) return known
     const made: Topic = {
       waiting: new Queue(),
+      postponed: new Set(),
       receive: undefined,
       turn: 0,
       isOffered: false,
@@ -243,7 +253,22 @@ export class Inbox {
         taken()
         await forgotten
       },
+      postpone: () => this.#postpone(topic, first, turn),
     })
+  }
+
+  /** In memory: a later run begins with the oldest again. */
+  #postpone(topic: Topic, first: Waiting, turn: number): () => void {
+    if (topic.turn !== turn || topic.waiting.peek() !== first) return () => {}
+    topic.waiting.shift()
+    topic.postponed.add(first)
+    topic.isOffered = false
+    this.#offer(topic)
+    return () => {
+      if (topic.turn !== turn || !topic.postponed.delete(first)) return
+      topic.waiting.push(first)
+      this.#offer(topic)
+    }
   }
 
   #next(topic: Topic, { sizeBytes }: Waiting): void {

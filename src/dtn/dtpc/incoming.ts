@@ -118,7 +118,7 @@ export class Incoming {
   ): Promise<void> {
     const { store, journal, inbox } = this.#ports
     if (store.get(TABLES.seen, bundle) === undefined) {
-      const { changes, placed } = inbox.place(itemsOf(source, pdu))
+      const { changes, placed } = inbox.place(this.#itemsOf(source, pdu))
       await journal.commit([...changes, put(TABLES.seen, bundle, {})])
       placed()
     }
@@ -152,7 +152,7 @@ export class Incoming {
     const items: NewItem[] = []
     for (const effect of effects) {
       if (effect.type === 'deliver' && came !== undefined) {
-        items.push(...itemsOf(came.source, came.pdu))
+        items.push(...this.#itemsOf(came.source, came.pdu))
       } else if (effect.type === 'hold' && came !== undefined) {
         const { lifetimeEndsAt } = effect.adu
         changes.push(put(TABLES.held, heldKey(effect.adu), { lifetimeEndsAt }, came.payload))
@@ -168,10 +168,17 @@ export class Incoming {
   #heldItems(adu: InboundAdu): readonly NewItem[] {
     const value = this.#ports.store.get(TABLES.held, heldKey(adu))
     const pdu = value === undefined ? undefined : decodeDtpc(readStored(value).bytes.slice())
-    if (pdu?.ok && pdu.value.type === 'data') return itemsOf(adu.source, pdu.value)
+    if (pdu?.ok && pdu.value.type === 'data') return this.#itemsOf(adu.source, pdu.value)
     const reason = `ADU ${heldKey(adu)} is damaged; it is skipped`
     this.#ports.events({ type: 'trouble', where: 'dtpc', reason })
     return []
+  }
+
+  #itemsOf(source: string, { profile, topics }: DtpcData): readonly NewItem[] {
+    const arrivedAt = this.#ports.clock.wall()
+    return topics.flatMap(({ topic, records }) =>
+      records.map((bytes) => ({ topic, source, profile, arrivedAt, bytes })),
+    )
   }
 
   /** Nobody waits for it: where it cannot be sent, the ADU comes again. */
@@ -206,12 +213,6 @@ export class Incoming {
     const expiresAt = addMs(clock.now(), lifetimeEndsAt - clock.wall())
     return { source, profile, sequence, sizeBytes, expiresAt, lifetimeEndsAt }
   }
-}
-
-function itemsOf(source: string, { profile, topics }: DtpcData): readonly NewItem[] {
-  return topics.flatMap(({ topic, records }) =>
-    records.map((bytes) => ({ topic, source, profile, bytes })),
-  )
 }
 
 function changesOf(effect: ReceiverEffect): readonly StoreChange[] {
