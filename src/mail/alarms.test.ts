@@ -66,3 +66,11 @@ it('property: each name rings once, at the latest instant that was set for it, i
     }),
   )
 })
+
+it('sets nothing any more once it was stopped: work that ends after it may want to', () => {
+  const { clock, timers } = handClock()
+  const alarms = new Alarms(clock, () => {})
+  alarms.stop()
+  alarms.set('a', addMs(clock.now(), 100))
+  expect(timers()).toBe(0)
+})

@@ -16,6 +16,7 @@ export class Alarms {
   readonly #ring: (id: string) => void
   readonly #heap = new Heap<Alarm>((a, b) => a.at < b.at)
   readonly #set = new Map<string, Alarm>()
+  #isStopped = false
   #armed: { readonly at: MonoMs; readonly cancel: () => void } | undefined
 
   /** `ring` hears of each once, at its instant or soon after. */
@@ -26,6 +27,7 @@ export class Alarms {
 
   /** In place of the one that this name has. */
   set(id: string, at: MonoMs): void {
+    if (this.#isStopped) return
     const alarm = { id, at }
     this.#set.set(id, alarm)
     this.#heap.push(alarm)
@@ -37,7 +39,9 @@ export class Alarms {
     if (this.#set.delete(id)) this.#compact()
   }
 
+  /** For good: work that ends after it may still want to set one. */
   stop(): void {
+    this.#isStopped = true
     this.#set.clear()
     this.#compact()
     this.#arm()

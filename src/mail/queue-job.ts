@@ -40,6 +40,8 @@ export interface Job {
   readonly mail: QueuedMail
   /** Undefined where the configuration no longer knows a way. */
   readonly hop: NextHop | undefined
+  /** `bp:ipn:3.2525`, or `unroutable`. */
+  readonly hopName: string
   /** Indices of recipients without a recorded end. */
   waiting: readonly number[]
   /** Ends that could not be recorded yet. */
@@ -52,6 +54,8 @@ export interface Job {
   untried: Pick<Deferred, 'attempts' | 'retryAt'> | undefined
   /** An operator's end of it is on its way to the disk: nothing is begun beside that. */
   isEnding: boolean
+  /** An attempt at it, or the giving up of it, is under way. */
+  isActive: boolean
 }
 
 type Deferred = Extract<RecipientStatus, { readonly type: 'deferred' }>
@@ -130,12 +134,14 @@ export class JobPlanner {
       id: `${queueId} ${name}`,
       mail,
       hop,
+      hopName: name,
       waiting,
       ended: undefined,
       reasons: undefined,
       times: undefined,
       untried: undefined,
       isEnding: false,
+      isActive: false,
     }))
   }
 
@@ -143,7 +149,7 @@ export class JobPlanner {
   waitOf(job: Job, statuses: SpooledMail['statuses']): Wait {
     const { mail } = job
     const wall = this.#clock.wall()
-    const { retryMaxMs } = this.scheduleOf(nameOf(job.hop))
+    const { retryMaxMs } = this.scheduleOf(job.hopName)
     let attempts = 0
     let waitMs = Math.max(0, mail.releaseAt - wall)
     for (const index of job.waiting) {
@@ -161,7 +167,7 @@ export class JobPlanner {
     const now = this.#clock.now()
     return {
       id: job.id,
-      hop: nameOf(job.hop),
+      hop: job.hopName,
       attempts,
       dueAt: addMs(now, waitMs),
       expiresAt: addMs(now, this.expiryOf(job) - this.#clock.wall()),
@@ -170,8 +176,8 @@ export class JobPlanner {
   }
 
   /** When trying ends for good. */
-  expiryOf({ mail, hop }: Job): WallMs {
-    const { giveUpAfterMs } = this.scheduleOf(nameOf(hop))
+  expiryOf({ mail, hopName }: Job): WallMs {
+    const { giveUpAfterMs } = this.scheduleOf(hopName)
     const { acceptedAt, releaseAt, returnAt } = mail
     const patience = addMs(releaseAt > acceptedAt ? releaseAt : acceptedAt, giveUpAfterMs)
     return returnAt !== undefined && returnAt < patience ? returnAt : patience

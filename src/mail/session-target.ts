@@ -1,7 +1,8 @@
 import type { Mailbox, RecipientParameters } from '../proto/smtp/envelope.ts'
 import type { Delivery, MailStart } from './delivery.ts'
 import type { LocalTarget } from './local-target.ts'
-import type { MailQueue, QueuedDelivery } from './queue.ts'
+import type { MailQueue } from './queue.ts'
+import type { QueuedDelivery } from './queue-delivery.ts'
 import type { Routes } from './route.ts'
 
 export interface Addressee {

@@ -42,7 +42,8 @@ export interface HostPort {
 
 /** Whether it goes to a far gateway, whose answer may take days. */
 export function isFarGateway(hop: NextHop | undefined): boolean {
-  return hop !== undefined && ['bp', 'carry', 'https'].includes(hop.transport)
+  const transport = hop?.transport
+  return transport === 'bp' || transport === 'carry' || transport === 'https'
 }
 
 /** Where a server listens whose route names no port. */
