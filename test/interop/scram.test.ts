@@ -5,7 +5,8 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { connect } from 'node:tls'
 import { afterEach, expect, test } from 'vitest'
-import { freePort, ServedPair } from '../support/served.ts'
+import { freePort } from '../support/free-port.ts'
+import { ServedPair } from '../support/served.ts'
 
 let pair: ServedPair | undefined
 

@@ -114,12 +114,16 @@ test.skipIf(needsProc())(
     for (const hasCome of moments) {
       rmSync(folder, { recursive: true, force: true })
       const child = spawn(process.execPath, ['dist/cmd/lightlag.js', 'serve', '--config', config], {
-        stdio: 'ignore',
+        stdio: ['ignore', 'ignore', 'pipe'],
+      })
+      let said = ''
+      child.stderr.on('data', (text: Buffer) => {
+        said += text
       })
       const exited = once(child, 'exit')
       while (child.exitCode === null && !hasCome(child.pid ?? 0)) await setImmediate()
       child.kill('SIGTERM')
-      expect(await exited).toEqual([0, null])
+      expect(await exited, said).toEqual([0, null])
       expect(existsSync(`${folder}/control.sock`)).toBe(false)
     }
   },

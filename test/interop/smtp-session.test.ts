@@ -10,8 +10,9 @@ import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { freePort } from '../support/free-port.ts'
 import { needs } from '../support/programs.ts'
-import { freePort, ServedPair } from '../support/served.ts'
+import { ServedPair } from '../support/served.ts'
 
 const run = promisify(execFile)
 

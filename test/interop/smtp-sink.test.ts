@@ -16,7 +16,7 @@ import { LabStore } from '../../src/lab/store.ts'
 import type { Outcome } from '../../src/mail/delivery.ts'
 import { parseNextHop } from '../../src/mail/next-hop.ts'
 import { type ServerHop, SmtpTransport } from '../../src/mail/transport/smtp-transport.ts'
-import { freeAddress } from '../support/free-address.ts'
+import { freePort } from '../support/free-port.ts'
 import { needs } from '../support/programs.ts'
 
 let directory: string
@@ -47,7 +47,7 @@ afterEach(async () => {
 
 /** Starts Postfix's `smtp-sink`, which writes each message to a file. Resolves with its port. */
 async function sinkWith(...options: readonly string[]): Promise<number> {
-  const { port } = await freeAddress()
+  const port = await freePort()
   const user = process.getuid?.() === 0 ? ['-u', 'root'] : []
   sink = spawn(
     'smtp-sink',

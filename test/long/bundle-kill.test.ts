@@ -6,8 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { seededRandom } from '../../src/base/random.ts'
 import { openLmdbStore } from '../../src/host/store.ts'
-import { formatAddress } from '../../src/ports/network.ts'
-import { freeAddress } from '../support/free-address.ts'
+import { freePort } from '../support/free-port.ts'
 
 const BUNDLES = 10_000
 const KILLS = 6
@@ -85,7 +84,7 @@ afterEach(async () => {
 })
 
 async function prepare(layer: string): Promise<void> {
-  const [two, three] = [formatAddress(await freeAddress()), formatAddress(await freeAddress())]
+  const [two, three] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`]
   const job = { layer, count: BUNDLES, payloadBytes: 400 }
   victims = {
     sender: new Victim(join(directory, 'sender'), {

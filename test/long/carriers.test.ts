@@ -4,9 +4,10 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { freePort } from '../support/free-port.ts'
 import { mailOf } from '../support/lab.ts'
 import { needs } from '../support/programs.ts'
-import { freePort, type ServedHost, ServedPair } from '../support/served.ts'
+import { type ServedHost, ServedPair } from '../support/served.ts'
 
 const SECRET = '0123456789abcdef0123456789abcdef'
 

@@ -6,9 +6,10 @@ import { connect, type Socket } from 'node:net'
 import { promisify } from 'node:util'
 import { constants, createDeflateRaw, createInflateRaw } from 'node:zlib'
 import { afterEach, expect, test } from 'vitest'
+import { freePort } from '../support/free-port.ts'
 import { mailOf } from '../support/lab.ts'
 import { needs } from '../support/programs.ts'
-import { freePort, ServedPair } from '../support/served.ts'
+import { ServedPair } from '../support/served.ts'
 
 let pair: ServedPair | undefined
 

@@ -3,9 +3,10 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connectHost } from '../../src/cmd/control.ts'
+import { freePort } from '../support/free-port.ts'
 import { mailOf } from '../support/lab.ts'
 import { needs } from '../support/programs.ts'
-import { freePort, ServedPair } from '../support/served.ts'
+import { ServedPair } from '../support/served.ts'
 
 /** As mailq tells it. */
 const QUEUE = /^(-Queue ID-|Mail queue is empty)/

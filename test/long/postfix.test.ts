@@ -6,7 +6,7 @@
 import { createTransport, type Transporter } from 'nodemailer'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ForeignServer } from '../support/foreign-mail.ts'
-import { freeAddress } from '../support/free-address.ts'
+import { freePort } from '../support/free-port.ts'
 import { startMta, taken, USERS } from '../support/postfix-pair.ts'
 import { needs, needsRoot } from '../support/programs.ts'
 import { ServedPair } from '../support/served.ts'
@@ -26,11 +26,11 @@ let two: Side
 
 describe.skipIf(without)('two Postfix', () => {
   beforeAll(async () => {
-    const [first, second] = [await freeAddress(), await freeAddress()]
+    const [first, second] = [await freePort(), await freePort()]
     pair = await ServedPair.make((text) => {
       const isFirst = text.includes('node: ipn:2\n')
       const [own, other] = isFirst ? [1, 2] : [2, 1]
-      const { port } = isFirst ? first : second
+      const port = isFirst ? first : second
       return `${text
         .replace(/^transport:\n( .*\n?)+/m, '')
         .replace(/^udp:/m, 'tcp:')
@@ -45,8 +45,8 @@ transport:
 `
     })
     await pair.start()
-    one = await side('mail-1.a.com', first.port, 'mail-2.a.com', pair.hosts[0].ports.smtp)
-    two = await side('mail-2.a.com', second.port, 'mail-1.a.com', pair.hosts[1].ports.smtp)
+    one = await side('mail-1.a.com', first, 'mail-2.a.com', pair.hosts[0].ports.smtp)
+    two = await side('mail-2.a.com', second, 'mail-1.a.com', pair.hosts[1].ports.smtp)
   })
 
   afterAll(async () => {

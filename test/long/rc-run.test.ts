@@ -1,7 +1,6 @@
 /** ION's files and ION's tools with real processes: the note's session on loopback. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import {
   chmodSync,
@@ -20,6 +19,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connectNode, type NodeClient } from '../../src/dtn/control/node-client.ts'
 import { hostClock } from '../../src/host/clock.ts'
 import { hostNetwork } from '../../src/host/network.ts'
+import { freePort } from '../support/free-port.ts'
 
 const NOTE = `From: alice@ion
 To: bob@ion
@@ -291,12 +291,4 @@ async function isOpen(endpoint: string, wanted = true): Promise<void> {
     }
     await setImmediate()
   }
-}
-
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4').bind(0, '127.0.0.1')
-  await once(socket, 'listening')
-  const { port } = socket.address()
-  socket.close()
-  return port
 }

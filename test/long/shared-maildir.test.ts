@@ -13,7 +13,7 @@ import type { OpenMailbox } from '../../src/mail/mailbox/mailbox.ts'
 import { Mailboxes } from '../../src/mail/mailbox/mailboxes.ts'
 import type { Store } from '../../src/ports/store.ts'
 import { type ForeignServer, MAIL, startDovecot } from '../support/foreign-mail.ts'
-import { freeAddress } from '../support/free-address.ts'
+import { freePort } from '../support/free-port.ts'
 import { ImapClient } from '../support/imap-client.ts'
 import { needs, needsFile, needsRoot } from '../support/programs.ts'
 
@@ -26,7 +26,7 @@ let mailboxes: Mailboxes
 
 beforeEach(async () => {
   if (needsDovecot !== undefined) return
-  imapPort = (await freeAddress()).port
+  imapPort = await freePort()
   dovecot = await startDovecot(imapPort)
   store = await openLmdbStore(join(dovecot.directory, 'store'), { capacityBytes: 1e8 })
   const ports = {

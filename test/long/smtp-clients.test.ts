@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createTransport, type SentMessageInfo } from 'nodemailer'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { freePort } from '../support/free-port.ts'
 import { needs } from '../support/programs.ts'
-import { freePort, ServedPair } from '../support/served.ts'
+import { ServedPair } from '../support/served.ts'
 
 const run = promisify(execFile)
 const NEAR = 'user@mail-1.a.com'

@@ -28,7 +28,7 @@ import {
   valuesOf,
   writeDatagrams,
 } from '../support/capture.ts'
-import { freeAddress } from '../support/free-address.ts'
+import { freePort } from '../support/free-port.ts'
 import { needs, needsCapture } from '../support/programs.ts'
 
 const noCapture = needsCapture()
@@ -67,7 +67,15 @@ class Pair {
   static async make(
     layer: (listen: SocketAddress, node: bigint) => ConvergenceLayer,
   ): Promise<Pair> {
-    return new Pair([await freeAddress(), await freeAddress()], layer)
+    const [two, three] = [await freePort(), await freePort()]
+    const host = '127.0.0.1'
+    return new Pair(
+      [
+        { host, port: two },
+        { host, port: three },
+      ],
+      layer,
+    )
   }
 
   #make(number: bigint, layer: ConvergenceLayer, peer: SocketAddress): BundleNode {

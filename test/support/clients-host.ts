@@ -5,7 +5,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { ImapFlow, type ImapFlowOptions } from 'imapflow'
-import { freePort, type ServedHost, ServedPair } from './served.ts'
+import { freePort } from './free-port.ts'
+import { type ServedHost, ServedPair } from './served.ts'
 
 const run = promisify(execFile)
 

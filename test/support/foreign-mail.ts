@@ -17,7 +17,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { freeAddress } from './free-address.ts'
+import { freePort } from './free-port.ts'
 
 /** Debian's user `mail`, and the name that deliveries are made as. */
 export const MAIL = { name: 'mail', id: 8 }
@@ -105,7 +105,7 @@ export async function startPostfix(options: {
   readonly authentication?: ForeignServer
 }): Promise<ForeignServer> {
   const directory = newDirectory()
-  const { port } = await freeAddress()
+  const port = await freePort()
   const etc = join(directory, 'etc')
   for (const name of ['etc', 'queue', 'mail']) mkdirSync(join(directory, name))
   chmodSync(join(directory, 'mail'), 0o1777)
@@ -156,7 +156,7 @@ anvil unix - - n - 1 anvil
 /** LMTP, and IMAP at a port, for `user` with the password `secret`, whose Maildir is in its directory. */
 export async function startDovecot(imapPort?: number): Promise<ForeignServer> {
   const directory = newDirectory()
-  const { port } = await freeAddress()
+  const port = await freePort()
   const mail = join(directory, 'mail')
   mkdirSync(mail)
   chownSync(mail, MAIL.id, MAIL.id)

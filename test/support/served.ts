@@ -1,8 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -14,6 +12,7 @@ import { openLmdbStore } from '../../src/host/store.ts'
 import { submitMail } from '../../src/lab/mail-user.ts'
 import { withPrefix } from '../../src/ports/store.ts'
 import { isPositive } from '../../src/proto/smtp/reply.ts'
+import { freePort } from './free-port.ts'
 
 /** Ports of one host, by what listens on them. */
 export interface Ports {
@@ -211,40 +210,11 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number 
 
 /** Ports that were free a moment ago. */
 async function freePorts(): Promise<Ports> {
-  const [smtp, submission] = [await tcpPort(), await tcpPort()]
-  const [imap, pop3] = [await tcpPort(), await tcpPort()]
-  const udp = await portOfBoth()
-  for (const { close } of [smtp, submission, imap, pop3]) close()
   return {
-    smtp: smtp.port,
-    submission: submission.port,
-    imap: imap.port,
-    pop3: pop3.port,
-    udp,
+    smtp: await freePort(),
+    submission: await freePort(),
+    imap: await freePort(),
+    pop3: await freePort(),
+    udp: await freePort(),
   }
-}
-
-/** A TCP port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const { port, close } = await tcpPort()
-  close()
-  return port
-}
-
-async function tcpPort(): Promise<{ readonly port: number; readonly close: () => void }> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return { port: (server.address() as AddressInfo).port, close: () => void server.close() }
-}
-
-async function portOfBoth(): Promise<number> {
-  const { port, close } = await tcpPort()
-  const socket = createSocket('udp4').bind(port, '127.0.0.1')
-  const [result] = await Promise.race([
-    once(socket, 'listening').then(() => [port]),
-    once(socket, 'error').then(() => []),
-  ])
-  close()
-  socket.close()
-  return result ?? portOfBoth()
 }
