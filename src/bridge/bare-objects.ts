@@ -1,29 +1,21 @@
 /**
  * Batch-SMTP objects as they are, from gateways of other makes. RFC 2442. Nobody there would understand
- * an acknowledgement, so what is refused is reported to the sender, and a copy is known by what its
- * carrier calls it.
+ * an acknowledgement, so what is refused is reported to the sender, where it is his (`report-policy.ts`), and a copy is known by
+ * what its carrier calls it.
  */
 
 import { fromUtf8, toHex } from '../base/bytes.ts'
 import { asFault } from '../base/fault.ts'
 import { sha256 } from '../base/sha256.ts'
-import type { MailQueue } from '../mail/queue.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { Entropy } from '../ports/entropy.ts'
-import type { EventSink } from '../ports/events.ts'
 import { type BatchMail, readMails } from './batch-reader.ts'
 import type { ReceivedAdu } from './carrier.ts'
 import { badAdu } from './fault.ts'
 import { OBJECT_MAILS_READ_MAX } from './limits.ts'
 import type { MailTaking } from './mail-taking.ts'
-import { reportRefusals } from './refusal-report.ts'
+import { type ReportPorts, reportRefusals } from './refusal-report.ts'
 
-export interface BareObjectsPorts {
+export interface BareObjectsPorts extends ReportPorts {
   readonly taking: MailTaking
-  readonly queue: MailQueue
-  readonly clock: Clock
-  readonly entropy: Entropy
-  readonly events: EventSink
 }
 
 export class BareObjects {
@@ -71,7 +63,7 @@ export class BareObjects {
     const { taking } = this.#ports
     const refusals = await taking.take({ from, transaction, expiresAt, mail })
     if (refusals.length === 0) return
-    const about = { id: transaction, mail, refusals }
+    const about = { id: transaction, gateway: from, mail, refusals }
     await taking.once({ from, transaction: `${transaction}-report`, expiresAt }, (changes) =>
       reportRefusals(this.#options.host, about, this.#ports, changes),
     )

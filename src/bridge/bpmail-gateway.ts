@@ -1,17 +1,13 @@
 /**
  * Takes the mails that come by bpmail, one after the other for each topic: an item is let go when its
  * mail is in the queue. One that a policy puts off steps aside for those behind it. Nobody at the far
- * end hears of a refusal, so it is reported to the sender.
+ * end hears of a refusal, so it is reported to the sender, where it is his (`report-policy.ts`).
  */
 
 import { asFault, type Fault } from '../base/fault.ts'
 import { formatDuration } from '../base/quantity.ts'
 import { addMs } from '../base/time.ts'
 import type { DtpcDelivery, DtpcService } from '../dtn/dtpc/service.ts'
-import type { MailQueue } from '../mail/queue.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { Entropy } from '../ports/entropy.ts'
-import type { EventSink } from '../ports/events.ts'
 import type { Packing } from '../ports/packing.ts'
 import { parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
@@ -22,7 +18,7 @@ import { isBatch, readBpmail } from './bpmail-message.ts'
 import type { BridgeFaultCode } from './fault.ts'
 import { BPMAIL_AGAIN_MAX_MS, BPMAIL_AGAIN_MS, REMEMBER_BPMAIL_MS } from './limits.ts'
 import type { MailTaking } from './mail-taking.ts'
-import { reportRefusals } from './refusal-report.ts'
+import { type ReportPorts, reportRefusals } from './refusal-report.ts'
 
 export interface BpmailGatewayOptions {
   readonly host: string
@@ -34,14 +30,10 @@ export interface BpmailGatewayOptions {
   readonly giveUpAfterMs: number
 }
 
-export interface BpmailGatewayPorts {
+export interface BpmailGatewayPorts extends ReportPorts {
   readonly dtpc: DtpcService
   readonly taking: MailTaking
-  readonly queue: MailQueue
   readonly packing: Packing
-  readonly clock: Clock
-  readonly entropy: Entropy
-  readonly events: EventSink
 }
 
 export class BpmailGateway {
@@ -163,7 +155,8 @@ export class BpmailGateway {
     refusals: readonly Refusal[],
   ): Promise<boolean> {
     const { host } = this.#options
-    const about = { id: `dtpc-${delivery.item.number}`, mail, refusals }
+    const { number, source: gateway } = delivery.item
+    const about = { id: `dtpc-${number}`, gateway, mail, refusals }
     try {
       if (!(await reportRefusals(host, about, this.#ports, [delivery.removal]))) return false
     } catch (error) {

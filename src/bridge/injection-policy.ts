@@ -167,12 +167,13 @@ function domainsOf(sender: Mailbox | undefined): readonly string[] {
 }
 
 function objection({ from, senders }: Rule, domains: readonly string[]): PolicyAnswer {
-  const strange = domains.find((domain) => !senders.some((one) => covers(one, domain)))
+  const strange = domains.find((domain) => !senders.some((one) => coversDomain(one, domain)))
   if (strange === undefined) return ACCEPT
   return refusal('5.7.1', `${from} may not send mail of ${strange}`)
 }
 
-function covers(pattern: string, domain: string): boolean {
+/** As `GatewayRule.senders` has it. */
+export function coversDomain(pattern: string, domain: string): boolean {
   if (pattern === '*' || pattern === domain) return true
   return pattern.startsWith('.') && domain.endsWith(pattern)
 }

@@ -66,7 +66,7 @@ import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { admit } from './admission.ts'
 import { BareObjects } from './bare-objects.ts'
 import { BpmailFormat } from './bpmail-format.ts'
-import { BpmailGateway } from './bpmail-gateway.ts'
+import { BpmailGateway, type BpmailGatewayPorts } from './bpmail-gateway.ts'
 import { Budgets } from './budgets.ts'
 import { BundleCarriers } from './bundle-carrier.ts'
 import type { Carriers } from './carrier.ts'
@@ -106,6 +106,7 @@ import { type BatchOptions, ObjectTransport } from './object-transport.ts'
 import { Parcels } from './parcels.ts'
 import { type PickupPorts, pickupServices } from './pickup.ts'
 import { QueueCost } from './queue-cost.ts'
+import { ReportPolicy } from './report-policy.ts'
 import { RouteForecast } from './route-forecast.ts'
 
 export interface MailHostPorts {
@@ -380,11 +381,12 @@ export class MailHost {
       relays,
       policies,
     })
-    this.#bpmail = this.#bpmailGateway(taking, (one) => routes.isOpenTo(one))
+    const reporting = { taking, queue: this.#queue, reports: new ReportPolicy(options, routes) }
+    this.#bpmail = this.#bpmailGateway(reporting, (one) => routes.isOpenTo(one))
     const { messageBytesMax } = options.limits
     const bare = new BareObjects(
       { host: options.host, messageBytesMax },
-      { ...ports, taking, queue: this.#queue },
+      { ...ports, ...reporting },
     )
     const gateway = new Gateway(
       {
@@ -629,7 +631,7 @@ export class MailHost {
   }
 
   #bpmailGateway(
-    taking: MailTaking,
+    reporting: Pick<BpmailGatewayPorts, 'taking' | 'queue' | 'reports'>,
     isOurs: (recipient: Mailbox) => boolean,
   ): BpmailGateway | undefined {
     const { host, bpmail: peers = [], limits, retry } = this.#options
@@ -639,7 +641,7 @@ export class MailHost {
         ...{ host, peers, isOurs, messageBytesMax: limits.messageBytesMax },
         giveUpAfterMs: retry.giveUpAfterMs,
       },
-      { ...this.#ports, dtpc: this.#dtpc, taking, queue: this.#queue },
+      { ...this.#ports, ...reporting, dtpc: this.#dtpc },
     )
   }
 

@@ -1,4 +1,7 @@
-/** What was refused of a mail whose gateway takes no answers becomes a report to its sender. RFC 3464. */
+/**
+ * What was refused of a mail whose gateway takes no answers becomes a report to its sender, where that
+ * is to be believed. RFC 3464.
+ */
 
 import { concat } from '../base/bytes.ts'
 import { Fault } from '../base/fault.ts'
@@ -7,17 +10,30 @@ import type { MailQueue } from '../mail/queue.ts'
 import { newQueueId } from '../mail/queue-id.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
+import type { EventSink } from '../ports/events.ts'
 import type { StoreChange } from '../ports/store.ts'
+import { formatMailbox } from '../proto/smtp/path.ts'
 import type { Refusal } from './adu.ts'
 import type { BatchMail } from './batch-reader.ts'
 import type { BridgeFaultCode } from './fault.ts'
 import { REPORTED_BYTES_MAX } from './limits.ts'
+import type { ReportPolicy } from './report-policy.ts'
 
 export interface RefusedMail {
   /** What the report calls it. */
   readonly id: string
+  /** The gateway that it came from, as its carrier calls it. */
+  readonly gateway: string
   readonly mail: BatchMail
   readonly refusals: readonly Refusal[]
+}
+
+export interface ReportPorts {
+  readonly queue: MailQueue
+  readonly reports: ReportPolicy
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly events: EventSink
 }
 
 /**
@@ -26,11 +42,11 @@ export interface RefusedMail {
  */
 export async function reportRefusals(
   host: string,
-  { id, mail: { from, recipients, body }, refusals }: RefusedMail,
-  ports: { readonly queue: MailQueue; readonly clock: Clock; readonly entropy: Entropy },
+  { id, gateway, mail: { from, recipients, body }, refusals }: RefusedMail,
+  ports: ReportPorts,
   alongside: readonly StoreChange[],
 ): Promise<boolean> {
-  const { queue, clock, entropy } = ports
+  const { queue, reports, clock, entropy, events } = ports
   const to = from.reversePath
   const failed = recipients.flatMap(({ recipient, parameters = {} }, index) => {
     const refusal = refusals.find((one) => (one.recipient ?? index) === index)
@@ -40,6 +56,12 @@ export async function reportRefusals(
     ]
   })
   if (to === undefined || failed.length === 0) return false
+  if (!reports.mayReport(gateway, to)) {
+    const said = failed.map(({ fault }) => fault.message)[0] ?? ''
+    const reason = `${said}; not reported to ${formatMailbox(to)}, who may not have sent it`
+    events({ type: 'trouble', where: `mail of ${gateway}`, reason })
+    return false
+  }
   const queueId = newQueueId(clock, entropy)
   const date = clock.wall()
   const { envelopeId } = from.parameters

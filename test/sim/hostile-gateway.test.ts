@@ -86,6 +86,19 @@ test('a bare object of another make is taken once, and what is refused of it rep
   expect(lab.events('transaction-acknowledged')).toHaveLength(1)
 })
 
+test('what is refused of a bare object is not reported to whom its forger names (RFC 5321 §6.2)', async () => {
+  const lab = await TestLab.start(earthMoon())
+  const ofUser = bareMail('nobody', 'two').replace('user@mail-1.a.com', 'user@mail-2.a.com')
+  const ofStranger = bareMail('nobody', 'three').replace('user@mail-1.a.com', 'ann@victim.org')
+  await sendTo2(lab, fromLatin1(`EHLO x.org\r\n${ofUser}${ofStranger}QUIT\r\n`))
+  expect(await lab.maildrop(lab.mail2)).toEqual([])
+  expect(lab.events('mail-accepted')).toEqual([])
+  expect(lab.events('trouble')).toMatchObject([
+    { reason: expect.stringMatching(/nobody@mail-2\.a\.com.*not reported to user@mail-2\.a\.com/) },
+    { reason: expect.stringContaining('not reported to ann@victim.org') },
+  ])
+})
+
 test('of a bare object that begins at MAIL and breaks off the whole mails are taken', async () => {
   const lab = await TestLab.start(earthMoon())
   await sendTo2(
