@@ -1,6 +1,6 @@
 /** `npm run bench -- WHAT`: what this system does in a second, on a machine that does nothing else. */
 
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import type { PayloadCrc } from '../dtn/node.ts'
 import { type BundlesResult, benchBundles } from './bundles.ts'
 import type { Layer, StoreKind } from './bundles-node.ts'
@@ -9,6 +9,7 @@ import { imapCommand } from './imap-command.ts'
 import { labCommand } from './lab-command.ts'
 import { MailBench, type MailCase, type MailResult, type MailWork } from './mail.ts'
 import { mailOverBundlesCommand } from './mail-over-bundles-command.ts'
+import { number, numbers, someOf } from './options.ts'
 
 const LAYERS: readonly Layer[] = ['udp', 'tcp', 'stcp']
 const STORES: readonly StoreKind[] = ['memory', 'durable']
@@ -34,9 +35,9 @@ program
   .command('bundles')
   .description('bundles from one node to another over loopback sockets')
   .addOption(
-    new Option('--layers <list>', 'convergence layers').default(LAYERS).argParser(oneOf(LAYERS)),
+    new Option('--layers <list>', 'convergence layers').default(LAYERS).argParser(someOf(LAYERS)),
   )
-  .addOption(new Option('--stores <list>', 'stores').default(STORES).argParser(oneOf(STORES)))
+  .addOption(new Option('--stores <list>', 'stores').default(STORES).argParser(someOf(STORES)))
   .addOption(
     new Option('--sizes <list>', 'bytes of payload').default([1000, 10_000]).argParser(numbers),
   )
@@ -49,7 +50,7 @@ program
   .addOption(
     new Option('--payload-crc <list>', 'of the bundles: ours, and none as ION sends')
       .default(PAYLOAD_CRCS)
-      .argParser(oneOf(PAYLOAD_CRCS)),
+      .argParser(someOf(PAYLOAD_CRCS)),
   )
   .option('--json', 'one JSON object for each run')
   .addHelpText('after', '\nExample:\n  npm run bench -- bundles --layers tcp --sizes 1000 --json')
@@ -87,12 +88,12 @@ program
   .description(
     'mails into mailboxes and into the queue, beside Postfix and others that are installed',
   )
-  .addOption(new Option('--works <list>', 'what is measured').argParser(oneOf(WORKS)))
+  .addOption(new Option('--works <list>', 'what is measured').argParser(someOf(WORKS)))
   .addOption(new Option('--sessions <list>', 'sessions at a time').argParser(numbers))
   .addOption(new Option('--sizes <list>', 'bytes of message').argParser(numbers))
   .addOption(
     new Option('--connections <list>', 'for many mails, or for one each').argParser(
-      oneOf(CONNECTIONS),
+      someOf(CONNECTIONS),
     ),
   )
   .option('--pairs <number>', 'runs of ours and of the other, in turns', number, 3)
@@ -226,27 +227,6 @@ function row(...texts: readonly (string | number)[]): string {
 
 function cells(widths: readonly number[], ...texts: readonly (string | number)[]): string {
   return texts.map((text, i) => String(text).padStart(widths[i] ?? 0)).join(' ')
-}
-
-function oneOf<Name extends string>(names: readonly Name[]): (text: string) => readonly Name[] {
-  return (text) =>
-    text.split(',').map((part) => {
-      const name = names.find((each) => each === part)
-      if (name === undefined) throw new InvalidArgumentError(`One of ${names.join(', ')}.`)
-      return name
-    })
-}
-
-function numbers(text: string): readonly number[] {
-  return text.split(',').map(number)
-}
-
-function number(text: string): number {
-  const value = Number(text)
-  if (!Number.isSafeInteger(value) || value <= 0) {
-    throw new InvalidArgumentError('A whole number above 0.')
-  }
-  return value
 }
 
 program.addCommand(mailOverBundlesCommand())

@@ -1,8 +1,9 @@
 /** `npm run bench -- imap`. */
 
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import { ImapBench, type ImapOptions, type ImapResult } from './imap.ts'
 import type { OpenResult } from './imap-open.ts'
+import { number } from './options.ts'
 
 interface Flags extends Omit<ImapOptions, 'only'> {
   readonly only?: readonly string[]
@@ -72,12 +73,4 @@ function cells(...texts: readonly (string | number)[]): string {
       return width < 0 ? String(text).padEnd(-width) : String(text).padStart(width)
     })
     .join(' ')
-}
-
-function number(text: string): number {
-  const value = Number(text)
-  if (!Number.isSafeInteger(value) || value <= 0) {
-    throw new InvalidArgumentError('A whole number above 0.')
-  }
-  return value
 }

@@ -2,9 +2,10 @@
 
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { type ConstellationResult, runConstellation } from './lab-constellation.ts'
 import { type MarsDay, runMarsDay } from './lab-mars-day.ts'
+import { number, someOf } from './options.ts'
 
 const PARTS = ['mars-day', 'constellation', 'growth'] as const
 type Part = (typeof PARTS)[number]
@@ -21,7 +22,7 @@ export function labCommand(): Command {
   return new Command('lab')
     .description('the lab itself: events a second, a day of mail to Mars, a constellation')
     .addOption(
-      new Option('--only <list>', `of ${PARTS.join(', ')}`).default(PARTS).argParser(parts),
+      new Option('--only <list>', `of ${PARTS.join(', ')}`).default(PARTS).argParser(someOf(PARTS)),
     )
     .option('--nodes <number>', 'of the constellation', number, 1000)
     .option('--contacts <number>', 'a day, of each link that comes and goes', number, 15)
@@ -75,18 +76,4 @@ function constellationText(result: ConstellationResult): string {
   const { nodes, contacts, bundles, delivered, hops, startSec, runSec, rssMiB } = result
   const { events, eventsPerSec, idleKiBPerNode } = result
   return `${nodes} nodes, ${contacts} contacts: ${delivered} of ${bundles} bundles over ${hops} hops; made in ${startSec} s, played in ${runSec} s; ${events} events, ${eventsPerSec}/s; ${rssMiB} MiB, ${idleKiBPerNode} KiB an idle node.`
-}
-
-function parts(text: string): readonly Part[] {
-  return text.split(',').map((name) => {
-    const part = PARTS.find((each) => each === name)
-    if (part === undefined) throw new InvalidArgumentError(`One of ${PARTS.join(', ')}.`)
-    return part
-  })
-}
-
-function number(text: string): number {
-  const value = Number(text)
-  if (Number.isSafeInteger(value) && value > 0) return value
-  throw new InvalidArgumentError('A whole number above 0.')
 }

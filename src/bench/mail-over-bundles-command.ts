@@ -1,9 +1,10 @@
 /** `npm run bench -- mail-over-bundles`. */
 
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { type BetweenNodes, type MailLayer, measureBetweenNodes } from './mail-between-nodes.ts'
 import { measureOverALink, type OverALink, WAYS } from './mail-over-a-link.ts'
 import { measureWireBytes, type WireBytes } from './mail-over-bundles.ts'
+import { number, someOf } from './options.ts'
 
 const PARTS = ['bytes', 'rate', 'link'] as const
 type Part = (typeof PARTS)[number]
@@ -22,7 +23,7 @@ export function mailOverBundlesCommand(): Command {
   return new Command('mail-over-bundles')
     .description('mail in bundles: bytes, mails a second, and the time over a slow link')
     .addOption(
-      new Option('--only <list>', `of ${PARTS.join(', ')}`).default(PARTS).argParser(parts),
+      new Option('--only <list>', `of ${PARTS.join(', ')}`).default(PARTS).argParser(someOf(PARTS)),
     )
     .option('--seed <number>', 'of the corpus', number, 1)
     .option('--count <number>', 'mails in it, for bytes and link', number, 1000)
@@ -62,20 +63,4 @@ function rateText(result: BetweenNodes): string {
 
 function linkText({ way, mails, halfSec, allSec, linkBytes }: OverALink): string {
   return `${way}: ${mails} mails over 1 s and 1 Mbit/s: half after ${halfSec} s, all after ${allSec} s; ${linkBytes} bytes a mail on the link.`
-}
-
-function parts(text: string): readonly Part[] {
-  return text.split(',').map((name) => {
-    const part = PARTS.find((each) => each === name)
-    if (part === undefined) throw new InvalidArgumentError(`One of ${PARTS.join(', ')}.`)
-    return part
-  })
-}
-
-function number(text: string): number {
-  const value = Number(text)
-  if (!Number.isSafeInteger(value) || value <= 0) {
-    throw new InvalidArgumentError('A whole number above 0.')
-  }
-  return value
 }
