@@ -274,6 +274,18 @@ test('a file that only its own test needs is dead', () => {
   ])
 })
 
+test('a command is loaded when it is run', () => {
+  const files = {
+    'src/cmd/lightlag.ts': "await import('./program.ts')\n",
+    'src/cmd/program.ts': "import { COMMANDS } from './commands.ts'\nimport 'zod'\n",
+    'src/cmd/commands.ts': "import type { A } from './a.ts'\nimport './b.ts'\nimport('./c.ts')\n",
+  }
+  expect(findings('the program loads no command but the one that is run', files)).toEqual([
+    'src/cmd/program.ts:2: zod is loaded for every command',
+    'src/cmd/commands.ts:2: ./b.ts is loaded for every command',
+  ])
+})
+
 test('a project refers to what its folder may import, and a pure one knows no Node', () => {
   const project = (folder: string, ...references: string[]): string =>
     JSON.stringify({

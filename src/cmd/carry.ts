@@ -13,9 +13,7 @@ const NODE = 'number or control socket of the host (default: the only one here)'
 
 /** `exitStatuses` ends every help text. */
 export function addCarryCommands(program: Command, exitStatuses: string): void {
-  const carry = program
-    .command('carry')
-    .description('take mail to another host on a stick, and bring what came on one')
+  const carry = program.command('carry')
   carry
     .command('out')
     .argument('<directory>', 'where to write it, such as a USB stick')

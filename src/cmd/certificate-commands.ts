@@ -23,9 +23,7 @@ const DAYS_MAX = 36_500
 
 /** `exitStatuses` ends every help text. */
 export function addCertificateCommands(program: Command, exitStatuses: string): void {
-  const certificate = program
-    .command('certificate')
-    .description('make and look at certificates for TLS')
+  const certificate = program.command('certificate')
 
   certificate
     .command('authority')

@@ -1,6 +1,5 @@
 /** `lightlag client-config`: what mail programs configure themselves from. */
 
-import { parseNodeConfig } from '../config/node-config.ts'
 import {
   autoconfigXml,
   clientPorts,
@@ -9,7 +8,7 @@ import {
   serviceRecords,
 } from '../mail/client-config.ts'
 import { EXIT, Failure } from './failure.ts'
-import { readText } from './files.ts'
+import { readConfig } from './host-config.ts'
 
 export const CLIENT_CONFIG_KINDS = ['autoconfig', 'srv', 'mobileconfig'] as const
 export type ClientConfigKind = (typeof CLIENT_CONFIG_KINDS)[number]
@@ -21,9 +20,7 @@ export interface ClientConfigArguments {
 }
 
 export function clientConfig(address: string, { config: file, only }: ClientConfigArguments): void {
-  const parsed = parseNodeConfig(readText(file), file)
-  if (!parsed.ok) throw new Failure(EXIT.usage, parsed.fault.message)
-  const config = parsed.value
+  const config = readConfig(file)
   const [, domain] = /^[^@\s]+@([^@\s]+)$/.exec(address) ?? []
   if (domain === undefined) throw new Failure(EXIT.usage, `${address} is no address: USER@DOMAIN`)
   if (!config.domains.includes(domain.toLowerCase())) {

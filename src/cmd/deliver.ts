@@ -19,7 +19,7 @@ import { formatDeliveredTo, formatReturnPath, wasDeliveredTo } from '../proto/me
 import { parseMailbox } from '../proto/smtp/path.ts'
 import { Failure } from './failure.ts'
 import { readBytes } from './files.ts'
-import { readConfig } from './serve.ts'
+import { readConfig } from './host-config.ts'
 import { readUsers, usersFileOf } from './users-file.ts'
 
 /** Of sysexits.h: what programs that call it look for. */

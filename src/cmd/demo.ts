@@ -7,8 +7,9 @@ import type { Scenario } from '../config/scenario.ts'
 import { runDemo } from '../lab/demo.ts'
 import { EXIT, Failure } from './failure.ts'
 import { readBytes } from './files.ts'
-import { checkPictures, type PictureArguments, writePictures } from './picture-options.ts'
+import type { PictureArguments } from './picture-options.ts'
 import { readScenario } from './scenario.ts'
+import { checkPictures, writePictures } from './write-pictures.ts'
 
 export interface DemoArguments extends PictureArguments {
   readonly message: string | undefined

@@ -19,7 +19,7 @@ export function addDkimCommands(
   exitStatuses: string,
   configOf: (options: { readonly config?: string }, command: Command) => string,
 ): void {
-  const dkim = program.command('dkim').description('the keys that a host signs mail with')
+  const dkim = program.command('dkim')
   const subcommand = (name: string, what: string, example: string): Command =>
     dkim
       .command(name)

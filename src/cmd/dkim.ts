@@ -18,7 +18,7 @@ import type { DatedSigningKey, SigningKey } from '../ports/mail-authentication.t
 import { dkimDirectoryOf } from './dkim-directory.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
 import { makeFolder } from './files.ts'
-import { readConfig } from './serve.ts'
+import { readConfig } from './host-config.ts'
 
 export interface DkimArguments {
   readonly config: string

@@ -11,9 +11,7 @@ const LIST_MAX = 1000
 
 /** `exitStatuses` ends every help text. */
 export function addExperimentCommands(program: Command, exitStatuses: string): void {
-  const group = program
-    .command('experiment')
-    .description('measure in the lab what delay, loss and contacts do to mail')
+  const group = program.command('experiment')
   for (const experiment of EXPERIMENTS) addExperiment(group, experiment, exitStatuses)
 }
 

@@ -12,9 +12,7 @@ const NODE = 'number or control socket of the host (default: the only one here)'
 
 /** `exitStatuses` ends every help text. */
 export function addFaultCommands(program: Command, exitStatuses: string): void {
-  const fault = program
-    .command('fault')
-    .description('have a running host refuse and delay mail on purpose, to test mail programs with')
+  const fault = program.command('fault')
   fault
     .command('add')
     .description('add one, until it is removed or the host stops; prints its number')

@@ -8,10 +8,9 @@ import { asFault } from '../base/fault.ts'
 import { monoMs, wallMs } from '../base/time.ts'
 import type { NodeClient } from '../dtn/control/node-client.ts'
 import type { PowerAction } from '../lab/desk.ts'
-import type { Detail, SequenceForm } from '../lab/pictures/pictures.ts'
+import type { Detail, SequenceForm } from '../lab/pictures/choices.ts'
 import { timeText } from '../lab/recording.ts'
 import { EXIT, Failure } from './failure.ts'
-import { formatLink } from './lab-link-text.ts'
 import { requireLab, runningLabs } from './lab-places.ts'
 import type {
   CaptureStopped,
@@ -23,7 +22,7 @@ import type {
   LinkRequest,
   ProcessRequest,
 } from './lab-requests.ts'
-import { speedText } from './lab-up.ts'
+import { formatLink, speedText } from './lab-text.ts'
 
 export interface LabOption {
   /** Its name; default: the only one that runs. */

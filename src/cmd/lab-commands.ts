@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseShare, parseSize } from '../base/quantity.ts'
 import type { LinkQuality } from '../config/link-quality.ts'
 import type { PowerAction } from '../lab/desk.ts'
-import { DETAILS, PROTOCOLS, SEQUENCE_FORMS } from '../lab/pictures/pictures.ts'
+import { DETAILS, PROTOCOLS, SEQUENCE_FORMS } from '../lab/pictures/choices.ts'
 import { EXIT, Failure } from './failure.ts'
 import {
   type ExecArguments,
@@ -23,9 +23,10 @@ import {
 } from './lab-client.ts'
 import type { Speed } from './lab-driver.ts'
 import type { FixedPort, PublishWish } from './lab-ports.ts'
-import { addLabRun } from './lab-run.ts'
-import { labUp, type UpArguments } from './lab-up.ts'
+import type { RunArguments } from './lab-run.ts'
+import type { UpArguments } from './lab-up.ts'
 import { duration, seed } from './numbers.ts'
+import { addPictureOptions, PICTURE_HELP } from './picture-options.ts'
 
 const LAB = 'name of the lab (default: the only one that runs)'
 
@@ -39,12 +40,9 @@ type JsonOption = LabOption & { readonly json?: true }
 
 /** `exitStatuses` ends every help text. */
 export function addLabCommands(program: Command, exitStatuses: string): void {
-  const lab = program
-    .command('lab')
-    .description('run a scenario, and control it while it runs')
-    .enablePositionalOptions()
+  const lab = program.command('lab').enablePositionalOptions()
   addUp(lab, exitStatuses)
-  addLabRun(lab, exitStatuses)
+  addRun(lab, exitStatuses)
   lab
     .command('ps')
     .description('list the labs that run, their hosts, services and published ports')
@@ -115,8 +113,42 @@ Examples:
   lightlag lab up scenarios/earth-moon.yaml --publish mail-1:587=2587 --publish mail-1:110=2110
 ${exitStatuses}`,
     )
-    .action((scenario: string, options: Omit<UpArguments, 'scenario'>) =>
-      labUp({ ...options, scenario }),
+    .action(async (scenario: string, options: Omit<UpArguments, 'scenario'>) =>
+      (await import('./lab-up.ts')).labUp({ ...options, scenario }),
+    )
+}
+
+function addRun(lab: Command, exitStatuses: string): void {
+  addPictureOptions(
+    lab
+      .command('run')
+      .argument('<scenario>', 'file of a scenario, as scenarios/starttls.yaml')
+      .description('play a scenario to its end as fast as it goes, and draw what happened')
+      .option(
+        '--for <duration>',
+        'as long in virtual time (default: until no mail waits any more)',
+        duration,
+      )
+      .option(
+        '--seed <number>',
+        'what decides everything random, in place of that of the file',
+        seed,
+      )
+      .option('--quiet', 'print nothing of what happens'),
+  )
+    .addHelpText(
+      'after',
+      `${PICTURE_HELP}
+What came of each event of its timeline is told at the end, and which mails can never arrive.
+
+Examples:
+  lightlag lab run scenarios/ship.yaml
+  lightlag lab run scenarios/starttls.yaml --quiet --across --diagram messages
+  lightlag lab run scenarios/starttls.yaml --pcapng run.pcapng --svg run.svg --space-time times.svg
+${exitStatuses}`,
+    )
+    .action(async (scenario: string, args: RunArguments) =>
+      (await import('./lab-run.ts')).labRun(scenario, args),
     )
 }
 

@@ -2,7 +2,8 @@
 
 import type { LinkQuality } from '../config/link-quality.ts'
 import type { PowerAction } from '../lab/desk.ts'
-import type { AskedFilter, Detail, SequenceForm } from '../lab/pictures/pictures.ts'
+import type { Detail, SequenceForm } from '../lab/pictures/choices.ts'
+import type { AskedFilter } from '../lab/pictures/pictures.ts'
 
 export interface LabState {
   readonly name: string

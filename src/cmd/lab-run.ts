@@ -1,7 +1,6 @@
 /** `lightlag lab run`: a scenario from its beginning to its end, as fast as it goes, and pictures of it. */
 
 import { setImmediate } from 'node:timers/promises'
-import type { Command } from 'commander'
 import { addMs, monoMs } from '../base/time.ts'
 import { stepLine, tellStep } from '../lab/demo-text.ts'
 import { type Happening, Lab, type LabResult } from '../lab/lab.ts'
@@ -9,17 +8,11 @@ import { KEPT_HAPPENINGS_MAX } from '../lab/limits.ts'
 import { recordingOf } from '../lab/pictures/pictures.ts'
 import { resultLines } from '../lab/timeline.ts'
 import { EXIT, Failure, told } from './failure.ts'
-import { duration, seed } from './numbers.ts'
-import {
-  addPictureOptions,
-  checkPictures,
-  PICTURE_HELP,
-  type PictureArguments,
-  writePictures,
-} from './picture-options.ts'
+import type { PictureArguments } from './picture-options.ts'
 import { readScenario } from './scenario.ts'
+import { checkPictures, writePictures } from './write-pictures.ts'
 
-interface RunArguments extends PictureArguments {
+export interface RunArguments extends PictureArguments {
   readonly for?: number
   readonly seed?: number
   readonly quiet?: true
@@ -28,39 +21,7 @@ interface RunArguments extends PictureArguments {
 /** How long sessions that nobody needs any more are given to end by themselves. */
 const ENDING_MS = 60_000
 
-export function addLabRun(lab: Command, exitStatuses: string): void {
-  addPictureOptions(
-    lab
-      .command('run')
-      .argument('<scenario>', 'file of a scenario, as scenarios/starttls.yaml')
-      .description('play a scenario to its end as fast as it goes, and draw what happened')
-      .option(
-        '--for <duration>',
-        'as long in virtual time (default: until no mail waits any more)',
-        duration,
-      )
-      .option(
-        '--seed <number>',
-        'what decides everything random, in place of that of the file',
-        seed,
-      )
-      .option('--quiet', 'print nothing of what happens'),
-  )
-    .addHelpText(
-      'after',
-      `${PICTURE_HELP}
-What came of each event of its timeline is told at the end, and which mails can never arrive.
-
-Examples:
-  lightlag lab run scenarios/ship.yaml
-  lightlag lab run scenarios/starttls.yaml --quiet --across --diagram messages
-  lightlag lab run scenarios/starttls.yaml --pcapng run.pcapng --svg run.svg --space-time times.svg
-${exitStatuses}`,
-    )
-    .action((scenario: string, args: RunArguments) => labRun(scenario, args))
-}
-
-async function labRun(file: string, args: RunArguments): Promise<void> {
+export async function labRun(file: string, args: RunArguments): Promise<void> {
   const { scenario: read } = readScenario(file)
   const scenario = args.seed === undefined ? read : { ...read, seed: args.seed }
   checkPictures(

@@ -24,7 +24,7 @@ import type {
   ServiceState,
   TypeRequest,
 } from './lab-requests.ts'
-import { writePictures } from './picture-options.ts'
+import { writePictures } from './write-pictures.ts'
 
 export interface LabServiceOptions {
   readonly lab: Lab

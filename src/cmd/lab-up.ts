@@ -18,6 +18,7 @@ import { LabDriver, type Speed } from './lab-driver.ts'
 import { connectLab, isName, labLog, labSocket, makeLabsFolder } from './lab-places.ts'
 import { clientHost, LabPorts, type PublishWish, publishedPorts } from './lab-ports.ts'
 import { LabService } from './lab-service.ts'
+import { speedText } from './lab-text.ts'
 import { readScenario } from './scenario.ts'
 import { leaveSoon, signalled } from './signal.ts'
 import { version } from './version.ts'
@@ -188,10 +189,6 @@ function startText(
     lines.push(`  who connects is, in the lab, on ${where}`)
   }
   return `${lines.join('\n')}\n`
-}
-
-export function speedText(speed: Speed): string {
-  return speed === 'max' ? 'as fast as it can' : `at speed ${speed}`
 }
 
 /** What a killed lab has left is no lab. */

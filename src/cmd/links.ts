@@ -3,7 +3,7 @@
 import { lstatSync, readlinkSync, symlinkSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { TOOLS } from '../dtn/tools/tools.ts'
+import { TOOL_PURPOSES } from '../dtn/tools/purposes.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
 import { makeFolder } from './files.ts'
 
@@ -17,7 +17,7 @@ const MAIL_NAMES: Readonly<Record<string, readonly string[]>> = {
 
 const NAMES: Readonly<Record<string, readonly string[]>> = {
   ...MAIL_NAMES,
-  ...Object.fromEntries(Object.keys(TOOLS).map((name) => [name, [name]])),
+  ...Object.fromEntries(Object.keys(TOOL_PURPOSES).map((name) => [name, [name]])),
 }
 
 const PROGRAM = fileURLToPath(new URL('../../bin/lightlag.js', import.meta.url))

@@ -33,10 +33,12 @@ interface Selecting extends HostOption {
 
 /** `exitStatuses` ends every help text. */
 export function addMailCommands(program: Command, exitStatuses: string): void {
-  const queue = program
-    .command('queue')
-    .description("look at a running host's mail and decide on it")
-  addListing(queue.command('list'), 'lightlag queue list --json', exitStatuses)
+  const queue = program.command('queue')
+  addListing(
+    queue.command('list').description('list what waits'),
+    'lightlag queue list --json',
+    exitStatuses,
+  )
   addListing(program.command('mailq'), 'lightlag mailq', exitStatuses)
   queue
     .command('show')
@@ -69,7 +71,6 @@ ${exitStatuses}`,
   program
     .command('trace')
     .argument('<id>', 'queue id or Message-ID')
-    .description('tell the story of a mail, on the host that sent it or on the one that got it')
     .option('--json', 'one JSON object for each mail, on a line')
     .option('--node <node>', NODE)
     .addHelpText(
@@ -81,7 +82,6 @@ ${exitStatuses}`,
     )
   program
     .command('sendmail')
-    .description('hand in a mail from standard input, as of old: -t -i -f -F -N -R -V -bs -bp -q')
     .argument('[words...]')
     .option('--node <node>', NODE)
     .allowUnknownOption()
@@ -105,7 +105,6 @@ no host runs here, or it has no room; 77 not for you.`,
     )
   program
     .command('mail')
-    .description('write a mail, whose text comes from standard input, or look at your mailbox')
     .argument('[address...]')
     .option('-s, --subject <text>', 'its subject')
     .option('-c, --cc <addresses>', 'who gets a copy, with commas between them')
@@ -132,7 +131,6 @@ no host runs here, or it has no room; 77 not for you. With -H and -p 0 there is 
 
 function addListing(command: Command, example: string, exitStatuses: string): void {
   command
-    .description('list what waits, as Postfix does: * is under way, ! is held')
     .option('--json', 'one JSON object for each mail, on a line')
     .option('--node <node>', NODE)
     .addHelpText('after', `\nExamples:\n  ${example}\n${exitStatuses}`)

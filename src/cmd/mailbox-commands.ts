@@ -7,7 +7,7 @@ import { type ImportArguments, MAILBOX_FORMATS, mailboxImport } from './mailbox-
 
 /** `exitStatuses` ends every help text of commands that have those. */
 export function addMailboxCommands(program: Command, exitStatuses: string): void {
-  const mailbox = program.command('mailbox').description('messages into a mailbox, and out of one')
+  const mailbox = program.command('mailbox')
   placed(mailbox.command('import'))
     .argument('<source>', 'a Maildir, an mbox file, an eml file or a folder of those')
     .description('put the messages of a Maildir, an mbox file or eml files into a mailbox')
@@ -57,7 +57,6 @@ ${exitStatuses}`,
       throw new CommanderError(exitCode === 0 ? 0 : SYSEXITS.usage, code, message)
     })
     .argument('<user>', 'whose mailbox')
-    .description('put a mail from standard input into a mailbox, for Postfix and .forward files')
     .option('-f, --from <sender>', 'who it is from, for Return-Path')
     .option(
       '-a, --address <address>',

@@ -18,7 +18,7 @@ import { type Flag, SYSTEM_FLAGS } from '../mail/mailbox/mailbox.ts'
 import { MaildirDraft } from '../mail/maildir-draft.ts'
 import { bareLfToCrlf } from '../proto/message/line-endings.ts'
 import { EXIT, Failure } from './failure.ts'
-import { readConfig } from './serve.ts'
+import { readConfig } from './host-config.ts'
 
 export interface PlaceArguments {
   /** A host's file, and whose mailbox it is. */

@@ -6,10 +6,10 @@ import { faultOf, type IonReading, readIon } from '../config/ion/ion.ts'
 import { ionPeerOf } from '../config/ion/peer.ts'
 import type { ReadFile } from '../config/ion/read.ts'
 import { writeIon } from '../config/ion/write.ts'
-import { parseNodeConfig } from '../config/node-config.ts'
 import { hostClock } from '../host/clock.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
 import { makeFolder, readText } from './files.ts'
+import { readConfig } from './host-config.ts'
 
 /** Tells ION's files line by line on standard output; a Failure lists what is wrong in them. */
 export function rcCheck(files: readonly string[]): void {
@@ -34,14 +34,13 @@ export function readRc(files: readonly string[]): IonReading {
 
 /** Writes files for ION at the other end of each plan; a Failure where there is none it could be. */
 export function rcWrite(configFile: string, directory: string): void {
-  const parsed = parseNodeConfig(readText(configFile), configFile)
-  if (!parsed.ok) throw new Failure(EXIT.usage, parsed.fault.message)
-  const { plans } = parsed.value
+  const config = readConfig(configFile)
+  const { plans } = config
   if (plans.length === 0) {
     throw new Failure(EXIT.usage, `${configFile}: no plans: a plan to a neighbour would be right`)
   }
   const written = plans.flatMap(({ node }) => {
-    const peer = ionPeerOf(parsed.value, node)
+    const peer = ionPeerOf(config, node)
     if (!peer.ok) throw new Failure(EXIT.usage, `${configFile}: ${peer.fault.message}`)
     return writeIon(peer.value, String(node))
   })

@@ -2,7 +2,7 @@ import { dirname, join, resolve } from 'node:path'
 import { asFault, Fault } from '../base/fault.ts'
 import { MailHost } from '../bridge/mail-host.ts'
 import { certificateNamesOf } from '../bridge/mail-host-options.ts'
-import { type NodeConfig, parseNodeConfig } from '../config/node-config.ts'
+import type { NodeConfig } from '../config/node-config.ts'
 import { hostClock } from '../host/clock.ts'
 import { hostCompression } from '../host/compression.ts'
 import { hostCrc32c } from '../host/crc32c.ts'
@@ -25,7 +25,8 @@ import type { EventSink } from '../ports/events.ts'
 import { formatAddress } from '../ports/network.ts'
 import { withCredentials } from './credential-files.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
-import { makeFolder, readText } from './files.ts'
+import { makeFolder } from './files.ts'
+import { readConfig } from './host-config.ts'
 import {
   announceNode,
   controlSocketOf,
@@ -202,10 +203,3 @@ function reloadTls(tls: TlsKeeper, events: EventSink): () => void {
 const INDEX_BYTES_MAX = 17_179_869_184
 
 const RELOAD_MS = 3_600_000
-
-/** Of a host's file; a Failure with all that is wrong with it. */
-export function readConfig(file: string): NodeConfig {
-  const parsed = parseNodeConfig(readText(file), file)
-  if (!parsed.ok) throw new Failure(EXIT.usage, parsed.fault.message)
-  return parsed.value
-}

@@ -2,15 +2,12 @@
 
 import { type Command, InvalidArgumentError } from 'commander'
 import { duration, seed } from './numbers.ts'
-import { addPlayOptions } from './sim-play.ts'
-import { simSearch } from './sim-search.ts'
+import type { PlayArguments } from './sim-play.ts'
+import type { SimSearchArguments } from './sim-search.ts'
 
 /** `exitStatuses` ends every help text. */
 export function addSimCommands(program: Command, exitStatuses: string): void {
-  const sim = program
-    .command('sim')
-    .description('run worlds of the lab again and again, in virtual time')
-    .enablePositionalOptions()
+  const sim = program.command('sim').enablePositionalOptions()
   addPlayOptions(sim)
   sim
     .command('search')
@@ -40,7 +37,38 @@ Examples:
   lightlag sim search --seed 17 --only m2,f0,l1
 ${exitStatuses}`,
     )
-    .action(simSearch)
+    .action(async (options: SimSearchArguments) =>
+      (await import('./sim-search.ts')).simSearch(options),
+    )
+}
+
+/** The options of `sim` itself, beside its commands. */
+function addPlayOptions(sim: Command): void {
+  sim
+    .argument('[scenario]', 'file of a scenario, for --step')
+    .option('--step', 'walk through it event by event, by commands on standard input')
+    .option('--replay <file>', 'play what "lab up --record" or --record has written, and compare')
+    .option('--record <file>', 'with --step: write down the run')
+    .option('--seed <number>', 'in place of that of the scenario', seed)
+    .option('--json', 'with --step: one JSON object for each event and each state')
+    .addHelpText(
+      'after',
+      `
+Commands of --step: an empty line or "step" for the next event, "step 10", "to 12.5s" up to that time,
+"host mail-1" until something is seen of a host, "until mail-delivered" until a host tells that,
+"exec mail-1 echo Hi | mail user@mail-2.a.com" to have something to step through, "state", "quit".
+
+Examples:
+  lightlag sim scenarios/earth-moon.yaml --step
+  printf 'to 2s\\nstate\\n' | lightlag sim scenarios/earth-moon.yaml --step
+  lightlag lab up scenarios/earth-moon.yaml --record run.jsonl
+  lightlag sim --replay run.jsonl
+
+Exit status: 0 done, 1 a replay went another way, 2 an option, a value or a file was not understood.`,
+    )
+    .action(async (scenario: string | undefined, options: PlayArguments) =>
+      (await import('./sim-play.ts')).play(scenario, options),
+    )
 }
 
 function names(text: string): readonly string[] {

@@ -3,7 +3,6 @@
 import { appendFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { Command } from 'commander'
 import { Fault } from '../base/fault.ts'
 import { parseDuration } from '../base/quantity.ts'
 import { monoMs } from '../base/time.ts'
@@ -18,10 +17,9 @@ import { EXIT, Failure } from './failure.ts'
 import { readText } from './files.ts'
 import { machineOf } from './lab-service.ts'
 import { newLab, recordingHead, startRecording } from './lab-up.ts'
-import { seed } from './numbers.ts'
 import { readScenario } from './scenario.ts'
 
-interface PlayArguments {
+export interface PlayArguments {
   readonly step?: true
   readonly replay?: string
   readonly record?: string
@@ -29,34 +27,7 @@ interface PlayArguments {
   readonly json?: true
 }
 
-/** The options of `sim` itself, beside its commands. */
-export function addPlayOptions(sim: Command): void {
-  sim
-    .argument('[scenario]', 'file of a scenario, for --step')
-    .option('--step', 'walk through it event by event, by commands on standard input')
-    .option('--replay <file>', 'play what "lab up --record" or --record has written, and compare')
-    .option('--record <file>', 'with --step: write down the run')
-    .option('--seed <number>', 'in place of that of the scenario', seed)
-    .option('--json', 'with --step: one JSON object for each event and each state')
-    .addHelpText(
-      'after',
-      `
-Commands of --step: an empty line or "step" for the next event, "step 10", "to 12.5s" up to that time,
-"host mail-1" until something is seen of a host, "until mail-delivered" until a host tells that,
-"exec mail-1 echo Hi | mail user@mail-2.a.com" to have something to step through, "state", "quit".
-
-Examples:
-  lightlag sim scenarios/earth-moon.yaml --step
-  printf 'to 2s\\nstate\\n' | lightlag sim scenarios/earth-moon.yaml --step
-  lightlag lab up scenarios/earth-moon.yaml --record run.jsonl
-  lightlag sim --replay run.jsonl
-
-Exit status: 0 done, 1 a replay went another way, 2 an option, a value or a file was not understood.`,
-    )
-    .action((scenario: string | undefined, options: PlayArguments) => play(scenario, options))
-}
-
-async function play(scenario: string | undefined, options: PlayArguments): Promise<void> {
+export async function play(scenario: string | undefined, options: PlayArguments): Promise<void> {
   if (options.replay !== undefined && scenario === undefined && !options.step) {
     return replayFile(options.replay)
   }

@@ -20,7 +20,7 @@ export function addUserCommands(
   exitStatuses: string,
   configOf: (options: { readonly config?: string }, command: Command) => string,
 ): void {
-  const user = program.command('user').description('who has a mailbox on a host')
+  const user = program.command('user')
   const subcommand = (parent: Command, name: string, what: string, example: string): Command =>
     parent
       .command(name)

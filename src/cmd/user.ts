@@ -13,8 +13,8 @@ import { NO_QUOTAS, quotaOf } from '../mail/quotas.ts'
 import { formatUsers, isLabel, isUserName } from '../mail/user-file.ts'
 import { EXIT, Failure } from './failure.ts'
 import { makeFolder } from './files.ts'
+import { readConfig } from './host-config.ts'
 import { askPassword } from './password-prompt.ts'
-import { readConfig } from './serve.ts'
 import { readUsers, usersFileOf } from './users-file.ts'
 
 export interface UserArguments {

@@ -140,6 +140,7 @@ export const CHECKS: Readonly<Record<string, (tree: Tree) => readonly string[]>>
   'nothing is left unfinished without its section': (tree) =>
     shipped(tree).flatMap((file) => findings(file, UNFINISHED)),
   'every file is reached from a program or a test of the whole': everyFileIsReached,
+  'the program loads no command but the one that is run': startsWithLittle,
   'references to RFCs have the one form that tools can follow': (tree) =>
     tree.files
       .filter(({ path }) => /^src\/.*\.ts$|\.md$/.test(path))
@@ -210,6 +211,8 @@ interface Import {
   /** Relative imports only: the file, from the root. */
   readonly path: string | undefined
   readonly typeOnly: boolean
+  /** Loaded when the code gets there. */
+  readonly dynamic: boolean
 }
 
 function importsOf({ path, text }: SourceFile): readonly Import[] {
@@ -223,6 +226,7 @@ function importsOf({ path, text }: SourceFile): readonly Import[] {
       specifier,
       path: specifier.startsWith('.') ? posix.join(dirname(path), specifier) : undefined,
       typeOnly: type !== undefined,
+      dynamic: dynamic !== undefined,
     }
   })
 }
@@ -297,6 +301,30 @@ function everyFileIsReached(tree: Tree): readonly string[] {
     .filter((file) => !reached.has(file) && !file.path.endsWith('.d.ts'))
     .map(({ path }) => `${path}: no program and no test of the whole needs it`)
 }
+
+/** What is loaded before the command is known, which everybody waits for who asks for the version. */
+function startsWithLittle(tree: Tree): readonly string[] {
+  const byPath = new Map(tree.files.map((file) => [file.path, file]))
+  const wrong: string[] = []
+  const seen = new Set<string>()
+  const waiting = ['src/cmd/lightlag.ts', 'src/cmd/program.ts']
+  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+    const file = byPath.get(path)
+    if (file === undefined || seen.has(path)) continue
+    seen.add(path)
+    for (const imported of importsOf(file)) {
+      if (imported.typeOnly || imported.dynamic) continue
+      const { path: next, specifier, line } = imported
+      const isLight = next === undefined ? /^node:|^commander$/.test(specifier) : LIGHT.test(next)
+      if (isLight && next !== undefined) waiting.push(next)
+      if (!isLight) wrong.push(`${path}:${line}: ${specifier} is loaded for every command`)
+    }
+  }
+  return wrong
+}
+
+const LIGHT =
+  /^src\/(?:base\/|cmd\/(?:commands|failure|files|links|program|signal|version)\.ts$|dtn\/tools\/purposes\.ts$)/
 
 /** The sources of what `package.json` and `bin` start or export. */
 function programs(tree: Tree): readonly string[] {

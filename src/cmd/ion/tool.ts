@@ -41,7 +41,7 @@ export async function runTool(
     })
   } catch (error) {
     // No node runs: it may be started.
-    const status = TOOLS[name]?.tool.temporaryStatus
+    const status = TOOLS[name]?.temporaryStatus
     if (error instanceof Failure) {
       throw new Failure(status ?? error.status, `${name}: ${error.message}`)
     }

@@ -25,7 +25,7 @@ export async function runTool(
   args: readonly string[],
   { attach, ...ports }: ToolSurroundings,
 ): Promise<number> {
-  const tool = Object.hasOwn(TOOLS, name) ? TOOLS[name]?.tool : undefined
+  const tool = Object.hasOwn(TOOLS, name) ? TOOLS[name] : undefined
   if (tool === undefined) {
     ports.errors(fromUtf8(`${name}: command not found\n`))
     return NOT_FOUND

@@ -375,7 +375,7 @@ describe('what cannot be', () => {
       ['bpsendfile', ['ipn:2.2', 'ipn:3.2']],
       ['bpstats', ['now']],
     ] as const) {
-      expect(TOOLS[name]?.tool.parse(args), `${name} ${args.join(' ')}`).toBeUndefined()
+      expect(TOOLS[name]?.parse(args), `${name} ${args.join(' ')}`).toBeUndefined()
     }
   })
 })

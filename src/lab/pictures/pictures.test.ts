@@ -10,15 +10,9 @@ import { encodeBundle } from '../../proto/bpv7/codec.ts'
 import { ipnEndpoint, NULL_ENDPOINT } from '../../proto/bpv7/endpoint-id.ts'
 import type { Happening } from '../lab.ts'
 import { lineChart, POINTS_MAX, ROWS_MAX } from './charts.ts'
+import { CHARTS, DETAILS, SEQUENCE_FORMS } from './choices.ts'
 import { namesOfMail } from './journeys.ts'
-import {
-  CHARTS,
-  DETAILS,
-  drawChart,
-  drawSequence,
-  type Recording,
-  SEQUENCE_FORMS,
-} from './pictures.ts'
+import { drawChart, drawSequence, type Recording } from './pictures.ts'
 import { SEQUENCE_ITEMS_MAX } from './sequences.ts'
 import { FLIGHTS_MAX } from './space-time.ts'
 

@@ -5,6 +5,7 @@ import type { Scenario } from '../../config/scenario.ts'
 import type { CapturedPacket } from '../capture.ts'
 import type { Happening, Lab } from '../lab.ts'
 import { ganttChart, type LineChart, lineChart } from './charts.ts'
+import type { Chart, Detail, SequenceForm } from './choices.ts'
 import { contactRows, linkUse, queueDepths } from './figures.ts'
 import { journeyItems, namesOfMail } from './journeys.ts'
 import { mermaidSequence } from './mermaid.ts'
@@ -51,32 +52,6 @@ export function recordingOf(
     happenings,
   }
 }
-
-/** How much a sequence diagram says. */
-export const DETAILS = ['packets', 'messages', 'journeys'] as const
-export type Detail = (typeof DETAILS)[number]
-
-export const SEQUENCE_FORMS = ['mermaid', 'svg', 'text'] as const
-export type SequenceForm = (typeof SEQUENCE_FORMS)[number]
-
-/** Those that have one form, SVG. */
-export const CHARTS = ['space-time', 'link-use', 'queues', 'contacts'] as const
-export type Chart = (typeof CHARTS)[number]
-
-/** Those that a filter may name. */
-export const PROTOCOLS = [
-  'smtp',
-  'imap',
-  'pop3',
-  'tls',
-  'tcp',
-  'udp',
-  'dns',
-  'bp',
-  'tcpcl',
-  'stcp',
-  'mtcp',
-] as const
 
 /** A filter as people give it: `mail` is any name of a mail. */
 export interface AskedFilter {

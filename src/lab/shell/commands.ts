@@ -2,8 +2,8 @@
 
 import { formatLogTime } from '../../base/calendar.ts'
 import { parseDuration } from '../../base/quantity.ts'
+import { TOOL_PURPOSES } from '../../dtn/tools/purposes.ts'
 import { pause } from '../../dtn/tools/tool.ts'
-import { TOOLS } from '../../dtn/tools/tools.ts'
 import { ionTool } from '../process.ts'
 import { type Command, complain, say } from './command.ts'
 import { cat, cd, echo, ls, pwd } from './file-commands.ts'
@@ -26,7 +26,7 @@ const help: Command = async (_, io) => {
   const names = [...Object.keys(COMMANDS), 'bash', 'exit'].sort()
   say(
     io,
-    `Commands: ${names.join(' ')}\nION's: ${Object.keys(TOOLS).join(' ')}
+    `Commands: ${names.join(' ')}\nION's: ${Object.keys(TOOL_PURPOSES).join(' ')}
 There are quotes, pipes, ;, &&, ||, <, >, >>, 2>, <<EOF, ~, * and ?, and no variables, functions or
 commands in the background.\n`,
   )
@@ -64,7 +64,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
 
 /** Those that hear Ctrl-C themselves, in order to close what they have open. */
 export function isIonTool(name: string): boolean {
-  return Object.hasOwn(TOOLS, name)
+  return Object.hasOwn(TOOL_PURPOSES, name)
 }
 
 /** What `name` stands for; ION's own words where there is nothing of that name. */

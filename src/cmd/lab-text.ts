@@ -1,5 +1,6 @@
 import { formatDuration } from '../base/quantity.ts'
 import type { LinkQuality } from '../config/link-quality.ts'
+import type { Speed } from './lab-driver.ts'
 
 /** What a link does, in the words of the commands that change it. */
 export function formatLink(quality: LinkQuality): string {
@@ -22,6 +23,10 @@ export function formatLink(quality: LinkQuality): string {
     quality.contacts && `${quality.contacts.length} contacts`,
   ]
   return parts.filter((part) => typeof part === 'string').join(', ')
+}
+
+export function speedText(speed: Speed): string {
+  return speed === 'max' ? 'as fast as it can' : `at speed ${speed}`
 }
 
 function percent(share: number): string {
