@@ -84,10 +84,10 @@ export function parseScenario(
 
 function complete({ text, startsAt, links, topology }: ScenarioDraft): Scenario {
   const routes = new BundleRoutes(text.hosts, topology)
-  const isAnnounced = (a: string, b: string): boolean =>
-    text.links.some(
-      ({ between, announced }) => announced && between.includes(a) && between.includes(b),
-    )
+  const announced = new Set(
+    text.links.filter((link) => link.announced).map(({ between }) => bothOf(between)),
+  )
+  const isAnnounced = (a: string, b: string): boolean => announced.has(bothOf([a, b]))
   return {
     name: text.name,
     seed: text.seed,
@@ -113,6 +113,11 @@ function complete({ text, startsAt, links, topology }: ScenarioDraft): Scenario 
     })),
     ...(text.timeline.length > 0 && { timeline: completeTimeline(text.timeline, startsAt) }),
   }
+}
+
+/** The same either way round. */
+function bothOf(networks: readonly string[]): string {
+  return networks.toSorted().join(' ')
 }
 
 /** With contacts at dates: a host that starts again later counts from no other moment than the links do. */
