@@ -1,6 +1,6 @@
 /** `Authentication-Results`, which says at the top of a message what was found out about it. RFC 8601. */
 
-import { fromLatin1, NO_BYTES, toLatin1 } from '../../base/bytes.ts'
+import { concat, fromLatin1, NO_BYTES, toLatin1 } from '../../base/bytes.ts'
 import type { Authentication, DkimResult } from '../../ports/mail-authentication.ts'
 import { formatField } from '../../proto/message/header.ts'
 
@@ -93,7 +93,12 @@ export class ForgedResultsFilter {
   /** The next bytes as they came in; returns those that stay, which may be `bytes` itself. */
   push(bytes: Uint8Array): Uint8Array {
     if (!this.#isHeader) return bytes
-    const text = this.#line + toLatin1(bytes)
+    const bodyAt = this.#isFresh() ? bodyStart(bytes) : bytes.length
+    const text = this.#line + toLatin1(bytes.subarray(0, bodyAt))
+    if (bodyAt < bytes.length && !FIELD_NAME_ANYWHERE.test(text)) {
+      this.#isHeader = false
+      return bytes
+    }
     let out = ''
     let at = 0
     while (this.#isHeader) {
@@ -103,7 +108,7 @@ export class ForgedResultsFilter {
       at = end + 1
     }
     const rest = text.slice(at)
-    if (!this.#isHeader) return fromLatin1(out + rest)
+    if (!this.#isHeader) return concat(fromLatin1(out + rest), bytes.subarray(bodyAt))
     this.#line = rest
     if (rest.length > LINE_LENGTH_MAX) {
       // Longer than the name of a field: the rest of the line is as harmless as its beginning.
@@ -120,6 +125,11 @@ export class ForgedResultsFilter {
     return fromLatin1(out)
   }
 
+  /** Nothing of what has come is kept, and a line begins. */
+  #isFresh(): boolean {
+    return this.#line === '' && this.#field === undefined && !this.#isWithinLine
+  }
+
   /** A line, or what has come of a very long one; answers what goes out. */
   #take(line: string): string {
     if (line === '') return ''
@@ -134,7 +144,7 @@ export class ForgedResultsFilter {
     if (isWithin) return line
     const before = this.#fieldEnds()
     if (/^\r?\n$/.test(line)) this.#isHeader = false
-    if (!/^authentication-results[ \t]*:/i.test(line)) return before + line
+    if (!FIELD_NAME.test(line)) return before + line
     this.#field = line
     return before
   }
@@ -148,6 +158,23 @@ export class ForgedResultsFilter {
     return authority === undefined || this.#isForged(authority) ? '' : field
   }
 }
+
+const FIELD_NAME = /^authentication-results[ \t]*:/i
+const FIELD_NAME_ANYWHERE: RegExp = new RegExp(FIELD_NAME.source, 'im')
+
+/** Behind the empty line of a header that begins with these; all of them where there is none. */
+function bodyStart(bytes: Uint8Array): number {
+  for (let at = 0; at < bytes.length; ) {
+    const end = bytes.indexOf(LF, at)
+    if (end < 0) break
+    if (end === at || (end === at + 1 && bytes[at] === CR)) return end + 1
+    at = end + 1
+  }
+  return bytes.length
+}
+
+const CR = 0x0d
+const LF = 0x0a
 
 const LINE_LENGTH_MAX = 4096
 const FIELD_LENGTH_MAX = 65_536
