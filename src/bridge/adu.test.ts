@@ -1,11 +1,13 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { fromLatin1, toHex } from '../base/bytes.ts'
+import { concat, fromLatin1, toHex } from '../base/bytes.ts'
 import { CborWriter } from '../proto/cbor/writer.ts'
 import {
   ADU_KINDS,
+  decodeAcknowledgements,
   decodeAdu,
   encodeAcknowledgement,
+  encodeAcknowledgements,
   encodeMails,
   encodeQuestion,
   type Refusal,
@@ -129,6 +131,39 @@ test('more refusals than any object has recipients are no ADU', () => {
     const answers = [{ transaction: 'a1b2c3d4e5f6.1', refusals }]
     expect(decodeAdu(encodeAcknowledgement({ packings: [], answers })).ok).toBe(ok)
   }
+})
+
+test('answers with more refusals than one acknowledgement may have are written as several, and all read', () => {
+  const most = BATCH_RECIPIENTS_MAX + OBJECT_MAILS_READ_MAX
+  const answer = (mail: number, count: number) => ({
+    transaction: `a1b2c3d4e5f6.${mail}`,
+    refusals: Array.from({ length: count }, (_, recipient) => ({
+      ...{ recipient, code: 550, text: '5.1.1 no such user' },
+    })),
+  })
+  const whole = [answer(1, most - 1), answer(2, 1), answer(3, 0)]
+  const parts = [answer(4, BATCH_RECIPIENTS_MAX), answer(5, BATCH_RECIPIENTS_MAX)]
+  const written = encodeAcknowledgements({ packings: [0], answers: [...whole, ...parts] })
+  expect(written).toHaveLength(2)
+  const expected = [whole, parts].map((answers) => ({
+    ...{ type: 'acknowledgement', packings: [0], answers },
+  }))
+  expect(written.map((bytes) => decodeAdu(bytes))).toEqual(
+    expected.map((value) => ({ ok: true, value })),
+  )
+  expect(decodeAcknowledgements(concat(...written))).toEqual({ ok: true, value: expected })
+  expect(encodeAcknowledgements({ packings: [0], answers: [] })).toHaveLength(1)
+})
+
+test('no bytes make the answers to a post throw', () => {
+  fc.assert(
+    fc.property(fc.uint8Array(), (bytes) => {
+      for (const one of [bytes, concat(Uint8Array.of(ADU_KINDS.acknowledgement), bytes)]) {
+        expect(typeof decodeAcknowledgements(one).ok).toBe('boolean')
+      }
+    }),
+  )
+  expect(decodeAcknowledgements(new Uint8Array(0)).ok).toBe(false)
 })
 
 test.each(['x', 'é', '😀'])(

@@ -69,6 +69,9 @@ export interface Refusal {
 /** Longest text of a refusal that is read; a longer one is cut off when it is written. RFC 5321 §4.5.3.1.5. */
 const REFUSAL_TEXT_BYTES_MAX = 512
 
+/** In one acknowledgement: those of a mail all fit. */
+const REFUSALS_MAX: number = BATCH_RECIPIENTS_MAX + OBJECT_MAILS_READ_MAX
+
 /** Packings are bits of a number that is read exactly. */
 const PACKINGS_MAX = 32
 
@@ -87,6 +90,24 @@ export function encodeMails({ packing, names, sizes, packed }: Omit<MailsAdu, 't
   writer.array(sizes.length)
   for (const size of sizes) writer.uint(size)
   return concat(Uint8Array.of(ADU_KINDS.mails), writer.written(), packed)
+}
+
+/** Several, where one would have more refusals than are read. */
+export function encodeAcknowledgements({
+  packings,
+  answers,
+}: Omit<AcknowledgementAdu, 'type'>): readonly Uint8Array[] {
+  const groups: Acknowledgement[][] = [[]]
+  let count = 0
+  for (const answer of answers) {
+    count += answer.refusals.length
+    if (count > REFUSALS_MAX) {
+      groups.push([])
+      count = answer.refusals.length
+    }
+    groups.at(-1)?.push(answer)
+  }
+  return groups.map((group) => encodeAcknowledgement({ packings, answers: group }))
 }
 
 export function encodeAcknowledgement({
@@ -136,13 +157,31 @@ export function decodeAdu(bytes: Uint8Array): Result<Adu> {
     switch (bytes[0]) {
       case ADU_KINDS.mails:
         return readMails(bytes, reader)
-      case ADU_KINDS.acknowledgement:
-        return readAcknowledgement(reader)
+      case ADU_KINDS.acknowledgement: {
+        const acknowledgement = readAcknowledgement(reader)
+        if (!reader.isAtEnd) throw badAdu('bytes behind the refusals')
+        return acknowledgement
+      }
       case ADU_KINDS.question:
         return readQuestion(reader)
       default:
         throw badAdu(`unknown kind ${bytes[0]}`)
     }
+  })
+}
+
+/** Those of one answer, one behind the other: one at least. */
+export function decodeAcknowledgements(bytes: Uint8Array): Result<readonly AcknowledgementAdu[]> {
+  return attempt(() => {
+    const all: AcknowledgementAdu[] = []
+    let at = 0
+    do {
+      if (bytes[at] !== ADU_KINDS.acknowledgement) throw badAdu('no acknowledgement')
+      const reader = new CborReader(bytes, at + 1)
+      all.push(readAcknowledgement(reader))
+      at = reader.at
+    } while (at < bytes.length)
+    return all
   })
 }
 
@@ -162,14 +201,13 @@ function readAcknowledgement(reader: CborReader): AcknowledgementAdu {
   const bits = reader.safeUint()
   const names = readNames(reader)
   const answers = names.map((transaction) => ({ transaction, refusals: [] as Refusal[] }))
-  readList(reader, BATCH_RECIPIENTS_MAX + OBJECT_MAILS_READ_MAX, () => {
+  readList(reader, REFUSALS_MAX, () => {
     const { mail, refusal } = readRefusal(reader)
     const answer = answers[mail]
     if (answer === undefined) throw badAdu('a refusal of a mail that is not there')
     answer.refusals.push(refusal)
   })
   reader.closeArray(length, 3)
-  if (!reader.isAtEnd) throw badAdu('bytes behind the refusals')
   const packings = Array.from({ length: PACKINGS_MAX }, (_, i) => i).filter(
     (packing) => Math.floor(bits / 2 ** packing) % 2 === 1,
   )

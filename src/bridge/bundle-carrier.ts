@@ -11,7 +11,7 @@ import type { EventSink } from '../ports/events.ts'
 import type { Packing } from '../ports/packing.ts'
 import { type EndpointId, formatEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import { Acknowledgements } from './acknowledgements.ts'
-import { type Acknowledgement, encodeAcknowledgement } from './adu.ts'
+import { type Acknowledgement, encodeAcknowledgements } from './adu.ts'
 import type { Carrier, CarrierEvents, Carriers, OutgoingAdu } from './carrier.ts'
 import type { BridgeFaultCode } from './fault.ts'
 import type { Gateway } from './gateway.ts'
@@ -112,10 +112,9 @@ export class BundleCarriers implements Carriers {
     // What arrived at the last moment has its answer on the way when its own time is over.
     const untilMs = Math.max(0, expiresAt - now) + ANSWER_GRACE_MS_MAX
     try {
-      await peer.send({
-        payload: encodeAcknowledgement({ packings: packingsRead(packing), answers }),
-        expiresAt: addMs(now, Math.min(untilMs, LIFETIME_MAX_MS)),
-      })
+      const until = addMs(now, Math.min(untilMs, LIFETIME_MAX_MS))
+      const payloads = encodeAcknowledgements({ packings: packingsRead(packing), answers })
+      for (const payload of payloads) await peer.send({ payload, expiresAt: until })
     } catch (error) {
       // The sender asks again, and is answered then.
       const reason = asFault(error).message

@@ -11,7 +11,7 @@ import { addMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { Packing } from '../ports/packing.ts'
-import { encodeAcknowledgement } from './adu.ts'
+import { encodeAcknowledgements } from './adu.ts'
 import type { Carrier, CarrierEvents, Carriers, Reception } from './carrier.ts'
 import type { Gateway } from './gateway.ts'
 import {
@@ -200,11 +200,11 @@ export class CarryDesk implements Carriers {
     const { parcels, packing, clock } = this.#ports
     const now = clock.wall()
     const untilMs = Math.min(expiresAt - now + ANSWER_GRACE_MS_MAX, LIFETIME_MAX_MS)
-    const name = `answer-${hashOf(id)}`
-    await parcels.put(
-      { to: from, name, expiresAt: addMs(now, untilMs), isHeld: false },
-      encodeAcknowledgement({ packings: packingsRead(packing), answers }),
-    )
+    const payloads = encodeAcknowledgements({ packings: packingsRead(packing), answers })
+    for (const [i, payload] of payloads.entries()) {
+      const name = `answer-${hashOf(id)}${i === 0 ? '' : `-${i}`}`
+      await parcels.put({ to: from, name, expiresAt: addMs(now, untilMs), isHeld: false }, payload)
+    }
   }
 
   #encode(key: string): Uint8Array | undefined {

@@ -15,7 +15,7 @@ import type { ByteStream, Network } from '../ports/network.ts'
 import type { Packing } from '../ports/packing.ts'
 import type { TlsIdentity, TlsTrust } from '../ports/tls.ts'
 import { HttpClient, type HttpOutcome } from '../proto/http/client.ts'
-import { type AcknowledgementAdu, decodeAdu, type Refusal } from './adu.ts'
+import { type AcknowledgementAdu, decodeAcknowledgements, decodeAdu, type Refusal } from './adu.ts'
 import type { Carrier, CarrierEvents, Carriers, OutgoingAdu } from './carrier.ts'
 import type { BridgeFaultCode } from './fault.ts'
 import { BATCH_TYPE, bearer, EXPIRES_FIELD, OBJECT_TYPE, typeIn } from './https-message.ts'
@@ -310,11 +310,9 @@ class Poster {
     })
     if (isBatch) this.#acknowledge(names, [])
     else if (typeIn(fields) === OBJECT_TYPE) {
-      const decoded = decodeAdu(said)
+      const decoded = decodeAcknowledgements(said)
       if (!decoded.ok) throw decoded.fault
-      if (decoded.value.type === 'acknowledgement') {
-        this.onAcknowledged(this.peer.name, decoded.value)
-      }
+      for (const one of decoded.value) this.onAcknowledged(this.peer.name, one)
     }
     if (head.isHeld) this.#events?.forwarded(name)
     else await parcels.remove([head])

@@ -1,6 +1,6 @@
 /** Where peers post objects to, and gateways of other makes batch SMTP: `https` in a host's file. */
 
-import { NO_BYTES, toHex } from '../base/bytes.ts'
+import { concat, NO_BYTES, toHex } from '../base/bytes.ts'
 import { asFault } from '../base/fault.ts'
 import { sha256 } from '../base/sha256.ts'
 import { addMs, type WallMs, wallMs } from '../base/time.ts'
@@ -19,7 +19,7 @@ import {
   type HttpResponse,
   HttpServer,
 } from '../proto/http/server.ts'
-import { encodeAcknowledgement } from './adu.ts'
+import { encodeAcknowledgements } from './adu.ts'
 import type { ReceivedAdu } from './carrier.ts'
 import type { Gateway } from './gateway.ts'
 import { BATCH_TYPE, EXPIRES_FIELD, OBJECT_TYPE, peerOf, typeIn } from './https-message.ts'
@@ -149,7 +149,7 @@ export class HttpsService {
     try {
       const { answers, later } = await gateway.receive(received)
       if (answers.length === 0) return later === undefined ? { status: 204 } : LATER
-      const body = encodeAcknowledgement({ packings: packingsRead(packing), answers })
+      const body = concat(...encodeAcknowledgements({ packings: packingsRead(packing), answers }))
       return { status: 200, fields: { 'Content-Type': OBJECT_TYPE }, body }
     } catch (error) {
       const { temporary, message } = asFault(error)

@@ -129,6 +129,30 @@ test('a batch that cannot be read, or for nobody here, is refused and not rememb
   }
 })
 
+test('what one acknowledgement has no room for is refused in a second', async () => {
+  const packing = promptPacking
+  const lab = await TestLab.start(earthMoon(), { packing })
+  const nobodies = (mail: number) =>
+    Array.from({ length: 7000 }, (_, i) => ({
+      recipient: { localPart: `nobody${mail}-${i}`, domain: 'mail-2.a.com' },
+    }))
+  const parts = writeBatches(
+    'x.org',
+    [1, 2, 3].map((mail) => ({
+      ...{ from: FROM, recipients: nobodies(mail), message: fromLatin1(mailOf('Hi')) },
+    })),
+  )
+  const object = encodeMails({
+    packing: PACKINGS.brotli,
+    names: [1, 2, 3].map((mail) => `001122334455.${mail}`),
+    sizes: parts.slice(0, -1).map(({ length }) => length),
+    packed: await packing.pack(concat(...parts), { format: 'brotli' }),
+  })
+  expect(object.length).toBeLessThan(60_000)
+  await sendTo2(lab, object)
+  expect(lab.events('bundle-created')).toHaveLength(2)
+})
+
 test('a forged acknowledgement of a transaction that is not open changes nothing', async () => {
   const lab = await TestLab.start(earthMoon())
   await sendTo2(
