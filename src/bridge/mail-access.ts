@@ -7,8 +7,8 @@ import type { MailboxAccount } from '../mail/mailbox/mailbox.ts'
 import type { Mailboxes } from '../mail/mailbox/mailboxes.ts'
 import { Maildrops } from '../mail/maildrops.ts'
 import { Pop3Service } from '../mail/pop3-service.ts'
-import type { MailHostPorts } from './mail-host.ts'
 import type { MailHostOptions } from './mail-host-options.ts'
+import type { MailHostPorts } from './mail-host-ports.ts'
 
 export interface AccessContext {
   readonly accounts: Accounts

@@ -1,5 +1,6 @@
 /** What one host is told: its names, its users, its node and how it reaches the others. */
 
+import { assert } from '../base/assert.ts'
 import type { CertificateNames } from '../base/tls.ts'
 import type { Protocol } from '../dtn/bundle-host.ts'
 import type { ContactPlan } from '../dtn/contact-plan.ts'
@@ -10,11 +11,12 @@ import type { StatusReportOptions } from '../dtn/status-reporter.ts'
 import type { TcpclConvergenceLayerOptions, TcpclTlsOptions } from '../dtn/tcpcl.ts'
 import type { Alias } from '../mail/aliases.ts'
 import type { AuthenticationOptions } from '../mail/authentication/authentication-policy.ts'
+import { parseNextHop } from '../mail/next-hop.ts'
 import type { PickupOptions } from '../mail/pickup-access.ts'
 import type { InjectedFault } from '../mail/policy/injected-faults.ts'
 import type { LimitsOptions } from '../mail/policy/limits-policy.ts'
 import type { QuotaOptions } from '../mail/quotas.ts'
-import type { RelayRules } from '../mail/route.ts'
+import type { RelayRules, Rule } from '../mail/route.ts'
 import type { SessionPortOptions } from '../mail/session-port.ts'
 import type { SmtpPortOptions } from '../mail/smtp-service.ts'
 import type { OutgoingOptions } from '../mail/transport/outgoing-options.ts'
@@ -180,4 +182,11 @@ export function certificateNamesOf(options: MailHostOptions): CertificateNames {
       ...(dtnName === undefined ? [] : [`dtn://${dtnName}/`]),
     ],
   }
+}
+
+/** Of a route that was checked. */
+export function ruleOf({ domain, route }: TransportRule): Rule {
+  const nextHop = parseNextHop(route)
+  assert(nextHop !== undefined, `route ${route} was checked`)
+  return { domain, nextHop }
 }

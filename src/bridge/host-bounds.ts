@@ -1,0 +1,59 @@
+/** What one host may take up: how the bytes of its store are shared out, and what goes together in one object. */
+
+import {
+  HELD_STORE_SHARE,
+  JOURNAL_STORE_SHARE,
+  JOURNAL_STORIES_MAX,
+  JOURNAL_STORY_BYTES,
+  OBJECT_BYTES_MAX,
+} from './limits.ts'
+import type { MailHostOptions } from './mail-host-options.ts'
+import type { BatchOptions } from './object-transport.ts'
+
+export interface HostBounds {
+  /** Of the store, together less than all of it. */
+  readonly spoolBytesMax: number
+  readonly bundlesBytesMax: number
+  readonly parcelsBytesMax: number
+  readonly heldBytesMax: number
+  /** Stories of mails that are kept. */
+  readonly storiesMax: number
+  /** Of an object that comes, unpacked. */
+  readonly objectBytesMax: number
+  /** Of those that go from here. */
+  readonly batch: BatchOptions
+}
+
+/** Of the store's bytes. What is left is for the records of progress, which must never lack room. */
+const SPOOL_SHARE = 0.4
+const BUNDLES_SHARE = 0.4
+/** Of the bundle store, that one object of several mails may take: below what is left to what is sent here. */
+const OBJECT_SHARE = 0.5
+/** Of that of the bundles, where there are peers. */
+const PARCELS_SHARE = 0.1
+
+/** What dots and the envelope may add to a message: the line `.` grows from three octets to four. */
+const STUFFING_FACTOR = 4 / 3
+const BATCH_HEAD_BYTES_MAX = 1_048_576
+
+export function hostBounds(options: MailHostOptions): HostBounds {
+  const { limits, links = [], heldBack, peers, batch } = options
+  const { storeBytesMax, messageBytesMax } = limits
+  const heldBytesMax = heldBack?.bytesMax ?? storeBytesMax * HELD_STORE_SHARE
+  const holdsBack = links.some(({ holdBackAbove }) => holdBackAbove !== undefined)
+  const parcelsShare = peers === undefined ? 0 : PARCELS_SHARE
+  const stories = Math.ceil((storeBytesMax * JOURNAL_STORE_SHARE) / JOURNAL_STORY_BYTES)
+  // What the bundle store never takes would never leave.
+  const roomBytes = Math.floor(storeBytesMax * BUNDLES_SHARE * OBJECT_SHARE)
+  return {
+    // Attachments that are held back were in its mails.
+    spoolBytesMax: storeBytesMax * SPOOL_SHARE - (holdsBack ? heldBytesMax : 0),
+    bundlesBytesMax: storeBytesMax * (BUNDLES_SHARE - parcelsShare),
+    parcelsBytesMax: storeBytesMax * parcelsShare,
+    heldBytesMax,
+    storiesMax: Math.min(JOURNAL_STORIES_MAX, stories),
+    objectBytesMax:
+      Math.max(messageBytesMax, OBJECT_BYTES_MAX) * STUFFING_FACTOR + BATCH_HEAD_BYTES_MAX,
+    batch: { ...batch, bytesMax: Math.min(batch?.bytesMax ?? OBJECT_BYTES_MAX, roomBytes) },
+  }
+}
