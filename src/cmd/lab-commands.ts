@@ -257,8 +257,9 @@ Examples:
 
 Exit status: that of the command; 1 where it could not be run, 2 where an option was not understood.`,
     )
-    .action((host: string, words: readonly string[], options: ExecArguments) =>
-      labExec(host, words, options),
+    // As docker and ssh have it: a -- before the command is none of its words.
+    .action((host: string, [first, ...others]: readonly string[], options: ExecArguments) =>
+      labExec(host, first === undefined || first === '--' ? others : [first, ...others], options),
     )
 }
 

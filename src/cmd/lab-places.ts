@@ -48,14 +48,18 @@ export async function connectLab(name: string): Promise<NodeClient | undefined> 
   }
 }
 
-/** A session with each lab that runs, by name. For the caller to close. */
+/** A session with each lab that runs and answers, by name. For the caller to close; the others are complained of. */
 export async function runningLabs(): Promise<ReadonlyMap<string, NodeClient>> {
-  const running = new Map<string, NodeClient>()
-  for (const name of knownNames()) {
-    const client = await connectLab(name)
-    if (client !== undefined) running.set(name, client)
-  }
-  return running
+  const names = knownNames()
+  const tried = await Promise.allSettled(names.map(connectLab))
+  return new Map(
+    tried.flatMap((one, i) => {
+      if (one.status === 'rejected') process.stderr.write(`${asFault(one.reason).message}\n`)
+      return one.status === 'fulfilled' && one.value !== undefined
+        ? [[names[i] ?? '', one.value] as const]
+        : []
+    }),
+  )
 }
 
 /** With the lab of this name, or the only one that runs; a Failure where there is none. */

@@ -3,7 +3,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { addMs, monoMs } from '../base/time.ts'
 import { stepLine, tellStep } from '../lab/demo-text.ts'
-import { type Happening, Lab, type LabResult } from '../lab/lab.ts'
+import { Happenings } from '../lab/happenings.ts'
+import { Lab, type LabResult } from '../lab/lab.ts'
 import { KEPT_HAPPENINGS_MAX } from '../lab/limits.ts'
 import { recordingOf } from '../lab/pictures/pictures.ts'
 import { resultLines } from '../lab/timeline.ts'
@@ -31,11 +32,11 @@ export async function labRun(file: string, args: RunArguments): Promise<void> {
   const print = (line: string): void => {
     if (!args.quiet) process.stdout.write(`${line}\n`)
   }
-  const happenings: Happening[] = []
+  const happenings = new Happenings(KEPT_HAPPENINGS_MAX)
   const lab = new Lab(scenario, {
     settle: () => setImmediate(),
     onEvent: (happening) => {
-      if (happenings.length < KEPT_HAPPENINGS_MAX) happenings.push(happening)
+      happenings.add(happening)
       const step = tellStep(happening.event)
       if (step !== undefined) print(stepLine(happening.at, happening.host, step))
     },

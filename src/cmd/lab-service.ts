@@ -6,7 +6,8 @@ import type { Scenario } from '../config/scenario.ts'
 import type { ControlFaultCode } from '../dtn/control/fault.ts'
 import type { ControlledNode } from '../dtn/control/service.ts'
 import { encoded, type LabInput, type LabOutput } from '../lab/desk.ts'
-import type { Happening, Lab, LabMachine } from '../lab/lab.ts'
+import type { Happenings } from '../lab/happenings.ts'
+import type { Lab, LabMachine } from '../lab/lab.ts'
 import { drawSequence, type Recording, recordingOf } from '../lab/pictures/pictures.ts'
 import { formatEndpointId, ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
 import { Failure } from './failure.ts'
@@ -32,7 +33,7 @@ export interface LabServiceOptions {
   /** What does not change, and is told with the rest. */
   readonly about: Pick<LabState, 'name' | 'scenario' | 'speed' | 'recording'>
   /** What hosts have told so far. */
-  readonly happenings: readonly Happening[]
+  readonly happenings: Happenings
   readonly played: Scenario
   /** Where the services of a host are published, by port. */
   readonly published: (host: string) => ReadonlyMap<number, string>

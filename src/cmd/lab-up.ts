@@ -11,10 +11,12 @@ import { ControlService } from '../dtn/control/service.ts'
 import { hostClock } from '../host/clock.ts'
 import { formatEvent } from '../host/log.ts'
 import { hostNetwork } from '../host/network.ts'
+import { Happenings } from '../lab/happenings.ts'
 import { type Happening, Lab } from '../lab/lab.ts'
 import { endOf, formatLine, RECORDING_FORMAT } from '../lab/recording.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
 import { LabDriver, type Speed } from './lab-driver.ts'
+import { boundedLog, logsOf } from './lab-log.ts'
 import { connectLab, isName, labLog, labSocket, makeLabsFolder } from './lab-places.ts'
 import { clientHost, LabPorts, type PublishWish, publishedPorts } from './lab-ports.ts'
 import { LabService } from './lab-service.ts'
@@ -49,10 +51,8 @@ export async function labUp(args: UpArguments): Promise<void> {
   if (file !== undefined) startRecording(file, recordingHead(args.scenario, text, seed))
   try {
     const played = { ...scenario, seed }
-    const happenings: Happening[] = []
-    const lab = newLab(played, logPrinter(), (happening) => {
-      if (happenings.length < HAPPENINGS_MAX) happenings.push(happening)
-    })
+    const happenings = new Happenings(HAPPENINGS_MAX)
+    const lab = newLab(played, logPrinter(name), (happening) => happenings.add(happening))
     await runLab({ lab, played, happenings, name, file, args }, stopped)
   } catch (error) {
     if (error instanceof Fault) throw new Failure(EXIT.failed, `lightlag lab up: ${error.message}`)
@@ -84,7 +84,8 @@ export function newLab(
 /** What a slow reader of the log may leave in memory; what comes after it is counted, not kept. */
 const UNWRITTEN_BYTES_MAX = 4_194_304
 
-function logPrinter(): (line: string) => void {
+function logPrinter(name: string): (line: string) => void {
+  if (IS_IN_BACKGROUND) return boundedLog(labLog(name), LOG_BYTES_MAX)
   let lost = 0
   return (line) => {
     if (process.stdout.writableLength > UNWRITTEN_BYTES_MAX) {
@@ -103,7 +104,7 @@ const HAPPENINGS_MAX = 200_000
 interface RunningLab {
   readonly lab: Lab
   readonly played: Scenario
-  readonly happenings: readonly Happening[]
+  readonly happenings: Happenings
   readonly name: string
   /** Of the recording. */
   readonly file: string | undefined
@@ -115,7 +116,6 @@ async function runLab(
   stopped: Promise<void>,
 ): Promise<void> {
   const client = clientHost(lab, args.client)
-  const isInBackground = process.send !== undefined
   const driver = new LabDriver({
     lab,
     speed: args.speed,
@@ -163,7 +163,7 @@ async function runLab(
     if (file !== undefined) appendFileSync(file, formatLine({ end: endOf(lab) }))
     await lab.stop()
     // That of a lab that failed stays, and says why.
-    if (isInBackground) rmSync(labLog(name), { force: true })
+    if (IS_IN_BACKGROUND) for (const log of logsOf(labLog(name))) rmSync(log, { force: true })
   } finally {
     ports.close()
     await control.stop()
@@ -220,10 +220,18 @@ export function startRecording(file: string, line: string): void {
 
 const PROGRAM = fileURLToPath(new URL('../../bin/lightlag.js', import.meta.url))
 
+/** The command that was called has started this one, and waits for its word. */
+const IS_IN_BACKGROUND = process.send !== undefined
+
+/** Of the log of a lab in the background, and of what was in it before: some days of a busy lab. */
+const LOG_BYTES_MAX = 33_554_432
+
 /** The same command once more, without a terminal; it says what it has to say, and goes on. */
 async function upInBackground(name: string): Promise<void> {
   const log = labLog(name)
-  const descriptor = openSync(log, 'w', 0o600)
+  for (const old of logsOf(log)) rmSync(old, { force: true })
+  // To its end, wherever that is: it begins anew when it is full.
+  const descriptor = openSync(log, 'a', 0o600)
   const words = process.argv.slice(2).filter((word) => word !== '-d' && word !== '--detach')
   const child = spawn(process.execPath, [...process.execArgv, PROGRAM, ...words], {
     detached: true,

@@ -1,5 +1,8 @@
+import { formatDuration } from '../base/quantity.ts'
+import { wallMs } from '../base/time.ts'
 import { parseScenario, type Scenario } from '../config/scenario.ts'
 import { scenarioReference } from '../config/scenario-reference.ts'
+import { Topology } from '../config/topology.ts'
 import { EXIT, Failure } from './failure.ts'
 import { readBeside, readText } from './files.ts'
 
@@ -18,7 +21,8 @@ export function readScenario(file: string): ScenarioFile {
 
 /** Says what is in it; a Failure lists what is wrong in it. */
 export function scenarioCheck(file: string): void {
-  const { name, networks, links, hosts, timeline = [] } = readScenario(file).scenario
+  const { scenario } = readScenario(file)
+  const { name, networks, links, hosts, timeline = [] } = scenario
   const parts = [
     [networks, 'network'],
     [links, 'link'],
@@ -29,7 +33,24 @@ export function scenarioCheck(file: string): void {
     ([list, what]) => `${list.length} ${what}${list.length === 1 ? '' : 's'}`,
   )
   process.stdout.write(`${file}: ${name}, ${counts.join(', ')}\n`)
+  for (const line of endsOfKnowledge(scenario)) process.stdout.write(`${file}: ${line}\n`)
 }
+
+/** Where nodes hold bundles for contacts, and stop to know of any while there are more. */
+function endsOfKnowledge({ links, hosts, startsAt = wallMs(0) }: Scenario): readonly string[] {
+  const topology = new Topology(links, startsAt)
+  return links.flatMap(({ between: [a, b] }) => {
+    const endMs = topology.openingsEndMs(a, b) ?? topology.openingsEndMs(b, a)
+    const knows = hosts.some(({ network, contactPlan }) => contactPlan && [a, b].includes(network))
+    if (endMs === undefined || !knows) return []
+    const until = formatDuration(Math.floor(endMs / DAY_MS) * DAY_MS)
+    return [
+      `the nodes know the first 1000 contacts of ${a} and ${b}, for ${until}; what comes later waits`,
+    ]
+  })
+}
+
+const DAY_MS = 86_400_000
 
 /** Prints docs/scenario.md. */
 export function scenarioReferenceText(): void {

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
+import { wallMs } from '../base/time.ts'
 import { parseScenario } from './scenario.ts'
+import { Topology } from './topology.ts'
 
 /** Earth, a relay and Mars: every part that a scenario may have, and nothing wrong. */
 const WHOLE = `name: chain
@@ -150,6 +152,10 @@ test('the nodes at both ends know the contacts of their link, unless it says no'
   )
   expect(known).toHaveLength(1000)
   expect(relay?.contactPlan?.contacts).toHaveLength(2000)
+  // Three a day, two of the first, and the one that stands alone.
+  const topology = new Topology(parsed.value.links, wallMs(startsAt))
+  expect(topology.openingsEndMs('earth', 'relay')).toBe((1 + 998 * 8) * 3_600_000 + 600_000)
+  expect(topology.openingsEndMs('relay', 'mars')).toBeUndefined()
   expect(mars?.contactPlan).toBeUndefined()
   const quiet = parseScenario(WHOLE.replace('rate: 1MB/s', 'announced: no'), 's.yaml')
   expect(quiet.ok && quiet.value.hosts[0]?.contactPlan).toBeUndefined()

@@ -58,6 +58,13 @@ export class Topology {
     const quality = this.#qualities.get(`${from} ${to}`)
     return quality?.contacts && openingsOf(quality.contacts, quality.rateBytesPerSec)
   }
+
+  /** When the last of those ends, where more contacts come after it. */
+  openingsEndMs(from: string, to: string): number | undefined {
+    const endMs = this.openings(from, to)?.[WINDOWS_MAX - 1]?.untilMs
+    const { contacts = [] } = this.#qualities.get(`${from} ${to}`) ?? {}
+    return endMs !== undefined && nextWindow(contacts, endMs) ? endMs : undefined
+  }
 }
 
 function longestDelayMs(quality: LinkQuality, startsAt: WallMs): number {

@@ -59,7 +59,7 @@ export async function runDemo(options: DemoOptions): Promise<Recording> {
   await journey.nothingTwice([here, there])
   await lab.stop()
   print('')
-  const recording = recordingOf(lab, scenario, happenings)
+  const recording = recordingOf(lab, scenario, { kept: happenings, cut: 0 })
   print(drawSequence(recording, 'messages', 'mermaid', { protocols: SHOWN }))
   for (const line of summary([mail, answer], lab, happenings)) print(line)
   return recording

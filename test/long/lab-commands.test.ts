@@ -82,6 +82,8 @@ test('a lab in the background is listed, changed and ended; a second one needs a
   expect(state.hosts.map(({ isOn }: { isOn: boolean }) => isOn)).toEqual([true, false, true])
   expect((await commands.run(['lab', 'host', 'start', 'mail-2'])).status).toBe(0)
   expect((await commands.run(['lab', 'exec', 'mail-2', 'hostname'])).output).toBe('mail-2.a.com\n')
+  const dashed = ['lab', 'exec', 'mail-2', '--', 'echo', '--', '-n']
+  expect((await commands.run(dashed)).output).toBe('-- -n\n')
   expect(await commands.run(['lab', 'exec', 'mail-2', 'sh', '-c', 'cat; exit 3'], 'hi')).toEqual({
     status: 3,
     output: 'hi',

@@ -25,5 +25,5 @@ export async function played(scenario: Scenario): Promise<Recording> {
   for (const { ok, text } of outcomes) if (!ok) throw new Error(text)
   await lab.world.run(addMs(lab.world.now(), 60_000))
   await lab.stop()
-  return recordingOf(lab, scenario, happenings)
+  return recordingOf(lab, scenario, { kept: happenings, cut: 0 })
 }

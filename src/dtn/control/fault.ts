@@ -7,4 +7,5 @@ export type ControlFaultCode =
   | 'control/no-application'
   | 'control/unavailable'
   | 'control/ended'
+  | 'control/silent'
   | 'control/unacceptable'

@@ -27,5 +27,8 @@ export const PAYLOAD_PREVIEW_BYTES_MAX = 100
 /** A node answers at once, if it lives: it is on this machine. */
 export const CONNECT_TIMEOUT_MS = 5000
 
+/** It says who it is as soon as it does anything: many times what a busy machine has kept one waiting. */
+export const WELCOME_TIMEOUT_MS = 30_000
+
 /** A century: nothing sent here needs to live longer. */
 export const LIFETIME_MS_MAX = 3_155_760_000_000

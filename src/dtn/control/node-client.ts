@@ -1,15 +1,17 @@
 /** A node as a program sees it: over its control socket, or any other way. */
 
 import { toUtf8 } from '../../base/bytes.ts'
-import type { Fault } from '../../base/fault.ts'
+import { Fault } from '../../base/fault.ts'
+import { addMs } from '../../base/time.ts'
 import { runSession } from '../../drive/session.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Network, SocketAddress } from '../../ports/network.ts'
 import { type EndpointId, formatEndpointId } from '../../proto/bpv7/endpoint-id.ts'
 import type { ReceivedAdu } from '../node.ts'
 import { ControlClient, type ControlHearing, type ControlWish } from './client.ts'
+import type { ControlFaultCode } from './fault.ts'
 import { bad } from './frame.ts'
-import { CONNECT_TIMEOUT_MS } from './limits.ts'
+import { CONNECT_TIMEOUT_MS, WELCOME_TIMEOUT_MS } from './limits.ts'
 import type {
   AdminAnswer,
   AdminLine,
@@ -55,21 +57,39 @@ export interface NodeClient {
   close(): void
 }
 
-/** Rejects with the network's Fault, or the node's where it does not let us in. */
+/**
+ * Rejects with the network's Fault, the node's where it does not let us in, or `control/silent`: the system
+ * takes connections for a process that is stopped.
+ */
 export async function connectNode(
   socket: SocketAddress,
   ports: { readonly network: Network; readonly clock: Clock },
 ): Promise<NodeClient> {
   const stream = await ports.network.connect(socket, CONNECT_TIMEOUT_MS)
-  return new Promise((resolve, reject) => {
-    const client = new SocketClient(resolve, reject)
-    client.wish = runSession<ControlWish, ControlHearing>(
-      new ControlClient(),
-      stream,
-      ports.clock,
-      (hearing) => client.hear(hearing),
-    )
-  })
+  const { clock } = ports
+  let giveUp = (): void => {}
+  try {
+    return await new Promise((resolve, reject) => {
+      const client = new SocketClient(resolve, reject)
+      client.wish = runSession<ControlWish, ControlHearing>(
+        new ControlClient(),
+        stream,
+        clock,
+        (hearing) => client.hear(hearing),
+      )
+      giveUp = clock.at(addMs(clock.now(), WELCOME_TIMEOUT_MS), () => {
+        reject(silent())
+        stream.abort()
+      })
+    })
+  } finally {
+    giveUp()
+  }
+}
+
+function silent(): Fault {
+  const message = `no answer within ${WELCOME_TIMEOUT_MS / 1000} s: is its process stopped? kill -CONT lets it go on`
+  return new Fault<ControlFaultCode>('control/silent', message, { temporary: true })
 }
 
 interface Pending {

@@ -144,3 +144,17 @@ test('the status tells which endpoints are open, and a node without admin progra
     code: 'control/unavailable',
   })
 })
+
+test('a process that takes a connection and says nothing, as one that is stopped, is given up', async () => {
+  const lab = await ToolLab.start()
+  const { machine } = lab.nodes[0]
+  const silent = { host: '/run/lightlag/silent.sock', port: 0 }
+  await lab.perform(machine.network.listen(silent, () => {}))
+  const refused = await lab.perform(
+    connectNode(silent, machine).then(
+      () => 'welcomed',
+      (error: unknown) => asFault(error).message,
+    ),
+  )
+  expect(refused).toMatch(/^no answer within 30 s: is its process stopped\?/)
+})

@@ -8,6 +8,7 @@ import type { LinkQuality } from '../../config/link-quality.ts'
 import type { HostEvent } from '../../ports/events.ts'
 import { encodeBundle } from '../../proto/bpv7/codec.ts'
 import { ipnEndpoint, NULL_ENDPOINT } from '../../proto/bpv7/endpoint-id.ts'
+import { Happenings } from '../happenings.ts'
 import type { Happening } from '../lab.ts'
 import { lineChart, POINTS_MAX, ROWS_MAX } from './charts.ts'
 import { CHARTS, DETAILS, SEQUENCE_FORMS } from './choices.ts'
@@ -104,6 +105,7 @@ function recording(change: Partial<Recording> = {}): Recording {
     packets: PACKETS,
     cutPackets: 0,
     happenings: HAPPENINGS,
+    cutHappenings: 0,
     ...change,
   }
 }
@@ -119,6 +121,20 @@ test('every picture in SVG is well-formed, also of nothing, and says what a full
   for (const form of SEQUENCE_FORMS) {
     expect(drawSequence(cut, 'packets', form)).toContain('7 later packets are not in it')
   }
+})
+
+test('pictures of what hosts told say how much of that is not kept, and no others do', () => {
+  const happenings = new Happenings(HAPPENINGS.length)
+  for (const one of [...HAPPENINGS, ...HAPPENINGS.slice(0, 2)]) happenings.add(one)
+  expect(happenings.kept).toEqual(HAPPENINGS)
+  const cut = recording({ happenings: happenings.kept, cutHappenings: happenings.cut })
+  const text = '2 later events of hosts are not in it'
+  for (const form of SEQUENCE_FORMS) {
+    expect(drawSequence(cut, 'journeys', form)).toContain(text)
+    expect(drawSequence(cut, 'messages', form)).not.toContain(text)
+  }
+  expect(drawChart(cut, 'queues')).toContain(text)
+  expect(drawChart(cut, 'link-use')).not.toContain(text)
 })
 
 test('one mail is known by all of its names', () => {

@@ -3,6 +3,7 @@
 import { addMs, type MonoMs, monoMs, type WallMs } from '../../base/time.ts'
 import type { Scenario } from '../../config/scenario.ts'
 import type { CapturedPacket } from '../capture.ts'
+import type { Happenings } from '../happenings.ts'
 import type { Happening, Lab } from '../lab.ts'
 import { ganttChart, type LineChart, lineChart } from './charts.ts'
 import type { Chart, Detail, SequenceForm } from './choices.ts'
@@ -15,7 +16,6 @@ import type { Sequence } from './sequence.ts'
 import { svgSequence } from './sequence-svg.ts'
 import { textSequence } from './sequence-text.ts'
 import {
-  cutText,
   isAmong,
   messageSequence,
   type PictureFilter,
@@ -35,13 +35,15 @@ export interface Recording {
   /** Packets that were sent and not kept: the capture was full. */
   readonly cutPackets: number
   readonly happenings: readonly Happening[]
+  /** What hosts told later, and is not kept. */
+  readonly cutHappenings: number
 }
 
 /** Of a lab as it is now. */
 export function recordingOf(
   { world, network: { capture } }: Pick<Lab, 'world' | 'network'>,
   scenario: Scenario,
-  happenings: readonly Happening[],
+  { kept, cut }: Pick<Happenings, 'kept' | 'cut'>,
 ): Recording {
   return {
     scenario,
@@ -49,7 +51,8 @@ export function recordingOf(
     until: world.now(),
     packets: capture.packets,
     cutPackets: capture.count - capture.packets.length,
-    happenings,
+    happenings: kept,
+    cutHappenings: cut,
   }
 }
 
@@ -86,18 +89,26 @@ export function drawChart(recording: Recording, chart: Chart, asked: AskedFilter
     case 'link-use':
       return lineChart({ ...frameOf(recording, 'use of links'), series: linkUse(recording) })
     case 'queues':
-      return lineChart({ ...frameOf(recording, 'what waits'), series: queueDepths(recording) })
+      return lineChart({
+        ...frameOf(recording, 'what waits', recording.cutHappenings),
+        series: queueDepths(recording),
+      })
     case 'contacts':
       return ganttChart({ ...frameOf(recording, 'contacts'), rows: contactRows(recording) })
   }
 }
 
 function sequenceFor(recording: Recording, detail: Detail, asked: AskedFilter): Sequence {
-  const { scenario, happenings, cutPackets } = recording
+  const { scenario, happenings, cutHappenings } = recording
   const packets = asked.across ? recording.packets.filter(({ local }) => !local) : recording.packets
   const filter = filterOf(recording, asked)
   const hosts = scenario.hosts.map(({ host }) => host)
-  const options = { title: `${scenario.name}: ${detail}`, hosts, filter, cutPackets }
+  const options = {
+    title: `${scenario.name}: ${detail}`,
+    hosts,
+    filter,
+    remark: cutText(recording),
+  }
   switch (detail) {
     case 'packets':
       return packetSequence(packets, options)
@@ -108,7 +119,8 @@ function sequenceFor(recording: Recording, detail: Detail, asked: AskedFilter): 
       const messages = messagesIn(packets).filter(({ from, to }) =>
         isAmong([from, to], filter.hosts),
       )
-      return sequenceOf(journeyItems(wanted, messages, filter.mails), options)
+      const remark = cutText(recording, cutHappenings)
+      return sequenceOf(journeyItems(wanted, messages, filter.mails), { ...options, remark })
     }
   }
 }
@@ -121,7 +133,8 @@ function filterOf(
 }
 
 /** Each packet that crossed a link. */
-function spaceTime({ scenario, packets, cutPackets }: Recording, filter: PictureFilter): string {
+function spaceTime(recording: Recording, filter: PictureFilter): string {
+  const { scenario, packets } = recording
   const wanted = wantedPackets(packets, filter).filter(({ local }) => !local)
   const usualMs = new Map<string, number>()
   for (const { from, to, sentAt, arrivesAt } of wanted) {
@@ -145,18 +158,29 @@ function spaceTime({ scenario, packets, cutPackets }: Recording, filter: Picture
     title: `${scenario.name}: space and time`,
     places: scenario.hosts.map(({ host }) => host),
     flights,
-    remark: cutPackets > 0 ? cutText(cutPackets) : undefined,
+    remark: cutText(recording),
   })
 }
 
 /** What all charts have in common. */
 function frameOf(
-  { scenario, until, cutPackets }: Recording,
+  recording: Recording,
   what: string,
+  cutHappenings = 0,
 ): Pick<LineChart, 'title' | 'span' | 'remark'> {
+  const { scenario, until } = recording
   return {
     title: `${scenario.name}: ${what}`,
     span: { from: monoMs(0), until },
-    remark: cutPackets > 0 ? cutText(cutPackets) : undefined,
+    remark: cutText(recording, cutHappenings),
   }
+}
+
+/** What is said where the capture was full, or more was told than is kept and the picture is of that. */
+function cutText({ cutPackets }: Recording, cutHappenings = 0): string | undefined {
+  const texts = [
+    ...(cutPackets > 0 ? [`The capture was full: ${cutPackets} later packets are not in it.`] : []),
+    ...(cutHappenings > 0 ? [`${cutHappenings} later events of hosts are not in it.`] : []),
+  ]
+  return texts.length === 0 ? undefined : texts.join(' ')
 }

@@ -23,8 +23,8 @@ export interface SequenceOptions {
   /** Hosts in the order in which they shall stand. */
   readonly hosts: readonly string[]
   readonly filter?: PictureFilter
-  /** Packets that were sent and not kept. */
-  readonly cutPackets?: number
+  /** What there is no more of than is drawn. */
+  readonly remark?: string | undefined
 }
 
 /** Each packet, whatever it carries. */
@@ -116,7 +116,7 @@ export function isAmong(
 }
 
 export function sequenceOf(items: readonly SequenceItem[], options: SequenceOptions): Sequence {
-  const { title, hosts, cutPackets = 0 } = options
+  const { title, hosts, remark } = options
   const seen = new Set(
     items.flatMap((item) => (item.type === 'message' ? [item.from, item.to] : [...item.over])),
   )
@@ -128,7 +128,7 @@ export function sequenceOf(items: readonly SequenceItem[], options: SequenceOpti
     ...(items.length > SEQUENCE_ITEMS_MAX
       ? [`Only the first ${SEQUENCE_ITEMS_MAX} of ${items.length} are drawn.`]
       : []),
-    ...(cutPackets > 0 ? [cutText(cutPackets)] : []),
+    ...(remark === undefined ? [] : [remark]),
   ]
   return {
     title,
@@ -136,9 +136,4 @@ export function sequenceOf(items: readonly SequenceItem[], options: SequenceOpti
     items: items.slice(0, SEQUENCE_ITEMS_MAX),
     remark: remarks.length === 0 ? undefined : remarks.join(' '),
   }
-}
-
-/** What is said where the capture was full. */
-export function cutText(cutPackets: number): string {
-  return `The capture was full: ${cutPackets} later packets are not in it.`
 }
