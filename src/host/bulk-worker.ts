@@ -2,7 +2,7 @@
 
 import * as fs from 'node:fs'
 import { parentPort } from 'node:worker_threads'
-import type { FileStart } from '../ports/disk.ts'
+import type { FileStart, Move } from '../ports/disk.ts'
 import { errnoOf } from './errno.ts'
 
 /** What the system said; a worker's errors do not come through as they are. */
@@ -11,7 +11,11 @@ export interface SystemError {
   readonly message: string
 }
 
-export type BulkRequest = { readonly type: 'read'; readonly files: readonly FileStart[] } | NewFiles
+export type BulkRequest =
+  | { readonly type: 'read'; readonly files: readonly FileStart[] }
+  | { readonly type: 'rename'; readonly moves: readonly Move[] }
+  | { readonly type: 'remove'; readonly paths: readonly string[] }
+  | NewFiles
 
 /** New files, which are to be durable, with their content one behind the other. */
 export interface NewFiles {
@@ -24,7 +28,7 @@ export interface NewFiles {
 export interface BulkAnswer {
   /** What was read of all files, one behind the other. */
   readonly bytes: Uint8Array<ArrayBuffer>
-  /** Of each file, in order: how much was read, or written. */
+  /** Of each file, in order: how much was read, or written; 0 where something else was to be done. */
   readonly outcomes: readonly (number | SystemError)[]
 }
 
@@ -35,9 +39,32 @@ const READ = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK
 const NEW = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL
 
 parentPort?.on('message', (request: BulkRequest) => {
-  const answer = request.type === 'read' ? readAll(request.files) : writeAll(request)
+  const answer = answerTo(request)
   parentPort?.postMessage(answer, [answer.bytes.buffer])
 })
+
+function answerTo(request: BulkRequest): BulkAnswer {
+  switch (request.type) {
+    case 'read':
+      return readAll(request.files)
+    case 'rename':
+      return doneEach(request.moves, ({ from, to }) => fs.renameSync(from, to))
+    case 'remove':
+      return doneEach(request.paths, (path) => fs.unlinkSync(path))
+    case 'write':
+      return writeAll(request)
+  }
+}
+
+function doneEach<T>(items: readonly T[], action: (item: T) => void): BulkAnswer {
+  const outcomes = items.map((item) =>
+    outcomeOf(() => {
+      action(item)
+      return 0
+    }),
+  )
+  return { bytes: new Uint8Array(0), outcomes }
+}
 
 /** All are written before the first is flushed: what its flush brings to the disk the others need not. */
 function writeAll({ files, mode, content }: NewFiles): BulkAnswer {

@@ -1,10 +1,10 @@
 /**
- * Many files are read, or made, for one wake of a thread each way: an operation of Node costs two for each
+ * Many files are read, made, renamed or removed for one wake of a thread each way: an operation of Node costs two for each
  * file, which is more than the operation where the file is in memory.
  */
 
 import { Worker } from 'node:worker_threads'
-import type { FileStart } from '../ports/disk.ts'
+import type { FileStart, Move } from '../ports/disk.ts'
 import type { BulkAnswer, BulkRequest, SystemError } from './bulk-worker.ts'
 
 /** Two, so that a disk that is slow for one mailbox does not stop the others at once. */
@@ -23,9 +23,26 @@ const workers: (BulkWorker | undefined)[] = Array.from({ length: WORKERS }, () =
 
 /** In their order, some of them in each answer. Rejects where a thread ended. */
 export function readInBulk(files: readonly FileStart[]): Promise<readonly BulkAnswer[]> {
+  return inParts(files, (part) => ({ type: 'read', files: part }))
+}
+
+/** As `readInBulk`. */
+export function renameInBulk(moves: readonly Move[]): Promise<readonly BulkAnswer[]> {
+  return inParts(moves, (part) => ({ type: 'rename', moves: part }))
+}
+
+/** As `readInBulk`. */
+export function removeInBulk(paths: readonly string[]): Promise<readonly BulkAnswer[]> {
+  return inParts(paths, (part) => ({ type: 'remove', paths: part }))
+}
+
+function inParts<T>(
+  items: readonly T[],
+  requestOf: (part: readonly T[]) => BulkRequest,
+): Promise<readonly BulkAnswer[]> {
   const answers: Promise<BulkAnswer>[] = []
-  for (let at = 0; at < files.length; at += FILES_MAX) {
-    answers.push(run({ type: 'read', files: files.slice(at, at + FILES_MAX) }))
+  for (let at = 0; at < items.length; at += FILES_MAX) {
+    answers.push(run(requestOf(items.slice(at, at + FILES_MAX))))
   }
   return Promise.all(answers)
 }

@@ -17,7 +17,15 @@ import {
   type FileWriter,
   isTemporaryDiskFault,
 } from '../ports/disk.ts'
-import { errorOf, type NewFile, readInBulk, writeInBulk } from './bulk.ts'
+import {
+  errorOf,
+  type NewFile,
+  readInBulk,
+  removeInBulk,
+  renameInBulk,
+  writeInBulk,
+} from './bulk.ts'
+import type { BulkAnswer } from './bulk-worker.ts'
 import { errnoOf } from './errno.ts'
 
 const CODES: Readonly<Record<string, DiskFaultCode>> = {
@@ -65,8 +73,10 @@ export const hostDisk: Disk = {
     }),
   readStarts: (files) => asFaults(() => readStarts(files)),
   rename: (from, to) => called((done) => fs.rename(from, to, done)),
+  renameEach: (moves) => asFaults(async () => resultsOf(await renameInBulk(moves))),
   link: (from, to) => called((done) => fs.link(from, to, done)),
   remove: (path) => called((done) => fs.unlink(path, done)),
+  removeEach: (paths) => asFaults(async () => resultsOf(await removeInBulk(paths))),
   removeDirectory: (path) => called((done) => fs.rmdir(path, done)),
   syncDirectory: (path) => called((done) => syncDirectory(path, done)),
   makeDirectory: (path) => asFaults(() => makeDirectory(path)),
@@ -142,6 +152,17 @@ async function readStarts(files: readonly FileStart[]): Promise<readonly DiskRes
   }
   return results
 }
+
+/** Of what has been done, and gives nothing. */
+function resultsOf(answers: readonly BulkAnswer[]): readonly DiskResult<void>[] {
+  return answers.flatMap(({ outcomes }) =>
+    outcomes.map((outcome) =>
+      typeof outcome === 'number' ? DONE : { ok: false, fault: faultOf(errorOf(outcome)) },
+    ),
+  )
+}
+
+const DONE: DiskResult<void> = { ok: true, value: undefined }
 
 function fileReader(file: number, sizeBytes: number): FileReader {
   return {

@@ -12,6 +12,7 @@ import {
   type FileStatus,
   type FileWriter,
   isTemporaryDiskFault,
+  type Move,
 } from '../ports/disk.ts'
 
 export interface LabDiskOptions {
@@ -134,6 +135,14 @@ export class LabDisk implements Disk {
       if (replaced !== undefined) this.#unlink(target.directory, target.name)
       this.#link(target.directory, target.name, moved)
     })
+  }
+
+  renameEach(moves: readonly Move[]): Promise<readonly DiskResult<void>[]> {
+    return Promise.all(moves.map(({ from, to }) => resultOf(this.rename(from, to))))
+  }
+
+  removeEach(paths: readonly string[]): Promise<readonly DiskResult<void>[]> {
+    return Promise.all(paths.map((path) => resultOf(this.remove(path))))
   }
 
   remove(path: string): Promise<void> {

@@ -40,6 +40,8 @@ export interface Disk {
    * `syncDirectory` of both directories.
    */
   rename(from: string, to: string): Promise<void>
+  /** As `rename`, one after the other; each has its own answer, in their order. */
+  renameEach(moves: readonly Move[]): Promise<readonly DiskResult<void>[]>
   /**
    * A second name for a file. `disk/not-found` where there is no such file, `disk/exists` where the
    * new name is taken, `disk/failed` where the two lie on places that share no files. Durable as a
@@ -48,6 +50,8 @@ export interface Disk {
   link(from: string, to: string): Promise<void>
   /** Of a file; `disk/not-found` where there is none. */
   remove(path: string): Promise<void>
+  /** As `remove`, one after the other; each has its own answer, in their order. */
+  removeEach(paths: readonly string[]): Promise<readonly DiskResult<void>[]>
   /** An empty one; `disk/not-found` where there is none, `disk/failed` where something is in it. */
   removeDirectory(path: string): Promise<void>
   /** Makes the names in a directory durable. */
@@ -61,6 +65,11 @@ export interface Disk {
 }
 
 export type DiskResult<T> = Result<T, DiskFaultCode>
+
+export interface Move {
+  readonly from: string
+  readonly to: string
+}
 
 export interface FileStart {
   readonly path: string

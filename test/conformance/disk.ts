@@ -145,6 +145,31 @@ export function describeDisk(name: string, make: () => Promise<DiskWorld>): void
     )
 
     it(
+      'renames and removes hundreds of files by one question, each with its own answer',
+      onDisk(async (disk, root) => {
+        const numbers = Array.from({ length: 100 }, (_, i) => i)
+        for (const n of numbers) await write(disk, `${root}/${n}`, `file ${n}`)
+        const moves = [...numbers, 'none', 0].map((n) => ({
+          from: `${root}/${n}`,
+          to: `${root}/moved-${n}`,
+        }))
+        const moved = await disk.renameEach(moves)
+        const codes = (results: typeof moved) =>
+          results.flatMap((one) => (one.ok ? [] : [one.fault.code]))
+        expect(moved.length).toBe(102)
+        expect(codes(moved.slice(0, 100))).toEqual([])
+        expect(codes(moved)).toEqual(['disk/not-found', 'disk/not-found'])
+        expect(await disk.list(root)).toEqual(numbers.map((n) => `moved-${n}`).sort())
+        await disk.makeDirectory(`${root}/directory`)
+        const paths = ['directory', 'none', ...numbers.map((n) => `moved-${n}`)]
+        const removed = await disk.removeEach(paths.map((path) => `${root}/${path}`))
+        expect(codes(removed)).toEqual(['disk/failed', 'disk/not-found'])
+        expect(await disk.list(root)).toEqual(['directory'])
+        expect([await disk.renameEach([]), await disk.removeEach([])]).toEqual([[], []])
+      }),
+    )
+
+    it(
       'removes an empty directory only',
       onDisk(async (disk, root) => {
         await disk.makeDirectory(`${root}/full`)

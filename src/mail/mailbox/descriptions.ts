@@ -29,7 +29,8 @@ export class Descriptions {
   readonly #kept: KeptSummaries
   /** By their ids alone two could be mistaken that are copies of one directory. */
   readonly #account: string
-  #waiting: Map<string, Uint8Array> = new Map()
+  /** Undefined: to be removed. */
+  readonly #waiting: Map<string, Uint8Array | undefined> = new Map()
   #writing: Promise<void> | undefined
 
   /** `account` is another for each, as its path is. */
@@ -90,32 +91,42 @@ export class Descriptions {
   }
 
   /** Writes what waits; never rejects with a Fault. */
-  async flush(): Promise<void> {
-    while (this.#writing !== undefined) await this.#writing
-    if (this.#waiting.size === 0) return
-    const written = this.#waiting
-    const changes: StoreChange[] = [...written].map(([key, value]) => ({
-      table: TABLE,
-      key,
-      value,
-    }))
-    this.#writing = this.#store
-      .commit(changes)
-      .catch((error: unknown) => void asFault(error))
-      .finally(() => {
-        this.#writing = undefined
-      })
-    this.#waiting = new Map()
-    await this.#writing
+  flush(): Promise<void> {
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = undefined
+    })
+    return this.#writing
   }
 
+  /** Some at a time, until none is left: a commit of very many would hold all else up. */
+  async #write(): Promise<void> {
+    while (this.#waiting.size > 0) {
+      const changes: StoreChange[] = []
+      for (const [key, value] of this.#waiting) {
+        changes.push({ table: TABLE, key, value })
+        this.#waiting.delete(key)
+        if (changes.length === CACHE_CHANGES_MAX) break
+      }
+      try {
+        await this.#store.commit(changes)
+      } catch (error) {
+        asFault(error)
+      }
+    }
+  }
+
+  /**
+   * They have been expunged. Nobody waits for it, and what a crash leaves in the index is of UIDs that
+   * never come again.
+   */
   forget(id: string, uids: readonly Uid[]): void {
     this.#kept.forget(this.#keyOf(id), uids)
     for (const uid of uids) {
       for (const key of [summaryKey, descriptionKey, fingerprintKey]) {
-        this.#waiting.delete(key(id, uid))
+        this.#waiting.set(key(id, uid), undefined)
       }
     }
+    if (this.#waiting.size >= CACHE_CHANGES_MAX) this.flush().catch(asFault)
   }
 
   /** Of a mailbox whose UIDs are no longer what they were; nothing of it is written from then on. */
@@ -130,7 +141,7 @@ export class Descriptions {
   }
 
   #value(key: string): Uint8Array | undefined {
-    return this.#waiting.get(key) ?? this.#store.get(TABLE, key)
+    return this.#waiting.has(key) ? this.#waiting.get(key) : this.#store.get(TABLE, key)
   }
 
   #remember(id: string, uid: Uid, fields: PartFields): Summary {
@@ -140,7 +151,7 @@ export class Descriptions {
 
   #put(key: string, value: Uint8Array): void {
     this.#waiting.set(key, value)
-    if (this.#waiting.size >= CACHE_CHANGES_MAX) this.flush().catch(asFault)
+    if (this.#waiting.size === CACHE_CHANGES_MAX) this.flush().catch(asFault)
   }
 
   #keep(id: string, uid: Uid, summary: Summary): Summary {

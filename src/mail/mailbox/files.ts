@@ -2,9 +2,9 @@
 
 import { fromUtf8, toHex, toUtf8 } from '../../base/bytes.ts'
 import { asFault } from '../../base/fault.ts'
-import type { Disk } from '../../ports/disk.ts'
+import type { Disk, DiskResult } from '../../ports/disk.ts'
 import type { Entropy } from '../../ports/entropy.ts'
-import { FILES_AT_ONCE, KEYWORDS_MAX } from './limits.ts'
+import { FILES_TOGETHER, KEYWORDS_MAX } from './limits.ts'
 import type { Flag, SpecialUse } from './mailbox.ts'
 
 /** What makes a directory the mailbox that it is, whatever it is called and whether it has an index. */
@@ -89,19 +89,45 @@ export async function replaceFile(disk: Disk, path: string, text: string): Promi
   await disk.syncDirectory(path.slice(0, path.lastIndexOf('/')))
 }
 
-/** Some at a time; all are waited for, also where one rejects. */
+/**
+ * Asks for some at a time, twice before the first answer is there; `take` has each answer, in order.
+ * All that were asked for are waited for, also where one rejects or `take` throws.
+ */
 export async function forEachFile<T>(
-  items: readonly T[],
-  action: (item: T) => Promise<void>,
+  items: Iterable<T>,
+  ask: (some: readonly T[]) => Promise<readonly DiskResult<void>[]>,
+  take: (item: T, result: DiskResult<void>) => void,
 ): Promise<void> {
-  let next = 0
-  const worker = async (): Promise<void> => {
-    while (next < items.length) await action(items[next++] as T)
+  const source = items[Symbol.iterator]()
+  const askForSome = (): Asked<T> | undefined => {
+    const some: T[] = []
+    while (some.length < FILES_TOGETHER) {
+      const next = source.next()
+      if (next.done === true) break
+      some.push(next.value)
+    }
+    if (some.length === 0) return undefined
+    const answers = ask(some)
+    answers.catch(() => {})
+    return { some, answers }
   }
-  const workers = Array.from({ length: Math.min(FILES_AT_ONCE, items.length) }, worker)
-  for (const result of await Promise.allSettled(workers)) {
-    if (result.status === 'rejected') throw result.reason
+  let failure: { readonly reason: unknown } | undefined
+  let asked = askForSome()
+  while (asked !== undefined) {
+    const next = failure === undefined ? askForSome() : undefined
+    try {
+      for (const [i, answer] of (await asked.answers).entries()) take(asked.some[i] as T, answer)
+    } catch (reason) {
+      failure ??= { reason }
+    }
+    asked = next
   }
+  if (failure !== undefined) throw failure.reason
+}
+
+interface Asked<T> {
+  readonly some: readonly T[]
+  readonly answers: Promise<readonly DiskResult<void>[]>
 }
 
 export function isNotFound(error: unknown): boolean {

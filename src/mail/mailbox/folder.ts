@@ -6,7 +6,7 @@
 import { asFault, type Fault, type Result } from '../../base/fault.ts'
 import { addMs } from '../../base/time.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { Disk, FileReader, FileStart } from '../../ports/disk.ts'
+import type { Disk, FileReader, FileStart, Move } from '../../ports/disk.ts'
 import type { Entropy } from '../../ports/entropy.ts'
 import type { Store } from '../../ports/store.ts'
 import { contentOf, inMemory } from './content.ts'
@@ -66,6 +66,13 @@ interface Asked extends FileStart {
   readonly row: RowData
   /** Among all that are asked for. */
   readonly at: number
+}
+
+/** A message's file on its way to the name that tells its new flags. */
+interface Flagging extends Move {
+  readonly row: RowData
+  readonly flags: number
+  readonly file: string
 }
 
 interface Placing {
@@ -239,7 +246,7 @@ export class Folder {
     lengthOf: (row: RowData) => number,
   ): Promise<readonly Result<Uint8Array>[]> {
     const files = new Whereabouts(this.#scan, this.path)
-    const results: Result<Uint8Array>[] = uids.map((uid) => ({ ok: false, fault: gone(uid) }))
+    const results: (Result<Uint8Array> | undefined)[] = uids.map(() => undefined)
     const ask = async (asked: readonly Asked[]): Promise<readonly Asked[]> => {
       if (asked.length === 0) return []
       const answers = await this.ports.disk.readStarts(asked)
@@ -256,15 +263,16 @@ export class Folder {
         return row ? { row, at, path: files.known(row), length: lengthOf(row) } : []
       }),
     )
-    if (absent.length === 0) return results
-    const listed = await files.listed()
-    await ask(
-      absent.flatMap((one) => {
-        const path = files.path(one.row, listed)
-        return path === undefined ? [] : { ...one, path }
-      }),
-    )
-    return results
+    if (absent.length > 0) {
+      const listed = await files.listed()
+      await ask(
+        absent.flatMap((one) => {
+          const path = files.path(one.row, listed)
+          return path === undefined ? [] : { ...one, path }
+        }),
+      )
+    }
+    return results.map((one, i) => one ?? { ok: false, fault: gone(uids[i] as Uid) })
   }
 
   /**
@@ -278,34 +286,69 @@ export class Folder {
   ): Promise<void> {
     return this.inTurn(async (index) => {
       const bits = await this.#bitsFor(index, wanted)
-      const { disk } = this.ports
-      const files = new Whereabouts(this.#scan, this.path)
-      const changed: RowData[] = []
+      const changed: Uid[] = []
       const touched = new Set<Place>(['cur'])
-      await forEachFile(uids, async (uid) => {
-        const row = index.find(uid)
-        const flags = row && change(row, bits)
-        if (row === undefined || flags === undefined || flags === row.flags) return
-        const file = formatFileName(row.base, flags, parseFileName(row.file).otherLetters)
-        try {
-          await files.at(row, async (path) => {
-            const to = `${this.path}/cur/${file}`
-            if (path !== to) await disk.rename(path, to)
-          })
-        } catch (error) {
-          // Somebody has removed it; that is found out by the next look.
-          return ignoreNotFound(error)
-        }
-        touched.add(row.place)
-        changed.push(changedRow(row, { place: 'cur', file, flags }))
-      })
+      let modSeq = 0
+      await this.#renameEach(
+        this.#flagging(index, uids, (row) => change(row, bits)),
+        (one) => {
+          if (changed.length === 0) modSeq = index.nextModSeq()
+          const { row, file, flags } = one
+          index.replace(changedRow(row, { place: 'cur', file, flags, modSeq }))
+          touched.add(row.place)
+          changed.push(row.uid)
+        },
+      )
       if (changed.length === 0 && wanted.length === 0) return
-      const modSeq = changed.length > 0 ? index.nextModSeq() : 0
-      for (const row of changed) index.replace(changedRow(row, { modSeq }))
       const changes = changed.length === 0 ? [] : [flagsChanged(changed, modSeq)]
       // Nobody is told before both are done, and a listing puts right what the power leaves of one.
       await this.#commit(index, changes, this.#changedPlaces(changed.length > 0 ? touched : []))
     })
+  }
+
+  /** The renamings that give messages their new flags. */
+  *#flagging(
+    index: FolderIndex,
+    uids: readonly Uid[],
+    change: (row: RowData) => number | undefined,
+  ): Generator<Flagging> {
+    for (const uid of uids) {
+      const row = index.find(uid)
+      const flags = row && change(row)
+      if (row === undefined || flags === undefined || flags === row.flags) continue
+      const file = formatFileName(row.base, flags, parseFileName(row.file).otherLetters)
+      const from = `${this.path}/${row.place}/${row.file}`
+      yield { row, flags, file, from, to: `${this.path}/cur/${file}` }
+    }
+  }
+
+  /** `done` hears of those that bear their new name; what somebody has removed is found out by the next look. */
+  async #renameEach(
+    renamings: Iterable<Flagging>,
+    done: (renaming: Flagging) => void,
+  ): Promise<void> {
+    const { disk } = this.ports
+    const absent: Flagging[] = []
+    await forEachFile(
+      renamings,
+      (some) => disk.renameEach(some),
+      (one, result) => {
+        if (result.ok) done(one)
+        else if (isNotFound(result.fault)) absent.push(one)
+        else throw result.fault
+      },
+    )
+    const files = new Whereabouts(this.#scan, this.path)
+    for (const one of absent) {
+      const path = files.path(one.row, await files.listed())
+      if (path === undefined) continue
+      try {
+        if (path !== one.to) await disk.rename(path, one.to)
+        done(one)
+      } catch (error) {
+        ignoreNotFound(error)
+      }
+    }
   }
 
   /**
@@ -371,8 +414,12 @@ export class Folder {
       await index.commit()
     }
     try {
-      await forEachFile(moves, ({ from, to }) =>
-        disk.rename(`${this.path}/tmp/${from}`, `${this.path}/cur/${to}`),
+      await forEachFile(
+        moves,
+        (some) => disk.renameEach(some.map(({ from, to }) => this.#placing(from, to))),
+        (_, result) => {
+          if (!result.ok) throw result.fault
+        },
       )
       const modSeq = index.nextModSeq()
       const uids = arrivals.map((arrival, i) => {
@@ -389,13 +436,30 @@ export class Folder {
       await this.#commit(index, [{ type: 'added', uids, modSeq }], inCur)
       return uids
     } catch (error) {
-      await forEachFile(moves, async ({ from, to }) => {
-        await disk.remove(`${this.path}/cur/${to}`).catch(ignoreNotFound)
-        await disk.remove(`${this.path}/tmp/${from}`).catch(ignoreNotFound)
-      })
+      await this.#removeEach(moves.map(({ from, to }) => this.#placing(from, to).to))
+      await this.#removeEach(moves.map(({ from, to }) => this.#placing(from, to).from))
       if (isJournaled) await this.#forgetPlacing()
       throw error
     }
+  }
+
+  #placing(from: string, to: string): Move {
+    return { from: `${this.path}/tmp/${from}`, to: `${this.path}/cur/${to}` }
+  }
+
+  /** Resolves with those that are not there. */
+  async #removeEach(paths: readonly string[]): Promise<ReadonlySet<string>> {
+    const absent = new Set<string>()
+    await forEachFile(
+      paths,
+      (some) => this.ports.disk.removeEach(some),
+      (path, result) => {
+        if (result.ok) return
+        if (!isNotFound(result.fault)) throw result.fault
+        absent.add(path)
+      },
+    )
+    return absent
   }
 
   /** They are taken out again: the next run must not look for them. */
@@ -405,21 +469,29 @@ export class Folder {
     await index?.commit()
   }
 
-  /** Those of `uids` that `isWanted`, with their files; resolves with them. */
-  remove(uids: readonly Uid[], isWanted: (row: RowData) => boolean): Promise<readonly Uid[]> {
+  /** Those of `uids`, ascending, or of all, that `isWanted`, with their files; resolves with them. */
+  remove(
+    uids: readonly Uid[] | 'all',
+    isWanted: (row: RowData) => boolean,
+  ): Promise<readonly Uid[]> {
     return this.inTurn(async (index) => {
-      const rows = uids.flatMap((uid) => index.find(uid) ?? []).filter(isWanted)
+      const asked = uids === 'all' ? [...index.rows] : uids.flatMap((uid) => index.find(uid) ?? [])
+      const rows = asked.filter(isWanted)
       if (rows.length === 0) return []
       const files = new Whereabouts(this.#scan, this.path)
-      await forEachFile(rows, async (row) => {
-        await files.at(row, (path) => this.ports.disk.remove(path)).catch(ignoreNotFound)
-      })
+      const absent = await this.#removeEach(rows.map((row) => files.known(row)))
+      for (const row of rows) {
+        const path = absent.has(files.known(row))
+          ? files.path(row, await files.listed())
+          : undefined
+        if (path !== undefined) await this.ports.disk.remove(path).catch(ignoreNotFound)
+      }
       await this.#changedPlaces(new Set(rows.map(({ place }) => place)))
       const modSeq = index.nextModSeq()
       const removed = rows.map(({ uid }) => uid)
       index.remove(removed, modSeq)
-      this.descriptions.forget(this.#id, removed)
       await this.#commit(index, [{ type: 'expunged', uids: removed, modSeq }])
+      this.descriptions.forget(this.#id, removed)
       return removed
     })
   }
@@ -529,7 +601,10 @@ export class Folder {
     for (const row of changed) {
       index.replace(isReflagged.has(row) ? changedRow(row, { modSeq }) : row)
     }
-    if (reflagged.length > 0) changes.push(flagsChanged(reflagged, modSeq))
+    if (reflagged.length > 0) {
+      const uids = reflagged.map(({ uid }) => uid)
+      changes.push(flagsChanged(uids, modSeq))
+    }
     if (added.length > 0) {
       const modSeq = index.nextModSeq()
       const uids: Uid[] = []
@@ -658,8 +733,8 @@ function uidNextOf({ head }: FolderIndex, { uidNext }: Uidlist): Uid {
   return Math.max(head.uidNext, uidNext)
 }
 
-function flagsChanged(rows: readonly RowData[], modSeq: ModSeq): MailboxChange {
-  return { type: 'flags', uids: rows.map(({ uid }) => uid).sort((a, b) => a - b), modSeq }
+function flagsChanged(uids: readonly Uid[], modSeq: ModSeq): MailboxChange {
+  return { type: 'flags', uids: [...uids].sort((a, b) => a - b), modSeq }
 }
 
 function bitOf(keywords: readonly Flag[], flag: Flag): number {

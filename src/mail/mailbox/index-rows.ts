@@ -140,9 +140,6 @@ export class FolderIndex {
         rows.findIndex((row) => row.uid === uid),
         1,
       )
-      for (const key of [summaryKey, descriptionKey, fingerprintKey]) {
-        this.#changes.push({ table: TABLE, key: key(this.id, uid), value: undefined })
-      }
     }
     this.#vanished.push(modSeq)
     this.#put(`x${hex(modSeq, 14)}`, JSON.stringify(rangesOf(uids)))

@@ -47,8 +47,8 @@ export const SEARCHED_TEXT_BYTES_MAX = 8_388_608
 /** Octets of the fingerprint of a message's text; beyond them it matches more than it should. */
 export const FINGERPRINT_BYTES_MAX = 32_768
 
-/** Files that are renamed, linked or removed at the same time: the thread pool has fewer threads. */
-export const FILES_AT_ONCE = 32
+/** Files that are renamed or removed by one question, of which two are under way: a millisecond each. */
+export const FILES_TOGETHER = 64
 
 /** Read at once, of a message that is looked through. */
 export const READ_BYTES = 262_144

@@ -1,6 +1,6 @@
 /** What a search compares: the texts of a message, decoded and folded. RFC 9051 §6.4.4. */
 
-import { concat, NO_BYTES, toLatin1, toText, toUtf8Strict } from '../../base/bytes.ts'
+import { NO_BYTES, toLatin1, toText, toUtf8Strict } from '../../base/bytes.ts'
 import { decodeWords } from '../../proto/message/encoded-word.ts'
 import type { MessagePart } from '../../proto/message/envelope.ts'
 import { parameterOf } from '../../proto/message/parameters.ts'
@@ -83,31 +83,57 @@ async function readRange(content: MessageContent, from: number, to: number): Pro
 
 /**
  * Which three characters follow each other somewhere in the texts, as one bit for each. A text that
- * is looked for and not ruled out by it may be there; one that is ruled out is not.
+ * is looked for and not ruled out by it may be there; one that is ruled out is not. Its words are in
+ * this machine's order of octets, which the index does not leave.
  */
 export function fingerprint({ header, body }: MessageText): Uint8Array {
-  const all = `${header}\n${body}`
-  let bits = new Uint8Array(FINGERPRINT_BYTES_MAX)
-  const mask = bits.length * 8 - 1
-  let count = 0
-  for (let i = 0; i + 2 < all.length; i++) {
-    const bit = trigram(all, i) & mask
-    const before = bits[bit >> 3] as number
-    const after = before | (1 << (bit & 7))
-    if (after !== before) {
-      bits[bit >> 3] = after
-      count++
-    }
-  }
-  if (count >= FINGERPRINT_BYTES_MAX) return concat(NO_BYTES)
+  let words = new Int32Array(roomFor(header.length + body.length) / 4)
+  addTrigrams(header, words)
+  addTrigrams(body, words)
+  const count = bitCount(words)
+  if (count >= FINGERPRINT_BYTES_MAX) return NO_BYTES
   // Folded until there are some eight bits for each: the upper half onto the lower one.
-  while (bits.length > 64 && bits.length / 2 >= count) {
-    const half = bits.length / 2
-    const folded = bits.slice(0, half)
-    for (let i = 0; i < half; i++) folded[i] = (folded[i] as number) | (bits[half + i] as number)
-    bits = folded
+  while (words.length > WORDS_MIN && words.length * 2 >= count) {
+    const half = words.slice(0, words.length / 2)
+    for (let i = 0; i < half.length; i++) {
+      half[i] = (half[i] as number) | (words[half.length + i] as number)
+    }
+    words = half
   }
-  return bits
+  return new Uint8Array(words.buffer)
+}
+
+const WORDS_MIN = 16
+
+/** Octets: one for each trigram that there may be, as far as there are octets. */
+function roomFor(trigrams: number): number {
+  let bytes = 4 * WORDS_MIN
+  while (bytes < trigrams && bytes < FINGERPRINT_BYTES_MAX) bytes *= 2
+  return bytes
+}
+
+/** Each character is looked at once, and with a few more at its beginning than it has. */
+function addTrigrams(text: string, words: Int32Array): void {
+  const mask = words.length * 32 - 1
+  let [a, b] = [0, 0]
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i)
+    const bit = trigram(a, b, c) & mask
+    words[bit >> 5] = (words[bit >> 5] as number) | (1 << (bit & 31))
+    a = b
+    b = c
+  }
+}
+
+function bitCount(words: Int32Array): number {
+  let count = 0
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as number
+    const pairs = word - ((word >>> 1) & 0x55555555)
+    const fours = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333)
+    count += Math.imul((fours + (fours >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
+  }
+  return count
 }
 
 /** `text` folded. An empty fingerprint rules nothing out. */
@@ -115,16 +141,18 @@ export function mayContain(print: Uint8Array, text: string): boolean {
   if (print.length === 0) return true
   const mask = print.length * 8 - 1
   for (let i = 0; i + 2 < text.length; i++) {
-    const bit = trigram(text, i) & mask
-    if (((print[bit >> 3] as number) & (1 << (bit & 7))) === 0) return false
+    const [a, b, c] = [text.charCodeAt(i), text.charCodeAt(i + 1), text.charCodeAt(i + 2)]
+    const bit = trigram(a, b, c) & mask
+    const at = IS_LITTLE_ENDIAN ? bit >> 3 : (bit >> 3) ^ 3
+    if (((print[at] as number) & (1 << (bit & 7))) === 0) return false
   }
   return true
 }
 
-function trigram(text: string, at: number): number {
+const IS_LITTLE_ENDIAN = new Uint8Array(new Int32Array([1]).buffer)[0] === 1
+
+function trigram(a: number, b: number, c: number): number {
   const mixed =
-    Math.imul(text.charCodeAt(at), 0x9e3779b1) ^
-    Math.imul(text.charCodeAt(at + 1), 0x85ebca6b) ^
-    Math.imul(text.charCodeAt(at + 2), 0xc2b2ae35)
-  return (mixed ^ (mixed >>> 15)) >>> 0
+    Math.imul(a, 0x9e3779b1 | 0) ^ Math.imul(b, 0x85ebca6b | 0) ^ Math.imul(c, 0xc2b2ae35 | 0)
+  return mixed ^ (mixed >>> 15)
 }

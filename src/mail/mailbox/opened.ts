@@ -212,7 +212,7 @@ export class OpenedMailbox implements OpenMailbox {
   }
 
   expunge(uids?: readonly Uid[]): Promise<readonly Uid[]> {
-    const asked = [...new Set(uids ?? this.uids)].sort((a, b) => a - b)
+    const asked = uids === undefined ? 'all' : [...new Set(uids)].sort((a, b) => a - b)
     return this.#folder.remove(asked, (row) => (row.flags & DELETED) !== 0)
   }
 

@@ -71,12 +71,24 @@ export class StructureReader {
     while (from < bytes.length) {
       const lf = bytes.indexOf(LF, from)
       const end = lf < 0 ? bytes.length : lf + 1
+      if (lf >= 0 && this.#lineLength === 0 && this.#isOfBody(bytes[from] as number)) {
+        this.#at += end - from
+        this.#lineCount++
+        this.#isLastLineEmpty = lf === from || (lf === from + 1 && bytes[from] === CR)
+        from = end
+        continue
+      }
       this.#hold(bytes, from, end)
       this.#lineLength += end - from
       this.#at += end - from
       if (lf >= 0) this.#line()
       from = end
     }
+  }
+
+  /** Whether a line that begins with this octet is of no interest but that it is one: the most are. */
+  #isOfBody(first: number): boolean {
+    return first !== DASH && this.#top.state !== 'header'
   }
 
   /** The message ends here. */
