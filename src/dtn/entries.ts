@@ -109,7 +109,7 @@ export class Entries {
     this.#keysById.delete(record.id)
     if (record.hold !== undefined) this.#keysByHold.delete(record.hold)
     if (isOwnRecord(record)) this.#ownRecordCount--
-    this.setStranded(entry, false)
+    this.#setStranded(entry, false)
   }
 
   /** One whose lifetime has ended, each told once. */
@@ -123,7 +123,14 @@ export class Entries {
     return undefined
   }
 
-  setStranded(entry: Entry, isStranded: boolean): void {
+  /** After any change to where it may go. */
+  countStranded(entry: Entry): void {
+    const { way, registration, record } = entry
+    const hasNowhereToGo = way === undefined && registration?.state !== 'active'
+    this.#setStranded(entry, hasNowhereToGo && !record.own)
+  }
+
+  #setStranded(entry: Entry, isStranded: boolean): void {
     if (entry.isStrandedGuest === isStranded) return
     entry.isStrandedGuest = isStranded
     const sign = isStranded ? 1 : -1
