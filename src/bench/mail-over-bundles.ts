@@ -84,12 +84,14 @@ async function costOf(
   effort: PackingEffort,
 ): Promise<number> {
   const packings = packingsRead(hostPacking)
+  const acknowledgement = { packings, objectBytesMax: OBJECT_BYTES_MAX }
   let bytes = 0
   for (const mails of objects) {
     const plan = { host: 'mail-1.a.com', wall: START, mails, reads: packings, effort }
     const { payload } = await makeObject(plan, hostPacking)
     const answers = mails.map(({ transaction }) => ({ transaction, refusals: [] }))
-    bytes += bundleBytes(payload) + bundleBytes(encodeAcknowledgement({ packings, answers }))
+    bytes +=
+      bundleBytes(payload) + bundleBytes(encodeAcknowledgement({ ...acknowledgement, answers }))
   }
   return bytes
 }
@@ -98,7 +100,7 @@ async function costOf(
 function inObjects(mails: readonly ObjectMail[]): readonly (readonly ObjectMail[])[] {
   const opensAt = monoMs(1)
   const gathering = new Gathering({
-    ...{ mailsMax: OBJECT_MAILS_MAX, bytesMax: OBJECT_BYTES_MAX, waitMs: 0 },
+    ...{ mailsMax: OBJECT_MAILS_MAX, bytesMax: () => OBJECT_BYTES_MAX, waitMs: 0 },
     ...{ gatheredBytesMax: GATHERED_BYTES_MAX, lookMs: 1, opensAt: () => opensAt },
   })
   const hop = 'ipn:3.2525'

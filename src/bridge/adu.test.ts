@@ -44,11 +44,15 @@ test('property: an object comes out as it went in', () => {
 
 test('property: an acknowledgement comes out as it went in', () => {
   const packings = fc.uniqueArray(fc.nat(31)).map((list) => list.sort((a, b) => a - b))
+  const reads = fc.record(
+    { packings, objectBytesMax: fc.maxSafeNat() },
+    { requiredKeys: ['packings'] },
+  )
   fc.assert(
-    fc.property(names, packings, fc.array(fc.array(refusal)), (names, packings, refusals) => {
+    fc.property(names, reads, fc.array(fc.array(refusal)), (names, reads, refusals) => {
       const answers = names.map((transaction, i) => ({ transaction, refusals: refusals[i] ?? [] }))
-      const acknowledgement = { type: 'acknowledgement', packings, answers }
-      expect(decodeAdu(encodeAcknowledgement({ packings, answers }))).toEqual({
+      const acknowledgement = { type: 'acknowledgement', ...reads, answers }
+      expect(decodeAdu(encodeAcknowledgement({ ...reads, answers }))).toEqual({
         ok: true,
         value: acknowledgement,
       })

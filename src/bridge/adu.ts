@@ -16,8 +16,9 @@ export const ADU_KINDS = {
   /** CBOR `[packing, names, sizes]`, then a batch-SMTP object, packed. */
   mails: 0x03,
   /**
-   * CBOR `[packings, names, refusals]`, where `packings` has a bit for each that the far side reads
-   * and a refusal is `[mail, recipient, code, text]`, or `[mail, code, text]` for all recipients.
+   * CBOR `[packings, names, refusals, objectBytesMax]`, where `packings` has a bit for each that the far
+   * side reads and a refusal is `[mail, recipient, code, text]`, or `[mail, code, text]` for all
+   * recipients. The last may be missing.
    */
   acknowledgement: 0x04,
   /** CBOR names. */
@@ -42,6 +43,8 @@ export interface AcknowledgementAdu {
   readonly type: 'acknowledgement'
   /** What its sender reads: of PACKINGS, and perhaps more. */
   readonly packings: readonly number[]
+  /** Octets of mails that it takes in one object; undefined where it does not say. */
+  readonly objectBytesMax?: number
   readonly answers: readonly Acknowledgement[]
 }
 
@@ -94,8 +97,8 @@ export function encodeMails({ packing, names, sizes, packed }: Omit<MailsAdu, 't
 
 /** Several, where one would have more refusals than are read. */
 export function encodeAcknowledgements({
-  packings,
   answers,
+  ...reads
 }: Omit<AcknowledgementAdu, 'type'>): readonly Uint8Array[] {
   const groups: Acknowledgement[][] = [[]]
   let count = 0
@@ -107,15 +110,16 @@ export function encodeAcknowledgements({
     }
     groups.at(-1)?.push(answer)
   }
-  return groups.map((group) => encodeAcknowledgement({ packings, answers: group }))
+  return groups.map((group) => encodeAcknowledgement({ ...reads, answers: group }))
 }
 
 export function encodeAcknowledgement({
   packings,
+  objectBytesMax,
   answers,
 }: Omit<AcknowledgementAdu, 'type'>): Uint8Array {
   const writer = new CborWriter()
-  writer.array(3)
+  writer.array(objectBytesMax === undefined ? 3 : 4)
   writer.uint(packings.reduce((bits, packing) => bits + 2 ** packing, 0))
   writeNames(
     writer,
@@ -125,6 +129,7 @@ export function encodeAcknowledgement({
   for (const [mail, { refusals }] of answers.entries()) {
     for (const refusal of refusals) writeRefusal(writer, mail, refusal)
   }
+  if (objectBytesMax !== undefined) writer.uint(objectBytesMax)
   return concat(Uint8Array.of(ADU_KINDS.acknowledgement), writer.written())
 }
 
@@ -207,11 +212,15 @@ function readAcknowledgement(reader: CborReader): AcknowledgementAdu {
     if (answer === undefined) throw badAdu('a refusal of a mail that is not there')
     answer.refusals.push(refusal)
   })
-  reader.closeArray(length, 3)
+  const objectBytesMax = reader.isArrayAtEnd(length, 3) ? undefined : reader.safeUint()
+  reader.closeArray(length, objectBytesMax === undefined ? 3 : 4)
   const packings = Array.from({ length: PACKINGS_MAX }, (_, i) => i).filter(
     (packing) => Math.floor(bits / 2 ** packing) % 2 === 1,
   )
-  return { type: 'acknowledgement', packings, answers }
+  return {
+    ...{ type: 'acknowledgement', packings, answers },
+    ...(objectBytesMax !== undefined && { objectBytesMax }),
+  }
 }
 
 function readQuestion(reader: CborReader): QuestionAdu {

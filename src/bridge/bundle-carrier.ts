@@ -8,7 +8,6 @@ import { addMs, type WallMs } from '../base/time.ts'
 import type { BundleNode, Provenance, ReceivedAdu as ReceivedBundle } from '../dtn/node.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EventSink } from '../ports/events.ts'
-import type { Packing } from '../ports/packing.ts'
 import { type EndpointId, formatEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import { Acknowledgements } from './acknowledgements.ts'
 import { type Acknowledgement, encodeAcknowledgements } from './adu.ts'
@@ -25,7 +24,7 @@ import {
   PEER_LENGTH_MAX,
   PROCESSING_ALLOWANCE_MS,
 } from './limits.ts'
-import { packingsRead } from './object-packing.ts'
+import type { GatewayReads } from './object-packing.ts'
 import type { RouteForecast } from './route-forecast.ts'
 
 export interface BundleCarriersOptions {
@@ -39,7 +38,7 @@ export interface BundleCarriersOptions {
 export interface BundleCarriersPorts {
   readonly node: BundleNode
   readonly forecast: RouteForecast
-  readonly packing: Packing
+  readonly reads: GatewayReads
   readonly clock: Clock
   readonly events: EventSink
 }
@@ -107,13 +106,13 @@ export class BundleCarriers implements Carriers {
     answers: readonly Acknowledgement[],
     expiresAt: WallMs,
   ): Promise<void> {
-    const { clock, events, packing } = this.#ports
+    const { clock, events, reads } = this.#ports
     const now = clock.wall()
     // What arrived at the last moment has its answer on the way when its own time is over.
     const untilMs = Math.max(0, expiresAt - now) + ANSWER_GRACE_MS_MAX
     try {
       const until = addMs(now, Math.min(untilMs, LIFETIME_MAX_MS))
-      const payloads = encodeAcknowledgements({ packings: packingsRead(packing), answers })
+      const payloads = encodeAcknowledgements({ ...reads, answers })
       for (const payload of payloads) await peer.send({ payload, expiresAt: until })
     } catch (error) {
       // The sender asks again, and is answered then.

@@ -10,7 +10,6 @@ import { sha256 } from '../base/sha256.ts'
 import { addMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EventSink } from '../ports/events.ts'
-import type { Packing } from '../ports/packing.ts'
 import { encodeAcknowledgements } from './adu.ts'
 import type { Carrier, CarrierEvents, Carriers, Reception } from './carrier.ts'
 import type { Gateway } from './gateway.ts'
@@ -21,7 +20,7 @@ import {
   PARCELS_COMING_MAX,
   PARCELS_PAGE,
 } from './limits.ts'
-import { packingsRead } from './object-packing.ts'
+import type { GatewayReads } from './object-packing.ts'
 import {
   decodeParcel,
   encodeParcel,
@@ -57,7 +56,7 @@ export interface CarryDeskOptions {
 }
 
 export interface CarryDeskPorts extends ParcelPorts {
-  readonly packing: Packing
+  readonly reads: GatewayReads
   readonly clock: Clock
   readonly events: EventSink
 }
@@ -197,10 +196,10 @@ export class CarryDesk implements Carriers {
   /** Each copy has the same answer, under the same name. */
   async #answer({ from, id, expiresAt }: ReadParcel, { answers }: Reception): Promise<void> {
     if (answers.length === 0) return
-    const { parcels, packing, clock } = this.#ports
+    const { parcels, reads, clock } = this.#ports
     const now = clock.wall()
     const untilMs = Math.min(expiresAt - now + ANSWER_GRACE_MS_MAX, LIFETIME_MAX_MS)
-    const payloads = encodeAcknowledgements({ packings: packingsRead(packing), answers })
+    const payloads = encodeAcknowledgements({ ...reads, answers })
     for (const [i, payload] of payloads.entries()) {
       const name = `answer-${hashOf(id)}${i === 0 ? '' : `-${i}`}`
       await parcels.put({ to: from, name, expiresAt: addMs(now, untilMs), isHeld: false }, payload)

@@ -12,7 +12,7 @@ import type { StoreChange } from '../ports/store.ts'
 import { type EndpointId, formatEndpointId, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import { BpmailFormat } from './bpmail-format.ts'
 import { Budgets } from './budgets.ts'
-import { BundleCarriers } from './bundle-carrier.ts'
+import { BundleCarriers, type BundleCarriersPorts } from './bundle-carrier.ts'
 import { CarryDesk } from './carry-desk.ts'
 import { CheapLinks } from './cheap-links.ts'
 import type { Gateway } from './gateway.ts'
@@ -24,6 +24,7 @@ import { HELD_KEPT_MS, PROCESSING_ALLOWANCE_MS } from './limits.ts'
 import { MailFormats } from './mail-format.ts'
 import type { MailHostOptions } from './mail-host-options.ts'
 import type { MailHostPorts } from './mail-host-ports.ts'
+import { type GatewayReads, packingsRead } from './object-packing.ts'
 import { ObjectTransport } from './object-transport.ts'
 import { Parcels } from './parcels.ts'
 import { RouteForecast } from './route-forecast.ts'
@@ -50,6 +51,8 @@ export class FarGateways {
   readonly forecast: RouteForecast
   readonly holdingBack: HoldingBack
   readonly budgets: Budgets
+  /** What they are told that this one reads. */
+  readonly reads: GatewayReads
   readonly #bundles: BundleCarriers
   readonly #posts: HttpsCarriers
   readonly #formats: MailFormats
@@ -57,14 +60,16 @@ export class FarGateways {
 
   constructor(options: MailHostOptions, bounds: HostBounds, ports: FarGatewaysPorts) {
     const { host, peers = [], links = [] } = options
-    const { objectBytesMax, parcelsBytesMax, batch } = bounds
+    const { objectBytesMax, takenBytesMax, parcelsBytesMax, batch } = bounds
     const { node, dtpc, held, accounts, aliases, onLate } = ports
     this.forecast = forecastOf(options, node)
-    this.#bundles = bundleCarriers(options, { ...ports, forecast: this.forecast })
+    const reads = { packings: packingsRead(ports.packing), objectBytesMax: takenBytesMax }
+    this.reads = reads
+    this.#bundles = bundleCarriers(options, { ...ports, forecast: this.forecast, reads })
     const parcels = new Parcels(ports.store, ports.clock, { bytesMax: parcelsBytesMax })
     this.desk = new CarryDesk(
       { host, peers, payloadBytesMax: objectBytesMax },
-      { ...ports, parcels },
+      { ...ports, parcels, reads },
     )
     this.#posts = new HttpsCarriers({ peers, objectBytesMax }, { ...ports, parcels })
     const carriers = [this.#bundles, this.desk, this.#posts]
@@ -131,7 +136,7 @@ function forecastOf({ node: number, plans }: MailHostOptions, node: BundleNode):
 
 function bundleCarriers(
   { mailService, plans }: MailHostOptions,
-  ports: FarGatewaysPorts & { readonly forecast: RouteForecast },
+  ports: FarGatewaysPorts & Pick<BundleCarriersPorts, 'forecast' | 'reads'>,
 ): BundleCarriers {
   const reaches = (peer: EndpointId): boolean => plans.some((plan) => leadsTo(plan, peer))
   return new BundleCarriers({ mailService, reaches, admit: ports.admit }, ports)

@@ -4,7 +4,7 @@
  */
 
 import { asFault, type Fault } from '../base/fault.ts'
-import type { Packing } from '../ports/packing.ts'
+import type { Packing, PackingFaultCode } from '../ports/packing.ts'
 import { type Acknowledgement, decodeAdu, type MailsAdu } from './adu.ts'
 import type { BareObjects } from './bare-objects.ts'
 import { readBatch } from './batch-reader.ts'
@@ -99,10 +99,18 @@ export class Gateway {
       const fault = asFault(error)
       if (fault.temporary) throw fault
       // Its names could be read: their senders are to know.
-      const refusals = [{ recipient: undefined, code: 554, text: `5.6.0 ${fault.message}` }]
+      const refusals = [{ recipient: undefined, ...this.#unreadable(fault, adu) }]
       for (const transaction of adu.names) answers.push({ transaction, refusals })
     }
     return { answers, later }
+  }
+
+  /** Of a large object each mail may be small enough, and comes again with fewer. */
+  #unreadable({ code, message }: Fault, { names }: MailsAdu): { code: number; text: string } {
+    const isTooLarge = code === ('packing/too-large' satisfies PackingFaultCode)
+    if (!isTooLarge) return { code: 554, text: `5.6.0 ${message}` }
+    if (names.length === 1) return { code: 552, text: `5.3.4 ${message}` }
+    return { code: 451, text: `4.3.4 ${message}: to come again with fewer others` }
   }
 
   /** Throws a permanent Fault where the object is none, or too large. */

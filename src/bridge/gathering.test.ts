@@ -14,10 +14,11 @@ interface Stage {
 }
 
 function stage(options: Stage = {}) {
-  const { opensAt = 0, ...limits } = options
+  const { opensAt = 0, bytesMax = 1000, ...limits } = options
   const machine = new Gathering({
-    ...{ mailsMax: 100, bytesMax: 1000, waitMs: 0, gatheredBytesMax: 100_000, lookMs: 60_000 },
+    ...{ mailsMax: 100, waitMs: 0, gatheredBytesMax: 100_000, lookMs: 60_000 },
     ...limits,
+    bytesMax: () => bytesMax,
     opensAt: () => monoMs(opensAt),
   })
   const feed = (event: GatheringEvent, at = 0): readonly (readonly string[])[] =>

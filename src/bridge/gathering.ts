@@ -11,7 +11,8 @@ import { addMs, earlier, type MonoMs } from '../base/time.ts'
 export interface GatheringOptions {
   /** In one object. */
   readonly mailsMax: number
-  readonly bytesMax: number
+  /** The same, of octets; a mail that is larger goes alone. */
+  readonly bytesMax: (hop: string) => number
   /** How long a mail waits for others. */
   readonly waitMs: number
   /** All that may wait; beyond it objects are formed although no contact is open. */
@@ -52,6 +53,7 @@ interface Waiting extends GatheredMail {
 }
 
 interface Hop {
+  readonly name: string
   readonly waiting: Heap<Waiting>
   count: number
   bytes: number
@@ -146,8 +148,8 @@ export class Gathering implements Machine<GatheringEvent, GatheringEffect> {
     hop.since = now
   }
 
-  #isFull({ count, bytes }: Hop): boolean {
-    return count >= this.#options.mailsMax || bytes >= this.#options.bytesMax
+  #isFull({ name, count, bytes }: Hop): boolean {
+    return count >= this.#options.mailsMax || bytes >= this.#options.bytesMax(name)
   }
 
   #largestBytes(): number {
@@ -169,7 +171,8 @@ export class Gathering implements Machine<GatheringEvent, GatheringEffect> {
 
   /** The best that fit into one object; the first in any case. */
   #take(hop: Hop): readonly string[] {
-    const { mailsMax, bytesMax } = this.#options
+    const { mailsMax } = this.#options
+    const bytesMax = this.#options.bytesMax(hop.name)
     const ids: string[] = []
     let bytes = 0
     for (let next = this.#first(hop); next !== undefined; next = this.#first(hop)) {
@@ -204,7 +207,7 @@ export class Gathering implements Machine<GatheringEvent, GatheringEffect> {
     const known = this.#hops.get(name)
     if (known !== undefined) return known
     const waiting = new Heap<Waiting>(isBefore)
-    const hop: Hop = { waiting, count: 0, bytes: 0, writing: 0, since: now }
+    const hop: Hop = { name, waiting, count: 0, bytes: 0, writing: 0, since: now }
     this.#hops.set(name, hop)
     return hop
   }

@@ -18,7 +18,8 @@ export interface HostBounds {
   readonly heldBytesMax: number
   /** Stories of mails that are kept. */
   readonly storiesMax: number
-  /** Of an object that comes, unpacked. */
+  /** Of the mails in an object that comes, and of that object, unpacked. */
+  readonly takenBytesMax: number
   readonly objectBytesMax: number
   /** Of those that go from here. */
   readonly batch: BatchOptions
@@ -45,6 +46,7 @@ export function hostBounds(options: MailHostOptions): HostBounds {
   const stories = Math.ceil((storeBytesMax * JOURNAL_STORE_SHARE) / JOURNAL_STORY_BYTES)
   // What the bundle store never takes would never leave.
   const roomBytes = Math.floor(storeBytesMax * BUNDLES_SHARE * OBJECT_SHARE)
+  const takenBytesMax = Math.max(messageBytesMax, OBJECT_BYTES_MAX)
   return {
     // Attachments that are held back were in its mails.
     spoolBytesMax: storeBytesMax * SPOOL_SHARE - (holdsBack ? heldBytesMax : 0),
@@ -52,8 +54,8 @@ export function hostBounds(options: MailHostOptions): HostBounds {
     parcelsBytesMax: storeBytesMax * parcelsShare,
     heldBytesMax,
     storiesMax: Math.min(JOURNAL_STORIES_MAX, stories),
-    objectBytesMax:
-      Math.max(messageBytesMax, OBJECT_BYTES_MAX) * STUFFING_FACTOR + BATCH_HEAD_BYTES_MAX,
+    takenBytesMax,
+    objectBytesMax: takenBytesMax * STUFFING_FACTOR + BATCH_HEAD_BYTES_MAX,
     batch: { ...batch, bytesMax: Math.min(batch?.bytesMax ?? OBJECT_BYTES_MAX, roomBytes) },
   }
 }

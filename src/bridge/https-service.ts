@@ -10,7 +10,6 @@ import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { ByteStream, Network, SocketAddress } from '../ports/network.ts'
-import type { Packing } from '../ports/packing.ts'
 import type { TlsIdentity, TlsTrust } from '../ports/tls.ts'
 import {
   type HttpAnswer,
@@ -24,7 +23,7 @@ import type { ReceivedAdu } from './carrier.ts'
 import type { Gateway } from './gateway.ts'
 import { BATCH_TYPE, EXPIRES_FIELD, OBJECT_TYPE, peerOf, typeIn } from './https-message.ts'
 import { BARE_COPIES_MS, POSTS_COMING_MAX } from './limits.ts'
-import { packingsRead } from './object-packing.ts'
+import type { GatewayReads } from './object-packing.ts'
 import type { Peer } from './parcel-carrier.ts'
 
 export interface HttpsServiceOptions extends SessionPortOptions {
@@ -38,7 +37,7 @@ export interface HttpsServicePorts {
   readonly gateway: Pick<Gateway, 'receive'>
   readonly tls: { readonly identity: TlsIdentity; readonly trust?: TlsTrust | undefined }
   readonly network: Network
-  readonly packing: Packing
+  readonly reads: GatewayReads
   readonly clock: Clock
   readonly entropy: Entropy
   readonly events: EventSink
@@ -141,7 +140,7 @@ export class HttpsService {
 
   async #take({ post }: Session, payload: Uint8Array): Promise<HttpResponse> {
     if (post === undefined) return { status: 400 }
-    const { gateway, packing, events } = this.#ports
+    const { gateway, reads, events } = this.#ports
     const { peer, type, expiresAt } = post
     // An object of another make has no name but what it is.
     const id = type === BATCH_TYPE ? `${peer.name}/${toHex(sha256(payload))}` : peer.name
@@ -149,7 +148,7 @@ export class HttpsService {
     try {
       const { answers, later } = await gateway.receive(received)
       if (answers.length === 0) return later === undefined ? { status: 204 } : LATER
-      const body = concat(...encodeAcknowledgements({ packings: packingsRead(packing), answers }))
+      const body = concat(...encodeAcknowledgements({ ...reads, answers }))
       return { status: 200, fields: { 'Content-Type': OBJECT_TYPE }, body }
     } catch (error) {
       const { temporary, message } = asFault(error)

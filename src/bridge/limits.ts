@@ -58,6 +58,7 @@ export const OBJECT_MAILS_READ_MAX = 10_000
 /**
  * Octets of mails in one object, unpacked, but for a single mail that is larger. What has more in it is
  * smaller by mails alike, but holds up longer what is more urgent, and is packed longer: src/bench/README.md.
+ * Every gateway takes as much.
  */
 export const OBJECT_BYTES_MAX = 2_097_152
 

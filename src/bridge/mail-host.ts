@@ -38,7 +38,7 @@ import { HeldAttachments } from './held-attachments.ts'
 import { HELD_LOCAL_PART } from './held-notice.ts'
 import { HeldRequests } from './held-requests.ts'
 import { hostBounds } from './host-bounds.ts'
-import { HttpsService } from './https-service.ts'
+import { HttpsService, type HttpsServicePorts } from './https-service.ts'
 import { type IpnRecord, IpnRecords } from './ipn-records.ts'
 import { Journal } from './journal.ts'
 import { RECIPIENTS_MAX } from './limits.ts'
@@ -186,7 +186,7 @@ export class MailHost {
     const { logins } = context
     this.#services = [
       ...this.#smtpServices(context),
-      ...this.#httpsServices(gateway, objectBytesMax),
+      ...this.#httpsServices(objectBytesMax, { gateway, reads: far.reads }),
       ...pickupServices(options, ports.localPrograms, context),
       ...accessServices(options, ports, { accounts, logins, mailboxes: users.mailboxes }),
       ...(ports.control === undefined
@@ -373,10 +373,13 @@ export class MailHost {
     }
   }
 
-  #httpsServices(gateway: Gateway, bodyBytesMax: number): Service[] {
+  #httpsServices(
+    bodyBytesMax: number,
+    posts: Pick<HttpsServicePorts, 'gateway' | 'reads'>,
+  ): Service[] {
     const { https, peers = [] } = this.#options
     if (https === undefined) return []
-    return [new HttpsService({ ...https, peers, bodyBytesMax }, { ...this.#ports, gateway })]
+    return [new HttpsService({ ...https, peers, bodyBytesMax }, { ...this.#ports, ...posts })]
   }
 
   #smtpServices(context: Omit<SmtpServiceContext, 'service'>): Service[] {

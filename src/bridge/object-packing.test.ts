@@ -3,7 +3,7 @@ import { fromLatin1 } from '../base/bytes.ts'
 import { labPacking } from '../lab/packing.ts'
 import { LabStore } from '../lab/store.ts'
 import type { Packing, PackingEffort } from '../ports/packing.ts'
-import { PACKINGS, PeerPackings, packingsRead, packObject, unpackObject } from './object-packing.ts'
+import { PACKINGS, PeerReads, packingsRead, packObject, unpackObject } from './object-packing.ts'
 
 /** Makes everything a tenth. */
 const shrinking: Packing = {
@@ -17,15 +17,19 @@ const ALL = Object.values(PACKINGS)
 
 test('a gateway of which nothing is known is sent zlib, others what was measured to be best', async () => {
   const store = new LabStore()
-  const peers = new PeerPackings(store)
+  const peers = new PeerReads(store)
   const packingFor = async (peer: string, object: Uint8Array) =>
-    (await packObject(object, { reads: peers.readBy(peer), effort: 'fast' }, shrinking)).packing
+    (await packObject(object, { reads: peers.of(peer).packings, effort: 'fast' }, shrinking))
+      .packing
   expect(await packingFor('ipn:3.2525', LARGE)).toBe(PACKINGS.zlib)
-  await peers.learn('ipn:3.2525', ALL)
+  await peers.learn('ipn:3.2525', { packings: ALL, objectBytesMax: 5000 })
   expect(await packingFor('ipn:3.2525', LARGE)).toBe(PACKINGS.brotli)
   expect(await packingFor('ipn:3.2525', SMALL)).toBe(PACKINGS.mailDeflate)
-  expect(new PeerPackings(store).readBy('ipn:3.2525')).toEqual(ALL)
-  await peers.learn('ipn:3.2525', [PACKINGS.plain])
+  expect(new PeerReads(store).of('ipn:3.2525')).toEqual({
+    packings: ALL,
+    objectBytesMax: 5000,
+  })
+  await peers.learn('ipn:3.2525', { packings: [PACKINGS.plain] })
   expect(await packingFor('ipn:3.2525', SMALL)).toBe(PACKINGS.plain)
 })
 
@@ -56,7 +60,9 @@ test('what does not become smaller goes as it is', async () => {
 test('what is not compressed is bounded too', async () => {
   const plain = { packing: PACKINGS.plain, packed: fromLatin1('12345') }
   expect(await unpackObject(plain, 5, labPacking)).toEqual(plain.packed)
-  await expect(unpackObject(plain, 4, labPacking)).rejects.toMatchObject({ code: 'bridge/bad-adu' })
+  await expect(unpackObject(plain, 4, labPacking)).rejects.toMatchObject({
+    code: 'packing/too-large',
+  })
 })
 
 test('what this world cannot unpack is refused for good, and not said to be read', async () => {

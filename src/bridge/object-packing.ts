@@ -1,8 +1,10 @@
 /** How an object with mails is compressed: by what its reader can, and what was measured to be best. */
 
 import { fromUtf8, toUtf8 } from '../base/bytes.ts'
-import type { Packing, PackingEffort, PackingOptions } from '../ports/packing.ts'
+import { Fault } from '../base/fault.ts'
+import type { Packing, PackingEffort, PackingFaultCode, PackingOptions } from '../ports/packing.ts'
 import type { Store } from '../ports/store.ts'
+import type { AcknowledgementAdu } from './adu.ts'
 import { badAdu } from './fault.ts'
 import { MAIL_DICTIONARY } from './mail-dictionary.ts'
 
@@ -67,7 +69,10 @@ export async function unpackObject(
 ): Promise<Uint8Array> {
   const options = OPTIONS[number]
   if (number === PACKINGS.plain) {
-    if (packed.length > bytesMax) throw badAdu(`an object of ${packed.length} bytes`)
+    if (packed.length > bytesMax) {
+      const message = `an object of ${packed.length} bytes`
+      throw new Fault<PackingFaultCode>('packing/too-large', message, { temporary: false })
+    }
     return packed
   }
   if (options === undefined || !packing.formats.includes(options.format)) {
@@ -76,25 +81,36 @@ export async function unpackObject(
   return packing.unpack(packed, { ...options, bytesMax })
 }
 
-const TABLE = 'bridge-peers'
+const TABLE = 'bridge-peers-read'
 
-/** What far gateways read, as their acknowledgements say; kept over restarts. */
-export class PeerPackings {
+/** What a gateway reads, as its acknowledgements say. */
+export type GatewayReads = Pick<AcknowledgementAdu, 'packings' | 'objectBytesMax'>
+
+/** What far gateways read; kept over restarts. */
+export class PeerReads {
   readonly #store: Store
+  readonly #known = new Map<string, GatewayReads>()
 
   constructor(store: Store) {
     this.#store = store
   }
 
-  readBy(peer: string): readonly number[] {
+  of(peer: string): GatewayReads {
+    const known = this.#known.get(peer)
+    if (known !== undefined) return known
     const value = this.#store.get(TABLE, peer)
-    return value === undefined ? READ_BY_ALL : (JSON.parse(toUtf8(value)) as readonly number[])
+    const reads =
+      value === undefined ? { packings: READ_BY_ALL } : (JSON.parse(toUtf8(value)) as GatewayReads)
+    this.#known.set(peer, reads)
+    return reads
   }
 
   /** Of a peer that mail goes to: there are as many as next hops. */
-  async learn(peer: string, packings: readonly number[]): Promise<void> {
-    const text = JSON.stringify(packings)
-    if (JSON.stringify(this.readBy(peer)) === text) return
+  async learn(peer: string, { packings, objectBytesMax }: GatewayReads): Promise<void> {
+    const reads = { packings, ...(objectBytesMax !== undefined && { objectBytesMax }) }
+    const text = JSON.stringify(reads)
+    if (JSON.stringify(this.of(peer)) === text) return
+    this.#known.set(peer, reads)
     await this.#store.commit([{ table: TABLE, key: peer, value: fromUtf8(text) }])
   }
 }

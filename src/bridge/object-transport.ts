@@ -38,7 +38,7 @@ import {
   QUESTIONS_MAX,
 } from './limits.ts'
 import { makeObject } from './object-maker.ts'
-import { PeerPackings } from './object-packing.ts'
+import { type GatewayReads, PeerReads } from './object-packing.ts'
 import { Outbox } from './outbox.ts'
 import { SentObjects } from './sent-objects.ts'
 import { RUN_BYTES, transactionName } from './transaction-name.ts'
@@ -125,7 +125,7 @@ export class ObjectTransport {
   readonly #options: ObjectTransportOptions
   readonly #ports: ObjectTransportPorts
   readonly #outbox: Outbox
-  readonly #peers: PeerPackings
+  readonly #peers: PeerReads
   readonly #objects: SentObjects<MailUnderWay>
   readonly #gathering: Gathering
   readonly #gather: (event: GatheringEvent) => void
@@ -150,7 +150,7 @@ export class ObjectTransport {
     this.#ports = ports
     this.#run = toHex(ports.entropy.bytes(RUN_BYTES))
     this.#outbox = new Outbox(ports.store)
-    this.#peers = new PeerPackings(ports.store)
+    this.#peers = new PeerReads(ports.store)
     this.#objects = new SentObjects({
       ...ports,
       onLost: (mails) => {
@@ -169,7 +169,9 @@ export class ObjectTransport {
       ...options.batch,
     }
     this.#gathering = new Gathering({
-      ...{ mailsMax, bytesMax, waitMs },
+      ...{ mailsMax, waitMs },
+      // So much every gateway takes.
+      bytesMax: (to) => least(bytesMax, this.#peers.of(to).objectBytesMax ?? OBJECT_BYTES_MAX),
       gatheredBytesMax: GATHERED_BYTES_MAX,
       lookMs: CONTACT_LOOK_MS,
       opensAt: (to, now) => this.#opensAt(to, now),
@@ -218,7 +220,7 @@ export class ObjectTransport {
   }
 
   /** The answers of the far gateway that is named so; those that nobody waits for are late or repeated. */
-  acknowledged(by: string, { packings, answers }: AcknowledgementAdu): void {
+  acknowledged(by: string, { answers, ...reads }: AcknowledgementAdu): void {
     const { events } = this.#ports
     let isPeer = false
     for (const answer of answers) {
@@ -230,9 +232,14 @@ export class ObjectTransport {
       mail.settle({ type: 'answered', answer })
     }
     if (!isPeer) return
-    this.#peers.learn(by, packings).catch((error: unknown) => {
+    this.#peers.learn(by, reads).catch((error: unknown) => {
       events({ type: 'trouble', where: `what ${by} reads`, reason: asFault(error).message })
     })
+  }
+
+  /** What a far gateway reads, as far as it has said. */
+  readBy(to: string): GatewayReads {
+    return this.#peers.of(to)
   }
 
   /** How far a mail has come, for each destination that it is on its way to. */
@@ -306,6 +313,7 @@ export class ObjectTransport {
     try {
       requireNoTls(mail)
       const record = this.#outbox.read(key)
+      if (record?.open === undefined) this.#requireFitting(message, to)
       const taken = record?.taken ?? []
       for (const name of taken) settled.set(name, deliveredTo(to))
       const missing = recipients.filter((one) => !settled.has(nameOf(one)))
@@ -332,6 +340,14 @@ export class ObjectTransport {
       return recipients.map((one) => settled.get(nameOf(one)) ?? { type: 'refused', fault })
     }
     return recipients.map((recipient) => settled.get(nameOf(recipient)) ?? LATER)
+  }
+
+  /** The far gateway has said that it takes no mail like this one. */
+  #requireFitting({ length }: Uint8Array, to: string): void {
+    const { objectBytesMax } = this.#peers.of(to)
+    if (objectBytesMax === undefined || length <= objectBytesMax) return
+    const message = `a message of ${length} bytes, and ${to} takes ${objectBytesMax} at the most`
+    throw new Fault<BridgeFaultCode>('bridge/too-large', message, { temporary: false })
   }
 
   /** Resolves with its end: an object with it was answered, or will not be. */
@@ -447,7 +463,7 @@ export class ObjectTransport {
       wanted = mails.filter(isWanted)
       if (wanted.length === 0) return
       const wall = clock.wall()
-      const how = { reads: this.#peers.readBy(to), effort: effortFor(carrier, wall) }
+      const how = { reads: this.#peers.of(to).packings, effort: effortFor(carrier, wall) }
       made = await makeObject({ host, wall, mails: wanted, ...how }, packing)
       // Meanwhile some may have been withdrawn.
     } while (!wanted.every(isWanted))
@@ -568,7 +584,7 @@ export function effortFor(carrier: Pick<Carrier, 'arrivalAt'>, wall: WallMs): Pa
 
 const MIB = 1_048_576
 
-function least(a: WallMs, b: WallMs): WallMs {
+function least<Amount extends number>(a: Amount, b: Amount): Amount {
   return a < b ? a : b
 }
 

@@ -10,7 +10,6 @@ import { parseNextHop } from '../mail/next-hop.ts'
 import type { MailQueue, QueuedView } from '../mail/queue.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Packing } from '../ports/packing.ts'
-import type { Store } from '../ports/store.ts'
 import { type EndpointId, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import type { Budgets, BudgetUse } from './budgets.ts'
 import type { Carrier } from './carrier.ts'
@@ -24,7 +23,6 @@ import {
 } from './limits.ts'
 import type { LinkOptions, Price } from './link-options.ts'
 import { makeObject, type ObjectMail } from './object-maker.ts'
-import { PeerPackings } from './object-packing.ts'
 import { type BatchOptions, effortFor, type ObjectTransport } from './object-transport.ts'
 import { pageOfQueue } from './queue-list.ts'
 import type { RouteForecast } from './route-forecast.ts'
@@ -68,12 +66,11 @@ export interface QueueCostOptions {
 
 export interface QueueCostPorts {
   readonly queue: MailQueue
-  readonly transport: Pick<ObjectTransport, 'progressOf'>
+  readonly transport: Pick<ObjectTransport, 'progressOf' | 'readBy'>
   readonly forecast: Pick<RouteForecast, 'rateBytesPerSec' | 'arrivalAt'>
   readonly holdingBack: HoldingBack
   readonly budgets: Budgets
   readonly packing: Packing
-  readonly store: Store
   readonly clock: Clock
 }
 
@@ -102,12 +99,10 @@ interface Tally {
 export class QueueCost {
   readonly #options: QueueCostOptions
   readonly #ports: QueueCostPorts
-  readonly #peers: PeerPackings
 
   constructor(options: QueueCostOptions, ports: QueueCostPorts) {
     this.#options = options
     this.#ports = ports
-    this.#peers = new PeerPackings(ports.store)
   }
 
   /** Of every far gateway that mail waits for, and of every link. */
@@ -206,7 +201,7 @@ export class QueueCost {
   async #pack(tally: Tally): Promise<void> {
     const mails = tally.together
     if (mails.length === 0) return
-    const { packing, clock, forecast } = this.#ports
+    const { packing, clock, forecast, transport } = this.#ports
     tally.triedFrom += tally.togetherBytes
     tally.together = []
     tally.togetherBytes = 0
@@ -215,7 +210,7 @@ export class QueueCost {
     const way: Pick<Carrier, 'arrivalAt'> = {
       arrivalAt: (at, bytes) => destination && forecast.arrivalAt(destination, at, bytes),
     }
-    const how = { reads: this.#peers.readBy(tally.to), effort: effortFor(way, wall) }
+    const how = { reads: transport.readBy(tally.to).packings, effort: effortFor(way, wall) }
     const plan = { host: this.#options.host, wall, mails, ...how }
     const { payload } = await makeObject(plan, packing)
     tally.triedTo += payload.length + BUNDLE_OVERHEAD_BYTES

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { concat, fromLatin1 } from '../../src/base/bytes.ts'
-import { encodeAcknowledgement, encodeMails } from '../../src/bridge/adu.ts'
+import { decodeAdu, encodeAcknowledgement, encodeMails } from '../../src/bridge/adu.ts'
 import { PACKINGS } from '../../src/bridge/object-packing.ts'
 import { promptPacking } from '../../src/host/packing.ts'
-import { encodeBundle } from '../../src/proto/bpv7/codec.ts'
+import { decodeBundle, encodeBundle } from '../../src/proto/bpv7/codec.ts'
 import { ipnEndpoint, parseEndpointId } from '../../src/proto/bpv7/endpoint-id.ts'
 import { writeBatch, writeBatches } from '../../src/proto/smtp/batch.ts'
 import { earthMoon, mailOf, TestLab } from '../support/lab.ts'
@@ -190,6 +190,28 @@ test('what becomes far more than any object when it is unpacked is refused, and 
   await sendTo2(lab, objectOf(bomb, PACKINGS.brotli))
   expect(lab.events('transaction-taken')).toEqual([])
   expect(lab.events('bundle-created')).toHaveLength(1)
+})
+
+test('several mails that are too much together are asked for again, and one alone is refused', async () => {
+  const packing = promptPacking
+  const packed = await packing.pack(new Uint8Array(80_000_000), { format: 'brotli' })
+  for (const [names, said] of [
+    [['001122334455.1', '001122334455.2'], /^451 4\.3\.4 .*fewer others$/],
+    [['001122334455.1'], /^552 5\.3\.4 /],
+  ] as const) {
+    const lab = await TestLab.start(earthMoon(), { packing })
+    const sizes = names.slice(1).map(() => 40_000_000)
+    await sendTo2(lab, encodeMails({ packing: PACKINGS.brotli, names, sizes, packed }))
+    const [answer] = lab.lab.network.capture.packets.flatMap(({ protocol, payload }) => {
+      const bundle = decodeBundle(payload)
+      const adu = protocol === 'udp' && bundle.ok && decodeAdu(bundle.value.payload.data)
+      return adu && adu.ok && adu.value.type === 'acknowledgement' ? [adu.value] : []
+    })
+    expect(answer?.objectBytesMax).toBe(lab.mail2.options.limits.messageBytesMax)
+    const refusals = answer?.answers.flatMap((one) => one.refusals) ?? []
+    expect(refusals).toHaveLength(names.length)
+    for (const { code, text } of refusals) expect(`${code} ${text}`).toMatch(said)
+  }
 })
 
 test('an object packed in a way that nobody here knows is refused, and its sender hears it', async () => {

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest'
 import type { Scenario } from '../../src/config/scenario.ts'
+import { promptPacking } from '../../src/host/packing.ts'
 import { parseMailbox } from '../../src/proto/smtp/path.ts'
 import { earthMoon, mailOf, TestLab } from '../support/lab.ts'
 
@@ -72,5 +73,34 @@ test('policies are asked of mail in a bundle: one refuses a recipient, one puts 
   expect(failed.event).toMatchObject({ dsn: '5.7.1', recipient: 'user+no@mail-2.a.com' })
   await lab.runFor(10_000)
   expect(await lab.mailbox(lab.mail2)).toHaveLength(1)
+  await lab.lab.stop()
+})
+
+test('no more mails go together than the far side says that it takes, and a mail that is larger comes back at once', async () => {
+  const MIB = 1_048_576
+  const lab = await TestLab.start(
+    earthMoonWith(({ host, limits }) =>
+      host === 'mail-1.a.com'
+        ? { batch: { bytesMax: 8 * MIB, waitMs: 60_000 } }
+        : { limits: { ...limits, messageBytesMax: 3 * MIB } },
+    ),
+    { packing: promptPacking },
+  )
+  const large = mailOf(`${'x'.repeat(70)}\r\n`.repeat(12_000))
+  for (const most of [2 * MIB, 3 * MIB]) {
+    const before = lab.events('object-sent').length
+    for (let mail = 0; mail < 4; mail++) await lab.submitted(lab.mail1, large)
+    await lab.runFor(120_000)
+    const sent = lab.events('object-sent').slice(before)
+    const largest = Math.max(...sent.map(({ messageBytes }) => messageBytes))
+    expect(largest).toBeLessThan(most)
+    expect(largest).toBeGreaterThan(most - MIB)
+  }
+  expect(await lab.mailbox(lab.mail2)).toHaveLength(8)
+  await lab.submitted(lab.mail1, mailOf(`${'x'.repeat(70)}\r\n`.repeat(50_000)))
+  expect((await lab.until('mail-failed')).event).toMatchObject({
+    dsn: '5.3.4',
+    reason: expect.stringContaining('ipn:3.2525 takes 3145728 at the most'),
+  })
   await lab.lab.stop()
 })
