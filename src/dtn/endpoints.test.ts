@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
-import type { EndpointId } from '../proto/bpv7/endpoint-id.ts'
+import { type EndpointId, ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
 import { Endpoints } from './endpoints.ts'
 
-const OURS: EndpointId = { scheme: 'ipn', node: 2n, service: 7n }
-const THEIRS: EndpointId = { scheme: 'ipn', node: 3n, service: 7n }
+const OURS = ipnEndpoint(2n, 7n)
+const THEIRS = ipnEndpoint(3n, 7n)
 const GROUP: EndpointId = { scheme: 'dtn', ssp: '//all/~news' }
 
 it('bundles are for every endpoint of the node, and for a group while it is joined', () => {
@@ -19,7 +19,7 @@ it('bundles are for every endpoint of the node, and for a group while it is join
 it('a registration is kept while it is open, declared, or waited for by a bundle', () => {
   const endpoints = new Endpoints({ node: 2n })
   const registration = endpoints.at(OURS)
-  expect(endpoints.at({ ...OURS })).toBe(registration)
+  expect(endpoints.at(ipnEndpoint(2n, 7n))).toBe(registration)
   endpoints.setState(registration, 'active')
   expect([...endpoints.active]).toEqual([registration])
   endpoints.leave(registration)
