@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { concat, fromLatin1, toLatin1 } from '../../base/bytes.ts'
 import { addMs, type MonoMs, monoMs } from '../../base/time.ts'
 import { HttpClient, type HttpClientOptions } from './client.ts'
-import { HEAD_BYTES_MAX, LINGER_MS, SILENCE_MS_MAX } from './limits.ts'
+import { BODY_BYTES_PER_SEC_MIN, HEAD_BYTES_MAX, LINGER_MS, SILENCE_MS_MAX } from './limits.ts'
 import { HttpReader } from './reader.ts'
 import { HttpServer } from './server.ts'
 
@@ -202,4 +202,28 @@ test('a head that comes drop by drop has its end', () => {
   machine.handle({ type: 'bytes', bytes: fromLatin1('P') }, addMs(NOW, SILENCE_MS_MAX - 1))
   const [said] = machine.handle({ type: 'tick' }, addMs(NOW, SILENCE_MS_MAX))
   expect(said?.type === 'send' && toLatin1(said.bytes)).toContain('408')
+})
+
+test('a body that comes drop by drop has its end, and one that comes slowly is read', () => {
+  const machine = (): HttpServer => {
+    const server = new HttpServer({ bodyBytesMax: 10_000_000, tls: false, oneWayDelayMs: 0 })
+    server.handle({ type: 'connected' }, NOW)
+    const head = 'POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n'
+    server.handle({ type: 'bytes', bytes: fromLatin1(head) }, NOW)
+    server.handle({ type: 'go-on' }, NOW)
+    return server
+  }
+  const comes = (server: HttpServer, bytes: number, everyMs: number): number => {
+    for (let sec = 0, sent = 0; ; sec++, sent += bytes) {
+      const now = addMs(NOW, sec * everyMs)
+      const said = [
+        ...server.handle({ type: 'tick' }, now),
+        ...server.handle({ type: 'bytes', bytes: new Uint8Array(bytes) }, now),
+      ]
+      if (said.length > 0) return sent
+    }
+  }
+  const drops = comes(machine(), 1, SILENCE_MS_MAX / 2)
+  expect(drops).toBeLessThan(10)
+  expect(comes(machine(), BODY_BYTES_PER_SEC_MIN, 1000)).toBeGreaterThan(999_000)
 })

@@ -8,9 +8,9 @@ import type {
   StreamEffect,
   StreamEvent,
 } from '../../base/machine.ts'
-import { addMs, type MonoMs } from '../../base/time.ts'
+import { addMs, earlier, type MonoMs } from '../../base/time.ts'
 import type { TlsSession } from '../../base/tls.ts'
-import { LINGER_MS, SILENCE_MS_MAX } from './limits.ts'
+import { BODY_BYTES_PER_SEC_MIN, LINGER_MS, SILENCE_MS_MAX } from './limits.ts'
 import { type HttpHead, HttpReader } from './reader.ts'
 
 export interface HttpServerOptions {
@@ -55,6 +55,8 @@ export class HttpServer implements Machine<StreamEvent | SecuredEvent | HttpAnsw
   #state: State = 'head'
   #session: TlsSession | undefined
   #wantsContinue = false
+  /** Until when the body is waited for by what has come of it. */
+  #bodyUntil: MonoMs | undefined
   #deadline: MonoMs | undefined
 
   constructor(options: HttpServerOptions) {
@@ -79,7 +81,7 @@ export class HttpServer implements Machine<StreamEvent | SecuredEvent | HttpAnsw
         if (!READS.includes(this.#state)) return []
         this.#reader.append(event.bytes)
         // The head of anybody has its time; the body is of somebody who has shown who it is.
-        if (this.#state === 'body') this.#patience(now)
+        if (this.#state === 'body') this.#bodyGoesOn(event.bytes.length, now)
         return this.#read(now)
       case 'go-on':
         return this.#goOn(now)
@@ -100,6 +102,7 @@ export class HttpServer implements Machine<StreamEvent | SecuredEvent | HttpAnsw
     if (this.#state !== 'asking') return []
     this.#state = 'body'
     this.#patience(now)
+    this.#bodyUntil = this.#deadline
     const effects: Effect[] = []
     // RFC 9110 §10.1.1.
     if (this.#wantsContinue) effects.push({ type: 'send', bytes: CONTINUE })
@@ -158,6 +161,13 @@ export class HttpServer implements Machine<StreamEvent | SecuredEvent | HttpAnsw
     this.#state = 'over'
     this.#deadline = undefined
     return [{ type: 'close' }]
+  }
+
+  #bodyGoesOn(bytes: number, now: MonoMs): void {
+    this.#patience(now)
+    if (this.#bodyUntil === undefined) return
+    this.#bodyUntil = addMs(this.#bodyUntil, (bytes * 1000) / BODY_BYTES_PER_SEC_MIN)
+    this.#deadline = earlier(this.#deadline, this.#bodyUntil)
   }
 
   #patience(now: MonoMs): void {
