@@ -15,6 +15,8 @@ export interface Carrier {
   readonly to: string
   /** As the transport map has it: `bp:ipn:3.2525`, `carry:mail-2.a.com`. */
   readonly route: string
+  /** Of mails in one object, where something on the way bears no more; undefined where nothing says so. */
+  readonly objectBytesMax?: number | undefined
   /**
    * Resolves, once it is durable, with the name under which it travels. Rejects with a Fault:
    * temporary where there is no room for now.

@@ -27,7 +27,7 @@ import {
   POSTS_PER_PEER_MAX,
   PROCESSING_ALLOWANCE_MS,
 } from './limits.ts'
-import { unpackObject } from './object-packing.ts'
+import { PACKINGS, unpackObject } from './object-packing.ts'
 import { type HttpsUrl, ParcelBox, type ParcelPorts, type Peer } from './parcel-carrier.ts'
 import type { ParcelHead } from './parcels.ts'
 
@@ -98,6 +98,10 @@ class HttpsCarrier extends ParcelBox implements Carrier {
     return `https:${this.to}`
   }
 
+  get objectBytesMax(): number | undefined {
+    return this.#poster.mailsBytesMax
+  }
+
   override async send(adu: OutgoingAdu): Promise<string> {
     const name = await super.send(adu)
     this.#poster.add(name)
@@ -141,7 +145,7 @@ interface Post {
   readonly head: ParcelHead
   readonly body: Uint8Array
   readonly type: string
-  /** The transactions in it; none of what is no object. */
+  /** The transactions of its mails; none of a question or an answer. */
   readonly names: readonly string[]
 }
 
@@ -149,6 +153,8 @@ interface Post {
 class Poster {
   readonly peer: Peer & { readonly url: HttpsUrl }
   onAcknowledged: (by: string, answers: AcknowledgementAdu) => void = () => {}
+  /** Of mails in one object; undefined before anything was too large. */
+  mailsBytesMax: number | undefined
   readonly #objectBytesMax: number
   readonly #ports: HttpsCarriersPorts
   #events: CarrierEvents | undefined
@@ -233,15 +239,14 @@ class Poster {
     const found = parcels.read(this.peer.name, name)
     if (found === undefined) return undefined
     const { head, payload } = found
-    if (this.peer.format !== 'batch-smtp') {
-      return { head, body: payload, type: OBJECT_TYPE, names: [] }
-    }
     const decoded = decodeAdu(payload)
     if (!decoded.ok) throw decoded.fault
+    const adu = decoded.value
+    const names = adu.type === 'mails' ? adu.names : []
+    if (this.peer.format !== 'batch-smtp') return { head, body: payload, type: OBJECT_TYPE, names }
     // Nobody there would understand a question.
-    if (decoded.value.type !== 'mails') return undefined
-    const { names } = decoded.value
-    const body = await unpackObject(decoded.value, this.#objectBytesMax, packing)
+    if (adu.type !== 'mails') return undefined
+    const body = await unpackObject(adu, this.#objectBytesMax, packing)
     return { head, body, type: BATCH_TYPE, names }
   }
 
@@ -291,24 +296,18 @@ class Poster {
   }
 
   /** Rejects with a Fault where it has to be posted again. */
-  async #hear({ head, body, names }: Post, { status, fields, body: said }: Answer): Promise<void> {
+  async #hear(post: Post, { status, fields, body: said }: Answer): Promise<void> {
+    const { head, body, type, names } = post
     const { name } = head
     const { parcels, events } = this.#ports
-    const isBatch = names.length > 0
-    if (status < 200 || status > 299) {
-      const isFinal = isBatch && status >= 400 && status < 500 && !MENDABLE.includes(status)
-      if (!isFinal) throw refusedBy(`the server answered ${status}`)
-      const text = `5.0.0 the server answered ${status}`
-      this.#acknowledge(names, [{ recipient: undefined, code: 554, text }])
-      return
-    }
+    if (status < 200 || status > 299) return this.#refused(post, status)
     events({
       type: 'parcel-sent',
       parcel: name,
       to: `https://${authorityOf(this.peer.url)}`,
       wireBytes: body.length,
     })
-    if (isBatch) this.#acknowledge(names, [])
+    if (type === BATCH_TYPE) this.#acknowledge(names, [])
     else if (typeIn(fields) === OBJECT_TYPE) {
       const decoded = decodeAcknowledgements(said)
       if (!decoded.ok) throw decoded.fault
@@ -318,10 +317,41 @@ class Poster {
     else await parcels.remove([head])
   }
 
-  /** In the name of a server that does not do so itself. */
+  /** The same again would be answered the same: RFC 9110 §15.5. Rejects with a Fault for anything else. */
+  async #refused({ head, names }: Post, status: number): Promise<void> {
+    const isFinal = status >= 400 && status < 500 && !MENDABLE.includes(status)
+    const said = `the server answered ${status}`
+    if (!isFinal) throw refusedBy(said)
+    const refusal = { recipient: undefined, code: 554, text: `5.0.0 ${said}` }
+    if (status === TOO_LARGE && names.length > 1) {
+      await this.#learnBound(head)
+      this.#acknowledge(names, [{ ...refusal, code: 451, text: `4.3.4 ${said}, to several` }])
+    } else if (status === TOO_LARGE && names.length === 1) {
+      this.#acknowledge(names, [{ ...refusal, code: 552, text: `5.3.4 ${said}` }])
+    } else if (names.length > 0) this.#acknowledge(names, [refusal])
+    else {
+      const { parcels, events } = this.#ports
+      events({ type: 'trouble', where: `https:${this.peer.name}`, reason: said })
+      await parcels.remove([head])
+    }
+  }
+
+  /** Half of what was too much, until the next start; half of that if need be. */
+  async #learnBound({ name }: ParcelHead): Promise<void> {
+    const { parcels, packing } = this.#ports
+    const found = parcels.read(this.peer.name, name)
+    const adu = found && decodeAdu(found.payload)
+    if (!adu?.ok || adu.value.type !== 'mails') return
+    const { length } = await unpackObject(adu.value, this.#objectBytesMax, packing)
+    const half = Math.floor(length / 2)
+    this.mailsBytesMax = Math.min(this.mailsBytesMax ?? half, half)
+  }
+
+  /** In the name of a server that does not do so itself: nothing is known of what an own gateway reads. */
   #acknowledge(names: readonly string[], refusals: readonly Refusal[]): void {
     const answers = names.map((transaction) => ({ transaction, refusals }))
-    this.onAcknowledged(this.peer.name, { type: 'acknowledgement', packings: [], answers })
+    const packings = this.peer.format === 'batch-smtp' ? [PACKINGS.plain] : []
+    this.onAcknowledged(this.peer.name, { type: 'acknowledgement', packings, answers })
   }
 }
 
@@ -331,7 +361,10 @@ type Answer = Extract<HttpOutcome, { readonly type: 'response' }>
 const DOUBLINGS_MAX = 16
 
 /** What an operator puts right, or time does: a secret, a path, too many at once. */
-const MENDABLE: readonly number[] = [401, 403, 404, 407, 408, 425, 429]
+const MENDABLE: readonly number[] = [401, 403, 404, 405, 407, 408, 421, 425, 429]
+
+/** RFC 9110 §15.5.14. */
+const TOO_LARGE = 413
 
 function authorityOf({ host, port }: HttpsUrl): string {
   const name = host.includes(':') ? `[${host}]` : host

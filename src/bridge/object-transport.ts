@@ -170,8 +170,7 @@ export class ObjectTransport {
     }
     this.#gathering = new Gathering({
       ...{ mailsMax, waitMs },
-      // So much every gateway takes.
-      bytesMax: (to) => least(bytesMax, this.#peers.of(to).objectBytesMax ?? OBJECT_BYTES_MAX),
+      bytesMax: (to) => least(bytesMax, this.#takenAtOnce(to)),
       gatheredBytesMax: GATHERED_BYTES_MAX,
       lookMs: CONTACT_LOOK_MS,
       opensAt: (to, now) => this.#opensAt(to, now),
@@ -231,7 +230,8 @@ export class ObjectTransport {
       events({ type: 'transaction-acknowledged', queueId: mail.queueId, transaction, by })
       mail.settle({ type: 'answered', answer })
     }
-    if (!isPeer) return
+    // Every gateway reads something; what is said in its name does not say what.
+    if (!isPeer || reads.packings.length === 0) return
     this.#peers.learn(by, reads).catch((error: unknown) => {
       events({ type: 'trouble', where: `what ${by} reads`, reason: asFault(error).message })
     })
@@ -340,6 +340,12 @@ export class ObjectTransport {
       return recipients.map((one) => settled.get(nameOf(one)) ?? { type: 'refused', fault })
     }
     return recipients.map((recipient) => settled.get(nameOf(recipient)) ?? LATER)
+  }
+
+  #takenAtOnce(to: string): number {
+    // So much every gateway takes.
+    const { objectBytesMax = OBJECT_BYTES_MAX } = this.#peers.of(to)
+    return least(objectBytesMax, this.#carriers.get(to)?.objectBytesMax ?? objectBytesMax)
   }
 
   /** The far gateway has said that it takes no mail like this one. */

@@ -2,11 +2,14 @@
 
 import { expect, test } from 'vitest'
 import { fromLatin1, fromUtf8, NO_BYTES } from '../../src/base/bytes.ts'
+import { wallMs } from '../../src/base/time.ts'
 import { bearer } from '../../src/bridge/https-message.ts'
 import { OBJECT_BYTES_MAX } from '../../src/bridge/limits.ts'
 import { runSession } from '../../src/drive/session.ts'
+import { labIdentity } from '../../src/lab/certificate.ts'
 import type { LabMachine } from '../../src/lab/lab.ts'
 import { HttpClient, type HttpOutcome } from '../../src/proto/http/client.ts'
+import { type HttpAnswer, type HttpQuestion, HttpServer } from '../../src/proto/http/server.ts'
 import { mailOf, TestLab } from '../support/lab.ts'
 import { bringIn, newStick, out, peers, SECRET, withHost } from '../support/stick.ts'
 
@@ -181,6 +184,73 @@ test('a mail that a gateway of another make refuses is returned', async () => {
   })
   await lab.runFor(1000)
   expect(await lab.mailbox(lab.mail1)).toHaveLength(1)
+  await lab.lab.stop()
+})
+
+/** A server of another make at mail-2, which is told how long each body is and says the status. */
+async function serving(lab: TestLab, statusOf: (bytes: number) => number): Promise<number[]> {
+  const { network, clock, address } = lab.mail2.machine
+  const identity = labIdentity(
+    'lab',
+    { dns: ['mail-2.a.com'], ip: [], nodeIds: [] },
+    { from: wallMs(0), until: wallMs(Number.MAX_SAFE_INTEGER) },
+  )
+  const posts: number[] = []
+  await network.listen({ host: address, port: 9443 }, (stream) => {
+    const server = new HttpServer({ bodyBytesMax: 10_000_000, tls: true, oneWayDelayMs: 500 })
+    const answer = (question: HttpQuestion, say: (said: HttpAnswer) => void): void => {
+      if (question.type === 'body') {
+        posts.push(question.body.length)
+        say({ type: 'respond', response: { status: statusOf(question.body.length) } })
+      } else say({ type: 'go-on' })
+    }
+    const tls = { role: 'server', identity, peerCertificate: 'ignored' } as const
+    runSession<HttpAnswer, HttpQuestion>(server, stream, clock, answer, { tls })
+  })
+  return posts
+}
+
+const ELSEWHERE = { host: 'mail-2.a.com', port: 9443, path: '/' }
+
+test.each([
+  ['objects', 422, '5.0.0'],
+  ['batch-smtp', 422, '5.0.0'],
+  ['objects', 413, '5.3.4'],
+  ['batch-smtp', 413, '5.3.4'],
+] as const)(
+  'of %s that are answered %d the mail comes back, and is posted once (RFC 9110 §15.5)',
+  async (format, status, dsn) => {
+    const lab = await TestLab.start(withPeer({ format, url: ELSEWHERE }, 'mail-1.a.com'))
+    const posts = await serving(lab, () => status)
+    await lab.submitted(lab.mail1, mailOf('Hello'))
+    const failed = await lab.until('mail-failed')
+    expect(failed.event).toMatchObject({
+      dsn,
+      reason: expect.stringContaining(`answered ${status}`),
+    })
+    await lab.runFor(3_600_000)
+    expect(posts).toHaveLength(1)
+    await lab.lab.stop()
+  },
+)
+
+test('mails that are too much for a server together are posted in fewer octets', async () => {
+  const { hosts, ...scenario } = withPeer({ format: 'batch-smtp', url: ELSEWHERE }, 'mail-1.a.com')
+  const lab = await TestLab.start({
+    ...scenario,
+    hosts: hosts.map((host) => ({ ...host, batch: { waitMs: 10_000 } })),
+  })
+  const posts = await serving(lab, (bytes) => (bytes > 3000 ? 413 : 204))
+  const waits = Array.from({ length: 6 }, (_, i) =>
+    lab.submit(lab.mail1, mailOf(`${i}${'x'.repeat(900)}`)),
+  )
+  await lab.lab.perform(Promise.all(waits))
+  await lab.until('mail-removed', 6)
+  expect(lab.events('mail-failed')).toEqual([])
+  expect(posts[0]).toBeGreaterThan(6000)
+  expect(posts.filter((bytes) => bytes > 3000).length).toBeLessThan(4)
+  await lab.submitted(lab.mail1, mailOf('y'.repeat(900).concat('\r\n').repeat(5)))
+  expect((await lab.until('mail-failed')).event).toMatchObject({ dsn: '5.3.4' })
   await lab.lab.stop()
 })
 
