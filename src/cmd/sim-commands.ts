@@ -34,7 +34,7 @@ least that does so is printed, and how to run that again.
 
 Examples:
   lightlag sim search --seeds 200 --budget 60s
-  lightlag sim search --seed 17 --only m2,f0,l1
+  lightlag sim search --seed 17 --only m0,v0,l1
 ${exitStatuses}`,
     )
     .action(async (options: SimSearchArguments) =>

@@ -38,6 +38,14 @@ test('of a seed is left what is named, and the hosts that it needs', () => {
   }
 })
 
+test('short links carry bundles by streams as well', () => {
+  const links = Array.from({ length: 100 }, (_, seed) => drawTrial(seed).links).flat()
+  const streams = links.filter(({ layer }) => layer !== undefined)
+  expect(new Set(streams.map(({ layer }) => layer))).toEqual(new Set(['tcp', 'stcp', 'mtcp']))
+  for (const { quality } of streams) expect(quality.oneWayDelayMs).toBeLessThanOrEqual(5000)
+  expect(streams.length).toBeLessThan(links.length / 2)
+})
+
 test('a host that forgets what it took is found, and what is left of the seed shows it', async () => {
   const { hardware = {} } = PLANTED_FAULTS['forgets a duplicate'] ?? {}
   const options = { settle, hardware: () => hardware, isOver: () => false }

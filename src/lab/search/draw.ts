@@ -26,7 +26,9 @@ const MAIL_BYTES_MAX = 100_000
 export function drawTrial(seed: number): Trial {
   const draw = new Draw(seededRandom(seed))
   const map = drawMap(draw)
-  const { links } = map
+  // By dice of their own: what else a seed draws is older than they are.
+  const dice = new Draw(seededRandom(seed ^ LAYERS_SEED))
+  const links = map.links.map((link) => withLayer(dice, link))
   const spanMs = draw.between(10 * MINUTE_MS, DAY_MS)
   const mailBytesMax = links.some(isLossy) ? LOSSY_MAIL_BYTES_MAX : MAIL_BYTES_MAX
   // One mail fits into the smallest store, several do not.
@@ -131,6 +133,17 @@ function drawLink(
     },
   }
 }
+
+/** Streams take several round trips to open, and give up after half a minute. */
+function withLayer(draw: Draw, link: TrialLink): TrialLink {
+  const isStream = draw.chance(0.6)
+  const layer = draw.of(['tcp', 'tcp', 'stcp', 'mtcp'])
+  return isStream && link.quality.oneWayDelayMs <= STREAM_DELAY_MS_MAX ? { ...link, layer } : link
+}
+
+const STREAM_DELAY_MS_MAX = 5000
+
+const LAYERS_SEED = 0x1a_7e55
 
 /** Pieces of a datagram that come half a minute apart are not put together. */
 const JITTER_MS_MAX = 5000

@@ -3,15 +3,29 @@
 import { addMs, wallMs } from '../../base/time.ts'
 import type { PlanOptions } from '../../bridge/mail-host-options.ts'
 import type { Scenario, ScenarioHost } from '../../config/scenario.ts'
+import type { Protocol } from '../../dtn/bundle-host.ts'
 import type { Contact } from '../../dtn/contact-plan.ts'
-import { hostOf, linkBetween, type Trial, type TrialHost, wayBetween } from './trial.ts'
+import {
+  hostOf,
+  linkBetween,
+  type Trial,
+  type TrialHost,
+  type TrialLink,
+  wayBetween,
+} from './trial.ts'
 
 export const USER = { user: 'user', password: 'a-password' } as const
 export const SMTP_PORT = 587
 export const POP3_PORT = 110
 export const IMAP_PORT = 143
 
-const BUNDLE_PORT = 4556
+/** The streams with and without a protocol of their own are told apart by port. */
+const BUNDLE_PORTS: Readonly<Record<Protocol, number>> = {
+  udp: 4556,
+  tcp: 4556,
+  stcp: 4557,
+  mtcp: 4558,
+}
 const MESSAGE_BYTES_MAX = 120_000
 /** Where the link has no rate of its own. */
 const CONTACT_RATE = 250_000
@@ -69,7 +83,7 @@ function scenarioHost(trial: Trial, host: TrialHost): ScenarioHost {
     submission: { ...at(SMTP_PORT), plaintextAuth: 'allow' },
     pop3: { ...at(POP3_PORT), ...open },
     imap: { ...at(IMAP_PORT), ...open },
-    udp: at(BUNDLE_PORT),
+    ...Object.fromEntries(layersOf(trial, host).map((layer) => [layer, at(BUNDLE_PORTS[layer])])),
     echo: false,
     plans: others.flatMap((other) => planTo(trial, host, other)),
     contactPlan: { isFromStart: false, contacts: contactsOf(trial), ranges: [] },
@@ -90,16 +104,27 @@ function planTo(trial: Trial, host: TrialHost, other: TrialHost): readonly PlanO
   const neighbour = hostOf(trial, via)
   const link = linkBetween(trial, host, neighbour)
   const { oneWayDelayMs = 0, rateBytesPerSec } = typeof link === 'object' ? link.quality : {}
+  const layer = layerOf(link)
   return [
     {
       node: BigInt(other.number),
       via: BigInt(via),
-      protocol: 'udp',
-      duct: `${addressOf(neighbour)}:${BUNDLE_PORT}`,
+      protocol: layer,
+      duct: `${addressOf(neighbour)}:${BUNDLE_PORTS[layer]}`,
       oneWayDelayMs,
       ...(rateBytesPerSec !== undefined && { rateBytesPerSec }),
     },
   ]
+}
+
+function layerOf(link: TrialLink | 'local' | undefined): Protocol {
+  return typeof link === 'object' ? (link.layer ?? 'udp') : 'udp'
+}
+
+/** UDP always: for hosts on the same network. */
+function layersOf({ links }: Trial, { network }: TrialHost): readonly Protocol[] {
+  const own = links.filter(({ between }) => between.includes(network))
+  return [...new Set<Protocol>(['udp', ...own.map(layerOf)])]
 }
 
 /** Those of each pair of hosts at the two ends of a link that comes and goes. */

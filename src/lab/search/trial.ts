@@ -4,6 +4,7 @@
  */
 
 import type { LinkQuality } from '../../config/link-quality.ts'
+import type { Protocol } from '../../dtn/bundle-host.ts'
 import type { DiskFaultCode } from '../../ports/disk.ts'
 import type { HostEvent } from '../../ports/events.ts'
 import type { StoreFaultCode } from '../../ports/store.ts'
@@ -35,6 +36,8 @@ export interface TrialLink {
   readonly between: readonly [number, number]
   /** In both directions. Contacts are of both hosts' contact plans as well; the last of them does not end. */
   readonly quality: LinkQuality
+  /** What bundles cross it by. Default: udp. */
+  readonly layer?: Protocol
 }
 
 export interface TrialMail {
@@ -125,9 +128,10 @@ function plainHost(host: TrialHost): TrialHost {
 }
 
 function plainLink(link: TrialLink): TrialLink {
-  const { oneWayDelayMs, lossShare, ...others } = link.quality
-  if (lossShare === 0 && Object.keys(others).length === 0) return link
-  return { ...link, quality: { oneWayDelayMs, lossShare: 0 } }
+  const { layer, quality, ...plain } = link
+  const { oneWayDelayMs, lossShare, ...others } = quality
+  if (lossShare === 0 && Object.keys(others).length === 0 && layer === undefined) return link
+  return { ...plain, quality: { oneWayDelayMs, lossShare: 0 } }
 }
 
 /** Mail between two hosts that stay takes the way that it took. */
