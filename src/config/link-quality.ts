@@ -19,6 +19,8 @@ export interface LinkQuality {
   readonly duplicateShare?: number | undefined
   /** Arrive at once, before all that are under way. */
   readonly reorderShare?: number | undefined
+  /** How much of each random number is the one before it, as netem has it. Default: nothing. */
+  readonly correlations?: LinkCorrelations | undefined
   /** Have one bit wrong when they arrive: a checksum finds it, and they are lost. */
   readonly corruptShare?: number | undefined
   /** `off`: datagrams have no checksum, and arrive with what was corrupted in their payload. Default: on. */
@@ -37,7 +39,12 @@ export interface LinkQuality {
   readonly isDown?: boolean | undefined
 }
 
-export type JitterDistribution = 'uniform' | 'normal' | 'pareto'
+export type JitterDistribution = 'uniform' | 'normal' | 'pareto' | 'paretonormal'
+
+/** Shares, each for the numbers that decide one thing. */
+export type LinkCorrelations = Readonly<
+  Partial<Record<'jitter' | 'loss' | 'duplicate' | 'reorder' | 'corrupt', number>>
+>
 
 /** A link with a good and a bad state; netem's `gemodel` with p, r, 1-h, 1-k in this order. */
 export interface GilbertElliott {

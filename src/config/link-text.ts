@@ -108,7 +108,7 @@ export const qualityShape: Shape<QualityText> = {
     .describe(
       'how far delays scatter; packets may overtake each other. Half the width of `uniform`, the standard deviation of the others; without it none',
     ),
-  distribution: oneOf(['uniform', 'normal', 'pareto'] as const)
+  distribution: oneOf(['uniform', 'normal', 'pareto', 'paretonormal'] as const)
     .optional()
     .describe('of the jitter, as netem draws it; without it uniform'),
   loss: share.optional().describe('packets lost, each for itself; without it none'),

@@ -44,7 +44,7 @@ export const TIMEOUT_MAX_MS = 120_000
 /** How long an acknowledgement may be put off: Linux's TCP_DELACK_MIN; RFC 9293 §3.8.6.3 allows 500 ms. */
 export const ACKNOWLEDGEMENT_MS = 40
 
-/** TIME-WAIT: Linux's 60 s; RFC 9293 §3.4.1 has two of its four minutes. */
+/** TIME-WAIT: Linux's 60 s; RFC 9293 §3.4.2 has an MSL of two minutes, twice. */
 export const TIME_WAIT_MS = 60_000
 
 /** Packets that a capture keeps; later ones are still counted and hashed. */

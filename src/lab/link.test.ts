@@ -5,6 +5,7 @@ import { monoMs } from '../base/time.ts'
 import { distanceKm } from '../config/light-time.ts'
 import type { LinkQuality } from '../config/link-quality.ts'
 import { Link, type LinkOptions, type Transit } from './link.ts'
+import { normalQuantile } from './normal.ts'
 
 function linkOf(quality: Partial<LinkQuality>, options: Partial<LinkOptions> = {}): Link {
   return new Link(
@@ -181,4 +182,40 @@ test.each([
   { gilbertElliott: { toBad: 2, toGood: 0, badLoss: 0, goodLoss: 0 } },
 ])('a quality that cannot be is a mistake of the program: %o', (quality) => {
   expect(() => linkOf(quality)).toThrow()
+})
+
+test('paretonormal jitter has the quantiles of the table in iproute2', () => {
+  const taken = [...delays({ jitterMs: 10, jitterDistribution: 'paretonormal' })].sort(
+    (a, b) => a - b,
+  )
+  const quantile = (share: number): number => taken[Math.floor(share * taken.length)] ?? Number.NaN
+  // (normal + 3 pareto) / 4, as its generator has it.
+  expect(quantile(0.25)).toBeCloseTo(100 - (6.745 + 3 * 5.325) / 4, 0)
+  expect(quantile(0.5)).toBeCloseTo(100 - (3 * 3.201) / 4, 0)
+  expect(Math.abs(quantile(0.9) - (100 + (12.816 + 3 * 8.717) / 4))).toBeLessThan(0.5)
+  expect(Math.max(...taken)).toBeLessThanOrEqual(140)
+})
+
+test('the normal distribution has the quantiles of the tables in books', () => {
+  const known = { 0.5: 0, 0.8413447461: 1, 0.975: 1.959964, 0.99: 2.326348, 0.999968329: 4 }
+  for (const [share, deviation] of Object.entries(known)) {
+    expect(normalQuantile(Number(share))).toBeCloseTo(deviation, 5)
+    expect(normalQuantile(1 - Number(share))).toBeCloseTo(-deviation, 5)
+  }
+  expect([normalQuantile(0), normalQuantile(1)]).toEqual([-Infinity, Infinity])
+})
+
+test('with a correlation each number is so much of the one before, of delays and of losses', () => {
+  const taken = delays({ jitterMs: 20, correlations: { jitter: 0.75 } })
+  const off = taken.map((ms) => ms - 100)
+  const products = off.slice(1).map((ms, i) => ms * (off[i] ?? 0))
+  expect(mean(products) / deviation(taken) ** 2).toBeCloseTo(0.75, 1)
+  // What is averaged scatters less: by √((1 - ρ) / (1 + ρ)).
+  expect(deviation(taken)).toBeCloseTo((20 / Math.sqrt(3)) * Math.sqrt(0.25 / 1.75), 0)
+  const isLost = transits({ lossShare: 0.4, correlations: { loss: 0.5 } }, 20_000).map(
+    ({ arrivals }) => arrivals.length === 0,
+  )
+  const losses = isLost.filter((lost) => lost).length
+  const again = isLost.filter((lost, i) => lost && isLost[i - 1]).length
+  expect(again / losses).toBeGreaterThan((1.3 * losses) / isLost.length)
 })

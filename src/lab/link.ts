@@ -1,9 +1,10 @@
 import { assert } from '../base/assert.ts'
 import type { Random } from '../base/random.ts'
 import { addMs, type MonoMs, type WallMs, wallMs } from '../base/time.ts'
-import type { JitterDistribution, LinkQuality } from '../config/link-quality.ts'
+import type { JitterDistribution, LinkCorrelations, LinkQuality } from '../config/link-quality.ts'
 import { delayMsAt, type LinkWindow, windowAt } from '../config/link-schedule.ts'
 import { LINK_QUEUE_BYTES_MAX } from './limits.ts'
+import { normalQuantile } from './normal.ts'
 
 export interface LinkOptions {
   /** Decides what gets lost, late, twice or wrong. */
@@ -44,6 +45,8 @@ export class Link {
   #freeAt: MonoMs | undefined
   /** The state of its bursts of loss. */
   #isBad = false
+  /** What was drawn last, where the next is to be like it. */
+  readonly #drawn = new Map<keyof LinkCorrelations, number>()
 
   constructor(quality: LinkQuality, { random, startsAt = wallMs(0) }: LinkOptions) {
     this.#random = random
@@ -74,10 +77,13 @@ export class Link {
     const leftAt = this.#leave(wireBytes, now, window)
     if (typeof leftAt === 'string') return lost(leftAt)
     const isBurstLoss = this.#isLostInBurst()
-    if (this.#happens(lossShare) || isBurstLoss) return { ...lost('loss'), leavesAt: leftAt }
+    if (this.#happens(lossShare, 'loss') || isBurstLoss)
+      return { ...lost('loss'), leavesAt: leftAt }
     const { duplicateShare = 0 } = this.#quality
     const first = this.#arrival(leftAt)
-    const arrivals = this.#happens(duplicateShare) ? [first, this.#arrival(leftAt)] : [first]
+    const arrivals = this.#happens(duplicateShare, 'duplicate')
+      ? [first, this.#arrival(leftAt)]
+      : [first]
     return { arrivals, leavesAt: leftAt }
   }
 
@@ -96,16 +102,16 @@ export class Link {
 
   #arrival(leftAt: MonoMs): Arrival {
     const { reorderShare = 0, corruptShare = 0 } = this.#quality
-    const delayMs = this.#happens(reorderShare) ? 0 : this.#delayMs(leftAt)
+    const delayMs = this.#happens(reorderShare, 'reorder') ? 0 : this.#delayMs(leftAt)
     const at = addMs(leftAt, delayMs)
-    return this.#happens(corruptShare) ? { at, wrongBitAt: this.#random.next() } : { at }
+    return this.#happens(corruptShare, 'corrupt') ? { at, wrongBitAt: this.#random.next() } : { at }
   }
 
   #delayMs(leftAt: MonoMs): number {
     const { jitterMs = 0, jitterDistribution = 'uniform' } = this.#quality
     const delayMs = delayMsAt(this.#quality, leftAt, this.#startsAt)
     if (jitterMs === 0) return delayMs
-    return Math.max(0, delayMs + jitterMs * DEVIATIONS[jitterDistribution](this.#random))
+    return Math.max(0, delayMs + jitterMs * DEVIATIONS[jitterDistribution](this.#draw('jitter')))
   }
 
   /** The state changes first, and the packet meets the one that was before: as in netem. */
@@ -119,24 +125,40 @@ export class Link {
   }
 
   /** Draws nothing for what never happens: a link without it stays as it was. */
-  #happens(share: number): boolean {
-    return share > 0 && this.#random.next() < share
+  #happens(share: number, what?: keyof LinkCorrelations): boolean {
+    return share > 0 && this.#draw(what) < share
+  }
+
+  /** From 0 to less than 1, of which a share may be the number before: as netem's `get_crandom`. */
+  #draw(what?: keyof LinkCorrelations): number {
+    const { correlations } = this.#quality
+    const share = (what && correlations?.[what]) ?? 0
+    const fresh = this.#random.next()
+    if (what === undefined || share === 0) return fresh
+    const drawn = fresh * (1 - share) + (this.#drawn.get(what) ?? this.#random.next()) * share
+    this.#drawn.set(what, drawn)
+    return drawn
   }
 }
 
 /** Netem's tables of 16 bits end here, in standard deviations. */
 const DEVIATION_MAX = 4
 
-/** How far off, in jitters, as netem draws them. */
-const DEVIATIONS: Readonly<Record<JitterDistribution, (random: Random) => number>> = {
-  uniform: (random) => 2 * random.next() - 1,
-  normal: (random) => {
-    const radius = Math.sqrt(-2 * Math.log(1 - random.next()))
-    const deviation = radius * Math.cos(2 * Math.PI * random.next())
-    return Math.max(-DEVIATION_MAX, Math.min(DEVIATION_MAX, deviation))
-  },
-  // Its pareto.dist: shape 3, less the mean of 3/2, divided by the variance of 3/4.
-  pareto: (random) => Math.min(DEVIATION_MAX, (((1 - random.next()) ** (-1 / 3) - 1.5) * 4) / 3),
+/** How far off, in jitters, at a share of all from the least to the greatest: what netem's tables hold. */
+const DEVIATIONS: Readonly<Record<JitterDistribution, (share: number) => number>> = {
+  uniform: (share) => 2 * share - 1,
+  normal: (share) => bounded(normalQuantile(share)),
+  pareto: paretoQuantile,
+  paretonormal: (share) => bounded((normalQuantile(share) + 3 * paretoQuantile(share)) / 4),
+}
+
+/** Netem's pareto.dist: shape 3, less the mean of 3/2, divided by the variance of 3/4. */
+function paretoQuantile(share: number): number {
+  return Math.min(DEVIATION_MAX, (((1 - share) ** (-1 / 3) - 1.5) * 4) / 3)
+}
+
+function bounded(deviation: number): number {
+  return Math.max(-DEVIATION_MAX, Math.min(DEVIATION_MAX, deviation))
 }
 
 function lost(lostTo: LossCause): Transit {
@@ -148,7 +170,14 @@ function checked(quality: LinkQuality): LinkQuality {
   const { toBad = 0, toGood = 0, badLoss = 0, goodLoss = 0 } = quality.gilbertElliott ?? {}
   assert(quality.oneWayDelayMs >= 0 && jitterMs >= 0, 'a delay is not negative')
   const shares = [quality.lossShare, duplicateShare, reorderShare, corruptShare]
-  for (const share of [...shares, toBad, toGood, badLoss, goodLoss]) {
+  for (const share of [
+    ...shares,
+    ...Object.values(quality.correlations ?? {}),
+    toBad,
+    toGood,
+    badLoss,
+    goodLoss,
+  ]) {
     assert(share >= 0 && share <= 1, 'a share is between 0 and 1')
   }
   assert(quality.rateBytesPerSec === undefined || quality.rateBytesPerSec > 0, 'a rate is positive')

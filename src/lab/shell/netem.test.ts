@@ -28,6 +28,12 @@ test.each([
     'delay 10ms duplicate 1% reorder 25% 0 corrupt 0.1%',
     'limit 1000 delay 10ms duplicate 1% reorder 25% corrupt 0.1%',
   ],
+  ['delay 100ms 10ms 25%', 'limit 1000 delay 100ms  10ms 25%'],
+  ['delay 1s 1ms 5% distribution paretonormal', 'limit 1000 delay 1s  1ms 5%'],
+  [
+    'loss 0.3% 25% duplicate 1% 2% corrupt 3% 4% delay 1s reorder 25% 50%',
+    'limit 1000 delay 1s loss 0.3% 25% duplicate 1% 2% reorder 25% 50% corrupt 3% 4%',
+  ],
   ['rate 1mbit', 'limit 1000 rate 1Mbit'],
   ['rate 1500kbit', 'limit 1000 rate 1500Kbit'],
   ['rate 1mbps', 'limit 1000 rate 8Mbit'],
@@ -55,12 +61,10 @@ test.each([
   ['distribution normal', 'distribution specified but no latency and jitter values'],
   [
     'delay 1ms 1ms distribution no',
-    'No distribution data for no: uniform, normal, pareto are there',
+    'No distribution data for no: uniform, normal, pareto, paretonormal are there',
   ],
-  [
-    'delay 10ms 1ms 25%',
-    'netem: the lab draws for each packet by itself: a correlation of 0%, or loss gemodel for bursts, would be right',
-  ],
+  ['delay 10ms 1ms 125%', 'Illegal "latency"'],
+  ['loss 1% 101%', 'Illegal "loss correllation"'],
 ])('netem %s is answered: %s', (words, message) => {
   expect(read(words)).toBe(message)
 })

@@ -1,6 +1,11 @@
 /** The words of `tc` for netem, and how it shows them. */
 
-import type { GilbertElliott, JitterDistribution, LinkQuality } from '../../config/link-quality.ts'
+import type {
+  GilbertElliott,
+  JitterDistribution,
+  LinkCorrelations,
+  LinkQuality,
+} from '../../config/link-quality.ts'
 import type { NetemOptions } from '../egress.ts'
 
 export type ParsedNetem =
@@ -133,12 +138,12 @@ class NetemWords {
     return share
   }
 
-  /** That of Linux makes each packet somewhat like the one before. */
-  correlation(): void {
+  /** Makes each packet somewhat like the one before. */
+  correlation(quality: Mutable<LinkQuality>, what: keyof LinkCorrelations): void {
     const word = this.number()
-    if (word === undefined || this.share('correlation', word) === 0) return
-    const advice = 'a correlation of 0%, or loss gemodel for bursts, would be right'
-    throw new Refusal(`netem: the lab draws for each packet by itself: ${advice}`)
+    if (word === undefined) return
+    const share = this.share(CORRELATION_NAMES[what], word)
+    quality.correlations = { ...quality.correlations, [what]: share }
   }
 
   #limit(): number {
@@ -149,7 +154,16 @@ class NetemWords {
   }
 }
 
-const DISTRIBUTIONS: readonly JitterDistribution[] = ['uniform', 'normal', 'pareto']
+/** As tc calls them in its complaints. */
+const CORRELATION_NAMES: Readonly<Record<keyof LinkCorrelations, string>> = {
+  jitter: 'latency',
+  loss: 'loss correllation',
+  duplicate: 'duplicate',
+  reorder: 'reorder',
+  corrupt: 'corrupt',
+}
+
+const DISTRIBUTIONS: readonly JitterDistribution[] = ['uniform', 'normal', 'pareto', 'paretonormal']
 
 const TAKES: Readonly<
   Record<string, ((words: NetemWords, quality: Mutable<LinkQuality>) => void) | undefined>
@@ -168,15 +182,15 @@ const TAKES: Readonly<
   drop: takeLoss,
   duplicate: (words, quality) => {
     quality.duplicateShare = words.share('duplicate', words.next())
-    words.correlation()
+    words.correlation(quality, 'duplicate')
   },
   reorder: (words, quality) => {
     quality.reorderShare = words.share('reorder', words.next())
-    words.correlation()
+    words.correlation(quality, 'reorder')
   },
   corrupt: (words, quality) => {
     quality.corruptShare = words.share('corrupt', words.next())
-    words.correlation()
+    words.correlation(quality, 'corrupt')
   },
   rate: (words, quality) => {
     const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)([a-z]*)$/i.exec(words.next()) ?? []
@@ -194,7 +208,7 @@ function takeDelay(words: NetemWords, quality: Mutable<LinkQuality>): void {
   const jitter = words.number()
   if (jitter === undefined) return
   quality.jitterMs = words.time('latency', jitter)
-  words.correlation()
+  words.correlation(quality, 'jitter')
 }
 
 function takeLoss(words: NetemWords, quality: Mutable<LinkQuality>): void {
@@ -207,7 +221,7 @@ function takeLoss(words: NetemWords, quality: Mutable<LinkQuality>): void {
   const word = words.next()
   if (!/^[-+.]?\d/.test(word)) throw new Refusal(`Unknown loss parameter: ${word}`)
   quality.lossShare = words.share('loss percent', word)
-  words.correlation()
+  words.correlation(quality, 'loss')
 }
 
 /** `p [ r [ 1-h [ 1-k ]]]`. */
@@ -228,20 +242,24 @@ function takeBursts(words: NetemWords): GilbertElliott {
 /** `limit 1000 delay 500ms  10ms loss 10%`. */
 export function formatNetem({ quality, limitPackets }: NetemOptions): string {
   const { oneWayDelayMs, jitterMs = 0, lossShare, gilbertElliott } = quality
-  const { duplicateShare, reorderShare, corruptShare, rateBytesPerSec } = quality
+  const { duplicateShare, reorderShare, corruptShare, rateBytesPerSec, correlations } = quality
+  const like = (what: keyof LinkCorrelations): string => {
+    const share = correlations?.[what]
+    return share ? ` ${percent(share)}` : ''
+  }
   const parts = [`limit ${limitPackets}`]
   if (oneWayDelayMs > 0) {
-    const jitter = jitterMs > 0 ? `  ${timeText(jitterMs)}` : ''
+    const jitter = jitterMs > 0 ? `  ${timeText(jitterMs)}${like('jitter')}` : ''
     parts.push(`delay ${timeText(oneWayDelayMs)}${jitter}`)
   }
   if (gilbertElliott !== undefined) {
     const { toBad, toGood, badLoss, goodLoss } = gilbertElliott
     const shares = `p ${percent(toBad)} r ${percent(toGood)} 1-h ${percent(badLoss)}`
     parts.push(`loss gemodel ${shares} 1-k ${percent(goodLoss)}`)
-  } else if (lossShare > 0) parts.push(`loss ${percent(lossShare)}`)
-  if (duplicateShare) parts.push(`duplicate ${percent(duplicateShare)}`)
-  if (reorderShare) parts.push(`reorder ${percent(reorderShare)}`)
-  if (corruptShare) parts.push(`corrupt ${percent(corruptShare)}`)
+  } else if (lossShare > 0) parts.push(`loss ${percent(lossShare)}${like('loss')}`)
+  if (duplicateShare) parts.push(`duplicate ${percent(duplicateShare)}${like('duplicate')}`)
+  if (reorderShare) parts.push(`reorder ${percent(reorderShare)}${like('reorder')}`)
+  if (corruptShare) parts.push(`corrupt ${percent(corruptShare)}${like('corrupt')}`)
   if (rateBytesPerSec !== undefined) parts.push(`rate ${rateText(rateBytesPerSec * 8)}`)
   return parts.join(' ')
 }

@@ -15,13 +15,13 @@ const DEVICE = 'eth0'
 const VERBS = ['add', 'del', 'delete', 'replace', 'change', 'show', 'list', 'ls'] as const
 
 const USAGE = `Usage: ... netem [ limit PACKETS ]
-                 [ delay TIME [ JITTER ]]
-                 [ distribution {uniform|normal|pareto} ]
-                 [ corrupt PERCENT ]
-                 [ duplicate PERCENT ]
-                 [ loss random PERCENT ]
+                 [ delay TIME [ JITTER [CORRELATION]]]
+                 [ distribution {uniform|normal|pareto|paretonormal} ]
+                 [ corrupt PERCENT [CORRELATION]]
+                 [ duplicate PERCENT [CORRELATION]]
+                 [ loss random PERCENT [CORRELATION]]
                  [ loss gemodel PERCENT [R [1-H [1-K]]]
-                 [ reorder PERCENT ]
+                 [ reorder PERCENT [CORRELATION] ]
                  [ rate RATE ]`
 
 export const tc: Command = async ([object = 'help', verb = 'show', ...words], io, { host }) => {

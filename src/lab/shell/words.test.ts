@@ -12,6 +12,8 @@ function textOf(word: Word): string {
   return word.map(({ text }) => text).join('')
 }
 
+const NO_LOOPS = 'loops, conditions, groups and functions are not in this shell'
+
 describe('a command line', () => {
   test('is words, of which quotes and backslashes keep together what they hold', () => {
     expect(read(`mail -s "Test Email" 'a "b"' c\\ d "e\\"f"x ''\n`)).toEqual([
@@ -65,8 +67,14 @@ describe('a command line', () => {
     ['echo $HOME\n', '$: variables and substitutions are not in this shell'],
     ['echo "`date`"\n', '`: substitutions are not in this shell'],
     ['(a)\n', '(: subshells are not in this shell'],
+    ['for x in a; do b; done\n', `for: ${NO_LOOPS}`],
+    ['true && for\n', `for: ${NO_LOOPS}`],
   ])('says what is wrong in it, and what this shell has not: %j', (text, message) => {
     expect(read(text)).toBe(message)
+  })
+
+  test('takes words of control structures elsewhere, or in quotes, for what they are', () => {
+    expect(read("echo for\n'if' x\n")).toEqual([[['echo', 'for']], [['if', 'x']]])
   })
 
   test('of any text is understood, or refused, and nothing is thrown', () => {

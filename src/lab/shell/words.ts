@@ -68,6 +68,12 @@ const ABSENT: Readonly<Record<string, string>> = {
   '`': 'substitutions are',
 }
 
+/** Words that begin or end what is no simple command. */
+const KEYWORDS: readonly string[] = [
+  ...['for', 'while', 'until', 'select', 'do', 'done'],
+  ...['if', 'then', 'elif', 'else', 'fi', 'case', 'esac', 'function', '{', '}', '[['],
+]
+
 class Wrong extends Error {}
 class Incomplete extends Error {}
 
@@ -130,6 +136,7 @@ class Parser {
     for (;;) {
       const token = this.#token
       if (token?.type === 'word') {
+        if (words.length === 0) refuseKeyword(token.word)
         words.push(token.word)
         this.#next()
         continue
@@ -286,6 +293,14 @@ const REDIRECTIONS: Readonly<
   '>>': 'append',
   '2>': 'errors',
   '2>>': 'append-errors',
+}
+
+function refuseKeyword(word: Word): void {
+  const [only, ...others] = word
+  if (only === undefined || others.length > 0 || only.isQuoted) return
+  if (KEYWORDS.includes(only.text)) {
+    throw new Wrong(notThere(only.text, 'loops, conditions, groups and functions are'))
+  }
 }
 
 function notThere(text: string, what: string): string {
