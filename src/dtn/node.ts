@@ -2,19 +2,16 @@
 
 import { assert } from '../base/assert.ts'
 import { Fault } from '../base/fault.ts'
-import { Piece, Slab } from '../base/slab.ts'
-import { wallMs } from '../base/time.ts'
-import { Window } from '../base/window.ts'
+import { type Piece, Slab } from '../base/slab.ts'
 import { runMachine } from '../drive/run.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EventSink } from '../ports/events.ts'
-import type { Store, StoreChange } from '../ports/store.ts'
-import type { Bundle, CreationTimestamp } from '../proto/bpv7/bundle.ts'
-import { sealBundle } from '../proto/bpv7/codec.ts'
+import type { Store } from '../ports/store.ts'
 import type { Crc32c } from '../proto/bpv7/crc.ts'
-import { EndpointFormatter, type EndpointId } from '../proto/bpv7/endpoint-id.ts'
+import type { EndpointId } from '../proto/bpv7/endpoint-id.ts'
 import { STATUS_REASONS } from '../proto/bpv7/status-report.ts'
 import { ROOM_BYTES } from '../proto/bundle-session/limits.ts'
+import { Acceptance } from './acceptance.ts'
 import { BundleAgent } from './agent.ts'
 import type { AgentEffect, AgentEvent, Failure } from './agent-events.ts'
 import {
@@ -23,12 +20,10 @@ import {
   type EndpointRegistration,
   type RegistrationOptions,
 } from './applications.ts'
-import { type BundleRecord, recordOf, stayOf } from './bundle-record.ts'
 import { BundleStore } from './bundle-store.ts'
 import { type ContactPlan, NO_CONTACTS } from './contact-plan.ts'
 import type { ConvergenceLayer } from './convergence-layer.ts'
 import { Counters } from './counters.ts'
-import { CreationTimestamps } from './creation-timestamps.ts'
 import { DeliveredAdus } from './delivered.ts'
 import type { DtnFaultCode } from './fault.ts'
 import { Layers } from './layers.ts'
@@ -36,18 +31,13 @@ import { type BundleNodeLimits, DEFAULT_LIMITS, DELIVERED_REMEMBERED_MAX } from 
 import { Neighbours } from './neighbours.ts'
 import { type NodeStatus, statusOf } from './node-status.ts'
 import { Outbound } from './outbound.ts'
-import {
-  newBundle,
-  newRecordBundle,
-  type OwnBundleOptions,
-  type SendRequest,
-} from './own-bundle.ts'
-import { type Acceptable, type Answer, type Arrival, Reception } from './reception.ts'
+import type { OwnBundleOptions, SendRequest } from './own-bundle.ts'
+import { type Arrival, Reception } from './reception.ts'
 import { limitRefusals } from './refusal-notices.ts'
 import type { WhenInactive } from './registration.ts'
-import { Reporting, subjectOf } from './reporting.ts'
+import { Reporting } from './reporting.ts'
 import type { StaticPlan } from './static-plan.ts'
-import type { Report, StatusReportOptions } from './status-reporter.ts'
+import type { StatusReportOptions } from './status-reporter.ts'
 import type { StoredBundle } from './stored-bundle.ts'
 
 export type {
@@ -87,27 +77,6 @@ export interface BundleNodePorts {
   readonly crc32c?: Crc32c
 }
 
-/** A bundle that is not yet on the disk. */
-interface Offer extends Acceptable {
-  readonly origin: Sending | Arrival
-  readonly alongside?: readonly StoreChange[] | undefined
-  /** Those who brought the same bundle meanwhile: what becomes of the first is their answer too. */
-  others?: Answer[]
-}
-
-/** It was made here. */
-interface Sending {
-  readonly type: 'sent'
-  stored(record: BundleRecord): void
-  refused(fault: Fault): void
-}
-
-/** What a clock says that was never set. */
-const NEVER_SET = wallMs(0)
-
-const NODE_TABLE = 'bundle-node'
-const TIMESTAMPS_KEY = 'creation-timestamps'
-
 export class BundleNode {
   /** Hears each time a held bundle, by its name, has been handed to its convergence layer completely. */
   onForwarded: (hold: string) => void = () => {}
@@ -126,16 +95,12 @@ export class BundleNode {
   readonly #reporting: Reporting
   readonly #applications: Applications
   readonly #reception: Reception
-  /** By the key of a bundle that is not yet on the disk. */
-  readonly #offers: Window<Offer> = new Window()
+  readonly #acceptance: Acceptance
   readonly #delivered: DeliveredAdus
-  readonly #sources = new EndpointFormatter()
-  readonly #destinations = new EndpointFormatter()
   readonly #aids: { readonly slab: Slab; readonly crc32c?: Crc32c | undefined }
   /** Transmissions and deliveries that `stop` waits for. */
   #underWay = 0
   #onIdle = (): void => {}
-  #timestamps: CreationTimestamps | undefined
   #state: 'new' | 'running' | 'stopped' = 'new'
 
   /** Throws a Fault where a plan wants a convergence layer that is not there. */
@@ -149,7 +114,7 @@ export class BundleNode {
       ports.store,
       this.#limits,
       ports.events,
-      () => this.#timestampChanges(),
+      () => this.#acceptance.timestampChanges(),
       () => this.#delivered.takeChanges(),
     )
     this.#agent = new BundleAgent({ ...options, limits: this.#limits })
@@ -161,7 +126,9 @@ export class BundleNode {
       ...ports,
       counters: this.#counters,
       hasWayTo: (endpoint) => this.planTo(endpoint) !== undefined,
-      send: (report) => this.#sendReport(report),
+      send: (report) => {
+        if (this.#state === 'running') this.#acceptance.sendReport(report)
+      },
     })
     this.#feed = runMachine<AgentEvent, AgentEffect>(this.#agent, ports.clock, (effect) =>
       this.#perform(effect),
@@ -179,6 +146,13 @@ export class BundleNode {
       reporting: this.#reporting,
       delivered: this.#delivered,
     }
+    this.#acceptance = new Acceptance(
+      { ...options, limits: this.#limits, isClockless: options.isClockless === true },
+      {
+        ...{ ...shared, agent: this.#agent, store: this.#store, aids: this.#aids },
+        feed: this.#feed,
+      },
+    )
     this.#reception = new Reception(options, {
       ...shared,
       aids: this.#aids,
@@ -199,7 +173,7 @@ export class BundleNode {
   async start(): Promise<void> {
     assert(this.#state === 'new', 'a node is started once')
     const { store, clock } = this.#ports
-    this.#timestamps = new CreationTimestamps(store.get(NODE_TABLE, TIMESTAMPS_KEY))
+    this.#acceptance.open(store)
     this.#delivered.open()
     const records = this.#store.open()
     await this.#layers.start((layer) => {
@@ -262,29 +236,8 @@ export class BundleNode {
    * `dtn/adu-too-large`, `dtn/unacceptable`.
    */
   send(request: SendRequest): Promise<string> {
-    return new Promise((resolve, refused) => {
-      assert(request.lifetimeMs > 0, 'a lifetime is above 0')
-      const { payload, hold, alongside } = request
-      const timestamps = this.#requireRunning()
-      if (payload.length > this.#limits.aduBytesMax) {
-        throw new Fault<DtnFaultCode>('dtn/adu-too-large', `ADU of ${payload.length} bytes`, {
-          temporary: false,
-        })
-      }
-      const bundle = newBundle(request, this.#options, this.#nextTimestamp(timestamps))
-      const stored = ({ id, destination }: BundleRecord): void => {
-        this.#counters.created(this.#sources.format(bundle.primary.source), payload.length)
-        this.#ports.events({
-          type: 'bundle-created',
-          bundle: id,
-          destination: this.#destinations.format(destination),
-          payloadBytes: payload.length,
-          lifetimeMs: request.lifetimeMs,
-        })
-        resolve(id)
-      }
-      this.#offerOwn(bundle, hold, { type: 'sent', stored, refused }, alongside)
-    })
+    if (this.#state !== 'running') return Promise.reject(notRunning())
+    return this.#acceptance.send(request)
   }
 
   /** Whether a bundle that was sent here has not left yet. */
@@ -373,54 +326,10 @@ export class BundleNode {
     })
   }
 
-  get #isClockless(): boolean {
-    return this.#options.isClockless === true
-  }
-
-  #nextTimestamp(timestamps: CreationTimestamps): CreationTimestamp {
-    return timestamps.next(this.#isClockless ? NEVER_SET : this.#ports.clock.wall())
-  }
-
-  #requireRunning(): CreationTimestamps {
-    if (this.#state === 'running' && this.#timestamps !== undefined) return this.#timestamps
-    throw new Fault<DtnFaultCode>('dtn/stopped', 'the node is not running', { temporary: true })
-  }
-
-  #offerOwn(
-    made: Bundle,
-    hold: string | undefined,
-    origin: Sending,
-    alongside?: readonly StoreChange[],
-  ): void {
-    const { bundle, bytes, withRoom } = sealBundle(made, { ...this.#aids, roomBytes: ROOM_BYTES })
-    const sizeBytes = bytes.length
-    const piece = new Piece(withRoom, this.#aids.slab)
-    this.#offer({ bundle, piece, sizeBytes, origin, alongside }, hold, Number.POSITIVE_INFINITY)
-  }
-
-  #offer(offer: Offer, hold: string | undefined, lifetimeMsMax: number): void {
-    const { bundle, sizeBytes, origin } = offer
-    const wall = this.#ports.clock.wall()
-    const stay = stayOf(bundle, {
-      key: this.#store.newKey(),
-      own: origin.type === 'sent',
-      hold,
-      neighbour: origin.type === 'sent' ? undefined : origin.neighbour,
-      wall,
-      lifetimeMsMax,
-      isClockless: this.#isClockless,
-    })
-    const record = recordOf(bundle, sizeBytes, stay)
-    this.#offers.set(record.key, offer)
-    this.#feed({ type: 'offered', record, wall })
-  }
-
   /** Bytes that are only borrowed are copied, for the decoded bundle refers to them. */
   #receive(bytes: Uint8Array, piece: Piece | undefined, arrival: Arrival): void {
     if (this.#state !== 'running') {
-      arrival.answer(
-        new Fault<DtnFaultCode>('dtn/stopped', 'the node is not running', { temporary: true }),
-      )
+      arrival.answer(notRunning())
       return
     }
     let arrived = piece
@@ -430,66 +339,16 @@ export class BundleNode {
     }
     const acceptable = this.#reception.receive(arrived, bytes.length, arrival)
     if (acceptable === undefined) return
-    this.#offer({ ...acceptable, origin: arrival }, undefined, this.#limits.lifetimeMsMax)
-  }
-
-  #onAccepted({ bundle, origin }: Offer, record: BundleRecord): void {
-    if (origin.type === 'sent') origin.stored(record)
-    else {
-      origin.answer(undefined)
-      this.#reporting.tellOfArrival(subjectOf(bundle), origin.isReportable)
-    }
-  }
-
-  #onRefused({ bundle, origin }: Offer, { id }: BundleRecord, fault: Fault): void {
-    if (origin.type === 'sent') {
-      origin.refused(fault)
-      return
-    }
-    const { from, protocol, answer, isReportable } = origin
-    this.#counters.refused(protocol, fault.code)
-    if (fault.code === 'dtn/duplicate') {
-      this.#answerAsFirst(id, answer)
-      return
-    }
-    // What never can be used has been received all the same.
-    answer(fault.temporary ? fault : undefined)
-    const status = deletionStatus(fault)
-    if (status !== undefined) {
-      this.#reporting.tellOfArrival(subjectOf(bundle), isReportable)
-      this.#reporting.tell(subjectOf(bundle), 'deleted', status)
-    }
-    this.#ports.events({ type: 'bundle-refused', from, reason: `${id}: ${fault.message}` })
-  }
-
-  /** A bundle that has come again is acknowledged when it is on the disk, and not before. */
-  #answerAsFirst(id: string, answer: Answer): void {
-    const first = this.#offers.get(this.#agent.keyOf(id) ?? NO_KEY)
-    if (first === undefined) answer(undefined)
-    else {
-      first.others ??= []
-      first.others.push(answer)
-    }
-  }
-
-  #sendReport(report: Report): void {
-    if (this.#state !== 'running' || this.#timestamps === undefined) return
-    const timestamp = this.#nextTimestamp(this.#timestamps)
-    this.#offerOwn(newRecordBundle(report, this.#options, timestamp), undefined, {
-      type: 'sent',
-      stored: () => this.#counters.reportSent(),
-      // Nobody has a right to it, and a full store has more urgent uses.
-      refused: () => {},
-    })
+    this.#acceptance.receive(acceptable, arrival)
   }
 
   #perform(effect: AgentEffect): void {
     switch (effect.type) {
       case 'store':
-        this.#persist(effect.record)
+        this.#acceptance.store(effect.record)
         return
       case 'refuse':
-        this.#onRefused(this.#takeOffer(effect.record.key), effect.record, effect.fault)
+        this.#acceptance.refuse(effect.record, effect.fault)
         return
       case 'transmit':
         this.#transmit(effect)
@@ -516,29 +375,6 @@ export class BundleNode {
         this.#counters.deleted(effect.status)
         this.#ports.events({ type: 'bundle-deleted', bundle: effect.id, reason: effect.reason })
     }
-  }
-
-  #persist(record: BundleRecord): void {
-    const { key } = record
-    const offer = this.#offers.get(key)
-    assert(offer !== undefined, 'what is stored was offered')
-    this.#store.add(record, offer, (fault) => {
-      this.#takeOffer(key)
-      if (fault === undefined) {
-        this.#onAccepted(offer, record)
-        this.#feed({ type: 'stored', key })
-      } else {
-        this.#feed({ type: 'not-stored', key })
-        this.#onRefused(offer, record, fault)
-      }
-      if (offer.others !== undefined) for (const answer of offer.others) answer(fault)
-    })
-  }
-
-  /** No bundle of ours leaves before its timestamp is remembered. */
-  #timestampChanges(): readonly StoreChange[] {
-    const value = this.#timestamps?.save()
-    return value === undefined ? [] : [{ table: NODE_TABLE, key: TIMESTAMPS_KEY, value }]
   }
 
   #transmit({ key, id, plan, ...rest }: AgentEffect & { readonly type: 'transmit' }): void {
@@ -573,34 +409,14 @@ export class BundleNode {
     return { temporary: true }
   }
 
-  #takeOffer(key: number): Offer {
-    const offer = this.#offers.get(key)
-    assert(offer !== undefined, 'every offer is answered once')
-    this.#offers.delete(key)
-    return offer
-  }
-
   #finishOne(): void {
     if (--this.#underWay === 0) this.#onIdle()
   }
 }
 
-/** Of no bundle. */
-const NO_KEY = -1
-
 /** For a layer whose peer is told nothing. */
 function ignore(): void {}
 
-/** Why a bundle that is not taken is deleted; undefined where its sender may keep or repeat it. */
-function deletionStatus(fault: Fault): number | undefined {
-  switch (fault.code) {
-    case 'dtn/expired':
-      return STATUS_REASONS.lifetimeExpired
-    case 'dtn/no-destination':
-      return STATUS_REASONS.destinationEndpointIdUnavailable
-    case 'dtn/bad-fragment':
-      return STATUS_REASONS.blockUnintelligible
-    default:
-      return undefined
-  }
+function notRunning(): Fault<DtnFaultCode> {
+  return new Fault('dtn/stopped', 'the node is not running', { temporary: true })
 }
