@@ -65,7 +65,7 @@ export class CheapLinks {
     const { budgets, held, holdingBack } = this.#ports
     const { queueId, from } = mail
     const { route } = link
-    const holding = holdingBack.of(mail, route, link.holdBackAbove)
+    const holding = await holdingBack.of(mail, route, link.holdBackAbove)
     const bytes = holding?.sizeBytes ?? mail.sizeBytes ?? 0
     // What waits here and could not cross when it is asked for would be lost; its header is no reason then.
     if (!held.isHandedOut(queueId)) requireSize(link, Math.max(bytes, holding?.largestBytes ?? 0))

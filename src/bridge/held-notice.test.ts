@@ -1,7 +1,13 @@
 import { expect, test } from 'vitest'
 import { fromLatin1, toLatin1 } from '../base/bytes.ts'
 import { wallMs } from '../base/time.ts'
-import { contentFields, formatHandedOut, formatNotice, tokenOf } from './held-notice.ts'
+import {
+  contentFields,
+  formatHandedOut,
+  formatNotice,
+  isSentOnDemand,
+  tokenOf,
+} from './held-notice.ts'
 
 const NOTICE = {
   ...{ token: 'ab12', host: 'mail-1.a.com', domain: 'a.com' },
@@ -61,4 +67,11 @@ test('a token is in its address, in whichever case', () => {
     'x-lightlag-held+ab',
   ])
     expect(token(other)).toBeUndefined()
+})
+
+test('what brings an attachment is known by its header, and what was only shortened is not', () => {
+  const header = (value: string): string => `From: a@b.c\r\nX-Lightlag-Held-Back: ${value}\r\n\r\n`
+  expect(isSentOnDemand(header('sent on demand by mail-1.a.com'))).toBe(true)
+  expect(isSentOnDemand(header('1 of its parts, 4000 octets, at mail-1.a.com;'))).toBe(false)
+  expect(isSentOnDemand('Subject: X-Lightlag-Held-Back: sent on demand by me\r\n')).toBe(false)
 })

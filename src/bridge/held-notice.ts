@@ -57,6 +57,28 @@ export function formatNotice(part: MessagePart, notice: Notice): string {
   ].join('')
 }
 
+/**
+ * A whole message, in place of one that was nothing but an attachment: its own header over a multipart
+ * with the notice. `header` is that of the message, as `part` has it, one character per octet.
+ */
+export function formatWhole(header: string, part: MessagePart, notice: Notice): string {
+  const boundary = `held-${notice.token}`
+  const fields = header
+    .split(/\r\n(?![ \t])/)
+    .filter((field) => field !== '' && !/^(?:content-[!-9;-~]*|mime-version)[ \t]*:/i.test(field))
+  return [
+    ...fields.map((field) => `${field}\r\n`),
+    'MIME-Version: 1.0\r\n',
+    `Content-Type: multipart/mixed; boundary=${boundary}\r\n\r\n`,
+    `--${boundary}\r\n${formatNotice(part, notice)}\r\n--${boundary}--\r\n`,
+  ].join('')
+}
+
+/** Whether a message brings an attachment that was asked for, by its header. */
+export function isSentOnDemand(header: string): boolean {
+  return /^x-lightlag-held-back:[ \t]*sent on demand /im.test(header)
+}
+
 /** The field that stands above a mail of which something was held back. */
 export function formatHeldBack(host: string, parts: readonly MessagePart[]): string {
   const octets = parts.reduce((sum, { headerStart, end }) => sum + end - headerStart, 0)

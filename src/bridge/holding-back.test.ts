@@ -10,6 +10,7 @@ import type { Delivery, DeliveryTarget, MailStart, Outcome } from '../mail/deliv
 import { parseMailbox } from '../proto/smtp/path.ts'
 import { HeldAttachments } from './held-attachments.ts'
 import { HoldingBack } from './holding-back.ts'
+import { STRUCTURE_TURN_BYTES } from './limits.ts'
 
 const ROUTE = 'bp:ipn:3.2525'
 const DELIVERED: Outcome = { type: 'delivered', detail: ROUTE }
@@ -29,7 +30,7 @@ function stage() {
   const store = new LabStore()
   const held = new HeldAttachments({ store, clock, entropy: labEntropy(seededRandom(1)) }, 10_000)
   const options = { host: 'mail-1.a.com', domain: 'a.com', keepMs: 1000 }
-  return { held, store, holdingBack: new HoldingBack(options, { held, clock }) }
+  return { clock, held, store, holdingBack: new HoldingBack(options, { held, clock }) }
 }
 
 /** One attempt, as a queue makes it: what crossed, and what came of it. */
@@ -53,7 +54,7 @@ async function attempt(
       }
     },
   }
-  const holding = holdingBack.of(MAIL, ROUTE, 2000)
+  const holding = await holdingBack.of(MAIL, ROUTE, 2000)
   const delivery = await holding?.start(inner)
   for (const one of recipients) {
     const mailbox = parseMailbox(one)
@@ -79,7 +80,7 @@ test('the next attempt carries the same mail, whatever the options say by then',
   const later: Outcome = { type: 'refused', fault: new Fault('x/y', 'later', { temporary: true }) }
   const first = await attempt(holdingBack, ['ann@b.com', 'bob@b.com'], [later, later])
   expect(held.planOf('Q1', ROUTE)?.hasCrossed).toBeUndefined()
-  expect(holdingBack.of(MAIL, ROUTE, undefined)).toBeDefined()
+  expect(await holdingBack.of(MAIL, ROUTE, undefined)).toBeDefined()
   const second = await attempt(holdingBack, ['bob@b.com'])
   expect(second.crossed).toBe(first.crossed)
   expect(held.planOf('Q1', ROUTE)?.hasCrossed).toBe(true)
@@ -100,9 +101,25 @@ test('nobody is settled before it is on the disk that the attachments stay', asy
   expect(outcomes).toMatchObject([{ type: 'refused', fault: { temporary: true } }])
 })
 
-test('a mail with nothing to hold back crosses as it is', () => {
+test('a mail with nothing to hold back crosses as it is', async () => {
   const { holdingBack } = stage()
-  expect(holdingBack.of(MAIL, ROUTE, 5000)).toBeUndefined()
-  expect(holdingBack.of({ ...MAIL, read: () => [fromLatin1('\r\n')] }, ROUTE, 2000)).toBeUndefined()
-  expect(holdingBack.of(MAIL, ROUTE, undefined)).toBeUndefined()
+  expect(await holdingBack.of(MAIL, ROUTE, 5000)).toBeUndefined()
+  expect(
+    await holdingBack.of({ ...MAIL, read: () => [fromLatin1('\r\n')] }, ROUTE, 2000),
+  ).toBeUndefined()
+  expect(await holdingBack.of(MAIL, ROUTE, undefined)).toBeUndefined()
+})
+
+test('others have their turn while a large mail is looked through', async () => {
+  const { clock, holdingBack } = stage()
+  const pieces = [MESSAGE, new Uint8Array(STRUCTURE_TURN_BYTES), new Uint8Array(1)]
+  const mail = { ...MAIL, sizeBytes: STRUCTURE_TURN_BYTES, read: () => pieces }
+  let isDone = false
+  const looked = holdingBack.of(mail, ROUTE, 2000).finally(() => {
+    isDone = true
+  })
+  for (let turns = 0; turns < 20; turns++) await Promise.resolve()
+  expect(isDone).toBe(false)
+  await clock.run(clock.now())
+  expect(await looked).toBeDefined()
 })

@@ -1,19 +1,26 @@
 /** What of a mail waits here when it crosses an expensive link, and the mail as it crosses then. */
 
-import { fromLatin1 } from '../base/bytes.ts'
+import { concat, fromLatin1, toLatin1 } from '../base/bytes.ts'
 import { addMs } from '../base/time.ts'
 import { faultOf } from '../mail/attempt.ts'
 import type { Delivery, DeliveryTarget, MailStart, Outcome } from '../mail/delivery.ts'
 import type { Clock } from '../ports/clock.ts'
 import { attachmentsAbove } from '../proto/message/attachments.ts'
 import type { MessagePart } from '../proto/message/envelope.ts'
+import { HEADER_BYTES_MAX } from '../proto/message/limits.ts'
 import { type Splice, Splicer } from '../proto/message/splicer.ts'
 import { StructureReader } from '../proto/message/structure.ts'
 import type { MailParameters } from '../proto/smtp/envelope.ts'
 import { formatMailbox } from '../proto/smtp/path.ts'
 import type { HeldAttachment, HeldAttachments, HeldPlan } from './held-attachments.ts'
-import { formatHeldBack, formatNotice, type HeldFields } from './held-notice.ts'
-import { HELD_PARTS_MAX } from './limits.ts'
+import {
+  formatHeldBack,
+  formatNotice,
+  formatWhole,
+  type HeldFields,
+  isSentOnDemand,
+} from './held-notice.ts'
+import { HELD_PARTS_MAX, STRUCTURE_TURN_BYTES } from './limits.ts'
 import type { HeldBackOptions } from './link-options.ts'
 
 export interface HoldingBackOptions extends Pick<HeldBackOptions, 'keepMs'> {
@@ -48,14 +55,23 @@ export class HoldingBack {
     this.#ports = ports
   }
 
-  /** Undefined where it crosses as it is; `above` undefined: only what was begun before goes on. */
-  of(mail: MailStart, route: string, above: number | undefined): Holding | undefined {
+  /**
+   * Resolves with undefined where it crosses as it is; `above` undefined: only what was begun before
+   * goes on. A large mail is read in several turns.
+   */
+  async of(
+    mail: MailStart,
+    route: string,
+    above: number | undefined,
+  ): Promise<Holding | undefined> {
     const { held } = this.#ports
     const { queueId, sizeBytes = 0, read } = mail
     const before = held.planOf(queueId, route)
     const isCandidate = above !== undefined && sizeBytes > above && !held.isHandedOut(queueId)
     if (read === undefined || (before === undefined && !isCandidate)) return undefined
-    const { plan, fields } = before ? { plan: before, fields: {} } : this.#plan(read, above ?? 0)
+    const { plan, fields } = before
+      ? { plan: before, fields: {} }
+      : await this.#plan(read, above ?? 0)
     if (plan.parts.length === 0) return undefined
     const splices = splicesOf(plan)
     return {
@@ -69,21 +85,24 @@ export class HoldingBack {
     }
   }
 
-  #plan(
+  async #plan(
     read: () => Iterable<Uint8Array>,
     above: number,
-  ): { readonly plan: HeldPlan; readonly fields: HeldFields } {
+  ): Promise<{ readonly plan: HeldPlan; readonly fields: HeldFields }> {
     const { held, clock } = this.#ports
     const { host, domain, keepMs } = this.#options
-    const reader = new StructureReader()
-    for (const bytes of read()) reader.push(bytes)
-    const { part: message, fields } = reader.end()
-    const found = largest(attachmentsAbove(message, above), HELD_PARTS_MAX)
+    const { part: message, fields } = await this.#structureOf(read)
+    const header = toLatin1(
+      concat(...octetsOf(read(), 0, Math.min(message.bodyStart, HEADER_BYTES_MAX))),
+    )
+    const candidates = isSentOnDemand(header) ? [] : attachmentsAbove(message, above)
+    const found = largest(candidates, HELD_PARTS_MAX)
     const date = clock.wall()
     const parts = found.map((part) => {
       const token = held.newToken()
       const expiresAt = addMs(date, keepMs)
-      const notice = formatNotice(part, { token, host, domain, date, expiresAt })
+      const about = { token, host, domain, date, expiresAt }
+      const notice = part === message ? formatWhole(header, part, about) : formatNotice(part, about)
       return { token, start: part.headerStart, bodyStart: part.bodyStart, end: part.end, notice }
     })
     return {
@@ -94,6 +113,20 @@ export class HoldingBack {
         ...(fields['message-id'] !== undefined && { messageId: fields['message-id'] }),
       },
     }
+  }
+
+  async #structureOf(read: () => Iterable<Uint8Array>): Promise<Structure> {
+    const { clock } = this.#ports
+    const reader = new StructureReader()
+    let turnBytes = 0
+    for (const bytes of read()) {
+      reader.push(bytes)
+      turnBytes += bytes.length
+      if (turnBytes < STRUCTURE_TURN_BYTES) continue
+      turnBytes = 0
+      await new Promise<void>((resume) => clock.at(clock.now(), resume))
+    }
+    return reader.end()
   }
 
   #begin(crossing: Crossing, inner: Delivery): Delivery {
@@ -140,6 +173,7 @@ export class HoldingBack {
   }
 }
 
+type Structure = ReturnType<StructureReader['end']>
 type Recipient = HeldAttachment['recipients'][number]
 
 interface Crossing {

@@ -150,6 +150,12 @@ export const HELD_KEPT_MS: number = 30 * 86_400_000
 /** Records that leave the disk in one commit, so that others come in between. */
 export const HELD_REMOVALS_PER_COMMIT_MAX = 64
 
+/** Of a mail whose parts are looked for, until others have their turn: a few milliseconds. */
+export const STRUCTURE_TURN_BYTES = 1_048_576
+
+/** Octets of waiting mail whose attachments are looked for to say what it will cost, for each next hop, and one mail more. */
+export const COST_LOOKED_BYTES_MAX = 33_554_432
+
 /** Octets of waiting mail that are packed to say what it will cost, for each next hop: with all effort some seconds' work. */
 export const COST_TRIED_BYTES_MAX = 4_194_304
 

@@ -17,6 +17,7 @@ import { wayOf } from './cheap-links.ts'
 import type { HoldingBack } from './holding-back.ts'
 import {
   BUNDLE_OVERHEAD_BYTES,
+  COST_LOOKED_BYTES_MAX,
   COST_TRIED_BYTES_MAX,
   OBJECT_BYTES_MAX,
   OBJECT_MAILS_MAX,
@@ -89,6 +90,9 @@ interface Tally {
   /** Not packed yet, to go into one object. */
   together: ObjectMail[]
   togetherBytes: number
+  /** Of mails whose attachments were looked for, and without what will be held back. */
+  lookedFrom: number
+  lookedTo: number
   triedMails: number
   triedFrom: number
   triedTo: number
@@ -172,8 +176,16 @@ export class QueueCost {
     const { queueId, from, sizeBytes } = envelope
     const read = (): Iterable<Uint8Array> => this.#pieces(envelope)
     const mail: MailStart = { queueId, from, sizeBytes, read }
-    const holding = this.#ports.holdingBack.of(mail, tally.route, tally.link?.holdBackAbove)
+    if (tally.lookedFrom >= COST_LOOKED_BYTES_MAX) {
+      tally.restMails++
+      tally.restBytes += Math.round(sizeBytes * (tally.lookedTo / tally.lookedFrom))
+      return
+    }
+    const { holdingBack } = this.#ports
+    const holding = await holdingBack.of(mail, tally.route, tally.link?.holdBackAbove)
     const bytes = holding?.sizeBytes ?? sizeBytes
+    tally.lookedFrom += sizeBytes
+    tally.lookedTo += bytes
     if (tally.triedFrom + tally.togetherBytes + bytes > COST_TRIED_BYTES_MAX) {
       tally.restMails++
       tally.restBytes += bytes
@@ -253,7 +265,7 @@ function newTally(route: string, link: LinkOptions | undefined): Tally {
     ...{ route, to, destination, link, leftMails: 0 },
     ...{ bundles: new Map<string, number>(), bundledMails: 0 },
     ...{ together: [], togetherBytes: 0, triedMails: 0, triedFrom: 0, triedTo: 0 },
-    ...{ restMails: 0, restBytes: 0 },
+    ...{ lookedFrom: 0, lookedTo: 0, restMails: 0, restBytes: 0 },
   }
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { costs, nearHost, oneContact, ROUTE } from '../support/cheap-lab.ts'
+import { costs, nearHost, oneContact, ROUTE, withPhoto } from '../support/cheap-lab.ts'
 import { mailOf, TestLab } from '../support/lab.ts'
 
 test('beyond what is packed to see the rest is reckoned by that', async () => {
@@ -25,4 +25,15 @@ test('one mail that is larger than what is packed to see is reckoned in full', a
   const [cost] = await costs(lab)
   expect(cost).toMatchObject({ route: ROUTE, mails: 1, triedBytes: 0 })
   expect(cost?.reckonedBytes).toBeGreaterThan(4_500_000)
+})
+
+test('beyond what is looked through for attachments the rest is reckoned by that', async () => {
+  const links = [{ route: ROUTE, holdBackAbove: 2000 }]
+  const lab = await TestLab.start(nearHost({ links, contactPlan: oneContact(12_500) }))
+  const photo = 'QUJD'.repeat(18).concat('\r\n').repeat(120_000)
+  for (let i = 0; i < 5; i++) await lab.submitted(lab.mail1, withPhoto('See the photo.', photo))
+  const [cost] = await costs(lab)
+  expect(cost?.mails).toBe(5)
+  expect(cost?.reckonedBytes).toBeGreaterThan(0)
+  expect(cost?.linkBytes).toBeLessThan(20_000)
 })

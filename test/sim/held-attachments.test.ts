@@ -46,6 +46,38 @@ test('an attachment above the limit waits, its notice crosses, and a reply fetch
   expect(lab.events('mail-failed')).toHaveLength(1)
 })
 
+test('a mail that is one attachment and nothing else crosses as a notice, and a reply fetches it', async () => {
+  const lab = await startHolding()
+  const mail = [
+    'From: "An User" <user@mail-1.a.com>',
+    'To: <user@mail-2.a.com>',
+    'Content-Type: application/pdf; name="paper.pdf"',
+    'Content-Transfer-Encoding: base64',
+    'Subject: the paper',
+    '',
+    PHOTO,
+  ].join('\r\n')
+  await lab.submitted(lab.mail1, mail)
+  await lab.runFor(10_000)
+  const [crossed = ''] = await lab.maildrop(lab.mail2)
+  expect(crossed).not.toContain('QUJDQUJD')
+  expect(crossed).not.toMatch(/^Content-Transfer-Encoding/m)
+  const [header = '', ...notice] = crossed.split(/(?=^--held-)/m)
+  expect(header).toMatch(/^X-Lightlag-Held-Back: 1 of its parts/m)
+  expect(header).toMatch(/^Subject: the paper\r$/m)
+  expect(header.match(/^Content-Type: .*\r$/gm)).toEqual([
+    expect.stringMatching(/^Content-Type: multipart\/mixed; boundary=held-[0-9a-f]{32}\r$/),
+  ])
+  expect(notice.join('')).toContain('Subject: Held back: paper.pdf')
+  const [address = ''] = addressesIn([crossed])
+  await lab.submitted(lab.mail2, ASK, [address])
+  await lab.runFor(10_000)
+  const [, paper = ''] = await lab.maildrop(lab.mail2)
+  expect(paper).toContain('Content-Type: application/pdf; name="paper.pdf"')
+  expect(paper).toContain('Subject: the paper')
+  expect(paper.slice(paper.indexOf('\r\n\r\n') + 4)).toBe(PHOTO)
+})
+
 test('who was not among the recipients fetches nothing, and neither does whoever guesses', async () => {
   const lab = await startHolding()
   const address = await heldAddress(lab)

@@ -62,8 +62,13 @@ test('nothing is taken out of what is signed, encrypted or a report, however dee
   }
 })
 
-test('a message that is all one part crosses as it is', () => {
-  expect(held(part('image/jpeg'))).toEqual([])
+test('a message that is all one part is taken out whole, but no text, and nothing sealed', () => {
+  for (const type of ['image/jpeg', 'application/pdf', 'text/csv; name=a.csv']) {
+    expect(held(part(type))).toHaveLength(1)
+  }
+  for (const type of ['text/plain', 'text/html', 'application/pkcs7-mime', 'message/rfc822']) {
+    expect(held(part(type)), type).toEqual([])
+  }
 })
 
 test('a part with a header beyond all measure is left where it is', () => {

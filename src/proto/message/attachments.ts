@@ -1,6 +1,6 @@
 /**
- * Which parts of a message may be taken out of it without harm to the rest: attachments, and what
- * a text shows beside itself. Never what was signed or encrypted, which would be broken (RFC 1847 §2),
+ * Which parts of a message may be taken out of it without harm to the rest: attachments, what
+ * a text shows beside itself, and a body that is no text as a whole. Never what was signed or encrypted, which would be broken (RFC 1847 §2),
  * never the text, and never one of several forms of the same. RFC 2046 §5.1.
  */
 
@@ -15,10 +15,16 @@ const SEALED = /^(?:x-)?pkcs7-(?:mime|signature)$|^pgp-(?:encrypted|signature|ke
 
 /** Those of more than `bytesMin` octets, with their headers, which are of usual length; in the order of the message. */
 export function attachmentsAbove(message: MessagePart, bytesMin: number): readonly MessagePart[] {
-  return partsIn(message).filter(
+  const parts = message.type === 'multipart' ? partsIn(message) : wholeOf(message)
+  return parts.filter(
     ({ headerStart, bodyStart, end }) =>
       end - headerStart > bytesMin && bodyStart - headerStart <= HEADER_BYTES_MAX,
   )
+}
+
+/** The message itself, where it is one attachment and nothing else. */
+function wholeOf(message: MessagePart): readonly MessagePart[] {
+  return message.type === 'message' || isText(message) || isSealed(message) ? [] : [message]
 }
 
 function partsIn({ type, subtype, parts = [] }: MessagePart): readonly MessagePart[] {
