@@ -48,3 +48,6 @@ export const PROGRAM_OUTPUT_BYTES_MAX = 1024
 
 /** As Postfix's `command_time_limit`. */
 export const PROGRAM_TIME_LIMIT_MS = 1_000_000
+
+/** Of one piece of work on a message, before others have their turn: below what a session would notice. */
+export const TURN_MS_MAX = 10

@@ -3,6 +3,7 @@
 import { toBase64 } from '../../base/bytes.ts'
 import { asFault, Fault } from '../../base/fault.ts'
 import { parseIpAddress } from '../../base/ip-address.ts'
+import type { Clock } from '../../ports/clock.ts'
 import type { ByteStream, Network } from '../../ports/network.ts'
 import type { TlsOptions, TlsTrust } from '../../ports/tls.ts'
 import { sevenBit } from '../../proto/message/seven-bit.ts'
@@ -28,6 +29,7 @@ import { StsPolicies, type StsPolicy, type StsPorts, stsAllows } from './mta-sts
 import { type Errand, OutgoingDelivery, refusedAll } from './outgoing-delivery.ts'
 import { type OutgoingOptions, OutgoingRoutes, type RouteChoice } from './outgoing-options.ts'
 import { isTlsOptional } from './tls-optional.ts'
+import { inTurns } from './turns.ts'
 
 export type ServerHop = Extract<NextHop, { readonly transport: 'smtp' | 'lmtp' }>
 
@@ -240,7 +242,12 @@ export class SmtpTransport {
 
   async #send(session: ClientSession, way: Way, errand: Errand): Promise<readonly Outcome[]> {
     const { mail, recipients, recipientParameters } = errand
-    const load = loadFor(session, errand)
+    const { read, from } = mail
+    const takesAll = session.offered.eightBitMime || from.parameters.body === 'BINARYMIME'
+    const load =
+      takesAll || read === undefined
+        ? loadOf(errand)
+        : await sevenBitLoad(session.server, errand, read, this.#ports.clock)
     if (load instanceof Fault) {
       this.#pool.keep(session, way.kind)
       return refusedAll(recipients.length, load)
@@ -296,27 +303,35 @@ interface Load {
   readonly again: (() => BodySource) | undefined
 }
 
-/** What goes to this server; a Fault where it can take neither the message nor what might be made of it. */
-function loadFor({ offered, server }: ClientSession, { mail, body }: Errand): Load | Fault {
+/** The message as it is. */
+function loadOf({ mail, body }: Errand): Load {
   const { reversePath, parameters } = mail.from
   // What the sender said of it may have been of another size, or nothing.
   const { sizeBytes = parameters.sizeBytes, read } = mail
   const sized = { ...parameters, ...(sizeBytes !== undefined && { sizeBytes }) }
-  const again = read && (() => bodyOf(read()))
-  const asItIs = { from: { reversePath, parameters: sized }, body, again }
-  const isConverted = !offered.eightBitMime && parameters.body !== 'BINARYMIME'
-  const found = isConverted && read !== undefined ? sevenBit(read) : undefined
-  if (found === undefined || found.type === 'as-it-is') return asItIs
+  return { from: { reversePath, parameters: sized }, body, again: read && (() => bodyOf(read())) }
+}
+
+/** What of it can go to a server that takes ASCII alone; a Fault where nothing can be made of it that may. */
+async function sevenBitLoad(
+  server: string,
+  errand: Errand,
+  read: () => Iterable<Uint8Array>,
+  clock: Clock,
+): Promise<Load | Fault> {
+  const found = await inTurns(sevenBit(read), clock)
+  if (found.type === 'as-it-is') return loadOf(errand)
   if (found.type === 'impossible') {
     const text = `${server} takes no octets beyond ASCII, and the message cannot be converted: ${found.why}`
     return transportFault('transport/refused', text, '5.6.3')
   }
+  const { reversePath, parameters } = errand.mail.from
   const { body: _, ...others } = parameters
   const { changes } = found
   return {
     from: { reversePath, parameters: { ...others, sizeBytes: found.sizeBytes } },
-    body: new ConvertedBody(body, changes),
-    again: again && (() => new ConvertedBody(again(), changes)),
+    body: new ConvertedBody(errand.body, changes),
+    again: () => new ConvertedBody(bodyOf(read()), changes),
   }
 }
 

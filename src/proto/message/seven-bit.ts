@@ -41,14 +41,19 @@ export type SevenBit =
   | { readonly type: 'converted'; readonly changes: readonly Change[]; readonly sizeBytes: number }
   | { readonly type: 'impossible'; readonly why: string }
 
-/** Looks through a message; `read` gives it from its beginning each time. Lines end in CRLF. */
-export function sevenBit(read: () => Iterable<Uint8Array>): SevenBit {
-  if (!hasEightBit(read())) return { type: 'as-it-is' }
+/**
+ * Looks through a message; `read` gives it from its beginning each time. Lines end in CRLF. Steps of one
+ * piece each, for a large message takes so long that others want their turns in between.
+ */
+export function* sevenBit(read: () => Iterable<Uint8Array>): Generator<undefined, SevenBit> {
+  if (!(yield* hasEightBit(read()))) return { type: 'as-it-is' }
   const reader = new StructureReader()
-  for (const bytes of read()) reader.push(bytes)
+  for (const bytes of read()) {
+    reader.push(bytes)
+    yield
+  }
   const { part } = reader.end()
-  const leaves = leavesOf(part)
-  const eightBit = eightBitOf(leaves, read())
+  const eightBit = yield* eightBitOf(leavesOf(part), read())
   if (eightBit === undefined) {
     return impossible('there are octets beyond ASCII in its header, or between its parts')
   }
@@ -57,7 +62,10 @@ export function sevenBit(read: () => Iterable<Uint8Array>): SevenBit {
   if (why !== undefined) return impossible(why)
   const converter = new SevenBitConverter(changes)
   let sizeBytes = 0
-  for (const bytes of read()) sizeBytes += converter.push(bytes).length
+  for (const bytes of read()) {
+    sizeBytes += converter.push(bytes).length
+    yield
+  }
   return { type: 'converted', changes, sizeBytes: sizeBytes + converter.end().length }
 }
 
@@ -65,8 +73,11 @@ function impossible(why: string): SevenBit {
   return { type: 'impossible', why }
 }
 
-function hasEightBit(chunks: Iterable<Uint8Array>): boolean {
-  for (const bytes of chunks) if (beyondAscii(bytes, 0, bytes.length)) return true
+function* hasEightBit(chunks: Iterable<Uint8Array>): Generator<undefined, boolean> {
+  for (const bytes of chunks) {
+    if (beyondAscii(bytes, 0, bytes.length)) return true
+    yield
+  }
   return false
 }
 
@@ -82,10 +93,10 @@ function leavesOf(part: MessagePart): readonly MessagePart[] {
 }
 
 /** The leaves with such octets in their bodies; undefined where there are some anywhere else. */
-function eightBitOf(
+function* eightBitOf(
   leaves: readonly MessagePart[],
   chunks: Iterable<Uint8Array>,
-): ReadonlySet<MessagePart> | undefined {
+): Generator<undefined, ReadonlySet<MessagePart> | undefined> {
   const found = new Set<MessagePart>()
   let next = 0
   let at = 0
@@ -107,6 +118,7 @@ function eightBitOf(
       from = end
     }
     at += bytes.length
+    yield
   }
   return found
 }
