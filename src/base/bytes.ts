@@ -31,6 +31,9 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return true
 }
 
+/** From so many octets on the host's coders are faster than ours, for what is ASCII. */
+const DECODED_MIN = 32
+
 const utf8Encoder = new TextEncoder()
 const utf8Decoder = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true })
 const utf8FatalDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -67,6 +70,10 @@ export function toUtf8Strict(bytes: Uint8Array): string | undefined {
 
 /** One byte per character; throws RangeError for a character above U+00FF. */
 export function fromLatin1(text: string): Uint8Array {
+  if (text.length >= DECODED_MIN) {
+    const bytes = utf8Encoder.encode(text)
+    if (bytes.length === text.length) return bytes
+  }
   const bytes = new Uint8Array(text.length)
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
@@ -80,6 +87,11 @@ export function fromLatin1(text: string): Uint8Array {
 const APPLY_MAX = 4096
 
 export function toLatin1(bytes: Uint8Array): string {
+  if (bytes.length >= DECODED_MIN) {
+    const text = utf8Decoder.decode(bytes)
+    // Of as many characters as octets, and none in the place of a malformed one: it was all ASCII.
+    if (text.length === bytes.length && !text.includes('\ufffd')) return text
+  }
   if (bytes.length <= APPLY_MAX) return charactersOf(bytes)
   let text = ''
   for (let at = 0; at < bytes.length; at += APPLY_MAX) {

@@ -2,7 +2,6 @@
 
 import * as fs from 'node:fs'
 import { parentPort } from 'node:worker_threads'
-import type { FileStart, Move } from '../ports/disk.ts'
 import { errnoOf } from './errno.ts'
 
 /** What the system said; a worker's errors do not come through as they are. */
@@ -11,9 +10,14 @@ export interface SystemError {
   readonly message: string
 }
 
+/** Lists of plain values: an object for each file costs as much to bring here as some files to open. */
 export type BulkRequest =
-  | { readonly type: 'read'; readonly files: readonly FileStart[] }
-  | { readonly type: 'rename'; readonly moves: readonly Move[] }
+  | {
+      readonly type: 'read'
+      readonly paths: readonly string[]
+      readonly lengths: readonly number[]
+    }
+  | { readonly type: 'rename'; readonly from: readonly string[]; readonly to: readonly string[] }
   | { readonly type: 'remove'; readonly paths: readonly string[] }
   | NewFiles
 
@@ -46,9 +50,9 @@ parentPort?.on('message', (request: BulkRequest) => {
 function answerTo(request: BulkRequest): BulkAnswer {
   switch (request.type) {
     case 'read':
-      return readAll(request.files)
+      return readAll(request.paths, request.lengths)
     case 'rename':
-      return doneEach(request.moves, ({ from, to }) => fs.renameSync(from, to))
+      return doneEach(request.from, (from, i) => fs.renameSync(from, request.to[i] as string))
     case 'remove':
       return doneEach(request.paths, (path) => fs.unlinkSync(path))
     case 'write':
@@ -56,10 +60,10 @@ function answerTo(request: BulkRequest): BulkAnswer {
   }
 }
 
-function doneEach<T>(items: readonly T[], action: (item: T) => void): BulkAnswer {
-  const outcomes = items.map((item) =>
+function doneEach(paths: readonly string[], action: (path: string, i: number) => void): BulkAnswer {
+  const outcomes = paths.map((path, i) =>
     outcomeOf(() => {
-      action(item)
+      action(path, i)
       return 0
     }),
   )
@@ -110,12 +114,12 @@ function removedUnless(path: string, action: () => void, file: number): void {
   }
 }
 
-function readAll(files: readonly FileStart[]): BulkAnswer {
-  const bytes = new Uint8Array(files.reduce((sum, { length }) => sum + length, 0))
+function readAll(paths: readonly string[], lengths: readonly number[]): BulkAnswer {
+  const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0))
   let at = 0
-  const outcomes = files.map(({ path, length }) =>
+  const outcomes = paths.map((path, i) =>
     outcomeOf(() => {
-      const count = readStart(path, bytes.subarray(at, at + length))
+      const count = readStart(path, bytes.subarray(at, at + (lengths[i] as number)))
       at += count
       return count
     }),

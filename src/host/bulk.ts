@@ -23,12 +23,20 @@ const workers: (BulkWorker | undefined)[] = Array.from({ length: WORKERS }, () =
 
 /** In their order, some of them in each answer. Rejects where a thread ended. */
 export function readInBulk(files: readonly FileStart[]): Promise<readonly BulkAnswer[]> {
-  return inParts(files, (part) => ({ type: 'read', files: part }))
+  return inParts(files, (part) => ({
+    type: 'read',
+    paths: part.map(({ path }) => path),
+    lengths: part.map(({ length }) => length),
+  }))
 }
 
 /** As `readInBulk`. */
 export function renameInBulk(moves: readonly Move[]): Promise<readonly BulkAnswer[]> {
-  return inParts(moves, (part) => ({ type: 'rename', moves: part }))
+  return inParts(moves, (part) => ({
+    type: 'rename',
+    from: part.map(({ from }) => from),
+    to: part.map(({ to }) => to),
+  }))
 }
 
 /** As `readInBulk`. */

@@ -9,7 +9,14 @@ import type { Pop3Answer, Pop3Question } from '../proto/pop3/server.ts'
 import { toUniqueId } from '../proto/pop3/unique-id.ts'
 import type { Account } from './accounts.ts'
 import { type LoginContext, logIn, scramKeys } from './login.ts'
-import type { MailboxAccount, MessageContent, OpenMailbox, Uid } from './mailbox/mailbox.ts'
+import type {
+  MailboxAccount,
+  MessageContent,
+  MessageContents,
+  OpenMailbox,
+  Uid,
+} from './mailbox/mailbox.ts'
+
 import type { Maildrops } from './maildrops.ts'
 
 export interface Pop3SessionContext extends LoginContext {
@@ -47,6 +54,9 @@ export class Pop3Session {
   #account: Account | undefined
   #opened: Opened | undefined
   #reading: Reading | undefined
+  /** That was read last, from its beginning. */
+  #last: number | undefined
+  #ahead: MessageContents | undefined
   #ended = false
   #work: Promise<void> = Promise.resolve()
 
@@ -141,10 +151,27 @@ export class Pop3Session {
   async #contentOf(number: number, offset: number): Promise<MessageContent> {
     if (this.#reading?.number === number && offset > 0) return this.#reading.content
     await this.#closeReading()
-    const { inbox, message } = this.#message(number)
-    const content = await inbox.content(message.imapUid)
+    const content = await this.#begin(number)
     this.#reading = { number, content }
     return content
+  }
+
+  /** From the second on of messages that are asked for in their order, the next are read ahead. */
+  async #begin(number: number): Promise<MessageContent> {
+    const { inbox, message } = this.#message(number)
+    const isNext = number - 1 === this.#last
+    this.#last = number
+    if (!isNext) {
+      await this.#ahead?.close()
+      this.#ahead = undefined
+      return inbox.content(message.imapUid)
+    }
+    this.#ahead ??= inbox.contents(this.#uidsFrom(number))
+    return this.#ahead.next(message.imapUid)
+  }
+
+  #uidsFrom(number: number): readonly Uid[] {
+    return this.#opened?.messages.slice(number - 1).map(({ imapUid }) => imapUid) ?? []
   }
 
   async #update({ remove }: Question<'update'>): Promise<Pop3Answer> {
@@ -162,6 +189,7 @@ export class Pop3Session {
 
   async #release(): Promise<void> {
     await this.#closeReading()
+    await this.#ahead?.close()
     this.#opened?.inbox.close()
     if (this.#account !== undefined) this.#context.maildrops.release(this.#account.name)
     this.#account = undefined

@@ -4,7 +4,7 @@ import { fromUtf8 } from '../../base/bytes.ts'
 import { asFault } from '../../base/fault.ts'
 import type { Disk } from '../../ports/disk.ts'
 import type { Store } from '../../ports/store.ts'
-import { Descriptions } from './descriptions.ts'
+import { Descriptions, type Kept } from './descriptions.ts'
 import { mailboxFault } from './fault.ts'
 import { directoryOf, mailboxOf } from './file-name.ts'
 import {
@@ -17,7 +17,6 @@ import {
 } from './files.ts'
 import { Folder, type FolderPorts } from './folder.ts'
 import { headOf, removals } from './index-rows.ts'
-import type { KeptSummaries } from './kept-summaries.ts'
 import { MAILBOXES_MAX } from './limits.ts'
 import {
   HIERARCHY_DELIMITER,
@@ -72,7 +71,7 @@ const COMMON_NAMES: Readonly<Record<string, SpecialUse>> = {
 export class MaildirAccount implements MailboxAccount {
   readonly #options: MaildirAccountOptions
   readonly #ports: AccountPorts
-  readonly #summaries: KeptSummaries
+  readonly #kept: Kept
   readonly #keeper: FolderKeeper
   readonly #folders: Map<string, Folder> = new Map()
   #turn: Promise<unknown> = Promise.resolve()
@@ -84,12 +83,12 @@ export class MaildirAccount implements MailboxAccount {
   constructor(
     options: MaildirAccountOptions,
     ports: AccountPorts,
-    summaries: KeptSummaries,
+    kept: Kept,
     keeper: FolderKeeper,
   ) {
     this.#options = options
     this.#ports = ports
-    this.#summaries = summaries
+    this.#kept = kept
     this.#keeper = keeper
   }
 
@@ -272,7 +271,7 @@ export class MaildirAccount implements MailboxAccount {
       await this.#closing
       const store = await this.#ports.openIndex()
       const ports = { ...this.#ports, store }
-      return { ports, descriptions: new Descriptions(store, this.#summaries, this.#options.path) }
+      return { ports, descriptions: new Descriptions(store, this.#kept, this.#options.path) }
     } catch (error) {
       this.#index = undefined
       throw error

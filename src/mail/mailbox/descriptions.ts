@@ -11,10 +11,12 @@ import type { PartFields } from '../../proto/message/part-fields.ts'
 import { StructureReader } from '../../proto/message/structure.ts'
 import { inMemory } from './content.ts'
 import { descriptionKey, fingerprintKey, summaryKey, TABLE } from './index-rows.ts'
+import type { KeptOrders } from './kept-orders.ts'
 import type { KeptSummaries } from './kept-summaries.ts'
 import { CACHE_CHANGES_MAX, READ_BYTES } from './limits.ts'
 import type { MessageContent, Uid } from './mailbox.ts'
 import { fingerprint, type MessageText, readText } from './message-text.ts'
+import type { ThreadNode } from './search.ts'
 import { Summary } from './summary.ts'
 
 /** All that reading a whole message tells. */
@@ -24,9 +26,16 @@ export interface ReadMessage {
   readonly text: MessageText
 }
 
+/** Of all accounts together. */
+export interface Kept {
+  readonly summaries: KeptSummaries
+  readonly orders: KeptOrders<readonly Uid[]>
+  readonly threads: KeptOrders<readonly ThreadNode[]>
+}
+
 export class Descriptions {
   readonly #store: Store
-  readonly #kept: KeptSummaries
+  readonly kept: Kept
   /** By their ids alone two could be mistaken that are copies of one directory. */
   readonly #account: string
   /** Undefined: to be removed. */
@@ -34,14 +43,14 @@ export class Descriptions {
   #writing: Promise<void> | undefined
 
   /** `account` is another for each, as its path is. */
-  constructor(store: Store, kept: KeptSummaries, account: string) {
+  constructor(store: Store, kept: Kept, account: string) {
     this.#store = store
-    this.#kept = kept
+    this.kept = kept
     this.#account = account
   }
 
   summary(id: string, uid: Uid): Summary | undefined {
-    const kept = this.#kept.get(this.#keyOf(id), uid)
+    const kept = this.kept.summaries.get(this.keyOf(id), uid)
     if (kept !== undefined) return kept
     const fields = this.#value(summaryKey(id, uid))
     if (fields === undefined) return undefined
@@ -120,7 +129,7 @@ export class Descriptions {
    * never come again.
    */
   forget(id: string, uids: readonly Uid[]): void {
-    this.#kept.forget(this.#keyOf(id), uids)
+    this.kept.summaries.forget(this.keyOf(id), uids)
     for (const uid of uids) {
       for (const key of [summaryKey, descriptionKey, fingerprintKey]) {
         this.#waiting.set(key(id, uid), undefined)
@@ -131,12 +140,15 @@ export class Descriptions {
 
   /** Of a mailbox whose UIDs are no longer what they were; nothing of it is written from then on. */
   async forgetAll(id: string): Promise<void> {
-    this.#kept.forgetAll(this.#keyOf(id))
+    const key = this.keyOf(id)
+    this.kept.summaries.forgetAll(key)
+    for (const kept of [this.kept.orders, this.kept.threads]) kept.forget(`${key} `)
     for (const key of this.#waiting.keys()) if (key.startsWith(`${id}/`)) this.#waiting.delete(key)
     await this.#writing
   }
 
-  #keyOf(id: string): string {
+  /** Of a mailbox, in what is kept of all. */
+  keyOf(id: string): string {
     return `${this.#account}/${id}`
   }
 
@@ -155,7 +167,7 @@ export class Descriptions {
   }
 
   #keep(id: string, uid: Uid, summary: Summary): Summary {
-    this.#kept.keep(this.#keyOf(id), uid, summary)
+    this.kept.summaries.keep(this.keyOf(id), uid, summary)
     return summary
   }
 }

@@ -6,7 +6,7 @@ import { parseFileName, secondInBase, sizeInBase } from './file-name.ts'
 import { isNotFound } from './files.ts'
 import type { DirectoryTimes, FolderIndex } from './index-rows.ts'
 import { DIRECTORY_TIME_MS, UNVERIFIED_MS, UNVERIFIED_MS_PER_MESSAGE } from './limits.ts'
-import { changedRow, hashOf, type Row, type RowData } from './row-pages.ts'
+import { changedRow, emailIdFor, hashOf, type Row, type RowData } from './row-pages.ts'
 import type { Rows } from './rows.ts'
 
 export type Place = 'new' | 'cur'
@@ -16,6 +16,8 @@ export interface FoundFile {
   readonly place: Place
   readonly file: string
 }
+
+export type Measures = Pick<RowData, 'dateMs' | 'sizeBytes'>
 
 export interface Differences {
   /** Rows as they should be now: renamed by somebody. */
@@ -103,18 +105,23 @@ export class FolderScan {
     return found
   }
 
-  /** What a row needs of a file that is new; undefined where it is gone again. */
-  async measure({
-    place,
-    file,
-  }: FoundFile): Promise<Pick<RowData, 'dateMs' | 'sizeBytes'> | undefined> {
-    const path = `${this.#path}/${place}/${file}`
-    const { base } = parseFileName(file)
+  /** What a row needs of a file that is new, at once where its name tells it; undefined where it is gone again. */
+  measure(found: FoundFile): Measures | Promise<Measures | undefined> {
+    const { base } = parseFileName(found.file)
     const second = secondInBase(base)
+    const dateMs = second === undefined ? undefined : second * 1000
     const sizeBytes = sizeInBase(base)
+    if (dateMs !== undefined && sizeBytes !== undefined) return { dateMs, sizeBytes }
+    return this.#look(`${this.#path}/${found.place}/${found.file}`, dateMs, sizeBytes)
+  }
+
+  async #look(
+    path: string,
+    told: number | undefined,
+    sizeBytes: number | undefined,
+  ): Promise<Measures | undefined> {
     try {
-      const dateMs =
-        second === undefined ? (await this.#disk.stat(path))?.modifiedMs : second * 1000
+      const dateMs = told ?? (await this.#disk.stat(path))?.modifiedMs
       if (dateMs === undefined) return undefined
       if (sizeBytes !== undefined) return { dateMs, sizeBytes }
       const reader = await this.#disk.open(path)
@@ -156,7 +163,8 @@ function compare(rows: Rows, found: Map<string, FoundFile>, places: readonly Pla
     found.delete(unique)
     if (now.file !== row.file || now.place !== row.place) {
       const { base, flags } = parseFileName(now.file)
-      changed.push(changedRow(row, { ...now, base, flags }))
+      const emailId = base === row.base ? row.emailId : emailIdFor(row)
+      changed.push(changedRow(row, { ...now, base, flags, emailId }))
     }
   }
   const added = [...found.values()].sort((a, b) => (a.file < b.file ? -1 : 1))

@@ -609,7 +609,8 @@ export class Folder {
       const modSeq = index.nextModSeq()
       const uids: Uid[] = []
       for (const one of numbered === undefined ? added : inOrder(added, numbered)) {
-        const measured = await this.#scan.measure(one)
+        const measuring = this.#scan.measure(one)
+        const measured = measuring instanceof Promise ? await measuring : measuring
         if (measured === undefined) continue
         const { base, flags, unique } = parseFileName(one.file)
         if (numbered !== undefined)

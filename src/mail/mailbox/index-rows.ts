@@ -13,7 +13,6 @@ import { VANISHED_ENTRIES_MAX } from './limits.ts'
 import type { Flag, ModSeq, Uid } from './mailbox.ts'
 import {
   changedRow,
-  emailIdOf,
   formatNames,
   formatPage,
   hex,
@@ -121,8 +120,18 @@ export class FolderIndex {
   /** With the next UID. */
   add(row: Omit<RowData, 'uid' | 'emailId'> & { readonly emailId?: string }): Uid {
     const uid = this.head.uidNext++
-    const emailId = row.emailId ?? emailIdOf(row.base)
-    this.#changeable(uid).push({ ...row, emailId, uid })
+    const { base, place, file, flags, modSeq, dateMs, sizeBytes, emailId = '' } = row
+    this.#changeable(uid).push({
+      uid,
+      base,
+      place,
+      file,
+      flags,
+      modSeq,
+      dateMs,
+      sizeBytes,
+      emailId,
+    })
     return uid
   }
 

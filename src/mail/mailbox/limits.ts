@@ -24,6 +24,9 @@ export const VANISHED_ENTRIES_MAX = 1000
 /** Summaries of messages that are kept in memory, of all mailboxes together: some 2 KB each. */
 export const SUMMARIES_KEPT_MAX = 20_000
 
+/** Messages of which the order, and as many of which the threads are kept, of all mailboxes together: 150 octets each. */
+export const ORDERED_KEPT_MAX = 200_000
+
 /** Read of a message for its summary: few headers are longer, and those are read as a whole. */
 export const SUMMARY_BYTES = 12_288
 

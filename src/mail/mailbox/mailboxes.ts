@@ -2,7 +2,9 @@
 
 import type { Store } from '../../ports/store.ts'
 import { type AccountPorts, MaildirAccount, type Quota } from './account.ts'
+import type { Kept } from './descriptions.ts'
 import type { Folder } from './folder.ts'
+import { KeptOrders } from './kept-orders.ts'
 import { KeptSummaries } from './kept-summaries.ts'
 import { FOLDERS_KEPT_MAX, ROWS_KEPT_MAX } from './limits.ts'
 import type { MailboxAccount } from './mailbox.ts'
@@ -23,7 +25,7 @@ export interface MailboxesPorts extends Omit<AccountPorts, 'openIndex'> {
   readonly openIndex: (account: string) => Promise<Store>
 }
 
-interface Kept {
+interface InUse {
   uses: number
   readonly forget: () => void
 }
@@ -31,10 +33,14 @@ interface Kept {
 export class Mailboxes {
   readonly #options: MailboxesOptions
   readonly #ports: MailboxesPorts
-  readonly #summaries: KeptSummaries = new KeptSummaries()
+  readonly #inMemory: Kept = {
+    summaries: new KeptSummaries(),
+    orders: new KeptOrders(),
+    threads: new KeptOrders(),
+  }
   readonly #accounts: Map<string, MaildirAccount> = new Map()
   /** Those not in use for longest come first. */
-  readonly #kept: Map<Folder, Kept> = new Map()
+  readonly #kept: Map<Folder, InUse> = new Map()
 
   constructor(options: MailboxesOptions, ports: MailboxesPorts) {
     this.#options = options
@@ -62,7 +68,7 @@ export class Mailboxes {
     const { hostname, maildirOf, quotaOf = () => ({}) } = this.#options
     const options = { path: maildirOf(account), hostname, quota: quotaOf(account) }
     const ports = { ...this.#ports, openIndex: () => this.#ports.openIndex(account) }
-    const made = new MaildirAccount(options, ports, this.#summaries, {
+    const made = new MaildirAccount(options, ports, this.#inMemory, {
       used: (folder, forget) => this.#use(folder, forget),
       released: (folder) => this.#release(folder),
     })

@@ -6,7 +6,7 @@ import { type WallMs, wallMs } from '../../base/time.ts'
 import { countBareLf } from '../../proto/message/line-endings.ts'
 import { MaildirDraft } from '../maildir-draft.ts'
 import { ContentsAhead, forEachTogether } from './ahead.ts'
-import type { ReadMessage } from './descriptions.ts'
+import type { Kept, ReadMessage } from './descriptions.ts'
 import { mailboxFault } from './fault.ts'
 import { DELETED, parseFileName } from './file-name.ts'
 import { ignoreNotFound } from './files.ts'
@@ -30,7 +30,7 @@ import type {
   Uid,
 } from './mailbox.ts'
 import { type MessageText, readText } from './message-text.ts'
-import type { Row } from './row-pages.ts'
+import { emailIdFor, type Row } from './row-pages.ts'
 import type { Rows } from './rows.ts'
 import type { SearchKey, SortKey, ThreadAlgorithm, ThreadNode } from './search.ts'
 import { type Known, matches, type Needs, needsOf } from './search-run.ts'
@@ -121,9 +121,19 @@ export class OpenedMailbox implements OpenMailbox {
   metadata(uid: Uid): MessageMetadata | undefined {
     const row = this.#folder.find(uid)
     if (row === undefined || row.base === '') return undefined
-    const { flags, modSeq, dateMs, sizeBytes, emailId } = row
+    const { flags, modSeq, dateMs, sizeBytes, base, emailId } = row
     const internalDate = wallMs(dateMs)
-    return { uid, flags: this.#folder.flagsOf(flags), modSeq, internalDate, sizeBytes, emailId }
+    return {
+      uid,
+      flags: this.#folder.flagsOf(flags),
+      modSeq,
+      internalDate,
+      sizeBytes,
+      // Hardly anybody asks for it.
+      get emailId() {
+        return emailIdFor({ base, emailId })
+      },
+    }
   }
 
   uniqueName(uid: Uid): string | undefined {
@@ -241,10 +251,10 @@ export class OpenedMailbox implements OpenMailbox {
       for (const row of rows) {
         const comma = row.base.indexOf(',')
         const base = `${names.next(row.dateMs)}${comma < 0 ? '' : row.base.slice(comma)}`
-        const { dateMs, sizeBytes, emailId } = row
+        const { dateMs, sizeBytes } = row
         const flags = this.#folder.flagsOf(row.flags)
         await this.#folder.linkTo(row, `${folder.path}/tmp/${base}`)
-        arrivals.push({ name: base, base, flags, dateMs, sizeBytes, emailId })
+        arrivals.push({ name: base, base, flags, dateMs, sizeBytes, emailId: emailIdFor(row) })
       }
     } catch (error) {
       for (const { name } of arrivals) {
@@ -343,12 +353,25 @@ export class OpenedMailbox implements OpenMailbox {
   }
 
   async sort(uids: readonly Uid[], order: readonly SortKey[]): Promise<readonly Uid[]> {
-    return sortMessages(await this.#sortable(uids), order)
+    const { kept, key } = this.#kept
+    const how = order.map(({ by, isReverse }) => (isReverse ? `-${by}` : by)).join(' ')
+    return kept.orders.of(`${key} ${how}`, uids, async () =>
+      sortMessages(await this.#sortable(uids), order),
+    )
   }
 
   async thread(uids: readonly Uid[], algorithm: ThreadAlgorithm): Promise<readonly ThreadNode[]> {
-    const messages = await this.#sortable(uids)
-    return algorithm === 'references' ? threadByReferences(messages) : threadBySubject(messages)
+    const { kept, key } = this.#kept
+    return kept.threads.of(`${key} ${algorithm}`, uids, async () => {
+      const messages = await this.#sortable(uids)
+      return algorithm === 'references' ? threadByReferences(messages) : threadBySubject(messages)
+    })
+  }
+
+  /** What is in memory of all mailboxes, and what begins the keys of this one's. */
+  get #kept(): { readonly kept: Kept; readonly key: string } {
+    const { descriptions, id } = this.#folder
+    return { kept: descriptions.kept, key: descriptions.keyOf(id) }
   }
 
   close(): void {

@@ -21,6 +21,7 @@ export interface RowData {
   readonly modSeq: ModSeq
   readonly dateMs: number
   readonly sizeBytes: number
+  /** Empty where it is that of the base: `emailIdFor`. */
   readonly emailId: string
 }
 
@@ -177,8 +178,7 @@ export class Row implements RowData {
   }
 
   get emailId(): string {
-    const { base, emailId } = this.#page.name(this.#i)
-    return emailId === '' ? emailIdOf(base) : emailId
+    return this.#page.name(this.#i).emailId
   }
 }
 
@@ -254,7 +254,7 @@ export function formatNames(rows: readonly RowData[]): Uint8Array {
   const texts = rows.map((row) => {
     const { uid, base, file, emailId } = row
     const end = (kindOf(row) & OTHER) === 0 ? '' : file.slice(base.length)
-    return [uid, base, end, emailId === emailIdOf(base) ? '' : emailId].join('\0')
+    return [uid, base, end, emailId].join('\0')
   })
   return fromUtf8(texts.join('/'))
 }
@@ -285,8 +285,12 @@ export function hashOf(text: string): number {
   return hash >>> 0
 }
 
+export function emailIdFor({ base, emailId }: Pick<RowData, 'base' | 'emailId'>): string {
+  return emailId === '' ? emailIdOf(base) : emailId
+}
+
 /** As long as an identifier may be that every program takes. RFC 8474 §3. */
-export function emailIdOf(base: string): string {
+function emailIdOf(base: string): string {
   let a = 0x811c9dc5
   let b = 0x9e3779b9
   for (let i = 0; i < base.length; i++) {

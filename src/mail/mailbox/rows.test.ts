@@ -4,7 +4,7 @@ import { LabStore } from '../../lab/store.ts'
 import { formatFileName } from './file-name.ts'
 import { FolderIndex, TABLE } from './index-rows.ts'
 import { PAGE_ROWS } from './limits.ts'
-import { changedRow, emailIdOf, type RowData } from './row-pages.ts'
+import { changedRow, type RowData } from './row-pages.ts'
 
 const base = fc
   .string({ unit: 'grapheme', minLength: 1, maxLength: 30 })
@@ -38,7 +38,7 @@ async function indexOf(
   for (const [i, { emailId, ...one }] of drafts.entries()) {
     if (i % 3 === 0) index.head.uidNext += PAGE_ROWS / 2
     const uid = index.add(emailId === undefined ? one : { ...one, emailId })
-    rows.push({ ...one, uid, emailId: emailId ?? emailIdOf(one.base) })
+    rows.push({ ...one, uid, emailId: emailId ?? '' })
   }
   await index.commit()
   return { store, index, rows }

@@ -5,7 +5,7 @@
 
 import { isKept } from '../../proto/message/part-fields.ts'
 import { fieldValues, fold, type MessageText, mayContain } from './message-text.ts'
-import type { RowData } from './row-pages.ts'
+import { emailIdFor, type RowData } from './row-pages.ts'
 import type { SearchKey } from './search.ts'
 import type { Summary } from './summary.ts'
 
@@ -54,7 +54,7 @@ export function matches(key: SearchKey, known: Known): boolean | undefined {
     case 'modseq':
       return row.modSeq >= key.modSeq
     case 'email-id':
-      return row.emailId === key.emailId
+      return emailIdFor(row) === key.emailId
     case 'before':
     case 'on':
     case 'since':

@@ -1,0 +1,60 @@
+/**
+ * What came of sorting and threading, of all accounts together: a client asks anew each time that it
+ * opens a mailbox, most often for the same messages. Nothing that these are arranged by ever changes.
+ */
+
+import { ORDERED_KEPT_MAX } from './limits.ts'
+import type { Uid } from './mailbox.ts'
+
+interface Entry<T> {
+  readonly uids: readonly Uid[]
+  readonly result: T
+}
+
+export class KeptOrders<T> {
+  /** What was asked for last is last. */
+  readonly #entries: Map<string, Entry<T>> = new Map()
+  #messages = 0
+
+  /** As `make` arranges them, unless that has just been done. `key` says of which mailbox, and how. */
+  async of(key: string, uids: readonly Uid[], make: () => Promise<T>): Promise<T> {
+    const known = this.get(key, uids)
+    if (known !== undefined) return known
+    const result = await make()
+    this.keep(key, uids, result)
+    return result
+  }
+
+  /** The last result where that was of the same messages. */
+  get(key: string, uids: readonly Uid[]): T | undefined {
+    const entry = this.#entries.get(key)
+    if (entry === undefined || !isSame(entry.uids, uids)) return undefined
+    this.#entries.delete(key)
+    this.#entries.set(key, entry)
+    return entry.result
+  }
+
+  keep(key: string, uids: readonly Uid[], result: T): void {
+    this.#drop(key)
+    this.#entries.set(key, { uids, result })
+    this.#messages += uids.length
+    for (const oldest of this.#entries.keys()) {
+      if (this.#messages <= ORDERED_KEPT_MAX) return
+      this.#drop(oldest)
+    }
+  }
+
+  /** Of one mailbox: all whose keys begin so. */
+  forget(prefix: string): void {
+    for (const key of this.#entries.keys()) if (key.startsWith(prefix)) this.#drop(key)
+  }
+
+  #drop(key: string): void {
+    this.#messages -= this.#entries.get(key)?.uids.length ?? 0
+    this.#entries.delete(key)
+  }
+}
+
+function isSame(a: readonly Uid[], b: readonly Uid[]): boolean {
+  return a.length === b.length && a.every((uid, i) => uid === b[i])
+}
