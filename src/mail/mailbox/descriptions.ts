@@ -73,7 +73,7 @@ export class Descriptions {
     if (end === undefined && !isWhole) return undefined
     const reader = new StructureReader()
     reader.push(end === undefined ? start : start.subarray(0, end))
-    return this.#remember(id, uid, reader.end().fields)
+    return this.#remember(id, uid, end === undefined ? reader.end().fields : reader.fields)
   }
 
   /** Reads the whole message once. */

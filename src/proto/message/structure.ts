@@ -71,29 +71,35 @@ export class StructureReader {
     while (from < bytes.length) {
       const lf = bytes.indexOf(LF, from)
       const end = lf < 0 ? bytes.length : lf + 1
-      if (lf >= 0 && this.#lineLength === 0 && this.#isOfBody(bytes[from] as number)) {
-        this.#at += end - from
-        this.#lineCount++
-        this.#isLastLineEmpty = lf === from || (lf === from + 1 && bytes[from] === CR)
-        from = end
-        continue
-      }
-      this.#hold(bytes, from, end)
-      this.#lineLength += end - from
       this.#at += end - from
-      if (lf >= 0) this.#line()
+      if (lf >= 0 && this.#lineLength === 0) this.#wholeLine(bytes, from, end)
+      else {
+        this.#hold(bytes, from, end)
+        this.#lineLength += end - from
+        if (lf >= 0) this.#heldLine()
+      }
       from = end
     }
   }
 
-  /** Whether a line that begins with this octet is of no interest but that it is one: the most are. */
-  #isOfBody(first: number): boolean {
-    return first !== DASH && this.#top.state !== 'header'
+  /** One that is not in pieces, as the most are: nothing of it need be held. */
+  #wholeLine(bytes: Uint8Array, from: number, end: number): void {
+    if (this.#top.state === 'header' || bytes[from] === DASH) {
+      this.#line(bytes.subarray(from, Math.min(end, from + this.#wanted)), end - from)
+      return
+    }
+    this.#lineCount++
+    this.#isLastLineEmpty = end === from + 1 || (end === from + 2 && bytes[from] === CR)
+  }
+
+  /** Of the message itself, as far as they have been read. */
+  get fields(): PartFields {
+    return (this.#frames[0] as Frame).fields
   }
 
   /** The message ends here. */
   end(): MessageStructure {
-    if (this.#lineLength > 0) this.#line()
+    if (this.#lineLength > 0) this.#heldLine()
     const root = this.#frames[0] as Frame
     let part = this.#closeLast(this.#at)
     while (this.#frames.length > 0) part = this.#closeLast(this.#at)
@@ -101,7 +107,7 @@ export class StructureReader {
   }
 
   #hold(bytes: Uint8Array, from: number, end: number): void {
-    const wanted = this.#top.state === 'header' ? FIELD_BYTES_MAX : BOUNDARY_LINE_MAX
+    const wanted = this.#wanted
     const room = wanted - this.#heldLength
     if (room <= 0) return
     const count = Math.min(room, end - from)
@@ -114,20 +120,28 @@ export class StructureReader {
     this.#heldLength += count
   }
 
+  /** Octets of a line that may matter. */
+  get #wanted(): number {
+    return this.#top.state === 'header' ? FIELD_BYTES_MAX : BOUNDARY_LINE_MAX
+  }
+
   get #top(): Frame {
     return this.#frames[this.#frames.length - 1] as Frame
   }
 
-  /** One whole line, of which the beginning is held. */
-  #line(): void {
-    const held = this.#held
-    const length = this.#lineLength
-    const start = this.#at - length
-    let contentEnd = this.#heldLength
-    if (contentEnd === length && held[contentEnd - 1] === LF) contentEnd--
-    if (contentEnd > 0 && held[contentEnd - 1] === CR) contentEnd--
+  #heldLine(): void {
+    const [held, length] = [this.#held.subarray(0, this.#heldLength), this.#lineLength]
     this.#lineLength = 0
     this.#heldLength = 0
+    this.#line(held, length)
+  }
+
+  /** One whole line that ends here, of which this is the beginning. */
+  #line(held: Uint8Array, length: number): void {
+    const start = this.#at - length
+    let contentEnd = held.length
+    if (contentEnd === length && held[contentEnd - 1] === LF) contentEnd--
+    if (contentEnd > 0 && held[contentEnd - 1] === CR) contentEnd--
     const mayDelimit = contentEnd > 2 && held[0] === DASH && held[1] === DASH
     if (mayDelimit && this.#delimiter(held.subarray(0, contentEnd), start)) return
     this.#lineCount++
@@ -172,7 +186,7 @@ export class StructureReader {
       return
     }
     if (line[0] === SPACE || line[0] === TAB) {
-      this.#keep(frame, this.#fieldName, toLatin1(line).trim(), ' ')
+      if (this.#fieldName !== '') this.#keep(frame, this.#fieldName, toLatin1(line).trim(), ' ')
       return
     }
     const colon = line.subarray(0, FIELD_NAME_MAX).indexOf(COLON)
@@ -180,12 +194,12 @@ export class StructureReader {
     const isFirst = frame.fields[name] === undefined
     // Of a field that may stand only once the first counts; lists of addresses are joined.
     this.#fieldName = isKept(name, frame.isMessage) && (isFirst || isList(name)) ? name : ''
+    if (this.#fieldName === '') return
     this.#keep(frame, this.#fieldName, toLatin1(line.subarray(colon + 1)).trim(), ', ')
   }
 
   /** Within the bounds: what is beyond them is not kept. */
   #keep({ fields }: Frame, name: string, value: string, joint: string): void {
-    if (name === '') return
     const before = fields[name]
     const text = before === undefined || before === '' ? value : `${joint}${value}`
     const room = Math.min(FIELD_BYTES_MAX - (before?.length ?? 0), this.#fieldsLeft)
