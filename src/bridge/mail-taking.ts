@@ -10,6 +10,7 @@ import { type Accounts, onlyFirst } from '../mail/accounts.ts'
 import { headerText } from '../mail/policy/policy.ts'
 import type { MailQueue } from '../mail/queue.ts'
 import { newQueueId } from '../mail/queue-id.ts'
+import type { WholeMail } from '../mail/written-mail.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
@@ -153,18 +154,14 @@ export class MailTaking {
     const recipients = mail.recipients.filter(
       ({ recipient }, i) => !refused.has(i) && isFirst(recipient),
     )
-    const delivery = await queue.start({ queueId, from: mail.from }, () => alongside)
-    try {
-      for (const { recipient, parameters } of recipients) {
-        await delivery.addRecipient(recipient, parameters)
-      }
-      for (const piece of [header, trace, ...mail.body]) await delivery.write(piece)
-      const [outcome] = await delivery.commit()
-      if (outcome?.type === 'refused') throw outcome.fault
-    } catch (error) {
-      await delivery.abort()
-      throw asFault(error)
-    }
+    const start = { queueId, from: mail.from }
+    const addressees = recipients.map(({ recipient, parameters = {} }) => ({
+      recipient,
+      parameters,
+    }))
+    const message = [header, trace, ...mail.body]
+    const whole = { start, recipients: addressees, message, alongside }
+    if (!(await queue.acceptHere(whole))) await this.#acceptQueued(whole)
     const messageId = readHeader(mail.body).fields.find(({ name }) => name === 'message-id')?.value
     events({
       type: 'transaction-taken',
@@ -181,6 +178,21 @@ export class MailTaking {
       sizeBytes: mail.body.reduce((sum, piece) => sum + piece.length, 0),
       ...(messageId !== undefined && { messageId }),
     })
+  }
+
+  async #acceptQueued({ start, recipients, message, alongside }: WholeMail): Promise<void> {
+    const delivery = await this.#ports.queue.start(start, () => alongside)
+    try {
+      for (const { recipient, parameters } of recipients) {
+        await delivery.addRecipient(recipient, parameters)
+      }
+      for (const piece of message) await delivery.write(piece)
+      const [outcome] = await delivery.commit()
+      if (outcome?.type === 'refused') throw outcome.fault
+    } catch (error) {
+      await delivery.abort()
+      throw asFault(error)
+    }
   }
 }
 

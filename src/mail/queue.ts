@@ -26,6 +26,7 @@ import {
   statusesOf,
 } from './queue-job.ts'
 import { QueueScheduler, type SchedulerTargets } from './queue-scheduler.ts'
+import { withParameters } from './recipient-list.ts'
 import type { Routes } from './route.ts'
 import { Settlements } from './settlement.ts'
 import { Spool, type SpoolDraft, type SpooledMail, type SpoolLimits } from './spool.ts'
@@ -35,6 +36,7 @@ import {
   type Envelope,
   type EnvelopeRecipient,
 } from './spool-record.ts'
+import { isHere, type WholeMail, writeHere } from './written-mail.ts'
 
 export interface QueueOptions extends PlannerOptions {
   /** As the sender of reports names itself. */
@@ -148,6 +150,37 @@ export class MailQueue implements DeliveryTarget {
       requireRoute: (recipient) => this.requireRoute(recipient),
       accept: (recipients) => this.#accept(mail, draft, recipients, alongside),
     })
+  }
+
+  /**
+   * Accepts a mail by writing it into the mailboxes of its recipients, where it has only to appear then.
+   * Resolves with false, and leaves nothing behind, where it has to go through `start`. Rejects with a
+   * Fault where it cannot be accepted now.
+   */
+  async acceptHere(mail: WholeMail): Promise<boolean> {
+    this.#requireOpen()
+    const { local } = this.#targets
+    const { queueId, from } = mail.start
+    // What is late is given back, which wants the message.
+    if (from.parameters.deliverBy !== undefined) return false
+    if (!mail.recipients.every((one) => isHere(mail.start, one, this.#targets))) return false
+    const sizeBytes = mail.message.reduce((sum, piece) => sum + piece.length, 0)
+    this.#spool.requireRoom(sizeBytes)
+    const written = await writeHere(mail, local)
+    if (written === undefined) return false
+    const recipients = mail.recipients.map((one) => withParameters(one.recipient, one.parameters))
+    const acceptedAt = this.#ports.clock.wall()
+    const envelope = { queueId, from, acceptedAt, sizeBytes, chunkCount: 0, recipients }
+    try {
+      this.#requireOpen()
+      await this.#spool.acceptWritten(envelope, written.placing, mail.alongside)
+    } catch (error) {
+      await written.finish(false)
+      throw error
+    }
+    await written.finish(true)
+    this.#scheduleSoon(envelope)
+    return true
   }
 
   /** Accepts a mail for others than it was sent to. Rejects with a Fault. */

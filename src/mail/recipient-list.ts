@@ -46,6 +46,9 @@ function expandedTo(
   ]
 }
 
-function withParameters(mailbox: Mailbox, parameters: RecipientParameters): EnvelopeRecipient {
+export function withParameters(
+  mailbox: Mailbox,
+  parameters: RecipientParameters,
+): EnvelopeRecipient {
   return Object.keys(parameters).length === 0 ? mailbox : { ...mailbox, parameters }
 }

@@ -1,24 +1,14 @@
-import type { Mailbox, RecipientParameters } from '../proto/smtp/envelope.ts'
 import type { Delivery, MailStart } from './delivery.ts'
 import type { LocalTarget } from './local-target.ts'
 import type { MailQueue } from './queue.ts'
 import type { QueuedDelivery } from './queue-delivery.ts'
 import type { Routes } from './route.ts'
-
-export interface Addressee {
-  readonly recipient: Mailbox
-  readonly parameters: RecipientParameters
-}
+import { type Addressee, isHere } from './written-mail.ts'
 
 /** `direct`: its outcomes are final. `queued`: they say that the queue has the mail. */
 export type SessionDelivery =
   | { readonly kind: 'direct'; readonly delivery: Delivery }
   | { readonly kind: 'queued'; readonly delivery: QueuedDelivery }
-
-/** Delivered at once, there is nobody to report it or to wait for its time. */
-function needsQueue({ from }: MailStart, { parameters }: Addressee): boolean {
-  return parameters.notify?.includes('success') === true || from.parameters.hold !== undefined
-}
 
 /**
  * Where the message of a session is written, once: into the mailboxes of recipients here, so that one
@@ -43,7 +33,8 @@ export class SessionTarget {
   async start(mail: MailStart, recipients: readonly Addressee[]): Promise<SessionDelivery> {
     const isOne = recipients.length === 1
     const isDirect =
-      (isOne || this.#replies === 'each') && recipients.every((one) => this.#isHere(mail, one))
+      (isOne || this.#replies === 'each') &&
+      recipients.every((one) => isHere(mail, one, { local: this.#local, routes: this.#routes }))
     if (!isDirect) return this.startQueued(mail, recipients)
     const delivery = await this.#local.start(mail)
     try {
@@ -54,15 +45,6 @@ export class SessionTarget {
       return this.startQueued(mail, recipients)
     }
     return { kind: 'direct', delivery }
-  }
-
-  #isHere(mail: MailStart, addressee: Addressee): boolean {
-    const { recipient } = addressee
-    return (
-      !needsQueue(mail, addressee) &&
-      !this.#local.isAlias(recipient) &&
-      this.#routes.of(recipient)?.transport === 'local'
-    )
   }
 
   /** Into the queue, whoever it is for. */

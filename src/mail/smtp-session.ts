@@ -38,7 +38,8 @@ import { delaysOf } from './progress.ts'
 import type { MailQueue } from './queue.ts'
 import { newQueueId } from './queue-id.ts'
 import type { Routes } from './route.ts'
-import { type Addressee, type SessionDelivery, SessionTarget } from './session-target.ts'
+import { type SessionDelivery, SessionTarget } from './session-target.ts'
+import type { Addressee } from './written-mail.ts'
 
 /** `submissions` is submission under TLS from the first octet; `pickup` is for programs of this machine. */
 export type SmtpServiceName = 'smtp' | 'submission' | 'submissions' | 'lmtp' | 'pickup'

@@ -8,6 +8,7 @@ import { ByteList } from '../base/byte-list.ts'
 import { concat, fromLatin1, NO_BYTES, toLatin1 } from '../base/bytes.ts'
 import { asFault, type Fault } from '../base/fault.ts'
 import { type Store, type StoreChange, type StoreRange, withPrefix } from '../ports/store.ts'
+import type { Placing } from './attempt.ts'
 import { type MailFaultCode, mailFault } from './fault.ts'
 import { CHUNK_BYTES_MAX, RECENT_MAX, REMOVALS_PER_COMMIT_MAX } from './limits.ts'
 import {
@@ -27,6 +28,7 @@ import {
   recipientOf,
   removalOf,
   SPOOL_TABLE,
+  statusChange,
   statusKey,
 } from './spool-record.ts'
 
@@ -50,8 +52,8 @@ export class Spool {
   #messages = 0
   /** Those accepted last, whose first attempts come now: they are not read again. */
   readonly #recent = new Map<string, Envelope>()
-  /** Of those, the ones of which nothing but the envelope has been recorded. */
-  readonly #fresh = new Set<string>()
+  /** Of those, the ones of which nothing has been recorded since, with what was recorded at once. */
+  readonly #fresh = new Map<string, ReadonlyMap<number, RecipientStatus>>()
 
   constructor(store: Store, limits: SpoolLimits) {
     this.#store = store
@@ -120,9 +122,36 @@ export class Spool {
         this.#bytes -= bytes
         this.#messages--
       },
-      keep: (envelope) => this.#keep(envelope),
+      keep: (envelope) => this.#keep(envelope, NOTHING_YET),
       touch: (changes) => this.#touch(changes),
     })
+  }
+
+  /**
+   * Accepts a mail that is written for all its recipients and has only to appear: nothing of the message
+   * is kept here. `alongside` becomes durable in the same step. Rejects with a Fault.
+   */
+  async acceptWritten(
+    envelope: Envelope,
+    placing: ReadonlyMap<number, Placing>,
+    alongside: readonly StoreChange[],
+  ): Promise<void> {
+    const { queueId, sizeBytes } = envelope
+    this.requireRoom(sizeBytes)
+    this.#messages++
+    this.#bytes += sizeBytes
+    const statuses = new Map<number, RecipientStatus>()
+    for (const [index, one] of placing) statuses.set(index, { type: 'placing', ...one })
+    const changes = [...statuses].map(([index, status]) => statusChange(queueId, index, status))
+    try {
+      this.#touch(alongside)
+      await this.#store.commit([envelopeChange(envelope), ...changes, ...alongside])
+    } catch (error) {
+      this.#messages--
+      this.#bytes -= sizeBytes
+      throw error
+    }
+    this.#keep(envelope, statuses)
   }
 
   envelope(queueId: string): Envelope | undefined {
@@ -133,7 +162,8 @@ export class Spool {
   }
 
   status(queueId: string, recipient: number): RecipientStatus | undefined {
-    if (this.#fresh.has(queueId)) return undefined
+    const fresh = this.#fresh.get(queueId)
+    if (fresh !== undefined) return fresh.get(recipient)
     const value = this.#store.get(SPOOL_TABLE, statusKey(queueId, recipient))
     return value === undefined ? undefined : decodeStatus(value)
   }
@@ -154,7 +184,8 @@ export class Spool {
   mail(queueId: string): SpooledMail | undefined {
     const envelope = this.envelope(queueId)
     if (envelope === undefined) return undefined
-    if (this.#fresh.has(queueId)) return { envelope, statuses: new Map(), decision: undefined }
+    const fresh = this.#fresh.get(queueId)
+    if (fresh !== undefined) return { envelope, statuses: fresh, decision: undefined }
     const entries = [...this.#store.range(SPOOL_TABLE, withPrefix(`r/${queueId}/`))]
     const statuses = new Map(
       entries.map(({ key, value }) => [recipientOf(key), decodeStatus(value)]),
@@ -190,9 +221,11 @@ export class Spool {
   /** All that takes a mail out of the spool; then `removed`. */
   removal(envelope: Envelope): readonly StoreChange[] {
     const { queueId, chunkCount } = envelope
-    const statuses = this.#fresh.has(queueId)
-      ? []
-      : this.#store.keys(SPOOL_TABLE, withPrefix(`r/${queueId}/`))
+    const fresh = this.#fresh.get(queueId)
+    const statuses =
+      fresh === undefined
+        ? this.#store.keys(SPOOL_TABLE, withPrefix(`r/${queueId}/`))
+        : [...fresh.keys()].map((index) => statusKey(queueId, index))
     const chunks = Array.from({ length: chunkCount }, (_, index) => chunkKey(queueId, index))
     const decision = this.decision(queueId) === undefined ? [] : [decisionKey(queueId)]
     return [envelopeKey(queueId), ...decision, ...statuses, ...chunks].map(removalOf)
@@ -204,9 +237,9 @@ export class Spool {
     this.#messages--
   }
 
-  #keep(envelope: Envelope): void {
+  #keep(envelope: Envelope, statuses: ReadonlyMap<number, RecipientStatus>): void {
     this.#recent.set(envelope.queueId, envelope)
-    this.#fresh.add(envelope.queueId)
+    this.#fresh.set(envelope.queueId, statuses)
     const [oldest] = this.#recent.keys()
     if (oldest !== undefined && this.#recent.size > RECENT_MAX) this.#forget(oldest)
   }
@@ -321,6 +354,8 @@ interface Room {
   /** These become durable with it. */
   touch(changes: readonly StoreChange[]): void
 }
+
+const NOTHING_YET: ReadonlyMap<number, RecipientStatus> = new Map()
 
 function group(name: KeyGroup): StoreRange {
   return withPrefix(`${name}/`)
