@@ -1,22 +1,20 @@
 import { expect, test } from 'vitest'
-import { Fault } from '../base/fault.ts'
 import { addMs } from '../base/time.ts'
 import { LabStore } from '../lab/store.ts'
 import { World } from '../lab/world.ts'
 import type { HostEvent } from '../ports/events.ts'
-import type { StoreFaultCode } from '../ports/store.ts'
 import { Journal } from './journal.ts'
-import { JOURNAL_FLUSH_MS, JOURNAL_RECENT_MAX, JOURNAL_STEPS_MAX } from './limits.ts'
+import { JOURNAL_FLUSH_MS, JOURNAL_STEPS_MAX } from './limits.ts'
 
 function stage(storiesMax = 100) {
   const world = new World({ settle: async () => {} })
-  const faults: Fault<StoreFaultCode>[] = []
-  const store = new LabStore({ fault: () => faults.shift() })
-  const troubles: string[] = []
-  const events = ({ type }: HostEvent): void => void troubles.push(type)
+  const store = new LabStore()
+  const events = (event: HostEvent): void => {
+    throw new Error(`trouble: ${JSON.stringify(event)}`)
+  }
   const open = (): Journal => new Journal(storiesMax, { store, clock: world, events })
   const flush = (): Promise<void> => world.run(addMs(world.now(), JOURNAL_FLUSH_MS))
-  return { store, faults, troubles, open, flush, journal: open() }
+  return { store, open, flush, journal: open() }
 }
 
 function accepted(queueId: string, messageId?: string): HostEvent {
@@ -71,26 +69,4 @@ test('the oldest stories go, with their names, and of a long one the middle', as
   const [story] = journal.find('A5')
   expect(story?.steps).toHaveLength(JOURNAL_STEPS_MAX)
   expect(story?.steps[0]?.type).toBe('mail-accepted')
-})
-
-test('a story goes on from the disk when too many others have been heard of since', async () => {
-  const { flush, journal } = stage(2 * JOURNAL_RECENT_MAX)
-  for (let i = 0; i <= JOURNAL_RECENT_MAX; i++) journal.hear(accepted(`A${i}`, `<${i}@x.org>`))
-  await flush()
-  journal.hear({ type: 'mail-removed', queueId: 'A0' })
-  await flush()
-  const [story] = journal.find('<0@x.org>')
-  expect(story?.steps.map(({ type }) => type)).toEqual(['mail-accepted', 'mail-removed'])
-})
-
-test('a story that could not be written is given up, and the next is kept', async () => {
-  const { store, faults, troubles, flush, journal } = stage()
-  faults.push(new Fault('store/full', 'no room', { temporary: true }))
-  journal.hear(accepted('A1', '<1@x.org>'))
-  await flush()
-  expect(troubles).toEqual(['trouble'])
-  expect(journal.find('A1')).toEqual([])
-  journal.hear(accepted('A2', '<2@x.org>'))
-  await flush()
-  expect([...store.keys('bridge-journal', {})]).toEqual(['A2'])
 })

@@ -9,12 +9,7 @@ import { addMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EventSink, HostEvent } from '../ports/events.ts'
 import { type Store, type StoreChange, withPrefix } from '../ports/store.ts'
-import {
-  JOURNAL_BUNDLES_MAX,
-  JOURNAL_FLUSH_MS,
-  JOURNAL_RECENT_MAX,
-  JOURNAL_STEPS_MAX,
-} from './limits.ts'
+import { JOURNAL_BUNDLES_MAX, JOURNAL_FLUSH_MS, JOURNAL_STEPS_MAX } from './limits.ts'
 
 const STORIES = 'bridge-journal'
 const NAMES = 'bridge-journal-names'
@@ -35,14 +30,6 @@ export interface Story {
   readonly steps: readonly JournalStep[]
 }
 
-/** Grows with each step. */
-interface KnownStory {
-  readonly queueId: string
-  messageId: string | undefined
-  readonly steps: JournalStep[]
-  isStored: boolean
-}
-
 export interface JournalPorts {
   readonly store: Store
   readonly clock: Clock
@@ -52,17 +39,14 @@ export interface JournalPorts {
 export class Journal {
   readonly #ports: JournalPorts
   readonly #storiesMax: number
-  /** Those heard of last, as far as they are known. */
-  readonly #recent = new Map<string, KnownStory>()
   /** Not yet on the disk. */
-  readonly #changed = new Set<KnownStory>()
+  readonly #changed = new Map<string, Story>()
   /** The mails in a bundle that waits to be sent. */
   readonly #mailsOf = new Map<string, string[]>()
   /** What has left before it was told which mails are in it. */
   readonly #leftEarly = new Map<string, JournalStep>()
   #count: number
   #cancelFlush: (() => void) | undefined
-  #flushed: Promise<void> = Promise.resolve()
 
   constructor(storiesMax: number, ports: JournalPorts) {
     this.#ports = ports
@@ -89,7 +73,7 @@ export class Journal {
     const queueIds = new Set(
       [...this.#ports.store.keys(NAMES, withPrefix(prefix))].map((key) => key.slice(prefix.length)),
     )
-    for (const { queueId, messageId } of this.#recent.values()) {
+    for (const { queueId, messageId } of this.#changed.values()) {
       if (messageId === `<${bare}>`) queueIds.add(queueId)
     }
     return [...queueIds].flatMap((queueId) => this.#read(queueId) ?? [])
@@ -117,80 +101,50 @@ export class Journal {
   }
 
   #note(queueId: string, step: JournalStep): void {
-    const story = this.#known(queueId)
-    if (step.type === 'mail-accepted') story.messageId = step.messageId
-    if (story.steps.push(step) > JOURNAL_STEPS_MAX) story.steps.splice(JOURNAL_STEPS_MAX / 2, 1)
-    this.#changed.add(story)
+    const before = this.#read(queueId) ?? { queueId, steps: [] }
+    const messageId = step.type === 'mail-accepted' ? step.messageId : before.messageId
+    const steps = [...before.steps, step]
+    if (steps.length > JOURNAL_STEPS_MAX) steps.splice(JOURNAL_STEPS_MAX / 2, 1)
+    this.#changed.set(queueId, { queueId, ...(messageId !== undefined && { messageId }), steps })
     const { clock } = this.#ports
     this.#cancelFlush ??= clock.at(addMs(clock.now(), JOURNAL_FLUSH_MS), () => void this.#flush())
   }
 
-  #known(queueId: string): KnownStory {
-    const recent = this.#recent.get(queueId)
-    if (recent !== undefined) return recent
-    const stored = this.#stored(queueId)
-    const story: KnownStory = {
-      ...{ queueId, messageId: stored?.messageId, steps: [...(stored?.steps ?? [])] },
-      isStored: stored !== undefined,
-    }
-    this.#recent.set(queueId, story)
-    return story
-  }
-
   #read(queueId: string): Story | undefined {
-    const recent = this.#recent.get(queueId)
-    if (recent === undefined) return this.#stored(queueId)
-    const { messageId, steps } = recent
-    return { queueId, ...(messageId !== undefined && { messageId }), steps: [...steps] }
-  }
-
-  #stored(queueId: string): Story | undefined {
+    const changed = this.#changed.get(queueId)
+    if (changed !== undefined) return changed
     if (!/^[0-9A-Z]{1,64}$/.test(queueId)) return undefined
     const value = this.#ports.store.get(STORIES, queueId)
     return value === undefined ? undefined : (JSON.parse(toUtf8(value)) as Story)
   }
 
-  /** One after the other. */
-  #flush(): Promise<void> {
+  async #flush(): Promise<void> {
     this.#cancelFlush = undefined
-    this.#flushed = this.#flushed.then(() => this.#write())
-    return this.#flushed
-  }
-
-  async #write(): Promise<void> {
     const { store, events } = this.#ports
-    const stories = [...this.#changed]
+    const stories = [...this.#changed.values()]
     if (stories.length === 0) return
-    this.#changed.clear()
-    const added = stories.filter(({ isStored }) => !isStored).length
+    const added = stories.filter(({ queueId }) => store.get(STORIES, queueId) === undefined).length
     const removals = this.#removals(this.#count + added - this.#storiesMax)
-    const changes: StoreChange[] = stories.flatMap(({ queueId, messageId, steps }) => {
+    const changes: StoreChange[] = stories.flatMap((story) => {
+      const { queueId, messageId } = story
       const key = messageId === undefined ? undefined : `${keyOfName(messageId)} ${queueId}`
-      const value = fromUtf8(JSON.stringify({ queueId, messageId, steps }))
       return [
-        { table: STORIES, key: queueId, value },
+        { table: STORIES, key: queueId, value: fromUtf8(JSON.stringify(story)) },
         ...(key === undefined ? [] : [{ table: NAMES, key, value: NO_BYTES }]),
       ]
     })
     this.#count += added - removals.filter(({ table }) => table === STORIES).length
     try {
       await store.commit([...removals, ...changes])
-      for (const story of stories) story.isStored = true
+      for (const story of stories) {
+        if (this.#changed.get(story.queueId) === story) this.#changed.delete(story.queueId)
+      }
     } catch (error) {
       // Mail goes on without its story.
       this.#count = [...store.keys(STORIES, {})].length
-      for (const story of stories) this.#forget(story)
+      for (const { queueId } of stories) this.#changed.delete(queueId)
       events({ type: 'trouble', where: 'journal', reason: asFault(error).message })
     }
-    for (const story of this.#recent.values()) {
-      if (this.#recent.size <= JOURNAL_RECENT_MAX) break
-      if (!this.#changed.has(story)) this.#recent.delete(story.queueId)
-    }
-  }
-
-  #forget(story: KnownStory): void {
-    this.#changed.delete(story)
-    this.#recent.delete(story.queueId)
   }
 
   /** Of the oldest. */
@@ -200,8 +154,6 @@ export class Journal {
     for (const key of this.#ports.store.keys(STORIES, {})) {
       if (removals.length >= 2 * count) break
       const name = this.#read(key)?.messageId
-      const recent = this.#recent.get(key)
-      if (recent !== undefined) this.#forget(recent)
       removals.push({ table: STORIES, key, value: undefined })
       const named = name === undefined ? key : `${keyOfName(name)} ${key}`
       removals.push({ table: NAMES, key: named, value: undefined })

@@ -108,14 +108,8 @@ export const JOURNAL_STORY_BYTES = 2048
 /** Of one mail: what is more is left out in the middle. */
 export const JOURNAL_STEPS_MAX = 60
 
-/**
- * The stories of so long share a commit, and what a crash may take from them: most mails have come and gone
- * by then, so that a story is written once.
- */
-export const JOURNAL_FLUSH_MS = 1000
-
-/** Stories written last, which are not read again to go on. */
-export const JOURNAL_RECENT_MAX = 2000
+/** The stories of so long share a commit. */
+export const JOURNAL_FLUSH_MS = 200
 
 /** Bundles that are watched for their departure. */
 export const JOURNAL_BUNDLES_MAX = 10_000
