@@ -16,6 +16,7 @@ import {
   type FileStatus,
   type FileWriter,
   isTemporaryDiskFault,
+  type Move,
 } from '../ports/disk.ts'
 import {
   errorOf,
@@ -62,7 +63,41 @@ class NewFiles {
   }
 }
 
+interface Rename extends Move {
+  readonly done: Done
+}
+
+/** What is to have another name after this turn of the loop. */
+class Renames {
+  #waiting: Rename[] = []
+
+  add(rename: Rename): void {
+    if (this.#waiting.push(rename) === 1) setImmediate(() => this.#carryOut())
+  }
+
+  #carryOut(): void {
+    const renames = this.#waiting
+    this.#waiting = []
+    if (renames.length >= BULK_MIN) void renameTogether(renames)
+    else for (const { from, to, done } of renames) fs.rename(from, to, done)
+  }
+}
+
+async function renameTogether(renames: readonly Rename[]): Promise<void> {
+  const moves = renames.map(({ from, to }) => ({ from, to }))
+  try {
+    const outcomes = (await renameInBulk(moves)).flatMap((answer) => answer.outcomes)
+    for (const [i, { done }] of renames.entries()) {
+      const outcome = outcomes[i]
+      done(typeof outcome === 'object' ? errorOf(outcome) : null)
+    }
+  } catch (error) {
+    for (const { done } of renames) done(error as Error)
+  }
+}
+
 const newFiles = new NewFiles()
+const renames = new Renames()
 
 export const hostDisk: Disk = {
   create: (path) => asFaults(async () => fileWriter(await open(path, 'wx', FILE_MODE))),
@@ -72,7 +107,7 @@ export const hostDisk: Disk = {
       openFile(path, (error, file) => (file === undefined ? reject(faultOf(error)) : resolve(file)))
     }),
   readStarts: (files) => asFaults(() => readStarts(files)),
-  rename: (from, to) => called((done) => fs.rename(from, to, done)),
+  rename: (from, to) => called((done) => renames.add({ from, to, done })),
   renameEach: (moves) => asFaults(async () => resultsOf(await renameInBulk(moves))),
   link: (from, to) => called((done) => fs.link(from, to, done)),
   remove: (path) => called((done) => fs.unlink(path, done)),
@@ -201,13 +236,21 @@ function writeNew(path: string, bytes: Uint8Array, done: Done): void {
           fs.close(file, () => fs.unlink(path, () => done(error)))
         } else if (from + count < bytes.length) writeOn(from + count)
         else {
-          // It is on the disk: nobody need wait for this.
-          fs.close(file, () => {})
+          closed(file)
           done(null)
         }
       })
     }
   })
+}
+
+/** What is on the disk is closed without a wait, and nothing is lost where that fails. */
+function closed(file: number): void {
+  try {
+    fs.closeSync(file)
+  } catch (error) {
+    errnoOf(error)
+  }
 }
 
 function syncDirectory(path: string, done: Done): void {
@@ -220,7 +263,7 @@ function syncDirectory(path: string, done: Done): void {
     return
   }
   fs.fsync(directory, (error) => {
-    fs.close(directory, () => {})
+    closed(directory)
     done(error)
   })
 }

@@ -122,7 +122,7 @@ export class Spool {
         this.#bytes -= bytes
         this.#messages--
       },
-      keep: (envelope) => this.#keep(envelope, NOTHING_YET),
+      keep: (envelope) => this.#keep(envelope, new Map()),
       touch: (changes) => this.#touch(changes),
     })
   }
@@ -354,8 +354,6 @@ interface Room {
   /** These become durable with it. */
   touch(changes: readonly StoreChange[]): void
 }
-
-const NOTHING_YET: ReadonlyMap<number, RecipientStatus> = new Map()
 
 function group(name: KeyGroup): StoreRange {
   return withPrefix(`${name}/`)
