@@ -8,7 +8,7 @@ import type { BundleRecord } from './bundle-record.ts'
 import type { ContactWindow } from './contact-window.ts'
 import type { DtnFaultCode } from './fault.ts'
 import type { RegistrationState, WhenInactive } from './registration.ts'
-import type { StaticPlan } from './static-plan.ts'
+import type { PlanPlace, StaticPlan } from './static-plan.ts'
 
 export type AgentEvent =
   /** Found in the store at the start. */
@@ -28,8 +28,8 @@ export type AgentEvent =
       readonly plan: StaticPlan
       readonly window: ContactWindow | undefined
     }
-  /** The plan for a node is removed: what waited for it has nowhere to go. */
-  | { readonly type: 'unplanned'; readonly node: bigint }
+  /** A plan is removed: what waited for it waits for another. */
+  | ({ readonly type: 'unplanned' } & PlanPlace)
   /** To a neighbour, the one that is open or comes next; undefined where nothing is held back. */
   | {
       readonly type: 'contact'

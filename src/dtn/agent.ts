@@ -144,7 +144,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
         this.#forwarding.setPlan(event.plan, event.window, now, effects)
         break
       case 'unplanned':
-        this.#forwarding.removePlan(event.node, now, effects)
+        this.#forwarding.removePlan(event, now, effects)
         break
       case 'contact':
         this.#forwarding.setContact(event.neighbour, event.window, now, effects)

@@ -15,7 +15,7 @@ import { ECHO_SERVICE, registerEcho } from './echo.ts'
 import { BundleNode, type BundleNodeLimits, type EndpointRegistration } from './node.ts'
 import { NodeAccess, type NodeAccessPorts } from './node-access.ts'
 import type { EndpointOptions } from './registrations.ts'
-import type { StaticPlan } from './static-plan.ts'
+import { isSamePlace, type StaticPlan } from './static-plan.ts'
 import type { StatusReportOptions } from './status-reporter.ts'
 import { stcpConvergenceLayer } from './stcp.ts'
 import { type TcpclConvergenceLayerOptions, tcpclConvergenceLayer } from './tcpcl.ts'
@@ -152,11 +152,12 @@ export class BundleHost {
     this.#changeEndpoints(before.endpoints, setup.endpoints)
     await this.#changeDtpc(setup.dtpc)
     this.#node.setContactPlan(setup.contactPlan)
-    for (const { node } of before.plans) {
-      if (!setup.plans.some((plan) => plan.node === node)) this.#node.removePlan(node)
+    for (const { node, until } of before.plans) {
+      const place = until === undefined ? { node } : { node, until }
+      if (!setup.plans.some((plan) => isSamePlace(plan, place))) this.#node.removePlan(place)
     }
     for (const plan of setup.plans) {
-      const old = before.plans.find(({ node }) => node === plan.node)
+      const old = before.plans.find((one) => isSamePlace(one, plan))
       if (old === undefined || !isSamePlan(old, plan)) this.#node.setPlan(plan)
     }
     const names = wanted.map(({ name }) => name)

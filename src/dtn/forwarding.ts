@@ -12,7 +12,7 @@ import type { Endpoints } from './endpoints.ts'
 import type { Entries, Entry } from './entries.ts'
 import { Queues } from './queues.ts'
 import { type Retention, report } from './retention.ts'
-import { leadsTo, neighbourOf, type StaticPlan } from './static-plan.ts'
+import { leadsTo, neighbourOf, type PlanPlace, type StaticPlan } from './static-plan.ts'
 import { type Way, Ways } from './ways.ts'
 
 export class Forwarding {
@@ -88,8 +88,8 @@ export class Forwarding {
     this.#reroute(now, effects)
   }
 
-  removePlan(node: bigint, now: MonoMs, effects: AgentEffect[]): void {
-    this.#ways.delete(node)
+  removePlan(place: PlanPlace, now: MonoMs, effects: AgentEffect[]): void {
+    this.#ways.delete(place)
     this.#reroute(now, effects)
   }
 

@@ -7,7 +7,7 @@ import type { AgentEvent } from './agent-events.ts'
 import { ContactGates } from './contact-gates.ts'
 import type { ContactPlan, Gate } from './contact-plan.ts'
 import type { Outbound } from './outbound.ts'
-import { isSamePlace, neighbourOf, type StaticPlan } from './static-plan.ts'
+import { isSamePlace, neighbourOf, type PlanPlace, type StaticPlan } from './static-plan.ts'
 
 export interface NeighboursPorts {
   readonly clock: Clock
@@ -74,11 +74,11 @@ export class Neighbours {
   }
 
   /** False where there is none. What waited for it waits for another. */
-  removePlan(node: bigint): boolean {
+  removePlan(place: PlanPlace): boolean {
     const { agent, feed } = this.#ports
-    const plan = agent.plans.find((one) => one.node === node && one.until === undefined)
+    const plan = agent.plans.find((one) => isSamePlace(one, place))
     if (plan === undefined) return false
-    feed({ type: 'unplanned', node })
+    feed({ type: 'unplanned', ...place })
     this.#leave(neighbourOf(plan))
     return true
   }

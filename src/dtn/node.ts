@@ -36,7 +36,7 @@ import { type Arrival, Reception } from './reception.ts'
 import { limitRefusals } from './refusal-notices.ts'
 import type { WhenInactive } from './registration.ts'
 import { Reporting } from './reporting.ts'
-import type { StaticPlan } from './static-plan.ts'
+import type { PlanPlace, StaticPlan } from './static-plan.ts'
 import type { StatusReportOptions } from './status-reporter.ts'
 import type { StoredBundle } from './stored-bundle.ts'
 
@@ -296,8 +296,8 @@ export class BundleNode {
   }
 
   /** What waited for it waits for another; false where there is none. */
-  removePlan(node: bigint): boolean {
-    return this.#neighbours.removePlan(node)
+  removePlan(place: PlanPlace): boolean {
+    return this.#neighbours.removePlan(place)
   }
 
   get contactPlan(): ContactPlan {

@@ -34,7 +34,10 @@ export function leadsTo(plan: StaticPlan, destination: EndpointId): boolean {
   return name !== undefined && dtnNames?.includes(name) === true
 }
 
+/** Of which nodes it is, which is what tells it from others. */
+export type PlanPlace = Pick<StaticPlan, 'node' | 'until'>
+
 /** Whether one takes the place of the other: they are for the same nodes. */
-export function isSamePlace(a: StaticPlan, b: StaticPlan): boolean {
+export function isSamePlace(a: PlanPlace, b: PlanPlace): boolean {
   return a.node === b.node && a.until === b.until
 }

@@ -3,7 +3,7 @@
 import type { EndpointId } from '../proto/bpv7/endpoint-id.ts'
 import { Lane } from './lane.ts'
 import { TRANSMISSION_BYTES_MAX, TRANSMISSIONS_MAX } from './limits.ts'
-import { isSamePlace, leadsTo, type StaticPlan } from './static-plan.ts'
+import { isSamePlace, leadsTo, type PlanPlace, type StaticPlan } from './static-plan.ts'
 
 export interface Way {
   readonly lane: Lane
@@ -41,9 +41,9 @@ export class Ways {
     return way
   }
 
-  /** A plan for this node alone. */
-  delete(node: bigint): void {
-    this.#ways.delete(node)
+  delete(place: PlanPlace): void {
+    if (place.until === undefined) this.#ways.delete(place.node)
+    else this.#groups = this.#groups.filter(({ plan }) => !isSamePlace(plan, place))
   }
 
   /** Undefined where no plan leads to `destination`; the one for the fewest nodes where several do. */

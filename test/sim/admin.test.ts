@@ -128,6 +128,27 @@ test('bundles of a plan that is deleted or blocked wait for the next', async () 
   expect(sink.output).toContain("'second'")
 })
 
+test('an exit leads its nodes to its gateway while it is there, and leaves the plan of the gateway', async () => {
+  const { lab, two, say, status } = await start()
+  await two.run('bpsource ipn:15.2 first')
+  expect(await status()).toMatchObject({ neighbours: [{ sent: { bundles: 0 } }] })
+  expect(await say('ipnadmin', 'a exit 10 20 ipn:3.0')).toBe('')
+  await two.run('bpsource ipn:20.2 second')
+  await lab.runFor(100)
+  expect(await status()).toMatchObject({
+    bundles: { waiting: 0 },
+    neighbours: [{ node: 'ipn:3.0' }, { node: 'ipn:10.0', sent: { bundles: 2 } }],
+  })
+  expect(await say('ipnadmin', 'd exit 10 20')).toBe('')
+  await two.run('bpsource ipn:15.2 third')
+  await two.run('bpsource ipn:3.2 fourth')
+  await lab.runFor(100)
+  expect(await status()).toMatchObject({
+    bundles: { waiting: 1 },
+    neighbours: [{ node: 'ipn:3.0', sent: { bundles: 1 } }],
+  })
+})
+
 test('endpoints come and go, and what their bundles meet changes', async () => {
   const { lab, two, say } = await start()
   expect((await two.run('bpsink ipn:2.9')).errors).toContain('Endpoint not known: ipn:2.9')

@@ -45,10 +45,10 @@ function stage() {
   const state = {
     wall: NOON,
     nodes: [] as IonNode[],
-    notices: ['exit 10 to 20 is not taken'] as readonly string[],
+    notices: ["a sentence of the node's files"] as readonly string[],
     fault: undefined as Fault | undefined,
   }
-  const admin = new IonAdmin(draft, ['exit 10 to 20 is not taken'], {
+  const admin = new IonAdmin(draft, ["a sentence of the node's files"], {
     wall: () => wallMs(state.wall),
     apply: async (node) => {
       if (state.fault !== undefined) throw state.fault

@@ -81,7 +81,7 @@ test('what cannot be done is said: names without address, ducts that are not spo
     'induct tcp/@ is not listened on',
     'plan ipn:4.0 has no duct that can be used here: its bundles wait',
     'plan ipn:5.0 has no duct that can be used here: its bundles wait',
-    'exit 10 to 20 is not taken: only neighbours are reached',
+    'exit 10 to 20: no plan for ipn:3.0 has a duct that can be used here: its bundles wait',
   ])
 })
 
@@ -133,4 +133,21 @@ test('profiles of DTPC: ION’s limits, and what changes nothing is said', () =>
     'profile 6: there is no custody in version 7 of the protocol',
     'profile 6: its bundles go as all others do, whatever their quality of service',
   ])
+})
+
+test('an exit is a plan for its nodes by way of its gateway, by the duct and at the rate of that', () => {
+  const exits = ['a exit 10 20 ipn:3.0', 'a exit 12 12 ipn:9.0', 'a exit 30 40 dtn://far/']
+  const ion = nodeOf(BPRC, ['a plan 3 udp/172.22.0.3:3113 50000', ...exits])
+  const { options, notices } = bundleHostOf(ion, new Map([['@', '127.0.0.1']]))
+  expect(options.plans.slice(1)).toEqual([
+    {
+      ...{ node: 10n, until: 20n, via: 3n },
+      ...{ protocol: 'udp', duct: '172.22.0.3:3113', ipnOnly: true, rateBytesPerSec: 50_000 },
+    },
+  ])
+  expect(notices).toEqual(
+    ['exit 12 to 12: no plan for ipn:9.0', 'exit 30 to 40: no plan for dtn://far/'].map(
+      (what) => `${what} has a duct that can be used here: its bundles wait`,
+    ),
+  )
 })

@@ -5,7 +5,7 @@ import type { ServiceProfile } from '../../dtn/dtpc/service.ts'
 import type { StaticPlan } from '../../dtn/static-plan.ts'
 import { formatEndpointId, ipnEndpoint } from '../../proto/bpv7/endpoint-id.ts'
 import { isSpoken, parseDuctAddress } from './duct.ts'
-import type { DuctName, IonNode, IonPlan } from './ion-node.ts'
+import type { DuctName, IonExit, IonNode, IonPlan } from './ion-node.ts'
 import type { DtpcProfile } from './programs/dtpcadmin.ts'
 
 export interface IonHost {
@@ -49,7 +49,10 @@ export function bundleHostOf(ion: IonNode, addresses: ReadonlyMap<string, string
       const { protocol, ...listen } = at
       return [{ protocol, listen }]
     }),
-    plans: ion.plans.flatMap((plan) => plansOf(plan, ion, { addresses, notices })),
+    plans: [
+      ...ion.plans.flatMap((plan) => plansOf(plan, ion, { addresses, notices })),
+      ...ion.exits.flatMap((exit) => exitPlansOf(exit, ion, { addresses, notices })),
+    ],
     contactPlan: ion.contactPlan,
     ...(ion.profiles.length > 0 && {
       dtpc: ion.profiles.map((profile) => serviceProfileOf(profile, notices)),
@@ -57,9 +60,6 @@ export function bundleHostOf(ion: IonNode, addresses: ReadonlyMap<string, string
     tcpclVersions: TCPCL_VERSIONS,
     // ION sends those that a bundle asks for.
     statusReports: {},
-  }
-  for (const { first, last } of ion.exits) {
-    notices.push(`exit ${first} to ${last} is not taken: only neighbours are reached`)
   }
   return { options, notices }
 }
@@ -113,27 +113,49 @@ function plansOf(plan: IonPlan, ion: IonNode, { addresses, notices }: Context): 
     return []
   }
   const neighbour = via?.scheme === 'ipn' ? via.node : endpoint.node
-  const next = formatEndpointId(ipnEndpoint(neighbour, 0n))
-  const direct = ion.plans.find((other) => formatEndpointId(other.endpoint) === next)
-  const [duct] = (direct?.ducts ?? []).flatMap((one) => addressOf(one, addresses) ?? [])
-  if (duct === undefined) {
+  const way = wayTo(neighbour, ion, addresses)
+  if (way === undefined) {
     notices.push(`plan ${name} has no duct that can be used here: its bundles wait`)
     return []
   }
+  return [{ node: endpoint.node, ...way, ...(neighbour !== endpoint.node && { via: neighbour }) }]
+}
+
+function exitPlansOf(
+  { first, last, gateway }: IonExit,
+  ion: IonNode,
+  { addresses, notices }: Context,
+): StaticPlan[] {
+  const name = `exit ${first} to ${last}`
+  const way = gateway.scheme === 'ipn' ? wayTo(gateway.node, ion, addresses) : undefined
+  if (gateway.scheme !== 'ipn' || way === undefined) {
+    const by = formatEndpointId(gateway)
+    notices.push(`${name}: no plan for ${by} has a duct that can be used here: its bundles wait`)
+    return []
+  }
+  return [{ node: first, until: last, ...way, via: gateway.node }]
+}
+
+/** By the plan for a neighbour, which a plan or an exit by way of it takes; undefined where none can be used. */
+function wayTo(
+  neighbour: bigint,
+  ion: IonNode,
+  addresses: Context['addresses'],
+): Omit<StaticPlan, 'node'> | undefined {
+  const next = formatEndpointId(ipnEndpoint(neighbour, 0n))
+  const direct = ion.plans.find((other) => formatEndpointId(other.endpoint) === next)
+  const [duct] = (direct?.ducts ?? []).flatMap((one) => addressOf(one, addresses) ?? [])
+  if (duct === undefined || direct?.isBlocked) return undefined
   const { protocol, host, port } = duct
   // A node that has no such scheme may end at a name of it, so only who has it gets one.
   const ipnOnly = !ion.schemes.some((scheme) => scheme.name === 'dtn')
-  return [
-    {
-      node: endpoint.node,
-      protocol,
-      duct: `${host}:${port}`,
-      ipnOnly,
-      ...(neighbour !== endpoint.node && { via: neighbour }),
-      // Of a gateway's plan it is the gateway's, whoever the bundles are for.
-      ...(direct?.rateBytesPerSec && { rateBytesPerSec: direct.rateBytesPerSec }),
-    },
-  ]
+  return {
+    protocol,
+    duct: `${host}:${port}`,
+    ipnOnly,
+    // Of a gateway's plan it is the gateway's, whoever the bundles are for.
+    ...(direct?.rateBytesPerSec && { rateBytesPerSec: direct.rateBytesPerSec }),
+  }
 }
 
 interface DuctTarget {
