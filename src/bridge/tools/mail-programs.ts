@@ -19,6 +19,7 @@ import type { MailToolPorts } from './mail-tool.ts'
 import { printHeaders, printMails } from './mailbox-list.ts'
 import { HELD_BYTES_MAX, readMessage } from './message-input.ts'
 import type { PickupSession } from './pickup-session.ts'
+import { SmtpDialogue } from './smtp-dialogue.ts'
 import { EX } from './sysexits.ts'
 
 const FAILED = 1
@@ -35,7 +36,7 @@ export async function sendmail(words: readonly string[], ports: MailToolPorts): 
     case 'flush':
       return actOnQueue('requeue', {}, ports)
     case 'dialogue':
-      return speakSmtp(ports)
+      return withPickup(ports, (host) => new SmtpDialogue(host, ports).run())
     case 'nothing':
       return
     case 'submit':
@@ -74,39 +75,6 @@ async function handIn(
       },
       following(concat(fromUtf8(head), taken.message), rest),
     )
-  })
-}
-
-/** `-bs`: what the host speaks with any program, on standard input and output. */
-async function speakSmtp(ports: MailToolPorts): Promise<void> {
-  await withPickup(ports, async ({ stream, greeting }) => {
-    ports.output(greeting)
-    let isOver = false
-    let drained = (): void => {}
-    stream.onDrained = () => drained()
-    const over = new Promise<undefined>((resolve) => {
-      stream.onEnd = () => {
-        isOver = true
-        drained()
-        resolve(undefined)
-      }
-    })
-    stream.onBytes = (bytes) => {
-      ports.output(bytes.slice())
-      stream.pause()
-      void ports.flushed().then(() => stream.resume())
-    }
-    while (!isOver) {
-      const bytes = await Promise.race([ports.input(), over])
-      // Without QUIT: it answers what it has been asked, and then hears that this was all.
-      stream.send(bytes ?? fromUtf8('QUIT\r\n'))
-      if (bytes === undefined) break
-      await new Promise<void>((resolve) => {
-        drained = resolve
-        if (stream.unsentBytes === 0 || isOver) resolve()
-      })
-    }
-    await over
   })
 }
 
