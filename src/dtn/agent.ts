@@ -114,8 +114,8 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     return this.#forwarding.planTo(destination)
   }
 
-  /** What waits for each plan, by its node. Looks at every bundle. */
-  planQueues(now: MonoMs): ReadonlyMap<bigint, Queue> {
+  /** What waits for each of `plans`. Looks at every bundle. */
+  planQueues(now: MonoMs): ReadonlyMap<StaticPlan, Queue> {
     return this.#forwarding.queues(now)
   }
 

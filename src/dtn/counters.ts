@@ -68,7 +68,8 @@ export const OTHER_ENDPOINTS = 'other'
 export class Counters {
   readonly #layers = new Map<string, Writable<LayerCounts>>()
   /** By the node number of the plan. */
-  readonly #neighbours = new Map<bigint, Writable<NeighbourCounts>>()
+  /** By the node of the plan, or the nodes. */
+  readonly #neighbours = new Map<bigint | string, Writable<NeighbourCounts>>()
   readonly #endpoints = new Map<string, Writable<EndpointCounts>>()
   readonly #refused = new Map<string, number>()
   readonly #deleted = new Map<string, number>()
@@ -170,8 +171,8 @@ export class Counters {
     }))
   }
 
-  #neighbour(plan: StaticPlan): Writable<NeighbourCounts> {
-    return at(this.#neighbours, plan.node, () => ({
+  #neighbour({ node, until }: StaticPlan): Writable<NeighbourCounts> {
+    return at(this.#neighbours, until === undefined ? node : `${node} to ${until}`, () => ({
       sent: nothing(),
       received: nothing(),
       retries: 0,

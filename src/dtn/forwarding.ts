@@ -51,12 +51,12 @@ export class Forwarding {
     return this.#ways.to(destination)?.plan
   }
 
-  /** What waits for each plan, by its node. Looks at every bundle. */
-  queues(now: MonoMs): ReadonlyMap<bigint, Queue> {
-    const queues = new Queues<bigint>()
+  /** What waits for each of `plans`. Looks at every bundle. */
+  queues(now: MonoMs): ReadonlyMap<StaticPlan, Queue> {
+    const queues = new Queues<StaticPlan>()
     for (const entry of this.#entries.values()) {
       if (entry.toForward && entry.way !== undefined) {
-        queues.count(entry.way.plan.node, entry, now)
+        queues.count(entry.way.plan, entry, now)
       }
     }
     return queues.places

@@ -59,8 +59,10 @@ export interface LayerStatus extends LayerCounts {
 }
 
 export interface NeighbourStatus extends NeighbourCounts {
-  /** Its node ID. */
+  /** Its node ID, or that of the first node that the plan is for. */
   readonly node: string
+  /** That of the last one, where they are several. */
+  readonly until?: string
   readonly protocol: string
   readonly duct: string
   /** Whether bundles for it may leave now, by the contacts with whoever is at the other end of the duct. */
@@ -114,12 +116,13 @@ export function statusOf(parts: NodeParts): NodeStatus {
     layers: parts.protocols.map((protocol) => ({ protocol, ...counters.layer(protocol) })),
     neighbours: agent.plans.map((plan) => ({
       node: nodeId(plan.node),
+      ...(plan.until !== undefined && { until: nodeId(plan.until) }),
       protocol: plan.protocol,
       duct: plan.duct,
       gate: neighbours.gate(neighbourOf(plan), wall),
       oneWayDelayMs: neighbours.oneWayDelayMs(neighbourOf(plan), wall),
       ...counters.neighbour(plan),
-      queue: planQueues.get(plan.node) ?? EMPTY_QUEUE,
+      queue: planQueues.get(plan) ?? EMPTY_QUEUE,
     })),
     contacts: neighbours.contactPlan.contacts
       .filter(({ until }) => until > wall)
@@ -164,9 +167,10 @@ export function formatPrometheus(status: NodeStatus): string {
 
 function metricsOf(status: NodeStatus): readonly Metric[] {
   const { store, bundles, reports } = status
-  const neighbours = status.neighbours.map(
-    (n) => [{ node: n.node, protocol: n.protocol, duct: n.duct }, n] as const,
-  )
+  const neighbours = status.neighbours.map(({ node, until, protocol, duct, ...counts }) => {
+    const labels = { node, ...(until !== undefined && { until }), protocol, duct }
+    return [labels, counts] as const
+  })
   const layers = status.layers.map((layer) => [{ protocol: layer.protocol }, layer] as const)
   const endpoints = status.endpoints.map((e) => [{ endpoint: e.endpoint }, e] as const)
   return [

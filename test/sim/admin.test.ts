@@ -137,8 +137,25 @@ test('an exit leads its nodes to its gateway while it is there, and leaves the p
   await lab.runFor(100)
   expect(await status()).toMatchObject({
     bundles: { waiting: 0 },
-    neighbours: [{ node: 'ipn:3.0' }, { node: 'ipn:10.0', sent: { bundles: 2 } }],
+    neighbours: [
+      { node: 'ipn:3.0' },
+      { node: 'ipn:10.0', until: 'ipn:20.0', sent: { bundles: 2 } },
+    ],
   })
+  // The narrower of two that begin with the same node has counts of its own.
+  expect(await say('ipnadmin', 'a exit 10 10 ipn:3.0', 'a plan 10 udp/172.22.0.3:3113')).toBe('')
+  await two.run('bpsource ipn:10.2 narrow')
+  await lab.runFor(100)
+  const counts = (await status()).neighbours.map(({ node, until, sent }) => [
+    ...[node, until, sent.bundles],
+  ])
+  expect(counts).toEqual([
+    ['ipn:3.0', undefined, 0],
+    ['ipn:10.0', undefined, 1],
+    ['ipn:10.0', 'ipn:10.0', 0],
+    ['ipn:10.0', 'ipn:20.0', 2],
+  ])
+  await say('ipnadmin', 'd plan 10', 'd exit 10 10')
   expect(await say('ipnadmin', 'd exit 10 20')).toBe('')
   await two.run('bpsource ipn:15.2 third')
   await two.run('bpsource ipn:3.2 fourth')

@@ -16,8 +16,8 @@ export function formatNodeStatus(status: ControlStatus): string {
         `layer ${protocol}: received ${traffic(received)}, sent ${traffic(sent)}, refused ${refused}, retries ${retries}`,
     ),
     ...status.neighbours.map(
-      ({ node, protocol, duct, gate, received, sent, retries, queue }) =>
-        `neighbour ${node} over ${protocol}/${duct}: ${gated(gate, now)}, received ${traffic(received)}, sent ${traffic(sent)}, retries ${retries}, ${queued(queue)}`,
+      ({ node, until, protocol, duct, gate, received, sent, retries, queue }) =>
+        `neighbour ${until === undefined ? node : `${node} to ${until}`} over ${protocol}/${duct}: ${gated(gate, now)}, received ${traffic(received)}, sent ${traffic(sent)}, retries ${retries}, ${queued(queue)}`,
     ),
     ...status.contacts.map(
       ({ source, destination, from, until, rateBytesPerSec }) =>
