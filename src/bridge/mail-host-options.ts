@@ -75,6 +75,8 @@ export interface MailHostOptions {
   readonly payloadCrc?: PayloadCrc
   /** The profiles of DTPC. Default: it is not spoken. */
   readonly dtpc?: readonly ServiceProfile[]
+  /** A socket for programs of any user that may enter its directory: items of DTPC and nothing else. Default: none. */
+  readonly dtpcSocket?: string
   /** The next hops that speak bpmail, over DTPC. Default: none. */
   readonly bpmail?: readonly BpmailPeer[]
   /** The far gateways that may send mail here. Default: all that can be answered, as anybody. */

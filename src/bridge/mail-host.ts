@@ -2,6 +2,7 @@
 
 import { asFault } from '../base/fault.ts'
 import { formatMetrics } from '../base/metrics.ts'
+import { itemsOnly } from '../dtn/control/items-only.ts'
 import { ControlService } from '../dtn/control/service.ts'
 import { DtpcService, type DtpcServicePorts } from '../dtn/dtpc/service.ts'
 import { registerEcho } from '../dtn/echo.ts'
@@ -192,6 +193,7 @@ export class MailHost {
       ...(ports.control === undefined
         ? []
         : [new ControlService(ports.control, { ...ports, node: this.#access })]),
+      ...this.#itemServices(),
     ]
   }
 
@@ -371,6 +373,13 @@ export class MailHost {
       case 'pipe':
         return this.#programs?.target(hop.argv) ?? NO_PROGRAMS
     }
+  }
+
+  #itemServices(): Service[] {
+    const { dtpcSocket } = this.#options
+    if (dtpcSocket === undefined) return []
+    const listen = { host: dtpcSocket, port: 0, access: 'everyone' as const }
+    return [new ControlService(listen, { ...this.#ports, node: itemsOnly(this.#access) })]
   }
 
   #httpsServices(

@@ -60,3 +60,14 @@ test.each([
   expect(parsed.ok ? '' : parsed.fault.message).toContain(message)
   expect(parsed.ok ? '' : parsed.fault.message).toMatch(/^mail-1\.yaml:\d+:\d+: /)
 })
+
+test('the socket of other users has a whole path', () => {
+  const withSocket = (path: string) => read(PROFILE.replace('dtpc:', `dtpc:\n  socket: ${path}`))
+  expect(withSocket('/run/x/items.sock')).toMatchObject({
+    ok: true,
+    value: { dtpcSocket: '/run/x/items.sock' },
+  })
+  for (const path of ['items.sock', '/run/x/']) {
+    expect(withSocket(path)).toMatchObject({ ok: false, fault: { code: 'config/bad-value' } })
+  }
+})

@@ -7,7 +7,7 @@ import { count, duration, listOf, mapping, type Shape, size, word } from './sche
 import type { Path } from './yaml.ts'
 
 export interface BpmailText {
-  readonly dtpc?: { readonly profiles: readonly ProfileText[] }
+  readonly dtpc?: { readonly profiles: readonly ProfileText[]; readonly socket?: string }
   readonly bpmail?: readonly PeerText[]
 }
 
@@ -37,6 +37,10 @@ const dtpcEndpoint = word('the endpoint of its DTPC such as ipn:3.129', (text) =
   return endpoint?.scheme === 'ipn' && endpoint.service > 0n ? endpoint : undefined
 })
 
+const socketPath = word('the path of a socket such as /run/lightlag-bpmail/items.sock', (text) =>
+  text.startsWith('/') && !text.endsWith('/') ? text : undefined,
+)
+
 export const bpmailShape: Shape<BpmailText> = {
   dtpc: mapping<Required<BpmailText>['dtpc']>({
     profiles: listOf(
@@ -49,6 +53,7 @@ export const bpmailShape: Shape<BpmailText> = {
       }),
       'a list of profiles',
     ),
+    socket: socketPath.optional(),
   }).optional(),
   bpmail: listOf(
     mapping<PeerText>({
@@ -63,6 +68,7 @@ export const bpmailShape: Shape<BpmailText> = {
 
 export function completeBpmail({ dtpc, bpmail }: BpmailText): {
   readonly dtpc?: Dtpc
+  readonly dtpcSocket?: string
   readonly bpmail?: Peers
 } {
   return {
@@ -76,6 +82,7 @@ export function completeBpmail({ dtpc, bpmail }: BpmailText): {
         lifetimeMs: profile.lifetime,
       })),
     }),
+    ...(dtpc?.socket !== undefined && { dtpcSocket: dtpc.socket }),
     ...(bpmail && {
       bpmail: bpmail.map(({ to, ...peer }) => ({ destination: to, ...peer })),
     }),

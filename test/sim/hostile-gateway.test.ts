@@ -204,8 +204,9 @@ test('several mails that are too much together are asked for again, and one alon
     await sendTo2(lab, encodeMails({ packing: PACKINGS.brotli, names, sizes, packed }))
     const [answer] = lab.lab.network.capture.packets.flatMap(({ protocol, payload }) => {
       const bundle = decodeBundle(payload)
-      const adu = protocol === 'udp' && bundle.ok && decodeAdu(bundle.value.payload.data)
-      return adu && adu.ok && adu.value.type === 'acknowledgement' ? [adu.value] : []
+      const isBundle = protocol === 'udp' && bundle.ok
+      const adu = isBundle ? decodeAdu(bundle.value.payload.data) : undefined
+      return adu?.ok && adu.value.type === 'acknowledgement' ? [adu.value] : []
     })
     expect(answer?.objectBytesMax).toBe(lab.mail2.options.limits.messageBytesMax)
     const refusals = answer?.answers.flatMap((one) => one.refusals) ?? []

@@ -2,10 +2,12 @@
 
 import { inflateSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
+import { fromLatin1, toLatin1 } from '../../src/base/bytes.ts'
 import { seededRandom } from '../../src/base/random.ts'
 import type { Scenario } from '../../src/config/scenario.ts'
+import { connectNode } from '../../src/dtn/control/node-client.ts'
 import { decodeBundle } from '../../src/proto/bpv7/codec.ts'
-import { formatEndpointId, ipnEndpoint } from '../../src/proto/bpv7/endpoint-id.ts'
+import { formatEndpointId, ipnEndpoint, NULL_ENDPOINT } from '../../src/proto/bpv7/endpoint-id.ts'
 import { decodeDtpc } from '../../src/proto/dtpc/codec.ts'
 import { earthMoon, mailOf, TestLab } from '../support/lab.ts'
 
@@ -178,4 +180,42 @@ describe('a mail that is put off', () => {
     expect(report).toMatch(/^Status: 5\.4\.7\r$/m)
     expect(await lab.maildrop(lab.mail2)).toHaveLength(1)
   })
+})
+
+test('at the socket of other users items are sent and received, and nothing else is done', async () => {
+  const scenario = overBpmail()
+  const dtpcSocket = '/run/items/items.sock'
+  const hosts = scenario.hosts.map((host) => ({ ...host, dtpcSocket }))
+  const lab = await TestLab.start({ ...scenario, hosts })
+  const [near, far] = await lab.lab.perform(
+    Promise.all(
+      [lab.mail1, lab.mail2].map(({ machine }) =>
+        connectNode({ host: dtpcSocket, port: 0 }, machine),
+      ),
+    ),
+  )
+  if (near === undefined || far === undefined) throw new Error('nobody answers')
+  const came: string[] = []
+  await lab.lab.perform(
+    far.openTopic(77, ({ item, take }) => {
+      came.push(toLatin1(item.bytes))
+      take()
+    }),
+  )
+  const item = { destination: ipnEndpoint(3n, 129n), profile: 21, topic: 77 }
+  await lab.lab.perform(near.sendItem({ ...item, bytes: fromLatin1('Hello') }))
+  await lab.runFor(10_000)
+  expect(came).toEqual(['Hello'])
+  const adu = { source: NULL_ENDPOINT, destination: ipnEndpoint(3n, 1n), reports: [] }
+  const refused: readonly (() => Promise<unknown>)[] = [
+    () => near.status(),
+    () => near.bundles(undefined),
+    () => near.call('queue', fromLatin1('')),
+    () => near.admin({ program: 'ionadmin', file: 'x', number: 1, text: 'v' }),
+    () => near.open(ipnEndpoint(2n, 5n), () => {}),
+    () => near.send({ ...adu, payload: fromLatin1('x'), lifetimeMs: 1000 }),
+  ]
+  for (const ask of refused) {
+    await expect(lab.lab.perform(ask())).rejects.toThrow('and nothing else')
+  }
 })
