@@ -6,13 +6,14 @@
 
 import { deflateSync } from 'node:zlib'
 import { fromUtf8 } from '../base/bytes.ts'
-import { monoMs, wallMs } from '../base/time.ts'
+import { addMs, monoMs, wallMs } from '../base/time.ts'
 import { encodeAcknowledgement } from '../bridge/adu.ts'
 import { Gathering, type GatheringEvent } from '../bridge/gathering.ts'
 import { GATHERED_BYTES_MAX, OBJECT_BYTES_MAX, OBJECT_MAILS_MAX } from '../bridge/limits.ts'
 import { makeObject, type ObjectMail } from '../bridge/object-maker.ts'
 import { packingsRead } from '../bridge/object-packing.ts'
 import { transactionName } from '../bridge/transaction-name.ts'
+import { objectBytesFor, type Way } from '../bridge/way-worth.ts'
 import { newBundle } from '../dtn/own-bundle.ts'
 import { hostPacking } from '../host/packing.ts'
 import type { PackingEffort } from '../ports/packing.ts'
@@ -42,6 +43,9 @@ export interface WireBytes {
 const BPMAIL_OVERHEAD_BYTES = 568 - 446
 const BPMAIL_ACKNOWLEDGEMENT_BYTES = 114
 
+/** Of 1 Mbit/s. */
+const SLOW_WAY: Way = { arrivalAt: (at, bytes) => addMs(at, bytes / 125) }
+
 const RUN = 'a1b2c3d4e5f6'
 const START = wallMs(1_800_000_000_000)
 
@@ -66,7 +70,8 @@ export async function measureWireBytes(seed: number, count: number): Promise<Wir
   const sizes = mails.map(({ message }) => message?.length ?? 0)
   const bpmail = mails.map(({ message = new Uint8Array(0) }) => deflateSync(message).length)
   const alone = mails.map((mail) => [mail])
-  const together = inObjects(mails)
+  const together = inObjects(mails, objectBytesFor(SLOW_WAY, START))
+  const togetherFast = inObjects(mails, OBJECT_BYTES_MAX)
   const perMail = (bytes: number): number => Math.round(bytes / count)
   return {
     ...{ seed, mails: count, objects: together.length, message: perMail(sum(sizes)) },
@@ -74,7 +79,7 @@ export async function measureWireBytes(seed: number, count: number): Promise<Wir
     single: perMail(await costOf(alone, 'best')),
     singleFast: perMail(await costOf(alone, 'fast')),
     batched: perMail(await costOf(together, 'best')),
-    batchedFast: perMail(await costOf(together, 'fast')),
+    batchedFast: perMail(await costOf(togetherFast, 'fast')),
   }
 }
 
@@ -97,10 +102,13 @@ async function costOf(
 }
 
 /** When a contact opens for which all of them have waited. */
-function inObjects(mails: readonly ObjectMail[]): readonly (readonly ObjectMail[])[] {
+function inObjects(
+  mails: readonly ObjectMail[],
+  bytesMax: number,
+): readonly (readonly ObjectMail[])[] {
   const opensAt = monoMs(1)
   const gathering = new Gathering({
-    ...{ mailsMax: OBJECT_MAILS_MAX, bytesMax: () => OBJECT_BYTES_MAX, waitMs: 0 },
+    ...{ mailsMax: OBJECT_MAILS_MAX, bytesMax: () => bytesMax, waitMs: 0 },
     ...{ gatheredBytesMax: GATHERED_BYTES_MAX, lookMs: 1, opensAt: () => opensAt },
   })
   const hop = 'ipn:3.2525'

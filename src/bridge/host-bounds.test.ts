@@ -28,7 +28,7 @@ it('property: the shares of a store leave room for the records of progress', () 
       const all = spoolBytesMax + bundlesBytesMax + parcelsBytesMax + held
       expect(all + storiesMax * JOURNAL_STORY_BYTES).toBeLessThan(storeBytesMax)
       expect(Math.min(spoolBytesMax, bundlesBytesMax)).toBeGreaterThan(0)
-      expect(batch.bytesMax).toBeLessThan(bundlesBytesMax)
+      expect(batch.roomBytes).toBeLessThan(bundlesBytesMax)
     }),
   )
 })

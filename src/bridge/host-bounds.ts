@@ -56,6 +56,6 @@ export function hostBounds(options: MailHostOptions): HostBounds {
     storiesMax: Math.min(JOURNAL_STORIES_MAX, stories),
     takenBytesMax,
     objectBytesMax: takenBytesMax * STUFFING_FACTOR + BATCH_HEAD_BYTES_MAX,
-    batch: { ...batch, bytesMax: Math.min(batch?.bytesMax ?? OBJECT_BYTES_MAX, roomBytes) },
+    batch: { ...batch, roomBytes },
   }
 }

@@ -63,10 +63,20 @@ export const OBJECT_MAILS_READ_MAX = 10_000
 export const OBJECT_BYTES_MAX = 2_097_152
 
 /**
+ * The same on a way that is worth all effort, where the far gateway takes so much: a tenth fewer octets than
+ * in objects of 2 MiB. What is more urgent waits for one of them, so no longer than this.
+ */
+export const DEAR_OBJECT_BYTES_MAX = 8_388_608
+export const DEAR_OBJECT_MS_MAX = 60_000
+
+/**
  * A way that takes longer for a MiB is worth all effort at packing: that makes a MiB into a quarter in
  * less time than this way carries the quarter.
  */
 export const DEAR_MIB_MS = 4000
+
+/** A way that carries more or less than it did, or a gateway that takes more, is noticed within this time. */
+export const OBJECT_LOOK_MS = 1000
 
 /** Octets of mails that wait for a contact, or for others, in memory: the rest goes into objects before. */
 export const GATHERED_BYTES_MAX = 16_777_216

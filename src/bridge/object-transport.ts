@@ -17,7 +17,7 @@ import type { Delivery, DeliveryTarget, MailStart, Outcome } from '../mail/deliv
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
-import type { Packing, PackingEffort } from '../ports/packing.ts'
+import type { Packing } from '../ports/packing.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
 import type { BatchRecipient } from '../proto/smtp/batch.ts'
 import { formatMailbox } from '../proto/smtp/path.ts'
@@ -30,9 +30,9 @@ import {
   ACKNOWLEDGEMENT_WAIT_MS_MAX,
   ANSWER_GRACE_MS_MAX,
   CONTACT_LOOK_MS,
-  DEAR_MIB_MS,
   GATHERED_BYTES_MAX,
   OBJECT_BYTES_MAX,
+  OBJECT_LOOK_MS,
   OBJECT_MAILS_MAX,
   OPEN_TRANSACTIONS_MAX,
   QUESTIONS_MAX,
@@ -42,6 +42,7 @@ import { type GatewayReads, PeerReads } from './object-packing.ts'
 import { Outbox } from './outbox.ts'
 import { SentObjects } from './sent-objects.ts'
 import { RUN_BYTES, transactionName } from './transaction-name.ts'
+import { effortFor, objectBytesFor, type Way } from './way-worth.ts'
 
 export interface ObjectTransportOptions {
   /** The name in the object's EHLO. */
@@ -55,8 +56,10 @@ export interface ObjectTransportOptions {
 export interface BatchOptions {
   /** Mails in one object; default OBJECT_MAILS_MAX. */
   readonly mailsMax?: number
-  /** Octets in one object; default OBJECT_BYTES_MAX. */
+  /** Octets in one object; default: by what the way is worth. */
   readonly bytesMax?: number
+  /** More than that would never leave; default: no bound. */
+  readonly roomBytes?: number
   /** How long a mail waits for others; default: until the object before is on the disk. */
   readonly waitMs?: number
 }
@@ -136,6 +139,7 @@ export class ObjectTransport {
   readonly #underWay = new Map<string, MailUnderWay>()
   readonly #byTransaction = new Map<string, MailUnderWay>()
   readonly #carriers = new Map<string, Carrier>()
+  readonly #objectBytesOf = new Map<string, { readonly bytes: number; readonly until: MonoMs }>()
   /** The objects that are on their way to their carrier, by its name. */
   readonly #forming = new Map<string, Set<Promise<void>>>()
   /** Those who wait for room to gather in. */
@@ -161,16 +165,10 @@ export class ObjectTransport {
         }
       },
     })
-    const {
-      mailsMax = OBJECT_MAILS_MAX,
-      bytesMax = OBJECT_BYTES_MAX,
-      waitMs = 0,
-    } = {
-      ...options.batch,
-    }
+    const { mailsMax = OBJECT_MAILS_MAX, waitMs = 0 } = { ...options.batch }
     this.#gathering = new Gathering({
       ...{ mailsMax, waitMs },
-      bytesMax: (to) => least(bytesMax, this.#takenAtOnce(to)),
+      bytesMax: (to) => this.#objectBytes(to),
       gatheredBytesMax: GATHERED_BYTES_MAX,
       lookMs: CONTACT_LOOK_MS,
       opensAt: (to, now) => this.#opensAt(to, now),
@@ -340,6 +338,24 @@ export class ObjectTransport {
       return recipients.map((one) => settled.get(nameOf(one)) ?? { type: 'refused', fault })
     }
     return recipients.map((recipient) => settled.get(nameOf(recipient)) ?? LATER)
+  }
+
+  /** As `objectBytesMax` was when it was last looked at: it is asked for each mail. */
+  #objectBytes(to: string): number {
+    const now = this.#ports.clock.now()
+    const known = this.#objectBytesOf.get(to)
+    if (known !== undefined && now < known.until) return known.bytes
+    const carrier = this.#carriers.get(to)
+    const bytes = carrier === undefined ? OBJECT_BYTES_MAX : this.objectBytesMax(to, carrier)
+    this.#objectBytesOf.set(to, { bytes, until: addMs(now, OBJECT_LOOK_MS) })
+    return bytes
+  }
+
+  /** Octets of mails in one object that goes this way. */
+  objectBytesMax(to: string, way: Way): number {
+    const { bytesMax, roomBytes = Number.POSITIVE_INFINITY } = { ...this.#options.batch }
+    const wanted = bytesMax ?? objectBytesFor(way, this.#ports.clock.wall())
+    return Math.min(wanted, roomBytes, this.#takenAtOnce(to))
   }
 
   #takenAtOnce(to: string): number {
@@ -579,16 +595,6 @@ function byLifetime(mails: readonly MailUnderWay[]): readonly (readonly MailUnde
   }
   return groups
 }
-
-/** What packing is worth on a way. */
-export function effortFor(carrier: Pick<Carrier, 'arrivalAt'>, wall: WallMs): PackingEffort {
-  const first = carrier.arrivalAt(wall, 0)
-  const last = carrier.arrivalAt(wall, MIB)
-  const isDear = first !== undefined && last !== undefined && last - first > DEAR_MIB_MS
-  return isDear ? 'best' : 'fast'
-}
-
-const MIB = 1_048_576
 
 function least<Amount extends number>(a: Amount, b: Amount): Amount {
   return a < b ? a : b

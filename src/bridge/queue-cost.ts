@@ -12,22 +12,21 @@ import type { Clock } from '../ports/clock.ts'
 import type { Packing } from '../ports/packing.ts'
 import { type EndpointId, parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import type { Budgets, BudgetUse } from './budgets.ts'
-import type { Carrier } from './carrier.ts'
 import { wayOf } from './cheap-links.ts'
 import type { HoldingBack } from './holding-back.ts'
 import {
   BUNDLE_OVERHEAD_BYTES,
   COST_LOOKED_BYTES_MAX,
   COST_TRIED_BYTES_MAX,
-  OBJECT_BYTES_MAX,
   OBJECT_MAILS_MAX,
 } from './limits.ts'
 import type { LinkOptions, Price } from './link-options.ts'
 import { makeObject, type ObjectMail } from './object-maker.ts'
-import { type BatchOptions, effortFor, type ObjectTransport } from './object-transport.ts'
+import type { BatchOptions, ObjectTransport } from './object-transport.ts'
 import { pageOfQueue } from './queue-list.ts'
 import type { RouteForecast } from './route-forecast.ts'
 import { RUN_BYTES, transactionName } from './transaction-name.ts'
+import { effortFor, type Way } from './way-worth.ts'
 
 export interface LinkCost {
   /** As the transport map has it: `bp:ipn:3.2525`. */
@@ -67,7 +66,7 @@ export interface QueueCostOptions {
 
 export interface QueueCostPorts {
   readonly queue: MailQueue
-  readonly transport: Pick<ObjectTransport, 'progressOf' | 'readBy'>
+  readonly transport: Pick<ObjectTransport, 'progressOf' | 'readBy' | 'objectBytesMax'>
   readonly forecast: Pick<RouteForecast, 'rateBytesPerSec' | 'arrivalAt'>
   readonly holdingBack: HoldingBack
   readonly budgets: Budgets
@@ -191,7 +190,8 @@ export class QueueCost {
       tally.restBytes += bytes
       return
     }
-    const { bytesMax = OBJECT_BYTES_MAX, mailsMax = OBJECT_MAILS_MAX } = this.#options.batch
+    const { mailsMax = OBJECT_MAILS_MAX } = this.#options.batch
+    const bytesMax = this.#ports.transport.objectBytesMax(tally.to, this.#wayOf(tally))
     const isFull = tally.together.length >= mailsMax || tally.togetherBytes + bytes > bytesMax
     if (isFull) await this.#pack(tally)
     const message = concat(...(holding?.read() ?? read()))
@@ -213,19 +213,21 @@ export class QueueCost {
   async #pack(tally: Tally): Promise<void> {
     const mails = tally.together
     if (mails.length === 0) return
-    const { packing, clock, forecast, transport } = this.#ports
+    const { packing, clock, transport } = this.#ports
     tally.triedFrom += tally.togetherBytes
     tally.together = []
     tally.togetherBytes = 0
     const wall = clock.wall()
-    const { destination } = tally
-    const way: Pick<Carrier, 'arrivalAt'> = {
-      arrivalAt: (at, bytes) => destination && forecast.arrivalAt(destination, at, bytes),
-    }
-    const how = { reads: transport.readBy(tally.to).packings, effort: effortFor(way, wall) }
+    const effort = effortFor(this.#wayOf(tally), wall)
+    const how = { reads: transport.readBy(tally.to).packings, effort }
     const plan = { host: this.#options.host, wall, mails, ...how }
     const { payload } = await makeObject(plan, packing)
     tally.triedTo += payload.length + BUNDLE_OVERHEAD_BYTES
+  }
+
+  #wayOf({ destination }: Tally): Way {
+    const { forecast } = this.#ports
+    return { arrivalAt: (at, bytes) => destination && forecast.arrivalAt(destination, at, bytes) }
   }
 
   #costOf(tally: Tally): LinkCost {
