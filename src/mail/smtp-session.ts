@@ -13,10 +13,7 @@ import {
   AUTHENTICATION_NOT_NOW,
   LOCAL_ERROR,
   mailLoop,
-  noSuchRelayUser,
-  noSuchUser,
   type Reply,
-  relayDenied,
   STORAGE_FULL,
   TOO_MANY_HOPS,
 } from '../proto/smtp/reply.ts'
@@ -24,6 +21,7 @@ import type { SmtpAnswer, SmtpQuestion, Verdict } from '../proto/smtp/server.ts'
 import { type Accounts, numbering } from './accounts.ts'
 import { lookUpAddress } from './address-lookup.ts'
 import type { Outcome } from './delivery.ts'
+import { IncomingMessage } from './incoming-message.ts'
 import { HELD_MESSAGE_BYTES_MAX, HOPS_MAX, UNWRITTEN_BYTES_MAX } from './limits.ts'
 import type { LocalTarget } from './local-target.ts'
 import { logIn, scramKeys } from './login.ts'
@@ -31,18 +29,18 @@ import type { LoginAttempts } from './login-attempts.ts'
 import { MessageIntake } from './message-intake.ts'
 import type { PickupAccess } from './pickup-access.ts'
 import { type HoldBudget, MessageHold } from './policy/message-hold.ts'
-import { headerText, type MessageFilter, type PolicyMail } from './policy/policy.ts'
-import type { ChainAnswer, MessageReaders, PolicyChain } from './policy/policy-chain.ts'
+import { headerText, type PolicyMail } from './policy/policy.ts'
+import type { ChainAnswer, PolicyChain } from './policy/policy-chain.ts'
 import { SessionPolicies } from './policy/session-policies.ts'
-import { delaysOf } from './progress.ts'
 import type { MailQueue } from './queue.ts'
 import { newQueueId } from './queue-id.ts'
+import { recipientObjection } from './recipient-rules.ts'
 import type { Routes } from './route.ts'
-import { type SessionDelivery, SessionTarget } from './session-target.ts'
+import { SessionTarget } from './session-target.ts'
+import { type SessionName, SmtpSessionLog } from './smtp-session-log.ts'
 import type { Addressee } from './written-mail.ts'
 
-/** `submissions` is submission under TLS from the first octet; `pickup` is for programs of this machine. */
-export type SmtpServiceName = 'smtp' | 'submission' | 'submissions' | 'lmtp' | 'pickup'
+export type SmtpServiceName = SessionName['service']
 
 export interface SmtpSessionContext {
   readonly service: SmtpServiceName
@@ -74,21 +72,8 @@ interface Transaction {
   readonly numberOf: (recipient: Mailbox) => number
   /** For each RCPT that was accepted, which of the recipients it named. */
   readonly named: number[]
-  writing:
-    | {
-        readonly filter: MessageFilter
-        readonly intake: MessageIntake
-        target: SessionDelivery
-        readonly readers: MessageReaders
-        /** Undefined where no policy reads the message. */
-        readonly hold: MessageHold | undefined
-      }
-    | undefined
-  /** Why the message cannot be taken; told when it is complete. */
-  fault: Fault | undefined
-  /** Of the message with what we add, as it came; and as it was written. */
-  bytesTaken: number
-  sizeBytes: number
+  /** From DATA on. */
+  message: IncomingMessage | undefined
 }
 
 const ACCEPTED: Verdict = { ok: true }
@@ -100,6 +85,7 @@ export class SmtpSession {
   readonly #flow: StreamFlow
   readonly #target: SessionTarget
   readonly #policies: SessionPolicies
+  readonly #log: SmtpSessionLog
   #transaction: Transaction | undefined
   #unwrittenBytes = 0
   #abandoned = false
@@ -113,6 +99,7 @@ export class SmtpSession {
     this.#flow = flow
     const { service, policies } = context
     this.#policies = new SessionPolicies(policies, { id, service, peer })
+    this.#log = new SmtpSessionLog({ service, session: id, peer }, context)
     const replies = service === 'lmtp' ? 'each' : 'one'
     this.#target = new SessionTarget(context.queue, context.local, context.routes, replies)
   }
@@ -130,7 +117,7 @@ export class SmtpSession {
   ask(question: SmtpQuestion, answer: (event: SmtpAnswer) => void): void {
     if (this.#abandoned) return
     if (question.type === 'refused') {
-      this.#tellRefused(question.command, question.reply)
+      this.#log.refused(question.command, question.reply)
       return
     }
     if (question.type === 'body') this.#unwrittenBytes += question.bytes.length
@@ -186,32 +173,29 @@ export class SmtpSession {
 
   async #authenticate(question: Question<'authenticate'>): Promise<Verdict> {
     const { user, password } = question
-    const { service, events, pickup } = this.#context
-    const session = this.#id
+    const { service, pickup } = this.#context
     if (pickup !== undefined) return this.#identify(pickup, user)
     const account = await logIn(
       this.#context,
-      { service, session, peer: this.#peer },
+      { service, session: this.#id, peer: this.#peer },
       user,
       password,
     )
     if (account === 'not-now') {
-      this.#tellRefused('AUTH', AUTHENTICATION_NOT_NOW)
+      this.#log.refused('AUTH', AUTHENTICATION_NOT_NOW)
       return { ok: false, reply: AUTHENTICATION_NOT_NOW }
     }
     if (account === undefined) return { ok: false, reply: AUTHENTICATION_FAILED }
     const said = await this.#policies.authenticated(account.name)
     if (!said.ok) return this.#refuseBy('AUTH', said)
-    events({ type: 'authenticated', service, session, user: account.name })
+    this.#log.authenticated(account.name)
     return ACCEPTED
   }
 
   async #identify(pickup: PickupAccess, user: string): Promise<Verdict> {
-    const { service, events } = this.#context
-    const session = this.#id
-    const refusal = await pickup.identify(session, user)
+    const refusal = await pickup.identify(this.#id, user)
     if (refusal !== undefined) {
-      events({ type: 'authentication-failed', service, session, peer: this.#peer, user })
+      this.#log.authenticationFailed(user)
       return { ok: false, reply: refusal }
     }
     const said = await this.#policies.authenticated(user)
@@ -223,7 +207,7 @@ export class SmtpSession {
     const command = `MAIL FROM:${formatPath(mail.from.reversePath)}`
     const objection = pickup?.objectionTo(mail.user)
     if (objection !== undefined) {
-      this.#tellRefused(command, objection)
+      this.#log.refused(command, objection)
       return { ok: false, reply: objection }
     }
     try {
@@ -237,10 +221,7 @@ export class SmtpSession {
       recipients: [],
       numberOf: numbering(accounts),
       named: [],
-      writing: undefined,
-      fault: undefined,
-      bytesTaken: 0,
-      sizeBytes: 0,
+      message: undefined,
     }
     const said = await this.#policies.mail(policyMail(transaction), mail.helo)
     if (!said.ok) return this.#refuseBy(command, said)
@@ -254,7 +235,7 @@ export class SmtpSession {
     const command = `RCPT TO:<${formatMailbox(recipient)}>`
     const reply = this.#objectionTo(recipient, transaction.mail.user)
     if (reply !== undefined) {
-      this.#tellRefused(command, reply)
+      this.#log.refused(command, reply)
       return { ok: false, reply }
     }
     try {
@@ -277,21 +258,11 @@ export class SmtpSession {
     return ACCEPTED
   }
 
-  /** Nobody relays through us who has not said who they are, but for what the relay rules allow. */
   #objectionTo(recipient: Mailbox, user: string | undefined): Reply | undefined {
-    const { service, routes, local } = this.#context
-    const name = formatMailbox(recipient)
-    const hop = routes.of(recipient)
-    if (hop?.transport === 'local') {
-      if (!local.knows(recipient)) return noSuchUser(name)
-      return leadsBack(local, recipient) ? mailLoop(name) : undefined
-    }
+    const { service } = this.#context
     const isUser = user !== undefined || service === 'pickup'
-    const mayRelay = isUser || (service === 'smtp' && routes.mayRelay(this.#peer))
-    if (!mayRelay && !routes.isOpenTo(recipient)) return relayDenied(name)
-    if (!routes.mayExist(recipient) && !local.isAlias(recipient)) return noSuchRelayUser(name)
-    if (hop?.transport === 'error') return recipientRejected(name, hop.code, hop.text)
-    return hop === undefined ? recipientRejected(name, '5.1.2', 'Domain not found') : undefined
+    const peer = service === 'smtp' ? this.#peer : undefined
+    return recipientObjection(recipient, { peer, isUser }, this.#context)
   }
 
   async #data(): Promise<Verdict> {
@@ -322,13 +293,17 @@ export class SmtpSession {
       service === 'smtp' || service === 'lmtp' ? 'transfer' : 'submission',
     )
     try {
-      const target = await this.#target.start({ queueId, from: mail.from }, recipients)
+      const start = { queueId, from: mail.from }
+      const target = await this.#target.start(start, recipients)
       const readers = chain.readers(session, policyMail(transaction))
-      const hold =
-        readers.size === 0 ? undefined : new MessageHold(HELD_MESSAGE_BYTES_MAX, holdBudget)
-      const filter = chain.filter(session, policyMail(transaction))
-      transaction.writing = { filter, intake, target, readers, hold }
-      await this.#take(transaction, headerText(said.headers))
+      const message = new IncomingMessage({
+        ...{ intake, target, readers },
+        filter: chain.filter(session, policyMail(transaction)),
+        hold: readers.size === 0 ? undefined : new MessageHold(HELD_MESSAGE_BYTES_MAX, holdBudget),
+        startQueued: () => this.#target.startQueued(start, recipients),
+      })
+      transaction.message = message
+      await message.begin(headerText(said.headers))
       return ACCEPTED
     } catch (error) {
       return this.#refuse('DATA', asFault(error))
@@ -336,86 +311,55 @@ export class SmtpSession {
   }
 
   async #body(bytes: Uint8Array): Promise<void> {
-    const transaction = this.#required()
-    const { writing } = transaction
-    if (writing !== undefined) {
-      await this.#take(transaction, writing.intake.push(writing.filter.push(bytes)))
-    }
+    await this.#required().message?.push(bytes)
     this.#unwrittenBytes -= bytes.length
     if (this.#unwrittenBytes <= UNWRITTEN_BYTES_MAX) this.#flow.release('unwritten')
   }
 
-  /** Writes it, now or when the policies have seen the message. */
-  async #take(transaction: Transaction, bytes: Uint8Array): Promise<void> {
-    transaction.bytesTaken += bytes.length
-    const { hold, readers } = transaction.writing ?? {}
-    for (const reader of readers?.values() ?? []) reader.push(bytes)
-    const passed = hold?.push(bytes) ?? bytes
-    if (hold?.isOverflown) await this.#intoQueue(transaction)
-    await this.#write(transaction, passed)
-  }
-
-  /** There, unlike in a mailbox, what the policies add can stand above what has been written. */
-  async #intoQueue(transaction: Transaction): Promise<void> {
-    const { queueId, mail, recipients, writing } = transaction
-    if (writing === undefined || writing.target.kind === 'queued') return
-    if (transaction.fault !== undefined) return
-    try {
-      await writing.target.delivery.abort()
-      writing.target = await this.#target.startQueued({ queueId, from: mail.from }, recipients)
-    } catch (error) {
-      transaction.fault = asFault(error)
-    }
-  }
-
-  async #write(transaction: Transaction, bytes: Uint8Array): Promise<void> {
-    const { writing } = transaction
-    if (bytes.length === 0 || transaction.fault !== undefined) return
-    transaction.sizeBytes += bytes.length
-    try {
-      await writing?.target.delivery.write(bytes)
-    } catch (error) {
-      transaction.fault = asFault(error)
-    }
-  }
-
   async #endOfData(): Promise<Verdict> {
     const transaction = this.#required()
-    const { writing } = transaction
-    if (writing === undefined) return { ok: false, reply: LOCAL_ERROR }
-    await this.#take(transaction, writing.intake.push(writing.filter.end()))
-    await this.#take(transaction, writing.intake.end())
-    const said = await this.#policiesOnMessage(transaction)
+    const { message } = transaction
+    if (message === undefined) return { ok: false, reply: LOCAL_ERROR }
+    await message.end()
+    const { chain, session } = this.#policies
+    const { bytesTaken: sizeBytes, readers, intake } = message
+    const said = await chain.endOfData(session, policyMail(transaction), { sizeBytes }, readers)
     if (!said.ok) {
       await this.#reset()
       return this.#refuseBy('end of data', said)
     }
-    const loop = loopOf(transaction, writing.intake)
-    if (loop !== undefined || transaction.fault !== undefined) {
-      const { fault } = transaction
+    await message.pass(headerText(said.headers))
+    const { fault } = message
+    const loop = loopOf(transaction, intake)
+    if (loop !== undefined || fault !== undefined) {
       await this.#reset()
       if (fault !== undefined) return this.#refuse('end of data', fault)
       const reply = loop ?? LOCAL_ERROR
-      this.#tellRefused('end of data', reply)
+      this.#log.refused('end of data', reply)
       return { ok: false, reply }
     }
     this.#transaction = undefined
-    const outcomes = await writing.target.delivery.commit()
-    return this.#settled(transaction, outcomes)
+    return this.#settled(transaction, message, await message.commit())
   }
 
   /** Only mailboxes here have outcomes that differ: the queue has all of it or nothing. */
-  #settled(transaction: Transaction, outcomes: readonly Outcome[]): Verdict {
-    const { queueId, recipients, named, writing } = transaction
+  #settled(
+    transaction: Transaction,
+    message: IncomingMessage,
+    outcomes: readonly Outcome[],
+  ): Verdict {
+    const { queueId, mail, recipients, named } = transaction
     const refusal = outcomes.find((outcome) => outcome.type === 'refused')
     if (refusal === undefined) {
-      this.#tellAccepted(transaction, outcomes)
+      this.#log.accepted({ ...mail, queueId, recipients }, message, outcomes)
       return { ok: true, queueId }
     }
-    if (writing?.target.kind !== 'direct' || outcomes.length === 1) {
+    if (!message.isDirect || outcomes.length === 1) {
       return this.#refuse('end of data', refusal.fault)
     }
-    if (outcomes.some(({ type }) => type === 'delivered')) this.#tellAccepted(transaction, outcomes)
+    if (outcomes.some(({ type }) => type === 'delivered')) {
+      this.#log.accepted({ ...mail, queueId, recipients }, message, outcomes)
+    }
     const verdicts = recipients.map(({ recipient }, i): Verdict => {
       const outcome = outcomes[i]
       return outcome?.type === 'refused'
@@ -425,113 +369,27 @@ export class SmtpSession {
     return { ok: true, queueId, each: named.flatMap((number) => verdicts[number] ?? []) }
   }
 
-  /** Lets the message pass where they take it. */
-  async #policiesOnMessage(transaction: Transaction): Promise<ChainAnswer> {
-    const { hold, readers = new Map() } = transaction.writing ?? {}
-    const message = { sizeBytes: transaction.bytesTaken }
-    const { chain, session } = this.#policies
-    const said = await chain.endOfData(session, policyMail(transaction), message, readers)
-    if (said.ok && hold !== undefined) {
-      await this.#addHeaders(transaction, headerText(said.headers))
-      await this.#write(transaction, hold.release())
-    }
-    return said
-  }
-
-  /** Above the message, whether any of it has been written or not. */
-  async #addHeaders(transaction: Transaction, bytes: Uint8Array): Promise<void> {
-    const { hold, target } = transaction.writing ?? {}
-    if (!hold?.isOverflown || target?.kind !== 'queued') return this.#write(transaction, bytes)
-    if (bytes.length === 0 || transaction.fault !== undefined) return
-    try {
-      target.delivery.prepend(bytes)
-      transaction.sizeBytes += bytes.length
-    } catch (error) {
-      transaction.fault = asFault(error)
-    }
-  }
-
   async #reset(): Promise<void> {
-    const writing = this.#transaction?.writing
+    const message = this.#transaction?.message
     this.#transaction = undefined
-    writing?.hold?.release()
-    await writing?.target.delivery.abort()
-  }
-
-  #tellAccepted(transaction: Transaction, outcomes: readonly Outcome[]): void {
-    const { events, service, clock } = this.#context
-    const { queueId, mail, recipients, sizeBytes, writing } = transaction
-    const isDirect = writing?.target.kind === 'direct'
-    events({
-      type: 'mail-accepted',
-      queueId,
-      via: service,
-      from: formatPath(mail.from.reversePath),
-      recipients: recipients.flatMap(({ recipient }, i) =>
-        isDirect && outcomes[i]?.type === 'refused' ? [] : [formatMailbox(recipient)],
-      ),
-      sizeBytes,
-      client: {
-        service,
-        session: this.#id,
-        peer: this.#peer,
-        ...(mail.user !== undefined && { user: mail.user }),
-      },
-      ...(writing?.intake.messageId !== undefined && { messageId: writing.intake.messageId }),
-    })
-    if (!isDirect) return
-    const progress = delaysOf({ queueId, acceptedAt: clock.wall() }, undefined, clock)
-    for (const [i, { recipient }] of recipients.entries()) {
-      const outcome = outcomes[i]
-      if (outcome?.type !== 'delivered') continue
-      const { detail } = outcome
-      const name = formatMailbox(recipient)
-      const relay = 'local'
-      const to = { recipient: name, route: relay, relay, ...progress } as const
-      events({ type: 'mail-delivered', queueId, ...to, detail })
-    }
+    await message?.abort()
   }
 
   #refuse(command: string, fault: Fault): Verdict {
     const reply = replyToFault(fault)
-    this.#tellRefused(command, reply, fault.message)
+    this.#log.refused(command, reply, fault.message)
     return { ok: false, reply }
   }
 
   #refuseBy(command: string, { reply, by }: Extract<ChainAnswer, { ok: false }>): Verdict {
-    this.#tellRefused(command, reply, `policy: ${by}`)
+    this.#log.refused(command, reply, `policy: ${by}`)
     return { ok: false, reply }
-  }
-
-  #tellRefused(command: string, reply: Reply, why?: string): void {
-    const { events, service } = this.#context
-    const said = `${reply.code} ${reply.enhanced ?? ''} ${reply.lines.join(' ')}`
-    events({
-      type: 'command-refused',
-      service,
-      session: this.#id,
-      peer: this.#peer,
-      command,
-      reply: why === undefined ? said : `${said} (${why})`,
-    })
   }
 
   #required(): Transaction {
     const transaction = this.#transaction
     assert(transaction !== undefined, 'the machine asks this in a mail transaction only')
     return transaction
-  }
-}
-
-/** Whether it is an alias that stands for nobody, told before it takes the others' mail with it. */
-function leadsBack(local: LocalTarget, recipient: Mailbox): boolean {
-  if (!local.isAlias(recipient)) return false
-  try {
-    local.expand(recipient)
-    return false
-  } catch (error) {
-    asFault(error)
-    return true
   }
 }
 
@@ -563,10 +421,4 @@ function replyToFault(fault: Fault): Reply {
     default:
       return fault.temporary ? LOCAL_ERROR : { ...LOCAL_ERROR, code: 554, enhanced: '5.3.0' }
   }
-}
-
-/** For good; `enhanced` is the enhanced status code. RFC 3463 §2. */
-function recipientRejected(recipient: string, enhanced: string, why: string): Reply {
-  const text = `<${recipient}>: Recipient address rejected: ${why}`
-  return { code: 550, enhanced, lines: [text] }
 }
