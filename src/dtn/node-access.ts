@@ -14,7 +14,7 @@ import type { ControlFaultCode } from './control/fault.ts'
 import { BUNDLES_PER_PAGE, PAYLOAD_PREVIEW_BYTES_MAX } from './control/limits.ts'
 import type { SendAdu, SendItem } from './control/message.ts'
 import type { AdminSession, ControlledNode, ItemDelivery } from './control/service.ts'
-import type { BundleState, BundleSummary, ControlStatus } from './control/status.ts'
+import type { BundleState, BundleSummary, ControlStatus, DtpcStatus } from './control/status.ts'
 import type { DtpcService } from './dtpc/service.ts'
 import type { BundleNode, StaticPlan, StoredBundle } from './node.ts'
 import {
@@ -104,7 +104,12 @@ export class NodeAccess implements ControlledNode {
 
   status(): ControlStatus {
     const { node, clock } = this.#ports
-    return { ...node.status(), since: this.#since, now: clock.wall() }
+    const dtpc = this.#ports.dtpc?.()
+    return {
+      ...node.status(),
+      ...{ since: this.#since, now: clock.wall() },
+      ...(dtpc && { dtpc: dtpcStatusOf(dtpc) }),
+    }
   }
 
   bundles(after: number | undefined): readonly BundleSummary[] {
@@ -130,6 +135,13 @@ export class NodeAccess implements ControlledNode {
 
 function unavailable(message: string): Fault<ControlFaultCode> {
   return new Fault('control/unavailable', message, { temporary: false })
+}
+
+function dtpcStatusOf({ status, counts }: DtpcService): DtpcStatus {
+  return {
+    outgoing: { ...counts.outgoing, waiting: status.outgoing },
+    inbox: { ...counts.inbox, waiting: status.inbox },
+  }
 }
 
 function summaryOf(

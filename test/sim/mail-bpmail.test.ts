@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { fromLatin1, toLatin1 } from '../../src/base/bytes.ts'
 import { seededRandom } from '../../src/base/random.ts'
 import type { Scenario } from '../../src/config/scenario.ts'
+import { formatNodeStatus } from '../../src/dtn/control/format-status.ts'
 import { connectNode } from '../../src/dtn/control/node-client.ts'
 import { decodeBundle } from '../../src/proto/bpv7/codec.ts'
 import { formatEndpointId, ipnEndpoint, NULL_ENDPOINT } from '../../src/proto/bpv7/endpoint-id.ts'
@@ -218,4 +219,26 @@ test('at the socket of other users items are sent and received, and nothing else
   for (const ask of refused) {
     await expect(lab.lab.perform(ask())).rejects.toThrow('and nothing else')
   }
+})
+
+test('the status of a node says what DTPC has sent, received, and what waits', async () => {
+  const scenario = overBpmail({ loss: 0.2 })
+  const control = { host: '/run/lightlag/control.sock', port: 0 }
+  const lab = await TestLab.start(scenario)
+  for (const body of ['one', 'two', 'three']) await lab.submitted(lab.mail1, mailOf(body))
+  await lab.until('mail-removed', 6)
+  const told = async ({ machine }: typeof lab.mail1) => {
+    const client = await lab.lab.perform(connectNode(control, machine))
+    return lab.lab.perform(client.status())
+  }
+  const [near, far] = [await told(lab.mail1), await told(lab.mail2)]
+  const nothing = { count: 0, bytes: 0 }
+  expect(near.dtpc).toMatchObject({ outgoing: { items: 3, waiting: nothing } })
+  const { bundles = 0, over = {} } = near.dtpc?.outgoing ?? {}
+  expect(over.acknowledged).toBeGreaterThan(0)
+  expect(bundles).toBeGreaterThanOrEqual(over.acknowledged ?? 0)
+  expect(far.dtpc?.inbox).toEqual({ received: 3, taken: 3, letGo: 0, waiting: nothing })
+  expect(formatNodeStatus(far)).toContain(
+    'dtpc receiving: items 3, taken 3, let go 0, waiting 0 (0 bytes)\n',
+  )
 })

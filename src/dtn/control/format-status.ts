@@ -2,7 +2,7 @@ import { formatDuration } from '../../base/quantity.ts'
 import type { Queue } from '../agent-events.ts'
 import type { Gate } from '../contact-plan.ts'
 import type { Traffic } from '../counters.ts'
-import type { ControlStatus } from './status.ts'
+import type { ControlStatus, DtpcStatus, DtpcWaiting } from './status.ts'
 
 /** For people: a line for each thing, LF at the end. */
 export function formatNodeStatus(status: ControlStatus): string {
@@ -27,6 +27,7 @@ export function formatNodeStatus(status: ControlStatus): string {
       (one) =>
         `endpoint ${one.endpoint} ${one.state}: delivered ${traffic(one.delivered)}, sent ${traffic(one.sent)}, retries ${one.retries}, refused ${one.refused}, ${queued(one.queue)}`,
     ),
+    ...(status.dtpc === undefined ? [] : dtpcLines(status.dtpc)),
     ...status.layers.flatMap(({ protocol, faults }) =>
       Object.entries(faults).map(([code, count]) => `layer ${protocol} faults (${code}): ${count}`),
     ),
@@ -35,6 +36,15 @@ export function formatNodeStatus(status: ControlStatus): string {
     `status reports: sent ${reports.sent}, left out ${reports.leftOut}, received ${reports.received}`,
   ]
   return lines.map((line) => `${line}\n`).join('')
+}
+
+function dtpcLines({ outgoing, inbox }: DtpcStatus): readonly string[] {
+  const over = Object.entries(outgoing.over).map(([outcome, count]) => `, ${outcome} ${count}`)
+  const waiting = ({ count, bytes }: DtpcWaiting): string => `waiting ${count} (${bytes} bytes)`
+  return [
+    `dtpc sending: items ${outgoing.items}, bundles ${outgoing.bundles}${over.join('')}, ${waiting(outgoing.waiting)}`,
+    `dtpc receiving: items ${inbox.received}, taken ${inbox.taken}, let go ${inbox.letGo}, ${waiting(inbox.waiting)}`,
+  ]
 }
 
 function traffic({ bundles, bytes }: Traffic): string {

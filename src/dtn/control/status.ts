@@ -1,11 +1,25 @@
 /** What a node tells of itself, as JSON. */
 
+import type { DtpcCounts } from '../dtpc/service.ts'
 import type { NodeStatus } from '../node-status.ts'
 
 export interface ControlStatus extends NodeStatus {
   /** POSIX milliseconds: since when it counts. */
   readonly since: number
   readonly now: number
+  /** Where the node speaks it. */
+  readonly dtpc?: DtpcStatus
+}
+
+export interface DtpcStatus {
+  readonly outgoing: DtpcCounts['outgoing'] & { readonly waiting: DtpcWaiting }
+  readonly inbox: DtpcCounts['inbox'] & { readonly waiting: DtpcWaiting }
+}
+
+/** Items and ADUs that are not over; items that nobody has taken. */
+export interface DtpcWaiting {
+  readonly count: number
+  readonly bytes: number
 }
 
 /** What a stored bundle waits for: an application, its neighbour, an acknowledgement, or any way at all. */

@@ -69,6 +69,15 @@ type Header = Omit<DtpcItem, 'bytes' | 'number'>
 
 const NEXT_KEY = 'next'
 
+/** Items, since the start. */
+export interface InboxCounts {
+  readonly received: number
+  /** Those that applications took. */
+  readonly taken: number
+  /** Those for which nobody came and no room was. */
+  readonly letGo: number
+}
+
 interface Usage {
   count: number
   bytes: number
@@ -85,6 +94,7 @@ export class Inbox {
   readonly #unclaimed: Usage = { count: 0, bytes: 0 }
   #claimedTopics = 0
   #nextNumber = 0
+  readonly #counts = { received: 0, taken: 0, letGo: 0 }
 
   constructor(ports: {
     readonly store: Store
@@ -111,6 +121,10 @@ export class Inbox {
   get status(): { readonly count: number; readonly bytes: number } {
     const { count, bytes } = this.#claimed
     return { count: count + this.#unclaimed.count, bytes: bytes + this.#unclaimed.bytes }
+  }
+
+  get counts(): InboxCounts {
+    return { ...this.#counts }
   }
 
   /** Why there is no room for items of these topics now; undefined where there is. */
@@ -141,8 +155,10 @@ export class Inbox {
         const reason = `an item of topic ${header.topic}, which nobody has opened, is let go`
         this.#ports.events({ type: 'trouble', where: 'dtpc', reason })
         this.#forgetUnused(header.topic, topic)
+        this.#counts.letGo++
         continue
       }
+      this.#counts.received++
       changes.push(change)
       this.#account(topic, waiting)
       kept.push({ topic, waiting })
@@ -273,6 +289,7 @@ export class Inbox {
 
   #next(topic: Topic, { sizeBytes }: Waiting): void {
     topic.waiting.shift()
+    this.#counts.taken++
     this.#count(topic.isClaimed ? this.#claimed : this.#unclaimed, -1, -sizeBytes)
     topic.isOffered = false
     this.#offer(topic)

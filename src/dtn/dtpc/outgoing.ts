@@ -83,6 +83,16 @@ export interface OutgoingPorts {
   readonly journal: Journal
 }
 
+/** Since the start. */
+export interface OutgoingCounts {
+  /** Items that were taken from applications. */
+  readonly items: number
+  /** Bundles that bore ADUs: more than ADUs where some went again. */
+  readonly bundles: number
+  /** ADUs that are over, by what became of them. */
+  readonly over: Readonly<Partial<Record<Outcome, number>>>
+}
+
 export class Outgoing {
   readonly #ports: OutgoingPorts
   readonly #profiles = new Map<number, ServiceProfile>()
@@ -101,6 +111,7 @@ export class Outgoing {
     fault: undefined,
   }
   #usedBytes = 0
+  readonly #counts = { items: 0, bundles: 0, over: new Map<Outcome, number>() }
   #isStopped = false
 
   constructor(ports: OutgoingPorts) {
@@ -112,6 +123,10 @@ export class Outgoing {
 
   get status(): { readonly count: number; readonly bytes: number } {
     return { count: this.#items.size + this.#adus.size, bytes: this.#usedBytes }
+  }
+
+  get counts(): OutgoingCounts {
+    return { ...this.#counts, over: Object.fromEntries(this.#counts.over) }
   }
 
   profile(id: number): ServiceProfile | undefined {
@@ -177,6 +192,7 @@ export class Outgoing {
       if (name !== undefined) this.#waiting.delete(name)
       throw fault
     }
+    this.#counts.items++
     const header: ItemHeader = { destination, profile, topic, ...(name !== undefined && { name }) }
     await (stored ??
       this.#ports.journal.commit([put(TABLES.outgoingItems, keyOf(id), header, bytes)]))
@@ -259,6 +275,7 @@ export class Outgoing {
         )
         return
       case 'settled':
+        this.#counts.over.set(effect.outcome, (this.#counts.over.get(effect.outcome) ?? 0) + 1)
         this.#onSettled(effect.adu, effect.outcome)
         return
       case 'elided': {
@@ -327,6 +344,7 @@ export class Outgoing {
       ...(reports !== undefined && { reports }),
       ...(adu.sequence === 0 && { alongside: this.#ending(adu.key, held.names, 'sent') }),
     })
+    this.#counts.bundles++
   }
 
   #payloadOf(key: number, store: Store): Uint8Array | undefined {

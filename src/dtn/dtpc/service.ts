@@ -7,10 +7,16 @@ import type { Store, StoreChange } from '../../ports/store.ts'
 import type { EndpointId } from '../../proto/bpv7/endpoint-id.ts'
 import type { DtnFaultCode } from '../fault.ts'
 import type { BundleNode, EndpointRegistration, Provenance } from '../node.ts'
-import { type DtpcDelivery, Inbox, type TopicRegistration } from './inbox.ts'
+import { type DtpcDelivery, Inbox, type InboxCounts, type TopicRegistration } from './inbox.ts'
 import { DTPC_RECEIVE_SERVICE, Incoming } from './incoming.ts'
 import { Journal } from './journal.ts'
-import { type Outcome, Outgoing, type OutgoingItem, type ServiceProfile } from './outgoing.ts'
+import {
+  type Outcome,
+  Outgoing,
+  type OutgoingCounts,
+  type OutgoingItem,
+  type ServiceProfile,
+} from './outgoing.ts'
 
 export type { DtpcDelivery, DtpcItem, TopicRegistration } from './inbox.ts'
 export { DTPC_RECEIVE_SERVICE } from './incoming.ts'
@@ -23,6 +29,11 @@ export interface DtpcServicePorts {
   readonly events: EventSink
   /** Throws a permanent Fault where an ADU of `source` is not to be believed. Default: all are. */
   readonly admit?: (source: EndpointId, provenance: Provenance) => void
+}
+
+export interface DtpcCounts {
+  readonly outgoing: OutgoingCounts
+  readonly inbox: InboxCounts
 }
 
 export class DtpcService {
@@ -104,6 +115,11 @@ export class DtpcService {
    */
   open(topic: number, receive: (delivery: DtpcDelivery) => void): TopicRegistration {
     return this.#inbox.open(topic, receive)
+  }
+
+  /** What has passed since the start. */
+  get counts(): DtpcCounts {
+    return { outgoing: this.#outgoing.counts, inbox: this.#inbox.counts }
   }
 
   get status(): {
