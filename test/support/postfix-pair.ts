@@ -40,6 +40,8 @@ export async function startMta(options: PostfixOptions): Promise<ForeignServer> 
   const maps = Object.entries(transport).map(([name, route]) => `{ ${name} = ${route} }`)
   const settings = {
     ...postfixSettings(directory, domain),
+    // Whoever is to reach it without the nodes.
+    mydestination: `${domain}, direct.${domain}`,
     message_size_limit: '52428800',
     mailbox_size_limit: '0',
     transport_maps: `inline:{ ${maps.join(', ')} }`,
