@@ -21,6 +21,7 @@ test('property: the least comes out first, whatever was pushed and popped before
           model.sort((a, b) => a - b)
         }
         expect([heap.size, heap.peek()]).toEqual([model.length, model[0]])
+        expect([...heap].sort((a, b) => a - b)).toEqual(model)
       }
     }),
   )

@@ -48,6 +48,11 @@ export class Heap<Item> {
     return least
   }
 
+  /** In no order. */
+  [Symbol.iterator](): Iterator<Item> {
+    return this.#items.values()
+  }
+
   /** Drops the others, in a time that grows with all there are. */
   retain(isWanted: (item: Item) => boolean): void {
     const wanted = this.#items.filter(isWanted)

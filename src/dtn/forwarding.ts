@@ -43,7 +43,7 @@ export class Forwarding {
   }
 
   get plans(): readonly StaticPlan[] {
-    return [...this.#ways.values()].map(({ plan }) => plan)
+    return this.#ways.values().map(({ plan }) => plan)
   }
 
   /** The plan that leads to `destination`. */

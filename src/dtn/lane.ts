@@ -36,16 +36,15 @@ export class Lane {
   #budget: ContactBudget | undefined
   /** Of a contact that was not open yet when it was last looked at. */
   #opensAt: MonoMs | undefined
+  #deadline: MonoMs | undefined
 
   constructor(options: LaneOptions) {
     this.#options = options
   }
 
-  /** When `take` may find something that it would not find now. */
+  /** When `take` may find something that it would not find now: at hand, for it is asked after every event of a node. */
   get deadline(): MonoMs | undefined {
-    const deferred = this.#deferredUntil.peek()?.at
-    if (this.#waiting.size === 0) return deferred
-    return earlier(this.#opensAt ?? this.#pausedUntil, deferred)
+    return this.#deadline
   }
 
   /** Whether anything is ready to be taken. */
@@ -61,14 +60,22 @@ export class Lane {
     this.#budget = window && new ContactBudget(window)
     this.#opensAt = window?.from
     this.#pausedUntil = undefined
+    this.#setDeadline()
   }
 
   add(key: number, sizeBytes: number): void {
     this.#wait(key, { sizeBytes, failures: 0 })
+    this.#setDeadline()
   }
 
   /** At most `countMax` keys whose turn has come; each is under way until `finish` or `postpone`. */
   take(now: MonoMs, countMax: number = Number.POSITIVE_INFINITY): readonly number[] {
+    const taken = this.#take(now, countMax)
+    this.#setDeadline()
+    return taken
+  }
+
+  #take(now: MonoMs, countMax: number): readonly number[] {
     this.#wakeDeferred(now)
     if (this.#opensAt !== undefined) {
       if (now < this.#opensAt) return []
@@ -120,16 +127,24 @@ export class Lane {
         this.#pausedUntil = addMs(now, pauseMs(this.#laneFailures))
       }
       this.#wait(key, again)
-      return
+    } else {
+      this.#deferred.set(key, again)
+      this.#deferredUntil.push({ at: addMs(now, pauseMs(failures)), key })
     }
-    this.#deferred.set(key, again)
-    this.#deferredUntil.push({ at: addMs(now, pauseMs(failures)), key })
+    this.#setDeadline()
   }
 
   /** It is no longer wanted. What is under way keeps its place until it is finished. */
   forget(key: number): void {
     this.#waiting.delete(key)
     this.#deferred.delete(key)
+    this.#setDeadline()
+  }
+
+  #setDeadline(): void {
+    const deferred = this.#deferredUntil.peek()?.at
+    this.#deadline =
+      this.#waiting.size === 0 ? deferred : earlier(this.#opensAt ?? this.#pausedUntil, deferred)
   }
 
   #wait(key: number, item: Waiting): void {

@@ -15,6 +15,7 @@ export class Ways {
   readonly #ways = new Map<bigint, Way>()
   /** To several nodes each, those to the fewest first. */
   #groups: readonly Way[] = []
+  #all: readonly Way[] = []
 
   constructor(plans: readonly StaticPlan[]) {
     for (const plan of plans) this.set(plan)
@@ -38,12 +39,14 @@ export class Ways {
     const way = { lane, plan }
     if (plan.until === undefined) this.#ways.set(plan.node, way)
     else this.#groups = [...this.#groups, way].sort((a, b) => (countOf(a) < countOf(b) ? -1 : 1))
+    this.#all = [...this.#ways.values(), ...this.#groups]
     return way
   }
 
   delete(place: PlanPlace): void {
     if (place.until === undefined) this.#ways.delete(place.node)
     else this.#groups = this.#groups.filter(({ plan }) => !isSamePlace(plan, place))
+    this.#all = [...this.#ways.values(), ...this.#groups]
   }
 
   /** Undefined where no plan leads to `destination`; the one for the fewest nodes where several do. */
@@ -56,10 +59,8 @@ export class Ways {
     return undefined
   }
 
-  values(): Iterable<Way> {
-    return this.#groups.length === 0
-      ? this.#ways.values()
-      : [...this.#ways.values(), ...this.#groups]
+  values(): readonly Way[] {
+    return this.#all
   }
 }
 

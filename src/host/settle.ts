@@ -16,16 +16,24 @@ export class PromptSettling {
     this.#uncaught.push(error)
   }
 
+  readonly #tick = (resolve: () => void, reject: (error: unknown) => void): void => {
+    process.nextTick(this.#pass, resolve, reject)
+  }
+  readonly #pass = (resolve: () => void, reject: (error: unknown) => void): void => {
+    if (this.#uncaught.length > 0) reject(this.#uncaught.shift())
+    else resolve()
+  }
+  readonly #look = (): void => {
+    if (this.#uncaught.length > 0) throw this.#uncaught.shift()
+  }
+
   /** From now on, rejections that nobody catches do not end the process. */
   constructor() {
     process.on('unhandledRejection', this.#onRejection)
   }
 
-  readonly settle = async (): Promise<void> => {
-    if (++this.#count % SKIPPED_TURNS === 0) await setImmediate()
-    else await new Promise<void>((resolve) => process.nextTick(resolve))
-    if (this.#uncaught.length > 0) throw this.#uncaught.shift()
-  }
+  readonly settle = (): Promise<void> =>
+    ++this.#count % SKIPPED_TURNS === 0 ? setImmediate().then(this.#look) : new Promise(this.#tick)
 
   end(): void {
     process.off('unhandledRejection', this.#onRejection)

@@ -336,7 +336,8 @@ class LabSocket implements DatagramSocket {
   }
 
   send(bytes: Uint8Array, to: SocketAddress, sent: (fault: Fault | undefined) => void): void {
-    const failure = this.#refusal(bytes, to)
+    const mtu = this.#options.mtuBytes(to.host)
+    const failure = this.#refusal(bytes, to, mtu)
     soon(this.#options.clock, () => sent(failure))
     if (failure !== undefined) return
     const host = isWithinHost(to.host)
@@ -352,9 +353,10 @@ class LabSocket implements DatagramSocket {
       payload: bytes.slice(),
       fragment: undefined,
     }
-    const { mtuBytes, nextIdentification, transmit } = this.#options
-    const mtu = mtuBytes(to.host) ?? MTU_BYTES
-    for (const packet of fragmented(datagram, mtu, nextIdentification)) transmit(packet)
+    const { nextIdentification, transmit } = this.#options
+    for (const packet of fragmented(datagram, mtu ?? MTU_BYTES, nextIdentification)) {
+      transmit(packet)
+    }
   }
 
   async close(): Promise<void> {
@@ -367,13 +369,14 @@ class LabSocket implements DatagramSocket {
     lend(packet.payload, (bytes) => this.onDatagram(bytes, packet.source))
   }
 
-  #refusal(bytes: Uint8Array, to: SocketAddress): Fault | undefined {
+  /** `mtuBytes` is undefined where no way leads there. */
+  #refusal(bytes: Uint8Array, to: SocketAddress, mtuBytes: number | undefined): Fault | undefined {
     if (this.#closed) return fault('network/unreachable', 'the socket is closed', true)
     if (to.port === 0) return fault('network/unreachable', 'port 0 is nobody', true)
     if (bytes.length > DATAGRAM_BYTES_MAX) {
       return fault('network/datagram-too-large', `${bytes.length} bytes in one datagram`, false)
     }
-    if (this.#options.mtuBytes(to.host) === undefined) {
+    if (mtuBytes === undefined) {
       return fault('network/unreachable', `no way to ${formatAddress(to)}`, true)
     }
     return this.#options.datagramFault()

@@ -41,7 +41,9 @@ export class LabNetwork {
   readonly capture: Capture
   readonly #options: LabNetworkOptions
   readonly #hosts = new Map<string, LabHost>()
-  readonly #links = new Map<string, Link>()
+  /** By the network that one direction leaves, and the one that it leads to. */
+  readonly #links = new Map<string, Map<string, Link>>()
+  readonly #joined: (readonly [string, string])[] = []
   readonly #routes = new Routes()
 
   constructor(options: LabNetworkOptions) {
@@ -75,17 +77,26 @@ export class LabNetwork {
     back: Partial<LinkQuality> = {},
   ): void {
     const [a, b] = between
-    assert(a !== b && !this.#links.has(linkKey(a, b)), `one link joins ${a} and ${b}`)
+    assert(a !== b && !this.#links.get(a)?.has(b), `one link joins ${a} and ${b}`)
     const { random, world } = this.#options
     const options = { random, startsAt: world.startsAt }
-    this.#links.set(linkKey(a, b), new Link(quality, options))
-    this.#links.set(linkKey(b, a), new Link({ ...quality, ...back }, options))
+    this.#linksFrom(a).set(b, new Link(quality, options))
+    this.#linksFrom(b).set(a, new Link({ ...quality, ...back }, options))
+    this.#joined.push([a, b], [b, a])
     this.#routes.add(a, b)
+  }
+
+  #linksFrom(site: string): Map<string, Link> {
+    const known = this.#links.get(site)
+    if (known !== undefined) return known
+    const links = new Map<string, Link>()
+    this.#links.set(site, links)
+    return links
   }
 
   /** The networks that each direction of a link joins. */
   get links(): readonly (readonly [string, string])[] {
-    return [...this.#links.keys()].map((key) => key.split('\n') as [string, string])
+    return this.#joined
   }
 
   /** The one that comes next on the way from a network to another; undefined where no links lead there. */
@@ -95,7 +106,7 @@ export class LabNetwork {
 
   /** One direction of a link, to be looked at or changed at any time. */
   link(from: string, to: string): Link {
-    const link = this.#links.get(linkKey(from, to))
+    const link = this.#links.get(from)?.get(to)
     assert(link !== undefined, `no link from ${from} to ${to}`)
     return link
   }
@@ -224,8 +235,4 @@ function corrupted(packet: Packet, wrongBitAt: number, link: Link): Packet | und
 function mtuOf(from: LabHost, target: LabHost | undefined): number | undefined {
   if (target === undefined) return undefined
   return target === from ? LOOPBACK_MTU_BYTES : MTU_BYTES
-}
-
-function linkKey(from: string, to: string): string {
-  return `${from}\n${to}`
 }

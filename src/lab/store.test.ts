@@ -70,6 +70,23 @@ describe('the lab store', () => {
     expect(store.usedBytes).toBe(10)
   })
 
+  it('goes on behind the last key told, whatever has come or gone meanwhile', async () => {
+    const store = new LabStore()
+    const names = Array.from({ length: 100 }, (_, i) => String(i).padStart(3, '0'))
+    await store.commit(names.map((name) => put(name, name)))
+    const keys = store.keys('t', {})[Symbol.iterator]()
+    for (const name of names.slice(0, 50)) expect(keys.next().value).toBe(name)
+    const gone = names.slice(0, 90).map((key) => ({ table: 't', key, value: undefined }))
+    await store.commit([...gone, put('0485', ''), put('0495', '')])
+    expect([...{ [Symbol.iterator]: () => keys }]).toEqual(['0495', ...names.slice(90)])
+    expect(contents(store)).toEqual([
+      '0485=',
+      '0495=',
+      ...names.slice(90).map((name) => `${name}=${name}`),
+    ])
+    expect(store.usedBytes).toBe(4 + 4 + 10 * 6)
+  })
+
   it('refuses keys that no store takes, as a mistake of ours', () => {
     for (const key of ['', 'k'.repeat(501), 'ü', 'a\n']) {
       expect(() => new LabStore().commit([put(key, 'x')])).toThrow('assertion failed')

@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts'
 import { equalBytes, NO_BYTES } from '../base/bytes.ts'
 import { Fault } from '../base/fault.ts'
+import { Queue } from '../base/queue.ts'
 import type { Random } from '../base/random.ts'
 import { addMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -33,20 +34,13 @@ export interface StoreImage {
   usedBytes: number
 }
 
-/**
- * Emptied when its key goes: a Map keeps alive for a while what it has held, and shall not do so with
- * the bytes.
- */
-interface Slot {
-  value: Uint8Array | undefined
-}
-
+/** Arrays and no Map: a Map keeps alive for a while what has come and gone. */
 interface Table {
-  readonly values: Map<string, Slot>
   /** In order; some may be gone. */
   keys: string[]
-  /** Those of `keys` that are. */
-  readonly gone: Set<string>
+  /** Of each key; undefined where it is gone. */
+  values: (Uint8Array | undefined)[]
+  goneCount: number
 }
 
 /**
@@ -58,8 +52,8 @@ export class LabStore implements Store {
   readonly #options: LabStoreOptions
   #state: 'open' | 'closed' | 'crashed' = 'open'
   #lastCommit: Promise<unknown> = Promise.resolve()
-  /** Not yet resolved, in order. */
-  readonly #underWay = new Set<readonly StoreChange[]>()
+  /** Not yet resolved, in the order in which they will be. */
+  readonly #underWay: Queue<readonly StoreChange[]> = new Queue()
 
   constructor(options: LabStoreOptions = {}, image: StoreImage = emptyStoreImage()) {
     this.#options = options
@@ -72,30 +66,34 @@ export class LabStore implements Store {
 
   get(table: TableName, key: string): Uint8Array | undefined {
     this.#requireOpen()
-    return this.#image.tables.get(table)?.values.get(key)?.value?.slice()
+    return this.#valueOf(table, key)?.slice()
   }
 
   *range(table: TableName, range: StoreRange): Iterable<StoreEntry> {
     for (const key of this.keys(table, range)) {
-      const value = this.#image.tables.get(table)?.values.get(key)?.value
+      const value = this.#valueOf(table, key)
       if (value !== undefined) yield { key, value: value.slice() }
     }
   }
 
   *keys(table: TableName, range: StoreRange): Iterable<string> {
     this.#requireOpen()
-    const keys = presentKeys(this.#image.tables.get(table))
-    for (let i = range.from === undefined ? 0 : lowerBound(keys, range.from); ; i++) {
-      const key = keys[i]
+    const found = this.#image.tables.get(table)
+    if (found === undefined) return
+    for (let i = range.from === undefined ? 0 : lowerBound(found.keys, range.from); ; i++) {
+      const key = found.keys[i]
       if (key === undefined || (range.to !== undefined && key >= range.to)) return
+      if (found.values[i] === undefined) continue
       yield key
+      // What came or went meanwhile moves the others.
+      if (found.keys[i] !== key) i = lowerBound(found.keys, `${key}\0`) - 1
     }
   }
 
   commit(changes: readonly StoreChange[]): Promise<void> {
     if (this.#state === 'closed') return Promise.reject(closedFault())
     for (const { key } of changes) {
-      assert(/^[\x20-\x7e]{1,500}$/.test(key), `a store key is 1 to 500 printable characters`)
+      assert(PRINTABLE.test(key), `a store key is 1 to 500 printable characters`)
     }
     // The bytes are the store's from now on, and LMDB reads them later: whoever has only borrowed
     // them, or changes them, finds out here rather than in a damaged spool.
@@ -104,10 +102,11 @@ export class LabStore implements Store {
         ? changes
         : changes.map((change) => ({ ...change, value: change.value?.slice() }))
     const fault = this.#options.fault?.()
-    if (fault === undefined) this.#underWay.add(owned)
+    if (fault === undefined) this.#underWay.push(owned)
     const committed = new Promise<void>((resolve, reject) => {
       this.#later(() => {
-        this.#underWay.delete(owned)
+        if (this.#state === 'crashed') return
+        if (fault === undefined) this.#underWay.shift()
         const changed = owned === changes ? undefined : changedMeanwhile(changes, owned)
         const failure = changed ?? fault ?? this.#apply(owned)
         if (failure === undefined) resolve()
@@ -137,7 +136,7 @@ export class LabStore implements Store {
       tables: new Map(
         [...this.#image.tables].map(([name, table]) => [
           name,
-          { values: copied(table.values), keys: [...table.keys], gone: new Set(table.gone) },
+          { ...table, keys: [...table.keys], values: [...table.values] },
         ]),
       ),
     }
@@ -145,12 +144,9 @@ export class LabStore implements Store {
 
   /** Never inside the call, so that whoever iterates without awaiting sees one state. */
   #later(action: () => void): void {
-    const live = (): void => {
-      if (this.#state !== 'crashed') action()
-    }
     const { latency } = this.#options
-    if (latency === undefined) void Promise.resolve().then(live)
-    else latency.clock.at(addMs(latency.clock.now(), latency.durationMs), live)
+    if (latency === undefined) void Promise.resolve().then(action)
+    else latency.clock.at(addMs(latency.clock.now(), latency.durationMs), action)
   }
 
   #apply(changes: readonly StoreChange[]): Fault<StoreFaultCode> | undefined {
@@ -175,7 +171,7 @@ export class LabStore implements Store {
     const sizes = new Map<string, number>()
     let grownBytes = 0
     for (const { table, key, value } of changes) {
-      const held = this.#image.tables.get(table)?.values.get(key)?.value
+      const held = this.#valueOf(table, key)
       const name = `${table}\n${key}`
       const before = sizes.get(name) ?? entrySize(key, held)
       const after = entrySize(key, value)
@@ -185,10 +181,19 @@ export class LabStore implements Store {
     return grownBytes
   }
 
+  #valueOf(name: TableName, key: string): Uint8Array | undefined {
+    const table = this.#image.tables.get(name)
+    if (table === undefined) return undefined
+    const i = lowerBound(table.keys, key)
+    return table.keys[i] === key ? table.values[i] : undefined
+  }
+
   #requireOpen(): void {
     if (this.#state === 'closed') throw closedFault()
   }
 }
+
+const PRINTABLE = /^[\x20-\x7e]{1,500}$/
 
 /** A mistake of ours, and so no Fault. */
 function changedMeanwhile(
@@ -213,54 +218,57 @@ export function emptyStoreImage(): StoreImage {
 function tableOf(image: StoreImage, name: TableName): Table {
   const held = image.tables.get(name)
   if (held !== undefined) return held
-  const made: Table = { values: new Map(), keys: [], gone: new Set() }
+  const made: Table = { keys: [], values: [], goneCount: 0 }
   image.tables.set(name, made)
   return made
 }
 
 /** By how much it has grown. */
 function put(table: Table, { key, value }: StoreChange): number {
-  const slot = table.values.get(key)
-  const before = slot?.value
-  if (slot !== undefined) slot.value = value
-  if (value === undefined) {
-    if (table.values.delete(key)) table.gone.add(key)
-    return -entrySize(key, before)
+  const { keys, values } = table
+  const i = lowerBound(keys, key)
+  const isKnown = keys[i] === key
+  const before = isKnown ? values[i] : undefined
+  if (isKnown) {
+    values[i] = value
+    if (before === undefined) table.goneCount--
+    if (value === undefined) leave(table)
+  } else if (value !== undefined) {
+    if (i === keys.length) {
+      keys.push(key)
+      values.push(value)
+    } else {
+      keys.splice(i, 0, key)
+      values.splice(i, 0, value)
+    }
   }
-  if (slot === undefined) table.values.set(key, { value })
-  if (before === undefined && !table.gone.delete(key)) insert(table.keys, key)
-  if (table.gone.size > 64 + table.values.size) presentKeys(table)
   return entrySize(key, value) - entrySize(key, before)
 }
 
-function copied(values: ReadonlyMap<string, Slot>): Map<string, Slot> {
-  return new Map([...values].map(([key, { value }]) => [key, { value }]))
-}
-
-function insert(keys: string[], key: string): void {
-  const last = keys.at(-1)
-  if (last === undefined || last < key) keys.push(key)
-  else keys.splice(lowerBound(keys, key), 0, key)
-}
-
 /** Those that are gone are taken out together: one at a time each would move all behind it. */
-function presentKeys(table: Table | undefined): readonly string[] {
-  if (table === undefined) return []
-  if (table.gone.size > 0) {
-    table.keys = table.keys.filter((key) => !table.gone.has(key))
-    table.gone.clear()
+function leave(table: Table): void {
+  const { keys, values } = table
+  table.goneCount++
+  while (values.length > 0 && values.at(-1) === undefined) {
+    keys.pop()
+    values.pop()
+    table.goneCount--
   }
-  return table.keys
+  if (2 * table.goneCount <= 64 + values.length) return
+  table.keys = keys.filter((_, i) => values[i] !== undefined)
+  table.values = values.filter((value) => value !== undefined)
+  table.goneCount = 0
 }
 
 function entrySize(key: string, value: Uint8Array | undefined): number {
   return value === undefined ? 0 : key.length + value.length
 }
 
-/** The index of the first key that is not before `key`. */
+/** The index of the first key that is not before `key`. Most often that is behind the last. */
 function lowerBound(keys: readonly string[], key: string): number {
   let low = 0
   let high = keys.length
+  if (high === 0 || (keys[high - 1] as string) < key) return high
   while (low < high) {
     const middle = (low + high) >> 1
     if ((keys[middle] as string) < key) low = middle + 1

@@ -27,7 +27,12 @@ interface Pending {
   /** Undefined once cancelled. */
   callback: (() => void) | undefined
   /** On whose clock, where it is a host's. */
-  readonly owner: string | undefined
+  readonly owner: Owner | undefined
+}
+
+/** Whose callbacks they are, for whoever asks who is busy, and to end them together. */
+interface Owner {
+  readonly name: string | undefined
 }
 
 /**
@@ -76,7 +81,7 @@ export class World implements Clock {
     }
   }
 
-  at(at: MonoMs, callback: () => void, owner?: string): () => void {
+  at(at: MonoMs, callback: () => void, owner?: Owner): () => void {
     assert(!Number.isNaN(at), 'a time is a number')
     const due = at < this.#now ? this.#now : at
     const entry: Pending = { at: due, order: this.#order++, callback, owner }
@@ -84,6 +89,11 @@ export class World implements Clock {
     return () => {
       entry.callback = undefined
     }
+  }
+
+  /** No callback of this owner runs any more. Looks at all that is to happen. */
+  cancelAll(owner: Owner): void {
+    for (const entry of this.#pending) if (entry.owner === owner) entry.callback = undefined
   }
 
   /**
@@ -130,7 +140,7 @@ export class World implements Clock {
     while (!done()) {
       const next = this.#takeNext(end)
       if (next === undefined) return
-      watch.see(this.#now, next.owner)
+      watch.see(this.#now, next.owner?.name)
       next.callback?.()
       await settle()
     }
@@ -188,17 +198,16 @@ const TURNS_COUNTED = 10_000
 
 /** One host's view of the world's time, which ends with the host. */
 export class HostClock implements Clock {
+  /** The host's, for whoever asks who is busy. */
+  readonly name: string | undefined
   readonly #world: World
-  readonly #owner: string | undefined
-  readonly #cancels = new Set<() => void>()
   readonly #onSet = new Set<() => void>()
   #stopped = false
   #aheadMs: number
 
-  /** `owner`: the host's name, for whoever asks who is busy. */
-  constructor(world: World, aheadMs = 0, owner?: string) {
+  constructor(world: World, aheadMs = 0, name?: string) {
+    this.name = name
     this.#world = world
-    this.#owner = owner
     this.#aheadMs = aheadMs
   }
 
@@ -231,27 +240,18 @@ export class HostClock implements Clock {
   }
 
   at(at: MonoMs, callback: () => void): () => void {
-    if (this.#stopped) return () => {}
-    const run = (): void => {
-      this.#cancels.delete(cancel)
-      callback()
-    }
-    const cancel = this.#world.at(at, run, this.#owner)
-    this.#cancels.add(cancel)
-    return () => {
-      this.#cancels.delete(cancel)
-      cancel()
-    }
+    return this.#stopped ? NOTHING : this.#world.at(at, callback, this)
   }
 
   /** No callback of this clock runs any more. */
   stop(): void {
     this.#stopped = true
     this.#onSet.clear()
-    for (const cancel of this.#cancels) cancel()
-    this.#cancels.clear()
+    this.#world.cancelAll(this)
   }
 }
+
+function NOTHING(): void {}
 
 /** Calls back once the present event is over, at the same moment. */
 export function soon(clock: Clock, callback: () => void): () => void {

@@ -119,7 +119,7 @@ test('mail in a queue on a disk that was wiped waits no more', async () => {
 test('a world in which time stands still is given up soon, and says who is busy', async () => {
   const world = new World({ settle: () => Promise.resolve(), eventsAtOnceMax: 1000 })
   const again = (): void => {
-    world.at(world.now(), again, 'mail-1')
+    world.at(world.now(), again, { name: 'mail-1' })
   }
   again()
   await expect(world.run()).rejects.toMatchObject({
@@ -132,7 +132,7 @@ test('a world without rest is given up, and says who is busy', async () => {
   const world = new World({ settle: () => Promise.resolve(), eventsMax: 1000 })
   let turn = 0
   const again = (): void => {
-    const owner = turn++ % 4 === 0 ? 'mail-2' : undefined
+    const owner = turn++ % 4 === 0 ? { name: 'mail-2' } : undefined
     world.at(addMs(world.now(), 1), again, owner)
   }
   again()
