@@ -57,10 +57,12 @@ export async function labPs(options: LabOption & { readonly json?: true }): Prom
   if (options.lab !== undefined) {
     states.push(await withLab(options, (client) => ask<LabState>(client, 'state', {})))
   } else {
-    for (const client of (await runningLabs()).values()) {
+    const { running, silent } = await runningLabs()
+    for (const [, client] of [...running].sort(([a], [b]) => (a < b ? -1 : 1))) {
       states.push(await ask<LabState>(client, 'state', {}))
       client.close()
     }
+    for (const { message } of silent) process.stderr.write(`${message}\n`)
   }
   if (options.json) process.stdout.write(`${JSON.stringify(states)}\n`)
   else if (states.length === 0) process.stdout.write('no lab runs\n')

@@ -48,18 +48,24 @@ export async function connectLab(name: string): Promise<NodeClient | undefined> 
   }
 }
 
-/** A session with each lab that runs and answers, by name. For the caller to close; the others are complained of. */
-export async function runningLabs(): Promise<ReadonlyMap<string, NodeClient>> {
-  const names = knownNames()
-  const tried = await Promise.allSettled(names.map(connectLab))
-  return new Map(
-    tried.flatMap((one, i) => {
-      if (one.status === 'rejected') process.stderr.write(`${asFault(one.reason).message}\n`)
-      return one.status === 'fulfilled' && one.value !== undefined
-        ? [[names[i] ?? '', one.value] as const]
-        : []
-    }),
-  )
+/** A session with each lab that runs, by name, for the caller to close; and why others do not answer. */
+export async function runningLabs(): Promise<{
+  readonly running: ReadonlyMap<string, NodeClient>
+  readonly silent: readonly Failure[]
+}> {
+  const running = new Map<string, NodeClient>()
+  const silent: Failure[] = []
+  const connect = async (name: string): Promise<void> => {
+    try {
+      const client = await connectLab(name)
+      if (client !== undefined) running.set(name, client)
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error
+      silent.push(error)
+    }
+  }
+  await Promise.all(knownNames().map(connect))
+  return { running, silent }
 }
 
 /** With the lab of this name, or the only one that runs; a Failure where there is none. */
@@ -68,11 +74,12 @@ export async function requireLab(wanted: string | undefined): Promise<NodeClient
     const client = isName(wanted) ? await connectLab(wanted) : undefined
     if (client !== undefined) return client
   }
-  const running = await runningLabs()
-  const names = [...running.keys()]
+  const { running, silent } = await runningLabs()
+  const names = [...running.keys()].sort()
   const [only] = running.values()
   if (wanted === undefined && running.size === 1 && only !== undefined) return only
   for (const client of running.values()) client.close()
+  if (running.size === 0 && silent[0] !== undefined) throw silent[0]
   if (running.size === 0) {
     const what = wanted === undefined ? 'no lab runs' : `no lab ${wanted} runs`
     throw new Failure(EXIT.failed, `${what}: "lightlag lab up -d SCENARIO" starts one`)

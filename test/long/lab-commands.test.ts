@@ -2,7 +2,7 @@
 
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
-import { createConnection } from 'node:net'
+import { createConnection, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { LabCommands } from '../support/lab-command.ts'
@@ -91,6 +91,22 @@ test('a lab in the background is listed, changed and ended; a second one needs a
   })
   expect((await commands.run(['lab', 'down'])).status).toBe(0)
   expect(leftovers()).toEqual([])
+})
+
+test('a lab that takes connections and does not answer is told of, and keeps no other from being listed', async () => {
+  await commands.up(SCENARIO, '--publish', 'none')
+  const silent = createServer()
+  silent.listen(join(commands.directory, 'lightlag', 'labs', 'stopped.sock'))
+  await once(silent, 'listening')
+  const complaint = /^lab stopped: no answer within 30 s: is its process stopped\?/
+  const [listed, asked] = await Promise.all([
+    commands.run(['lab', 'ps']),
+    commands.run(['lab', 'link', 'show', '--lab', 'stopped']),
+  ])
+  expect(listed).toMatchObject({ status: 0, errors: expect.stringMatching(complaint) })
+  expect(listed.output).toMatch(/^earth-moon: at speed 1/)
+  expect(asked).toEqual({ status: 1, output: '', errors: expect.stringMatching(complaint) })
+  silent.close()
 })
 
 test('Ctrl-C leaves nothing behind, and a lab that was killed is in nobody’s way', async () => {
