@@ -38,6 +38,7 @@ export class Descriptions {
   readonly kept: Kept
   /** By their ids alone two could be mistaken that are copies of one directory. */
   readonly #account: string
+  #last = { id: '', key: '' }
   /** Undefined: to be removed. */
   readonly #waiting: Map<string, Uint8Array | undefined> = new Map()
   #writing: Promise<void> | undefined
@@ -149,7 +150,9 @@ export class Descriptions {
 
   /** Of a mailbox, in what is kept of all. */
   keyOf(id: string): string {
-    return `${this.#account}/${id}`
+    // The same string each time, so that its hash is worked out once.
+    if (this.#last.id !== id) this.#last = { id, key: `${this.#account}/${id}` }
+    return this.#last.key
   }
 
   #value(key: string): Uint8Array | undefined {

@@ -36,8 +36,7 @@ export function octetsOf(text: string): string {
 }
 
 export function fromOctets(octets: string): Uint8Array {
-  // Of ASCII both make the same, and the first is made by the host.
-  return /^[\0-\x7f]*$/.test(octets) ? fromUtf8(octets) : fromLatin1(octets)
+  return fromLatin1(octets)
 }
 
 /** Longer ones are literals, as clients have bounded lines. */
