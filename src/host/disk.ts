@@ -108,10 +108,11 @@ export const hostDisk: Disk = {
     }),
   readStarts: (files) => asFaults(() => readStarts(files)),
   rename: (from, to) => called((done) => renames.add({ from, to, done })),
-  renameEach: (moves) => asFaults(async () => resultsOf(await renameInBulk(moves))),
+  renameEach: (moves) =>
+    doneEach(moves, ({ from, to }, done) => fs.rename(from, to, done), renameInBulk),
   link: (from, to) => called((done) => fs.link(from, to, done)),
   remove: (path) => called((done) => fs.unlink(path, done)),
-  removeEach: (paths) => asFaults(async () => resultsOf(await removeInBulk(paths))),
+  removeEach: (paths) => doneEach(paths, fs.unlink, removeInBulk),
   removeDirectory: (path) => called((done) => fs.rmdir(path, done)),
   syncDirectory: (path) => called((done) => syncDirectory(path, done)),
   makeDirectory: (path) => asFaults(() => makeDirectory(path)),
@@ -186,6 +187,24 @@ async function readStarts(files: readonly FileStart[]): Promise<readonly DiskRes
     }
   }
   return results
+}
+
+/** Few do not wait for a thread that may just be flushing what others write. */
+const FEW = 16
+
+function doneEach<T>(
+  items: readonly T[],
+  doOne: (item: T, done: Done) => void,
+  doMany: (items: readonly T[]) => Promise<readonly BulkAnswer[]>,
+): Promise<readonly DiskResult<void>[]> {
+  if (items.length >= FEW) return asFaults(async () => resultsOf(await doMany(items)))
+  return Promise.all(items.map((item) => resultOf((done) => doOne(item, done))))
+}
+
+function resultOf(start: (done: Done) => void): Promise<DiskResult<void>> {
+  return new Promise((resolve) => {
+    start((error) => resolve(error ? { ok: false, fault: faultOf(error) } : DONE))
+  })
 }
 
 /** Of what has been done, and gives nothing. */

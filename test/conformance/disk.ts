@@ -145,7 +145,7 @@ export function describeDisk(name: string, make: () => Promise<DiskWorld>): void
     )
 
     it(
-      'renames and removes hundreds of files by one question, each with its own answer',
+      'renames and removes many files or few by one question, each with its own answer',
       onDisk(async (disk, root) => {
         const numbers = Array.from({ length: 100 }, (_, i) => i)
         for (const n of numbers) await write(disk, `${root}/${n}`, `file ${n}`)
@@ -164,6 +164,16 @@ export function describeDisk(name: string, make: () => Promise<DiskWorld>): void
         const paths = ['directory', 'none', ...numbers.map((n) => `moved-${n}`)]
         const removed = await disk.removeEach(paths.map((path) => `${root}/${path}`))
         expect(codes(removed)).toEqual(['disk/failed', 'disk/not-found'])
+        expect(await disk.list(root)).toEqual(['directory'])
+        await write(disk, `${root}/one`, 'one')
+        const few = [
+          { from: `${root}/one`, to: `${root}/two` },
+          { from: `${root}/one`, to: `${root}/x` },
+        ]
+        expect(codes(await disk.renameEach(few))).toEqual(['disk/not-found'])
+        expect(codes(await disk.removeEach([`${root}/one`, `${root}/two`]))).toEqual([
+          'disk/not-found',
+        ])
         expect(await disk.list(root)).toEqual(['directory'])
         expect([await disk.renameEach([]), await disk.removeEach([])]).toEqual([[], []])
       }),

@@ -612,10 +612,12 @@ export class Folder {
         const measuring = this.#scan.measure(one)
         const measured = measuring instanceof Promise ? await measuring : measuring
         if (measured === undefined) continue
-        const { base, flags, unique } = parseFileName(one.file)
+        const { place, file } = one
+        const { dateMs, sizeBytes } = measured
+        const { base, flags, unique } = parseFileName(file)
         if (numbered !== undefined)
           index.head.uidNext = numbered.uids.get(unique) ?? uidNextOf(index, numbered)
-        uids.push(index.add({ ...one, ...measured, base, flags, modSeq }))
+        uids.push(index.add({ base, place, file, flags, modSeq, dateMs, sizeBytes }))
       }
       if (uids.length > 0) changes.push({ type: 'added', uids, modSeq })
       if (numbered !== undefined) index.head.uidNext = uidNextOf(index, numbered)
