@@ -577,6 +577,23 @@ test('a bundle without a plan finds one that is added, and waits again when it i
   ])
 })
 
+test('what has failed on a way that it no longer takes lets those go on that waited for it there', () => {
+  const group = { node: 10n, until: 20n, via: 3n, protocol: 'udp', duct: 'x' }
+  const a = new BundleAgent({ node: 2n, plans: [group], limits })
+  for (const key of [1, 2]) keep(a, record(key, `ipn:${14 + key}.1`))
+  for (const key of [1, 2])
+    a.handle({ type: 'not-transmitted', key, failure: { temporary: true } }, t0)
+  const later = monoMs(RETRY_FIRST_MS)
+  expect(a.handle({ type: 'tick' }, later)).toMatchObject([{ type: 'transmit', key: 1 }])
+  const own = { node: 15n, protocol: 'udp', duct: 'y' }
+  expect(a.handle({ type: 'planned', plan: own, window: undefined }, later)).toEqual([])
+  const failed = { type: 'not-transmitted', key: 1, failure: { temporary: true } } as const
+  expect(a.handle(failed, later)).toMatchObject([
+    { type: 'transmit', key: 1, plan: own },
+    { type: 'transmit', key: 2, plan: group },
+  ])
+})
+
 test('what is under way when its plan is removed may still arrive', () => {
   const a = agent()
   keep(a, record(18, 'ipn:3.1'))

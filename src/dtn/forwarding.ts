@@ -128,6 +128,8 @@ export class Forwarding {
       way?.lane.finish(key)
       entry.way?.lane.add(key, entry.record.sizeBytes)
       if (entry.way !== undefined) this.#transmit(entry.way, now, effects)
+      // Others may have waited there for the end of this one.
+      if (way !== undefined) this.#transmit(way, now, effects)
       return
     }
     if (failure.temporary) {

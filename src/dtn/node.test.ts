@@ -717,6 +717,27 @@ test.each([
   expect(sent.length).toBeGreaterThan(0.9 * fragments)
 })
 
+test('where its blocks leave too little of small pieces, or they were too many, a bundle goes in larger ones', async () => {
+  const { node, world, sent, types } = await alone({ repeatBytesMax: UDP_REPEAT_BYTES_MAX })
+  await node.start()
+  const to = { scheme: 'dtn', ssp: `//${'a'.repeat(1000)}/` } as const
+  const reports = { kinds: ['deleted'], to } as const
+  const payload = new Uint8Array(1_000_000)
+  await run(world, node.send({ ...request('', { hold: 'h' }), payload, reports }))
+  await world.run(monoMs(100))
+  const first = sent.splice(0).length
+  node.resend('h')
+  await world.run(monoMs(200))
+  expect(sent.splice(0)).toHaveLength(first)
+  // A contact that carries two kilobytes.
+  const times = { from: wallMs(0), until: wallMs(world.wall() + 500) }
+  const contact = { source: 2n, destination: 3n, ...times, rateBytesPerSec: 1, confidence: 1 }
+  node.setContactPlan({ contacts: [contact], ranges: [] })
+  node.resend('h')
+  await world.run(monoMs(300))
+  expect(types()).not.toContain('bundle-deleted')
+})
+
 test('property: no bytes from a neighbour make a node fail, not even bundles cut small for the next', async () => {
   const { world, node, receive } = await alone({ bundleBytesMax: 150 })
   await node.start()

@@ -184,7 +184,7 @@ interface Piece {
 
 /**
  * The bundle, or its fragments where it is too large for the layer, which it must not be, or for the
- * contact or a repeat, which it must be where it cannot be cut. Throws a Fault.
+ * contact or a repeat, which it must be where it cannot be cut so small. Throws a Fault.
  */
 function cutToFit(
   bundle: Bundle,
@@ -198,8 +198,10 @@ function cutToFit(
   const sizeBytes = sizeOf(whole)
   const bytesMax = Math.min(layerBytesMax, wantedBytesMax) - growth
   if (sizeBytes <= bytesMax) return [{ bundle, bytes: whole }]
-  const fragments = fragmentBundle(bundle, bytesMax)
+  let fragments = fragmentBundle(bundle, bytesMax)
   if (!fragments.ok && sizeBytes <= layerBytesMax - growth) return [{ bundle, bytes: whole }]
+  // Its blocks leave too little room in pieces so small, or there would be too many of them.
+  if (!fragments.ok) fragments = fragmentBundle(bundle, layerBytesMax - growth)
   if (!fragments.ok) throw never('dtn/not-forwardable', `too large, and ${fragments.fault.message}`)
   return fragments.value.map((fragment) => ({ bundle: fragment }))
 }
