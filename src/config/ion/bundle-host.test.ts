@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { wallMs } from '../../base/time.ts'
-import { ipnEndpoint } from '../../proto/bpv7/endpoint-id.ts'
+import { formatEndpointId, ipnEndpoint } from '../../proto/bpv7/endpoint-id.ts'
 import { bundleHostOf, hostNamesIn } from './bundle-host.ts'
 import { readIon } from './ion.ts'
 import type { IonNode } from './ion-node.ts'
@@ -97,6 +97,31 @@ test('a plan by way of a gateway takes the duct of the gateway, a blocked one no
   ])
   expect(options.plans.map(({ via }) => via)).toEqual([undefined, 3n])
   expect(notices).toEqual(['plan ipn:8.0 is blocked: its bundles wait'])
+})
+
+test('by way of a gateway whose plan is blocked goes nothing; a blocked plan says that an exit has its bundles', () => {
+  const ion = nodeOf(
+    [...BPRC, 'a plan ipn:7.0', 'g plan ipn:7.0 ipn:3.0', 'a plan ipn:8.0', 'b plan ipn:8.0'],
+    [
+      ...['a plan 3 udp/172.22.0.3:3113', 'a plan 4 udp/172.22.0.3:3113'],
+      ...['a exit 8 20 ipn:3.0', 'a exit 5 9 ipn:4.0', 'a exit 1 100 ipn:4.0'],
+    ],
+  )
+  const plans = ion.plans.map((plan) =>
+    formatEndpointId(plan.endpoint) === 'ipn:3.0' ? { ...plan, isBlocked: true } : plan,
+  )
+  const { options, notices } = bundleHostOf({ ...ion, plans }, new Map([['@', '127.0.0.1']]))
+  expect(options.plans.map(({ node, until, via }) => [node, until, via])).toEqual([
+    [4n, undefined, undefined],
+    [5n, 9n, 4n],
+    [1n, 100n, 4n],
+  ])
+  expect(notices).toEqual([
+    'plan ipn:3.0 is blocked: its bundles take exit 1 to 100',
+    'plan ipn:7.0 has no duct that can be used here: its bundles take exit 5 to 9',
+    'plan ipn:8.0 is blocked: its bundles take exit 5 to 9',
+    'exit 8 to 20: no plan for ipn:3.0 has a duct that can be used here: its bundles wait',
+  ])
 })
 
 test('profiles of DTPC: ION’s limits, and what changes nothing is said', () => {

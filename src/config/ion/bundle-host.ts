@@ -28,6 +28,10 @@ export function hostNamesIn({ inducts, outducts }: IonNode): readonly string[] {
 /** `addresses` are those of `hostNamesIn` that have one. */
 export function bundleHostOf(ion: IonNode, addresses: ReadonlyMap<string, string>): IonHost {
   const notices: string[] = []
+  const exitNotices: string[] = []
+  const exits = ion.exits.flatMap((exit) =>
+    exitPlansOf(exit, ion, { addresses, notices: exitNotices }),
+  )
   const options = {
     node: ion.node,
     endpoints: ion.endpoints.flatMap(({ endpoint, rule, script }) => {
@@ -50,8 +54,8 @@ export function bundleHostOf(ion: IonNode, addresses: ReadonlyMap<string, string
       return [{ protocol, listen }]
     }),
     plans: [
-      ...ion.plans.flatMap((plan) => plansOf(plan, ion, { addresses, notices })),
-      ...ion.exits.flatMap((exit) => exitPlansOf(exit, ion, { addresses, notices })),
+      ...ion.plans.flatMap((plan) => plansOf(plan, ion, { addresses, notices, exits })),
+      ...exits,
     ],
     contactPlan: ion.contactPlan,
     ...(ion.profiles.length > 0 && {
@@ -61,7 +65,7 @@ export function bundleHostOf(ion: IonNode, addresses: ReadonlyMap<string, string
     // ION sends those that a bundle asks for.
     statusReports: {},
   }
-  return { options, notices }
+  return { options, notices: [...notices, ...exitNotices] }
 }
 
 function serviceProfileOf(profile: DtpcProfile, notices: string[]): ServiceProfile {
@@ -101,7 +105,11 @@ interface Context {
   readonly notices: string[]
 }
 
-function plansOf(plan: IonPlan, ion: IonNode, { addresses, notices }: Context): StaticPlan[] {
+function plansOf(
+  plan: IonPlan,
+  ion: IonNode,
+  { addresses, notices, exits }: Context & { readonly exits: readonly StaticPlan[] },
+): StaticPlan[] {
   const { endpoint, via, isBlocked } = plan
   const name = formatEndpointId(endpoint)
   if (endpoint.scheme !== 'ipn') {
@@ -109,16 +117,28 @@ function plansOf(plan: IonPlan, ion: IonNode, { addresses, notices }: Context): 
     return []
   }
   if (isBlocked) {
-    notices.push(`plan ${name} is blocked: its bundles wait`)
+    notices.push(`plan ${name} is blocked: its bundles ${withoutPlan(endpoint.node, exits)}`)
     return []
   }
   const neighbour = via?.scheme === 'ipn' ? via.node : endpoint.node
   const way = wayTo(neighbour, ion, addresses)
   if (way === undefined) {
-    notices.push(`plan ${name} has no duct that can be used here: its bundles wait`)
+    const what = `plan ${name} has no duct that can be used here`
+    notices.push(`${what}: its bundles ${withoutPlan(endpoint.node, exits)}`)
     return []
   }
   return [{ node: endpoint.node, ...way, ...(neighbour !== endpoint.node && { via: neighbour }) }]
+}
+
+/** What bundles do whose own plan is left out: the narrowest exit that has their node takes them. */
+function withoutPlan(node: bigint, exits: readonly StaticPlan[]): string {
+  let narrowest: { readonly first: bigint; readonly last: bigint } | undefined
+  for (const { node: first, until: last = first } of exits) {
+    if (node < first || node > last) continue
+    if (narrowest !== undefined && narrowest.last - narrowest.first <= last - first) continue
+    narrowest = { first, last }
+  }
+  return narrowest === undefined ? 'wait' : `take exit ${narrowest.first} to ${narrowest.last}`
 }
 
 function exitPlansOf(
