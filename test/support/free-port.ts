@@ -8,7 +8,8 @@ import { createServer } from 'node:net'
  */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = FIRST + Math.floor(Math.random() * (FIRST_OF_SYSTEM - FIRST))
+    next = next + 1 < FIRST_OF_SYSTEM ? next + 1 : FIRST
+    const port = next
     const server = createServer()
     const socket = createSocket('udp4')
     const listening = Promise.all([once(server, 'listening'), once(socket, 'listening')])
@@ -26,6 +27,9 @@ export async function freePort(): Promise<number> {
 const FIRST = 10_000
 /** Where Linux begins to give ports by itself, unless told otherwise. */
 const FIRST_OF_SYSTEM = 32_768
+
+/** One after the other, so that none is given twice before it is used; each process begins elsewhere. */
+let next = FIRST + Math.floor(Math.random() * (FIRST_OF_SYSTEM - FIRST))
 
 /** One that never listened says so by an error, or by a throw. */
 function closed(one: { close(done: () => void): unknown }): Promise<void> {
