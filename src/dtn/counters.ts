@@ -67,7 +67,6 @@ export const OTHER_ENDPOINTS = 'other'
 
 export class Counters {
   readonly #layers = new Map<string, Writable<LayerCounts>>()
-  /** By the node number of the plan. */
   /** By the node of the plan, or the nodes. */
   readonly #neighbours = new Map<bigint | string, Writable<NeighbourCounts>>()
   readonly #endpoints = new Map<string, Writable<EndpointCounts>>()

@@ -149,6 +149,47 @@ test('a contact that opens ends the pause after a failure', () => {
   expect(l.take(monoMs(200))).toEqual([1])
 })
 
+test('property: after whatever happens the deadline is the one that would be found now, and nothing comes before it', () => {
+  const key = fc.integer({ min: 0, max: 5 })
+  const step = fc.oneof(
+    fc.record({ type: fc.constant('add' as const), key }),
+    fc.record({ type: fc.constantFrom('take', 'finish', 'postpone', 'forget'), key }),
+    fc.record({ type: fc.constant('window' as const), key, lengthMs: fc.integer({ max: 5000 }) }),
+  )
+  const steps = fc.array(fc.tuple(step, fc.integer({ min: 0, max: 2000 })), { maxLength: 60 })
+  fc.assert(
+    fc.property(steps, fc.constantFrom('lane', 'item'), (all, pause) => {
+      const l = lane(pause)
+      const known = new Set<number>()
+      let now = 0
+      for (const [event, passMs] of all) {
+        now += passMs
+        const at = monoMs(now)
+        if (event.type === 'add') {
+          if (!known.has(event.key)) l.add(event.key, 10)
+          known.add(event.key)
+        } else if (event.type === 'take') l.take(at)
+        else if (event.type === 'finish') l.finish(event.key)
+        else if (event.type === 'postpone') l.postpone(event.key, at)
+        else if (event.type === 'forget') l.forget(event.key)
+        else if ('lengthMs' in event) {
+          const { lengthMs } = event
+          l.setWindow(lengthMs < 0 ? undefined : contact(now + 100, now + 101 + lengthMs, 1000))
+        }
+        const { deadline } = l
+        // Of nothing that is here: it changes nothing, but has the deadline found anew.
+        l.forget(NO_KEY)
+        expect(l.deadline).toBe(deadline)
+      }
+      l.take(monoMs(now))
+      const { deadline = now + 1e9 } = l
+      if (deadline > now) expect(l.take(monoMs(deadline - 1))).toEqual([])
+    }),
+  )
+})
+
+const NO_KEY = -1
+
 test('property: nothing leaves outside a contact, and in one no more than its rate allows and one', () => {
   const gaps = fc.array(
     fc.record({

@@ -205,6 +205,18 @@ test('the normal distribution has the quantiles of the tables in books', () => {
   expect([normalQuantile(0), normalQuantile(1)]).toEqual([-Infinity, Infinity])
 })
 
+test.each(['uniform', 'normal', 'pareto', 'paretonormal'] as const)(
+  '%s jitter stays within four deviations, whatever is drawn',
+  (jitterDistribution) => {
+    for (const drawn of [0, Number.MIN_VALUE, 0.5, 1 - 2 ** -53]) {
+      const options = { random: { next: () => drawn } }
+      const link = linkOf({ jitterMs: 10, jitterDistribution }, options)
+      const [arrival] = link.transmit(1000, monoMs(0)).arrivals
+      expect(Math.abs((arrival?.at ?? Number.NaN) - 100)).toBeLessThanOrEqual(40)
+    }
+  },
+)
+
 test('with a correlation each number is so much of the one before, of delays and of losses', () => {
   const taken = delays({ jitterMs: 20, correlations: { jitter: 0.75 } })
   const off = taken.map((ms) => ms - 100)

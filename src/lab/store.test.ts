@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { fromLatin1, toLatin1 } from '../base/bytes.ts'
 import { seededRandom } from '../base/random.ts'
@@ -85,6 +86,38 @@ describe('the lab store', () => {
       ...names.slice(90).map((name) => `${name}=${name}`),
     ])
     expect(store.usedBytes).toBe(4 + 4 + 10 * 6)
+  })
+
+  it('property: holds what a Map would, in order, whatever comes and goes', async () => {
+    const key = fc.integer({ min: 0, max: 150 }).map((n) => String(n).padStart(3, '0'))
+    const change = fc.record({ key, text: fc.option(fc.string({ maxLength: 3 })) })
+    const commits = fc.array(fc.array(change, { maxLength: 200 }), { maxLength: 6 })
+    await fc.assert(
+      fc.asyncProperty(commits, fc.option(key), async (all, from) => {
+        const store = new LabStore()
+        const model = new Map<string, string>()
+        for (const changes of all) {
+          await store.commit(
+            changes.map(({ key, text }) =>
+              text === null ? { ...put(key, ''), value: undefined } : put(key, text),
+            ),
+          )
+          for (const { key, text } of changes) {
+            if (text === null) model.delete(key)
+            else model.set(key, text)
+          }
+          const expected = [...model].sort(([a], [b]) => (a < b ? -1 : 1))
+          expect(contents(store)).toEqual(expected.map(([name, text]) => `${name}=${text}`))
+          expect(store.usedBytes).toBe(
+            expected.reduce((sum, [, { length }]) => sum + 3 + length, 0),
+          )
+          if (from === null) continue
+          const names = expected.map(([name]) => name).filter((name) => name >= from)
+          expect([...store.keys('t', { from })]).toEqual(names)
+        }
+        expect(contents(new LabStore({}, store.crash()))).toEqual(contents(store))
+      }),
+    )
   })
 
   it('refuses keys that no store takes, as a mistake of ours', () => {

@@ -110,4 +110,20 @@ describe('the world', () => {
     await world.run()
     expect(clock.now()).toBe(0)
   })
+
+  it('ends those that are due at the moment of the end, and those of no other host', async () => {
+    const world = new World({ settle })
+    const [killed, other] = [new HostClock(world), new HostClock(world)]
+    const ran: string[] = []
+    killed.at(monoMs(10), () => {
+      ran.push('last')
+      soon(killed, () => expect.unreachable())
+      killed.stop()
+    })
+    killed.at(monoMs(10), () => expect.unreachable())
+    other.at(monoMs(10), () => void ran.push('other'))
+    world.at(monoMs(11), () => void ran.push('world'))
+    await world.run()
+    expect(ran).toEqual(['last', 'other', 'world'])
+  })
 })
