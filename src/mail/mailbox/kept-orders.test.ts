@@ -22,12 +22,21 @@ it('forgets those of one mailbox', () => {
 
 it('lets go of what was asked for longest ago at its bound, and keeps nothing larger', () => {
   const kept = new KeptOrders<number>()
-  const half = Array.from({ length: ORDERED_KEPT_MAX / 2 }, (_, i) => i + 1)
+  const half = Array.from({ length: ORDERED_KEPT_MAX / 2 - 100 }, (_, i) => i + 1)
   for (const n of [1, 2]) kept.keep(`mailbox ${n}`, half, n)
   expect(kept.get('mailbox 1', half)).toBe(1)
   kept.keep('mailbox 3', half, 3)
   expect([1, 2, 3].map((n) => kept.get(`mailbox ${n}`, half))).toEqual([1, undefined, 3])
-  const more = [...half, ...half, 0]
+  const more = [...half, ...half, ...half]
   kept.keep('mailbox 3', more, 4)
   expect(kept.get('mailbox 3', more)).toBeUndefined()
+})
+
+it('keeps no more for keys without messages, of which a client can make as many as it likes', () => {
+  const kept = new KeptOrders<number>()
+  const count = (2 * ORDERED_KEPT_MAX) / 1000
+  const keyOf = (n: number): string => `${n} `.padEnd(1000, 'subject ')
+  for (let n = 0; n < count; n++) kept.keep(keyOf(n), [], n)
+  const known = Array.from({ length: count }, (_, n) => kept.get(keyOf(n), []))
+  expect(known.filter((one) => one !== undefined)).toHaveLength(ORDERED_KEPT_MAX / 1000)
 })

@@ -14,7 +14,7 @@ interface Entry<T> {
 export class KeptOrders<T> {
   /** What was asked for last is last. */
   readonly #entries: Map<string, Entry<T>> = new Map()
-  #messages = 0
+  #cost = 0
 
   /** As `make` arranges them, unless that has just been done. `key` says of which mailbox, and how. */
   async of(key: string, uids: readonly Uid[], make: () => Promise<T>): Promise<T> {
@@ -37,9 +37,9 @@ export class KeptOrders<T> {
   keep(key: string, uids: readonly Uid[], result: T): void {
     this.#drop(key)
     this.#entries.set(key, { uids, result })
-    this.#messages += uids.length
+    this.#cost += costOf(key, uids)
     for (const oldest of this.#entries.keys()) {
-      if (this.#messages <= ORDERED_KEPT_MAX) return
+      if (this.#cost <= ORDERED_KEPT_MAX) return
       this.#drop(oldest)
     }
   }
@@ -50,9 +50,16 @@ export class KeptOrders<T> {
   }
 
   #drop(key: string): void {
-    this.#messages -= this.#entries.get(key)?.uids.length ?? 0
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return
+    this.#cost -= costOf(key, entry.uids)
     this.#entries.delete(key)
   }
+}
+
+/** In messages: of very few of them, what is kept is the key, which a client makes as long as it likes. */
+function costOf(key: string, uids: readonly Uid[]): number {
+  return uids.length + key.length
 }
 
 function isSame(a: readonly Uid[], b: readonly Uid[]): boolean {
