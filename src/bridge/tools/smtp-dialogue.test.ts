@@ -106,6 +106,12 @@ it('lets no half of a command stand for a whole one', async () => {
   expect(talk.of('data')).toEqual([])
 })
 
+it('ends where the input does inside of a line that is too long for the host', async () => {
+  const { output, failure } = await speak('y'.repeat(20_000), 'y')
+  expect(failure).toBeUndefined()
+  expect(output).toMatch(/\r\n500 .*\r\n221 2\.0\.0 Bye\r\n$/s)
+})
+
 it('property: however the program writes, the host answers the same', async () => {
   const script = `NOOP\nVRFY x\r\nBDAT x\r\n${'y'.repeat(20_000)}\r\n${MAIL}${ENVELOPE}BDAT 3\r\nabcBDAT 0 LAST\r\n${MAIL}`
   const whole = await speak(script)

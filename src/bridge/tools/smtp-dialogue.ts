@@ -24,6 +24,8 @@ export class SmtpDialogue {
   readonly #unsent = new ByteQueue()
   readonly #reader = new ReplyReader()
   readonly #replies: Reply[] = []
+  /** The beginning of a line is sent, and its end has not come. */
+  #isWithinLine = false
   #isOver = false
   /** Something has come, has left, or is over. */
   #wake: () => void = () => {}
@@ -50,7 +52,8 @@ export class SmtpDialogue {
     this.#ports.output(this.#session.greeting)
     for (let goesOn = true; goesOn; ) goesOn = await this.#passCommand()
     // Where there was no QUIT.
-    if (!this.#isOver) this.#session.stream.send(fromUtf8('QUIT\r\n'))
+    const quit = this.#isWithinLine ? '\r\nQUIT\r\n' : 'QUIT\r\n'
+    if (!this.#isOver) this.#session.stream.send(fromUtf8(quit))
     await this.#over
   }
 
@@ -71,9 +74,15 @@ export class SmtpDialogue {
   /** Without its LF; undefined where the input or the session is over. */
   async #nextLine(): Promise<Uint8Array | undefined> {
     for (let line = this.#unsent.takeLine(); ; line = this.#unsent.takeLine()) {
-      if (line !== undefined) return line
+      if (line !== undefined) {
+        this.#isWithinLine = false
+        return line
+      }
       // No host keeps as much of a line.
-      if (this.#unsent.length > AUTH_LINE_MAX) await this.#send(this.#unsent.takeAll())
+      if (this.#unsent.length > AUTH_LINE_MAX) {
+        this.#isWithinLine = true
+        await this.#send(this.#unsent.takeAll())
+      }
       if (!(await this.#read())) return undefined
     }
   }
