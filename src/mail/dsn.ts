@@ -43,6 +43,8 @@ export interface Report {
   readonly returned:
     | { readonly type: 'message'; readonly chunks: Iterable<Uint8Array> }
     | { readonly type: 'header'; readonly head: Uint8Array }
+    /** It is no longer to be had. */
+    | { readonly type: 'nothing' }
 }
 
 /** The whole message, in pieces. Its reverse-path must be null. RFC 5321 §4.5.5. */
@@ -57,13 +59,14 @@ export function* formatReport(report: Report): Iterable<Uint8Array> {
       explanation(report),
       `\r\n--${boundary}\r\nContent-Type: message/delivery-status\r\n\r\n`,
       status(report),
-      `\r\n--${boundary}\r\n`,
     ].join(''),
   )
   if (returned.type === 'message') {
+    yield fromUtf8(`\r\n--${boundary}\r\n`)
     yield fromUtf8('Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\n')
     yield* returned.chunks
-  } else {
+  } else if (returned.type === 'header') {
+    yield fromUtf8(`\r\n--${boundary}\r\n`)
     const type = 'Content-Type: text/rfc822-headers; charset=utf-8\r\n'
     yield fromUtf8(`${type}Content-Transfer-Encoding: 8bit\r\n\r\n${headerOf(returned.head)}`)
   }

@@ -23,6 +23,7 @@ import type { DeliveryFilter, Disposition, Filing } from './delivery-filter.ts'
 import { mailFault } from './fault.ts'
 import { type Maildir, placeIn } from './maildir.ts'
 import type { MaildirDraft, Placement } from './maildir-draft.ts'
+import type { MaildirUsage } from './maildir-usage.ts'
 import type { Quotas } from './quotas.ts'
 
 export interface LocalSurroundings {
@@ -144,7 +145,9 @@ export class LocalDelivery implements Delivery {
     let isSourceTaken = false
     for (const [i, result] of staged.entries()) {
       if (!result.ok) continue
-      for (const placement of result.value.placements) {
+      const { placements } = result.value
+      if (!isTaken(i)) this.#giveBack(this.#copy(i), placements.length)
+      for (const placement of placements) {
         if (isTaken(i)) isSourceTaken ||= placement.name === source.name
         else if (placement.name !== source.name) await this.#copy(i).maildir.discard(placement)
       }
@@ -233,15 +236,14 @@ export class LocalDelivery implements Delivery {
 
   /** The message itself where it is the first copy's, then further names for it. */
   async #file(
-    { maildir, account }: Copy,
+    copy: Copy,
     into: readonly Filing[],
     source: Placement,
     isFirst: boolean,
   ): Promise<readonly Placement[]> {
+    const { maildir, account } = copy
     const { maildir: home } = this.#copy(0)
-    const bytes = this.#traceBytes + this.#sizeBytes
-    const more = { usedBytes: into.length * bytes, usedMessages: into.length }
-    await this.#surroundings.quotas?.take(account.name, more)
+    await this.#surroundings.quotas?.take(account.name, this.#usageOf(into.length))
     const placements: Placement[] = []
     try {
       for (const { mailbox, flags } of into) {
@@ -252,12 +254,22 @@ export class LocalDelivery implements Delivery {
       }
       return placements
     } catch (error) {
+      this.#giveBack(copy, into.length)
       await discardAll(
         maildir,
         placements.filter(({ name }) => name !== source.name),
       )
       throw error
     }
+  }
+
+  #giveBack({ account }: Copy, copies: number): void {
+    this.#surroundings.quotas?.giveBack(account.name, this.#usageOf(copies))
+  }
+
+  #usageOf(copies: number): MaildirUsage {
+    const bytes = this.#traceBytes + this.#sizeBytes
+    return { usedBytes: copies * bytes, usedMessages: copies }
   }
 
   async #dispositionOf({ recipient, account, mailbox }: Copy): Promise<Disposition> {
@@ -316,14 +328,16 @@ export class LocalDelivery implements Delivery {
   }
 
   /** All of its places or none. */
-  async #deliver(result: Result<Prepared>, { maildir, account }: Copy): Promise<Outcome> {
+  async #deliver(result: Result<Prepared>, copy: Copy): Promise<Outcome> {
     if (!result.ok) return { type: 'refused', fault: result.fault }
+    const { maildir, account } = copy
     const { placements, detail } = result.value
     const paths: string[] = []
     for (const [i, placement] of placements.entries()) {
       try {
         paths.push(await maildir.deliver(placement))
       } catch (error) {
+        this.#giveBack(copy, placements.length)
         await maildir.takeBack(paths)
         await discardAll(maildir, placements.slice(i))
         return { type: 'refused', fault: asFault(error) }

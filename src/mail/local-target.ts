@@ -77,6 +77,24 @@ export class LocalTarget implements DeliveryTarget {
     return paths
   }
 
+  /** The message, from its beginning, where one of them still has it; undefined where none has. */
+  async waiting(awaited: readonly Awaited[], bytesMax: number): Promise<Uint8Array | undefined> {
+    for (const { recipient, placements } of awaited) {
+      const account = this.#accounts.find(recipient)
+      if (account === undefined) continue
+      for (const placement of placements) {
+        const path = this.#options.maildirOf(account).waitingPath(placement)
+        try {
+          const file = await this.#options.disk.open(path)
+          return await file.read(0, bytesMax).finally(() => file.close())
+        } catch (error) {
+          asFault(error)
+        }
+      }
+    }
+    return undefined
+  }
+
   /** Removes what old runs wrote and nobody awaits. Resolves with what went wrong. */
   async clearAbandoned(awaited: readonly Awaited[]): Promise<readonly Fault[]> {
     const faults: Fault[] = []

@@ -15,6 +15,7 @@ import { faultOf, refused } from './attempt.ts'
 import type { DeliveryTarget, MailStart, Outcome } from './delivery.ts'
 import { mailFault } from './fault.ts'
 import type { Depth } from './job-table.ts'
+import { REPORT_MESSAGE_BYTES_MAX } from './limits.ts'
 import { type Awaited, unknownUser } from './local-target.ts'
 import { QueuedDelivery } from './queue-delivery.ts'
 import { newQueueId } from './queue-id.ts'
@@ -94,6 +95,7 @@ export class MailQueue implements DeliveryTarget {
     const settlements = new Settlements(options.hostname, spool, ports, {
       mayReceive: (recipient) => this.requireRoute(recipient),
       forget: targets.forget,
+      written: (queueId) => this.#written(queueId),
       acceptReport: (report) => this.#scheduleSoon(report),
     })
     this.#spool = spool
@@ -322,6 +324,11 @@ export class MailQueue implements DeliveryTarget {
       await draft.abort()
       return recipients.map(() => refused(fault))
     }
+  }
+
+  async #written(queueId: string): Promise<Uint8Array | undefined> {
+    const mail = this.#spool.mail(queueId)
+    return mail && this.#targets.local.waiting(awaitedOf(mail), 2 * REPORT_MESSAGE_BYTES_MAX)
   }
 
   /** In a turn of its own: whoever waits for the acceptance hears of it before the first attempt. */

@@ -71,6 +71,15 @@ export class Quotas {
     this.#counts.set(user, { ...count, usedBytes, usedMessages })
   }
 
+  /** What was taken is not kept after all. */
+  giveBack(user: string, less: MaildirUsage): void {
+    const count = this.#counts.get(user)
+    if (count === undefined) return
+    const usedBytes = Math.max(0, count.usedBytes - less.usedBytes)
+    const usedMessages = Math.max(0, count.usedMessages - less.usedMessages)
+    this.#counts.set(user, { ...count, usedBytes, usedMessages })
+  }
+
   async #recount(user: string): Promise<Count> {
     const at = this.#clock.now()
     const usage = await this.#count(user)

@@ -49,6 +49,8 @@ export interface SettlementHooks {
   readonly mayReceive: (recipient: Mailbox) => void
   /** What others keep of a mail, removed in the commit that removes the mail. */
   readonly forget: (queueId: string) => readonly StoreChange[]
+  /** A mail of which the spool holds nothing, where it waits; undefined where it is no longer to be had. */
+  readonly written: (queueId: string) => Promise<Uint8Array | undefined>
   /** Hears of each report once it is durable. */
   readonly acceptReport: (report: Envelope) => void
 }
@@ -166,6 +168,7 @@ export class Settlements {
     }
     const { clock, entropy } = this.#ports
     const queueId = newQueueId(clock, entropy)
+    const returned = await this.#returned(envelope, recipients)
     const pieces = formatReport({
       hostname: this.#hostname,
       queueId,
@@ -173,7 +176,7 @@ export class Settlements {
       to,
       about: { ...envelope, envelopeId: envelope.from.parameters.envelopeId },
       recipients,
-      returned: this.#returned(envelope, recipients),
+      returned,
     })
     const draft = this.#spool.draft(queueId, 'report')
     try {
@@ -190,7 +193,13 @@ export class Settlements {
   }
 
   /** RFC 3461 §4.3 and §6.2. */
-  #returned(envelope: Envelope, recipients: readonly ReportedRecipient[]): Report['returned'] {
+  async #returned(
+    envelope: Envelope,
+    recipients: readonly ReportedRecipient[],
+  ): Promise<Report['returned']> {
+    const isInSpool = envelope.chunkCount > 0 || envelope.sizeBytes === 0
+    const written = isInSpool ? undefined : await this.#hooks.written(envelope.queueId)
+    if (!isInSpool && written === undefined) return { type: 'nothing' }
     const { ret, requireTls, body } = envelope.from.parameters
     const isWhole =
       ret === 'FULL' &&
@@ -200,10 +209,13 @@ export class Settlements {
       envelope.sizeBytes <= REPORT_MESSAGE_BYTES_MAX &&
       recipients.some(({ action }) => action === 'failed')
     return isWhole
-      ? { type: 'message', chunks: this.#spool.chunks(envelope) }
+      ? {
+          type: 'message',
+          chunks: written === undefined ? this.#spool.chunks(envelope) : [written],
+        }
       : {
           type: 'header',
-          head: this.#spool.beginning(envelope).subarray(0, REPORT_HEADER_BYTES_MAX),
+          head: (written ?? this.#spool.beginning(envelope)).subarray(0, REPORT_HEADER_BYTES_MAX),
         }
   }
 

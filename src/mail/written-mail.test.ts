@@ -7,6 +7,7 @@ import {
   pass,
   type Stage,
   type StageOptions,
+  submit,
 } from '../../test/support/mail-stage.ts'
 import { fromUtf8 } from '../base/bytes.ts'
 import { Fault } from '../base/fault.ts'
@@ -14,6 +15,7 @@ import type { Disk } from '../ports/disk.ts'
 import type { StoreChange } from '../ports/store.ts'
 import type { MailFrom } from '../proto/smtp/envelope.ts'
 import { newQueueId } from './queue-id.ts'
+import { NO_QUOTAS } from './quotas.ts'
 import { SPOOL_TABLE } from './spool-record.ts'
 import type { Addressee } from './written-mail.ts'
 
@@ -32,7 +34,7 @@ function take(
   recipients: readonly Addressee[],
   parameters: MailFrom['parameters'] = {},
 ): Promise<boolean> {
-  const from = { reversePath: mailbox('ann@b.com'), parameters }
+  const from = { reversePath: mailbox('ann@mail-2.a.com'), parameters }
   const start = { queueId: newQueueId(clock, entropy), from }
   return queue.acceptHere({ start, recipients, message: [fromUtf8(TEXT)], alongside: [MEMORY] })
 }
@@ -57,6 +59,18 @@ async function waiting({ disk }: Stage): Promise<number> {
   return names.length
 }
 
+/** Where nothing appears while `isStuck`. */
+function stuck(isStuck: () => boolean): (disk: Disk) => Disk {
+  const fault = new Fault('disk/failed', 'stuck', { temporary: true })
+  return (disk) =>
+    new Proxy(disk, {
+      get: (target, name: keyof Disk) => {
+        const isRefused = name === 'rename' && isStuck()
+        return isRefused ? () => Promise.reject(fault) : target[name].bind(target)
+      },
+    })
+}
+
 describe('a mail for mailboxes here', () => {
   it('is written once, with Return-Path and Delivered-To, and the queue never holds its text', async () => {
     const stage = await opened()
@@ -64,7 +78,7 @@ describe('a mail for mailboxes here', () => {
     expect(spooled(stage).map((key) => key.split('/')[0])).toEqual(['e', 'r'])
     await pass(stage, 0)
     expect(await stage.inbox('user')).toEqual([
-      `Return-Path: <ann@b.com>\r\nDelivered-To: user@${HOST}\r\n${TEXT}`,
+      `Return-Path: <ann@mail-2.a.com>\r\nDelivered-To: user@${HOST}\r\n${TEXT}`,
     ])
     expect(spooled(stage)).toEqual([])
     expect(stage.queue.bytes).toBe(0)
@@ -91,7 +105,7 @@ describe('a mail for mailboxes here', () => {
 
   it('goes through the queue, and leaves nothing, where a filter wants it elsewhere or nowhere', async () => {
     for (const said of [
-      { type: 'redirect', to: [mailbox('ann@b.com')], keep: false } as const,
+      { type: 'redirect', to: [mailbox('ann@mail-2.a.com')], keep: false } as const,
       { type: 'reject', reason: 'no' } as const,
     ]) {
       const stage = await opened({
@@ -103,6 +117,21 @@ describe('a mail for mailboxes here', () => {
       expect(await copies(stage)).toEqual([0, 0])
       expect([await waiting(stage), spooled(stage)]).toEqual([0, []])
     }
+  })
+
+  it('leaves the room that it does not take to the queue: it is not returned as too much', async () => {
+    const stage = await opened({
+      quotas: { ...NO_QUOTAS, each: { messagesMax: 1 } },
+      filter: async ({ account }) =>
+        account === 'other'
+          ? { type: 'redirect', to: [mailbox('user@mail-2.a.com')], keep: false }
+          : { type: 'file', into: [{ mailbox: 'INBOX', flags: [] }] },
+    })
+    expect(await take(stage, BOTH)).toBe(false)
+    await submit(stage, [`user@${HOST}`, `other@${HOST}`])
+    await pass(stage, MINUTE_MS)
+    expect(await copies(stage)).toEqual([1, 0])
+    expect(stage.events.filter(({ type }) => type === 'mail-failed')).toEqual([])
   })
 
   it('that cannot be recorded is not accepted, and leaves nothing', async () => {
@@ -132,18 +161,32 @@ describe('a mail for mailboxes here', () => {
     expect(await waiting(stage)).toBe(0)
   })
 
+  it('that cannot appear comes back with its text, which only its mailbox holds', async () => {
+    const stage = await opened({ disk: stuck(() => true) })
+    expect(await take(stage, BOTH, { ret: 'FULL' })).toBe(true)
+    await pass(stage, 0)
+    const [queueId = ''] = [...stage.queue.queueIds()]
+    expect(await stage.queue.end(queueId, 'returned')).toBe(true)
+    await pass(stage, 0)
+    expect(stage.sent).toHaveLength(1)
+    expect(stage.sent[0]).toMatch(/message\/rfc822\r\n.*Subject: hello\r\n\r\nHello\r\n/s)
+  })
+
+  it('whose users are gone comes back without its text: no part stands for it', async () => {
+    const stage = await opened({ disk: stuck(() => true) })
+    expect(await take(stage, BOTH)).toBe(true)
+    await pass(stage, 0)
+    stage.accounts.replace([])
+    await pass(stage, 2 * MINUTE_MS)
+    const [text] = stage.sent
+    expect(text).toContain('no user user@')
+    expect(text).not.toContain('rfc822-headers')
+    expect(text).toMatch(/\r\n--=_[^\r]*--\r\n$/)
+  })
+
   it('waits in tmp when it cannot appear, and appears at the next attempt', async () => {
     let isStuck = true
-    const stage = await opened({
-      disk: (disk) =>
-        new Proxy(disk, {
-          get: (target, name: keyof Disk) => {
-            const fault = new Fault('disk/failed', 'stuck', { temporary: true })
-            const isRefused = name === 'rename' && isStuck
-            return isRefused ? () => Promise.reject(fault) : target[name].bind(target)
-          },
-        }),
-    })
+    const stage = await opened({ disk: stuck(() => isStuck) })
     expect(await take(stage, BOTH)).toBe(true)
     await pass(stage, 0)
     expect(await copies(stage)).toEqual([0, 0])
