@@ -198,6 +198,7 @@ export class Inbox {
         known.isOffered = false
         for (const postponed of known.postponed) known.waiting.push(postponed)
         known.postponed.clear()
+        this.#forgetUnused(topic, known)
       },
     }
   }
@@ -218,7 +219,8 @@ export class Inbox {
   }
 
   #forgetUnused(number: number, topic: Topic): void {
-    if (topic.waiting.size === 0 && !topic.isClaimed) this.#topics.delete(number)
+    const isOpen = topic.receive !== undefined
+    if (topic.waiting.size === 0 && !topic.isClaimed && !isOpen) this.#topics.delete(number)
   }
 
   #claim(topic: Topic): void {
