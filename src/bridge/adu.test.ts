@@ -159,6 +159,22 @@ test('answers with more refusals than one acknowledgement may have are written a
   expect(encodeAcknowledgements({ packings: [0], answers: [] })).toHaveLength(1)
 })
 
+test('the answers to a post are about no more mails than one object has, however few octets name them', () => {
+  const part = (first: number, count: number): Uint8Array =>
+    encodeAcknowledgement({
+      packings: [0],
+      answers: Array.from({ length: count }, (_, i) => ({
+        ...{ transaction: transactionName('a1b2c3d4e5f6', first + i), refusals: [] },
+      })),
+    })
+  const half = OBJECT_MAILS_READ_MAX / 2
+  const whole = concat(part(0, half), part(half, half))
+  expect(decodeAcknowledgements(whole).ok).toBe(true)
+  expect(decodeAcknowledgements(concat(whole, part(2 * half, 1))).ok).toBe(false)
+  const empty = Array.from({ length: OBJECT_MAILS_READ_MAX + 1 }, () => part(0, 0))
+  expect(decodeAcknowledgements(concat(...empty)).ok).toBe(false)
+})
+
 test('no bytes make the answers to a post throw', () => {
   fc.assert(
     fc.property(fc.uint8Array(), (bytes) => {

@@ -175,15 +175,20 @@ export function decodeAdu(bytes: Uint8Array): Result<Adu> {
   })
 }
 
-/** Those of one answer, one behind the other: one at least. */
+/** Those of one answer, one behind the other: one at least, and all about the mails of one object. */
 export function decodeAcknowledgements(bytes: Uint8Array): Result<readonly AcknowledgementAdu[]> {
   return attempt(() => {
     const all: AcknowledgementAdu[] = []
     let at = 0
+    let mails = 0
     do {
       if (bytes[at] !== ADU_KINDS.acknowledgement) throw badAdu('no acknowledgement')
       const reader = new CborReader(bytes, at + 1)
-      all.push(readAcknowledgement(reader))
+      const acknowledgement = readAcknowledgement(reader)
+      // A few octets name thousands.
+      mails += Math.max(1, acknowledgement.answers.length)
+      if (mails > OBJECT_MAILS_READ_MAX) throw badAdu('answers for more mails than any object has')
+      all.push(acknowledgement)
       at = reader.at
     } while (at < bytes.length)
     return all

@@ -18,8 +18,9 @@ export interface HostBounds {
   readonly heldBytesMax: number
   /** Stories of mails that are kept. */
   readonly storiesMax: number
-  /** Of the mails in an object that comes, and of that object, unpacked. */
+  /** Of the mails in an object that comes: what others are told. */
   readonly takenBytesMax: number
+  /** Of any object, unpacked. */
   readonly objectBytesMax: number
   /** Of those that go from here. */
   readonly batch: BatchOptions
@@ -44,18 +45,21 @@ export function hostBounds(options: MailHostOptions): HostBounds {
   const holdsBack = links.some(({ holdBackAbove }) => holdBackAbove !== undefined)
   const parcelsShare = peers === undefined ? 0 : PARCELS_SHARE
   const stories = Math.ceil((storeBytesMax * JOURNAL_STORE_SHARE) / JOURNAL_STORY_BYTES)
-  // What the bundle store never takes would never leave.
-  const roomBytes = Math.floor(storeBytesMax * BUNDLES_SHARE * OBJECT_SHARE)
-  const takenBytesMax = Math.max(messageBytesMax, OBJECT_BYTES_MAX)
+  const bundlesBytesMax = storeBytesMax * (BUNDLES_SHARE - parcelsShare)
+  const readBytesMax = Math.max(messageBytesMax, OBJECT_BYTES_MAX)
+  // What the bundle store or the node never takes would never leave.
+  const storedBytesMax = Math.floor(storeBytesMax * BUNDLES_SHARE * OBJECT_SHARE)
+  const roomBytes = Math.min(storedBytesMax, readBytesMax)
   return {
     // Attachments that are held back were in its mails.
     spoolBytesMax: storeBytesMax * SPOOL_SHARE - (holdsBack ? heldBytesMax : 0),
-    bundlesBytesMax: storeBytesMax * (BUNDLES_SHARE - parcelsShare),
+    bundlesBytesMax,
     parcelsBytesMax: storeBytesMax * parcelsShare,
     heldBytesMax,
     storiesMax: Math.min(JOURNAL_STORIES_MAX, stories),
-    takenBytesMax,
-    objectBytesMax: takenBytesMax * STUFFING_FACTOR + BATCH_HEAD_BYTES_MAX,
+    // What a small store never has room for would never arrive.
+    takenBytesMax: Math.max(Math.min(readBytesMax, Math.floor(bundlesBytesMax)), OBJECT_BYTES_MAX),
+    objectBytesMax: readBytesMax * STUFFING_FACTOR + BATCH_HEAD_BYTES_MAX,
     batch: { ...batch, roomBytes },
   }
 }

@@ -19,7 +19,7 @@ import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { Packing } from '../ports/packing.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
-import type { BatchRecipient } from '../proto/smtp/batch.ts'
+import { type BatchRecipient, envelopeBytes } from '../proto/smtp/batch.ts'
 import { formatMailbox } from '../proto/smtp/path.ts'
 import { Acknowledgements } from './acknowledgements.ts'
 import { type Acknowledgement, type AcknowledgementAdu, encodeQuestion } from './adu.ts'
@@ -364,10 +364,13 @@ export class ObjectTransport {
     return least(objectBytesMax, this.#carriers.get(to)?.objectBytesMax ?? objectBytesMax)
   }
 
-  /** The far gateway has said that it takes no mail like this one. */
+  /**
+   * The far gateway has said that it takes no mail like this one. That it takes less than all do is left
+   * for it to say of each mail: one that never goes could never be taken again.
+   */
   #requireFitting({ length }: Uint8Array, to: string): void {
-    const { objectBytesMax } = this.#peers.of(to)
-    if (objectBytesMax === undefined || length <= objectBytesMax) return
+    const { objectBytesMax = length } = this.#peers.of(to)
+    if (length <= Math.max(objectBytesMax, OBJECT_BYTES_MAX)) return
     const message = `a message of ${length} bytes, and ${to} takes ${objectBytesMax} at the most`
     throw new Fault<BridgeFaultCode>('bridge/too-large', message, { temporary: false })
   }
@@ -410,9 +413,8 @@ export class ObjectTransport {
       if (object !== undefined && this.#objects.join(underWay, { name: object, carrier })) {
         underWay.message = undefined
       } else {
-        const envelope = job.recipients.reduce((sum, one) => sum + nameOf(one).length, 0)
         const { priority = 0 } = mail.from.parameters
-        const sizeBytes = message.length + envelope
+        const sizeBytes = message.length + envelopeBytes(mail.from, job.recipients)
         this.#gather({ type: 'add', hop: to, mail: { id, sizeBytes, priority } })
       }
       return await ended

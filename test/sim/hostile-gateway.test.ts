@@ -164,6 +164,19 @@ test('a forged acknowledgement of a transaction that is not open changes nothing
   expect(await lab.maildrop(lab.mail1)).toHaveLength(1)
 })
 
+test('a far side that is said to take nothing gets the next mail all the same, and says then what it takes', async () => {
+  const lab = await TestLab.start(earthMoon())
+  await lab.submitted(lab.mail2, mailOf('Hello'))
+  await lab.until('transaction-sent')
+  const [{ transaction = '' } = {}] = lab.events('transaction-sent')
+  const answers = [{ transaction, refusals: [] }]
+  await sendTo2(lab, encodeAcknowledgement({ packings: [0], objectBytesMax: 0, answers }))
+  await lab.submitted(lab.mail2, mailOf('Hello again'))
+  await lab.runFor(10_000)
+  expect(lab.events('mail-failed')).toEqual([])
+  expect(await lab.maildrop(lab.mail1)).toHaveLength(2)
+})
+
 test('many copies at once of one transaction become one mail, and are acknowledged together', async () => {
   const lab = await TestLab.start(earthMoon())
   await sendTo2(lab, mail, { copies: 20 })

@@ -227,3 +227,20 @@ test('a body that comes drop by drop has its end, and one that comes slowly is r
   expect(drops).toBeLessThan(10)
   expect(comes(machine(), BODY_BYTES_PER_SEC_MIN, 1000)).toBeGreaterThan(999_000)
 })
+
+test('a body has its end where what comes of it is mostly the framing of its chunks', () => {
+  const server = new HttpServer({ bodyBytesMax: 10_000_000, tls: false, oneWayDelayMs: 0 })
+  server.handle({ type: 'connected' }, NOW)
+  const head = 'POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n'
+  server.handle({ type: 'bytes', bytes: fromLatin1(head) }, NOW)
+  server.handle({ type: 'go-on' }, NOW)
+  const chunk = fromLatin1(`1;${'x'.repeat(1000)}\r\ny\r\n`)
+  const goesOn = (sec: number): boolean => {
+    const now = addMs(NOW, sec * 1000)
+    const said = [...server.handle({ type: 'tick' }, now)]
+    return said.length === 0 && server.handle({ type: 'bytes', bytes: chunk }, now).length === 0
+  }
+  let seconds = 0
+  while (seconds < 1000 && goesOn(seconds)) seconds++
+  expect(seconds).toBeLessThan(70)
+})

@@ -60,6 +60,11 @@ export class HttpReader {
     this.#options = options
   }
 
+  /** Of the body, as far as it has been read: without what frames its chunks. */
+  get bodyBytes(): number {
+    return this.#bodyBytes
+  }
+
   append(bytes: Uint8Array): void {
     this.#queue.append(bytes)
   }

@@ -55,7 +55,7 @@ export class HttpServer implements Machine<StreamEvent | SecuredEvent | HttpAnsw
   #state: State = 'head'
   #session: TlsSession | undefined
   #wantsContinue = false
-  /** Until when the body is waited for by what has come of it. */
+  /** Until when the body is waited for if nothing of it comes: what comes puts it off. */
   #bodyUntil: MonoMs | undefined
   #deadline: MonoMs | undefined
 
@@ -80,8 +80,6 @@ export class HttpServer implements Machine<StreamEvent | SecuredEvent | HttpAnsw
         // Behind the body nothing is read, nor kept while it is worked on.
         if (!READS.includes(this.#state)) return []
         this.#reader.append(event.bytes)
-        // The head of anybody has its time; the body is of somebody who has shown who it is.
-        if (this.#state === 'body') this.#bodyGoesOn(event.bytes.length, now)
         return this.#read(now)
       case 'go-on':
         return this.#goOn(now)
@@ -117,7 +115,11 @@ export class HttpServer implements Machine<StreamEvent | SecuredEvent | HttpAnsw
       return this.#respond({ status: typeof status === 'number' ? status : 400 }, now)
     }
     const part = read.value
-    if (part === undefined) return []
+    if (part === undefined) {
+      // The head of anybody has its time; the body is of somebody who has shown who it is.
+      if (this.#state === 'body') this.#bodyGoesOn(now)
+      return []
+    }
     this.#deadline = undefined
     if (part.type === 'body') {
       this.#state = 'working'
@@ -163,11 +165,11 @@ export class HttpServer implements Machine<StreamEvent | SecuredEvent | HttpAnsw
     return [{ type: 'close' }]
   }
 
-  #bodyGoesOn(bytes: number, now: MonoMs): void {
+  #bodyGoesOn(now: MonoMs): void {
     this.#patience(now)
     if (this.#bodyUntil === undefined) return
-    this.#bodyUntil = addMs(this.#bodyUntil, (bytes * 1000) / BODY_BYTES_PER_SEC_MIN)
-    this.#deadline = earlier(this.#deadline, this.#bodyUntil)
+    const gainedMs = (this.#reader.bodyBytes * 1000) / BODY_BYTES_PER_SEC_MIN
+    this.#deadline = earlier(this.#deadline, addMs(this.#bodyUntil, gainedMs))
   }
 
   #patience(now: MonoMs): void {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { fromLatin1, toLatin1 } from '../../base/bytes.ts'
 import { monoMs } from '../../base/time.ts'
-import { writeBatch } from './batch.ts'
+import { envelopeBytes, writeBatch } from './batch.ts'
 import type { Mailbox, MailFrom } from './envelope.ts'
 import { SmtpServer } from './server.ts'
 
@@ -102,6 +102,18 @@ const from: fc.Arbitrary<MailFrom> = fc.record({
 const message = fc
   .array(fc.string({ unit: fc.constantFrom('.', 'a', 'é', '\0', ' ') }))
   .map((lines) => lines.map((line) => `${line}\r\n`).join(''))
+
+test('property: an object is no larger than its messages with their dots, and their envelopes', () => {
+  fc.assert(
+    fc.property(from, fc.array(mailbox, { minLength: 1 }), message, (sender, mailboxes, text) => {
+      const recipients = mailboxes.map((recipient) => ({ recipient }))
+      const { length } = writeBatch('a.com', sender, recipients, fromLatin1(text))
+      const around = 'EHLO a.com\r\nDATA\r\n.\r\nQUIT\r\n'.length
+      const most = envelopeBytes(sender, recipients) + (text.length * 4) / 3 + around
+      expect(length).toBeLessThanOrEqual(most)
+    }),
+  )
+})
 
 test('property: the machine reads what was written, however it is cut', () => {
   fc.assert(

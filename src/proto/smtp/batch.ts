@@ -52,15 +52,24 @@ export function writeBatches(
 
 function writeMail({ from, recipients, message }: BatchedMail): readonly Uint8Array[] {
   const isBinary = from.parameters.body === 'BINARYMIME'
-  const head = [
+  const data = formatCommand(
+    isBinary ? { verb: 'BDAT', sizeBytes: message.length, isLast: true } : { verb: 'DATA' },
+  )
+  const head = `${envelopeText(from, recipients)}${data}\r\n`
+  return [fromUtf8(head), ...(isBinary ? [message] : stuffed(message))]
+}
+
+/** What the envelope of a mail takes up in an object. */
+export function envelopeBytes(from: MailFrom, recipients: readonly BatchRecipient[]): number {
+  return fromUtf8(envelopeText(from, recipients)).length
+}
+
+function envelopeText(from: MailFrom, recipients: readonly BatchRecipient[]): string {
+  const lines = [
     formatCommand({ verb: 'MAIL', from }),
     ...recipients.map((recipient) => formatCommand({ verb: 'RCPT', ...recipient })),
-    formatCommand(
-      isBinary ? { verb: 'BDAT', sizeBytes: message.length, isLast: true } : { verb: 'DATA' },
-    ),
-    '',
-  ].join('\r\n')
-  return [fromUtf8(head), ...(isBinary ? [message] : stuffed(message))]
+  ]
+  return lines.map((line) => `${line}\r\n`).join('')
 }
 
 function stuffed(message: Uint8Array): readonly Uint8Array[] {
