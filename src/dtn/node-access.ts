@@ -24,6 +24,7 @@ import {
   Registrations,
   type RegistrationsOptions,
 } from './registrations.ts'
+import { neighbourOf } from './static-plan.ts'
 
 export interface NodeAccessPorts {
   readonly node: BundleNode
@@ -144,6 +145,11 @@ function dtpcStatusOf({ status, counts }: DtpcService): DtpcStatus {
   }
 }
 
+/** What goes by an exit waits at the plan for its gateway, as in ION. */
+function planName(plan: StaticPlan): string {
+  return `ipn:${plan.until === undefined ? plan.node : neighbourOf(plan)}.0`
+}
+
 function summaryOf(
   { record, bundle }: StoredBundle,
   { plan, node }: { readonly plan: StaticPlan | undefined; readonly node: bigint },
@@ -167,7 +173,7 @@ function summaryOf(
     extensions: blocks.map(({ data }) => toHex(data)),
     payloadBytes: payload.data.length,
     payload: toHex(payload.data.subarray(0, PAYLOAD_PREVIEW_BYTES_MAX)),
-    ...(plan !== undefined && !isLocal && { plan: `ipn:${plan.node}.0` }),
+    ...(plan !== undefined && !isLocal && { plan: planName(plan) }),
     state,
   }
 }

@@ -166,6 +166,16 @@ test('an exit leads its nodes to its gateway while it is there, and leaves the p
   })
 })
 
+test('bplist has what waits for an exit with the plan of its gateway', async () => {
+  const { two, say } = await start()
+  await say('ionadmin', 'a contact +3600 +7200 2 3 10000')
+  await say('ipnadmin', 'a exit 10 20 ipn:3.0')
+  await two.run('bpsource ipn:15.2 first')
+  const listed = async (plan: string) => (await two.run(`bplist count ${plan}`)).output
+  expect(await listed('ipn:3.0')).toContain('Queue count is 1.\n')
+  expect(await listed('ipn:10.0')).toContain("No egress plan for endpoint 'ipn:10.0'.\n")
+})
+
 test('endpoints come and go, and what their bundles meet changes', async () => {
   const { lab, two, say } = await start()
   expect((await two.run('bpsink ipn:2.9')).errors).toContain('Endpoint not known: ipn:2.9')

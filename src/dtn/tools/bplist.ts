@@ -65,7 +65,7 @@ async function listAll(type: ListOptions['type'], ports: ToolPorts): Promise<num
 async function listPlan(options: ListOptions, ports: ToolPorts): Promise<number> {
   const { plan, priority, type } = options
   const { neighbours } = await ports.client.status()
-  if (!neighbours.some(({ node }) => node === plan)) {
+  if (!neighbours.some(({ node, until }) => node === plan && until === undefined)) {
     printLine(ports, `No egress plan for endpoint '${plan}'.`)
     return 0
   }
