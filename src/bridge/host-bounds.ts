@@ -1,6 +1,8 @@
 /** What one host may take up: how the bytes of its store are shared out, and what goes together in one object. */
 
+import { OWN_STORE_SHARE } from '../dtn/limits.ts'
 import {
+  DEAR_OBJECT_BYTES_MAX,
   HELD_STORE_SHARE,
   JOURNAL_STORE_SHARE,
   JOURNAL_STORIES_MAX,
@@ -31,6 +33,8 @@ const SPOOL_SHARE = 0.4
 const BUNDLES_SHARE = 0.4
 /** Of the bundle store, that one object of several mails may take: below what is left to what is sent here. */
 const OBJECT_SHARE = 0.5
+/** Of a bundle that comes as fragments: the rest are their headers. */
+const PAYLOAD_SHARE = 0.9
 /** Of that of the bundles, where there are peers. */
 const PARCELS_SHARE = 0.1
 
@@ -47,6 +51,8 @@ export function hostBounds(options: MailHostOptions): HostBounds {
   const stories = Math.ceil((storeBytesMax * JOURNAL_STORE_SHARE) / JOURNAL_STORY_BYTES)
   const bundlesBytesMax = storeBytesMax * (BUNDLES_SHARE - parcelsShare)
   const readBytesMax = Math.max(messageBytesMax, OBJECT_BYTES_MAX)
+  // Several mails never make a larger object: what a smaller store has no room for would never arrive.
+  const guestBytes = Math.floor(bundlesBytesMax * (1 - OWN_STORE_SHARE) * PAYLOAD_SHARE)
   // What the bundle store or the node never takes would never leave.
   const storedBytesMax = Math.floor(storeBytesMax * BUNDLES_SHARE * OBJECT_SHARE)
   const roomBytes = Math.min(storedBytesMax, readBytesMax)
@@ -57,8 +63,8 @@ export function hostBounds(options: MailHostOptions): HostBounds {
     parcelsBytesMax: storeBytesMax * parcelsShare,
     heldBytesMax,
     storiesMax: Math.min(JOURNAL_STORIES_MAX, stories),
-    // What a small store never has room for would never arrive.
-    takenBytesMax: Math.max(Math.min(readBytesMax, Math.floor(bundlesBytesMax)), OBJECT_BYTES_MAX),
+    takenBytesMax:
+      guestBytes < DEAR_OBJECT_BYTES_MAX ? Math.min(readBytesMax, guestBytes) : readBytesMax,
     objectBytesMax: readBytesMax * STUFFING_FACTOR + BATCH_HEAD_BYTES_MAX,
     batch: { ...batch, roomBytes },
   }

@@ -105,17 +105,20 @@ test('no more mails go together than the far side says that it takes, and a mail
   await lab.lab.stop()
 })
 
-test('on a slow way no more goes together than the node of a host whose messages are small takes', async () => {
+test.each([
+  ['the node of a host whose messages are small takes', { messageBytesMax: 2_000_000 }, {}, 20_000],
+  ['a small store at the far side has room for', {}, { storeBytesMax: 8_000_000 }, 9000],
+] as const)('on a slow way no more goes together than %s', async (_, near, far, lines) => {
   const lab = await TestLab.start(
     earthMoonWith(({ host, limits, plans }) => ({
       plans: plans.map((plan) => ({ ...plan, rateBytesPerSec: 100_000 })),
       batch: { waitMs: 60_000 },
-      limits: host === 'mail-1.a.com' ? { ...limits, messageBytesMax: 2_000_000 } : limits,
+      limits: { ...limits, ...(host === 'mail-1.a.com' ? near : far) },
     })),
   )
   await lab.submitted(lab.mail1, mailOf('Hello'))
   await lab.until('mail-removed', 2)
-  const large = mailOf(`${'x'.repeat(70)}\r\n`.repeat(20_000))
+  const large = mailOf(`${'x'.repeat(70)}\r\n`.repeat(lines))
   for (let mail = 0; mail < 4; mail++) await lab.submitted(lab.mail1, large)
   await lab.runFor(600_000)
   expect(lab.events('mail-failed')).toEqual([])
