@@ -114,13 +114,16 @@ export class Descriptions {
       const changes: StoreChange[] = []
       for (const [key, value] of this.#waiting) {
         changes.push({ table: TABLE, key, value })
-        this.#waiting.delete(key)
         if (changes.length === CACHE_CHANGES_MAX) break
       }
       try {
         await this.#store.commit(changes)
       } catch (error) {
         asFault(error)
+      }
+      // Not before: the store need not show what is on its way.
+      for (const { key, value } of changes) {
+        if (this.#waiting.get(key) === value) this.#waiting.delete(key)
       }
     }
   }

@@ -16,16 +16,7 @@ export class KeptOrders<T> {
   readonly #entries: Map<string, Entry<T>> = new Map()
   #cost = 0
 
-  /** As `make` arranges them, unless that has just been done. `key` says of which mailbox, and how. */
-  async of(key: string, uids: readonly Uid[], make: () => Promise<T>): Promise<T> {
-    const known = this.get(key, uids)
-    if (known !== undefined) return known
-    const result = await make()
-    this.keep(key, uids, result)
-    return result
-  }
-
-  /** The last result where that was of the same messages. */
+  /** The last result where that was of the same messages. `key` says of which mailbox, and how. */
   get(key: string, uids: readonly Uid[]): T | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined || !isSame(entry.uids, uids)) return undefined

@@ -6,11 +6,12 @@ import { type WallMs, wallMs } from '../../base/time.ts'
 import { countBareLf } from '../../proto/message/line-endings.ts'
 import { MaildirDraft } from '../maildir-draft.ts'
 import { ContentsAhead, forEachTogether } from './ahead.ts'
-import type { Kept, ReadMessage } from './descriptions.ts'
+import type { ReadMessage } from './descriptions.ts'
 import { mailboxFault } from './fault.ts'
 import { DELETED, parseFileName } from './file-name.ts'
 import { ignoreNotFound } from './files.ts'
 import { type Arrival, type Folder, gone } from './folder.ts'
+import type { KeptOrders } from './kept-orders.ts'
 import { KEYWORDS_MAX, SUMMARY_BYTES } from './limits.ts'
 import type {
   AppendDraft,
@@ -352,26 +353,33 @@ export class OpenedMailbox implements OpenMailbox {
     }
   }
 
-  async sort(uids: readonly Uid[], order: readonly SortKey[]): Promise<readonly Uid[]> {
-    const { kept, key } = this.#kept
+  sort(uids: readonly Uid[], order: readonly SortKey[]): Promise<readonly Uid[]> {
     const how = order.map(({ by, isReverse }) => (isReverse ? `-${by}` : by)).join(' ')
-    return kept.orders.of(`${key} ${how}`, uids, async () =>
-      sortMessages(await this.#sortable(uids), order),
+    return this.#arranged(this.#folder.descriptions.kept.orders, how, uids, (messages) =>
+      sortMessages(messages, order),
     )
   }
 
-  async thread(uids: readonly Uid[], algorithm: ThreadAlgorithm): Promise<readonly ThreadNode[]> {
-    const { kept, key } = this.#kept
-    return kept.threads.of(`${key} ${algorithm}`, uids, async () => {
-      const messages = await this.#sortable(uids)
-      return algorithm === 'references' ? threadByReferences(messages) : threadBySubject(messages)
-    })
+  thread(uids: readonly Uid[], algorithm: ThreadAlgorithm): Promise<readonly ThreadNode[]> {
+    const arrange = algorithm === 'references' ? threadByReferences : threadBySubject
+    return this.#arranged(this.#folder.descriptions.kept.threads, algorithm, uids, arrange)
   }
 
-  /** What is in memory of all mailboxes, and what begins the keys of this one's. */
-  get #kept(): { readonly kept: Kept; readonly key: string } {
+  async #arranged<T>(
+    kept: KeptOrders<T>,
+    how: string,
+    uids: readonly Uid[],
+    arrange: (messages: readonly Sortable[]) => T,
+  ): Promise<T> {
     const { descriptions, id } = this.#folder
-    return { kept: descriptions.kept, key: descriptions.keyOf(id) }
+    const key = `${descriptions.keyOf(id)} ${how}`
+    const known = kept.get(key, uids)
+    if (known !== undefined) return known
+    const messages = await this.#sortable(uids)
+    const result = arrange(messages)
+    // One that could not be read now may be there the next time.
+    if (messages.length === uids.length) kept.keep(key, uids, result)
+    return result
   }
 
   close(): void {
