@@ -149,7 +149,7 @@ export function describeDisk(name: string, make: () => Promise<DiskWorld>): void
       onDisk(async (disk, root) => {
         const numbers = Array.from({ length: 100 }, (_, i) => i)
         for (const n of numbers) await write(disk, `${root}/${n}`, `file ${n}`)
-        const moves = [...numbers, 'none', 0].map((n) => ({
+        const moves = [...numbers, 'none', 'neither'].map((n) => ({
           from: `${root}/${n}`,
           to: `${root}/moved-${n}`,
         }))
