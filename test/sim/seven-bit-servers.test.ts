@@ -1,6 +1,15 @@
 /** Mail with octets beyond ASCII on its way to servers that take none. RFC 6152. */
 
 import { expect, test } from 'vitest'
+import { fromLatin1 } from '../../src/base/bytes.ts'
+import { seededRandom } from '../../src/base/random.ts'
+import { labDns } from '../../src/lab/dns.ts'
+import { labEntropy } from '../../src/lab/entropy.ts'
+import { labHttps } from '../../src/lab/https.ts'
+import { LabStore } from '../../src/lab/store.ts'
+import { mailFault } from '../../src/mail/fault.ts'
+import { parseNextHop } from '../../src/mail/next-hop.ts'
+import { type ServerHop, SmtpTransport } from '../../src/mail/transport/smtp-transport.ts'
 import { earthMoon, TestLab } from '../support/lab.ts'
 import { friendly, SCRIPTED_PORT, type Seen, scripted } from '../support/scripted-server.ts'
 
@@ -60,5 +69,46 @@ test('what cannot be converted comes back, and the connection serves the next', 
   await lab.until('mail-delivered', 2)
   expect(seen.count).toBe(1)
   expect(seen.lines.filter((line) => line.startsWith('1 MAIL'))).toHaveLength(1)
+  await lab.lab.stop()
+})
+
+test('where the message cannot be read, nothing is sent, and the connection serves the next', async () => {
+  const lab = await TestLab.start(earthMoon())
+  const seen = await scripted(lab, (line) => friendly(line, ['b.com']))
+  const transport = new SmtpTransport(
+    { hostname: 'mail-1.a.com', tls: 'offered', oneWayDelayMs: 0 },
+    {
+      network: lab.mail1.machine.network,
+      clock: lab.mail1.machine.clock,
+      dns: labDns(new Map()),
+      entropy: labEntropy(seededRandom(1)),
+      https: labHttps(new Map()),
+      store: new LabStore({}),
+      tls: {},
+    },
+  )
+  const hop = parseNextHop(`smtp:[172.22.0.3]:${SCRIPTED_PORT}`) as ServerHop
+  const send = async (read: () => Iterable<Uint8Array>) => {
+    const delivery = await transport.target(hop).start({
+      queueId: 'Q',
+      from: { reversePath: { localPart: 'user', domain: 'a.com' }, parameters: {} },
+      read,
+    })
+    await delivery.addRecipient({ localPart: 'user', domain: 'b.com' })
+    await delivery.write(fromLatin1(mail('hello')))
+    return delivery.commit()
+  }
+  const damage = () => {
+    throw mailFault('mail/spool-damaged', 'a chunk is missing', { temporary: true })
+  }
+  expect(await lab.lab.perform(send(damage))).toMatchObject([
+    { type: 'refused', fault: { code: 'mail/spool-damaged' } },
+  ])
+  expect(seen.lines.filter((line) => line.startsWith('1 MAIL'))).toEqual([])
+  expect(await lab.lab.perform(send(() => [fromLatin1(mail('hello'))]))).toMatchObject([
+    { type: 'delivered' },
+  ])
+  expect(seen.count).toBe(1)
+  await transport.stop()
   await lab.lab.stop()
 })

@@ -247,7 +247,7 @@ export class SmtpTransport {
     const load =
       takesAll || read === undefined
         ? loadOf(errand)
-        : await sevenBitLoad(session.server, errand, read, this.#ports.clock)
+        : await sevenBitLoad(session.server, errand, read, this.#ports.clock).catch(asFault)
     if (load instanceof Fault) {
       this.#pool.keep(session, way.kind)
       return refusedAll(recipients.length, load)
@@ -312,7 +312,10 @@ function loadOf({ mail, body }: Errand): Load {
   return { from: { reversePath, parameters: sized }, body, again: read && (() => bodyOf(read())) }
 }
 
-/** What of it can go to a server that takes ASCII alone; a Fault where nothing can be made of it that may. */
+/**
+ * What of it can go to a server that takes ASCII alone; a Fault where nothing can be made of it that
+ * may. Rejects with one where it cannot be read.
+ */
 async function sevenBitLoad(
   server: string,
   errand: Errand,
