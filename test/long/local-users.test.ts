@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdirSync } from 'node:fs'
 import { createConnection, type Socket } from 'node:net'
-import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { needsFolderOpenToAll, needsRoot } from '../support/programs.ts'
 import { ServedPair } from '../support/served.ts'
 
 const NOBODY = 65_534
@@ -49,7 +49,7 @@ async function connected(
   return { socket: connection, said: String(bytes) }
 }
 
-describe.skipIf(userInfo().uid !== 0)('another user of the machine', () => {
+describe.skipIf(needsRoot() ?? needsFolderOpenToAll())('another user of the machine', () => {
   test('hands mail in, which is said to be his, lists the queue, and does nothing else', async () => {
     const [host] = pair.hosts
     const delivered = host.until((line) => line.includes('status=sent'))

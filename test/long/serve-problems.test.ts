@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { freePort } from '../support/free-port.ts'
+import { needsFolderOpenToAll, needsRoot } from '../support/programs.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'lightlag-'))
 const PROGRAM = resolve('dist/cmd/lightlag.js')
@@ -99,19 +100,22 @@ test('what stands in the way on the disk is named', () => {
   })
 })
 
-test.skipIf(process.getuid?.() !== 0)('what may not be read or written is named', () => {
-  chmodSync(folder, 0o755)
-  const secret = written('secret.yaml', host('d'))
-  chmodSync(join(folder, secret), 0o600)
-  expect(serve(secret, { uid: NOBODY })).toEqual({
-    status: 2,
-    last: 'cannot read secret.yaml: permission denied',
-  })
-  expect(serve(written('open.yaml', host('mine')), { uid: NOBODY })).toEqual({
-    status: 1,
-    last: expect.stringMatching(/\/mine.*permission denied/),
-  })
-})
+test.skipIf(needsRoot() ?? needsFolderOpenToAll())(
+  'what may not be read or written is named',
+  () => {
+    chmodSync(folder, 0o755)
+    const secret = written('secret.yaml', host('d'))
+    chmodSync(join(folder, secret), 0o600)
+    expect(serve(secret, { uid: NOBODY })).toEqual({
+      status: 2,
+      last: 'cannot read secret.yaml: permission denied',
+    })
+    expect(serve(written('open.yaml', host('mine')), { uid: NOBODY })).toEqual({
+      status: 1,
+      last: expect.stringMatching(/\/mine.*permission denied/),
+    })
+  },
+)
 
 test('a port that is taken is named, with the service that wants it', async () => {
   const server = createServer().listen(0, '127.0.0.1')

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants, existsSync } from 'node:fs'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 
 /**
  * For `test.skipIf(needs('tshark'))`: why a test that needs `program` cannot run, and the same said
@@ -47,6 +47,15 @@ export function needsProc(): string | undefined {
 /** The same for tests whose programs only the superuser can start. */
 export function needsRoot(): string | undefined {
   return process.getuid?.() === 0 ? undefined : skipped('only root can start its programs')
+}
+
+/** The same for tests that as root start our program as somebody else, who must get to its files. */
+export function needsFolderOpenToAll(): string | undefined {
+  if (process.getuid?.() !== 0) return undefined
+  for (let folder = process.cwd(); ; folder = dirname(folder)) {
+    if ((statSync(folder).mode & 0o001) === 0) return skipped(`other users may not enter ${folder}`)
+    if (folder === dirname(folder)) return undefined
+  }
 }
 
 /** The same for tests over IPv6. */
