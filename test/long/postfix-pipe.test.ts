@@ -11,10 +11,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ForeignServer } from '../support/foreign-mail.ts'
 import { freePort } from '../support/free-port.ts'
 import { startMta, taken, USERS } from '../support/postfix-pair.ts'
-import { needs, needsRoot } from '../support/programs.ts'
+import { needs, needsFolderOpenToAll, needsRoot } from '../support/programs.ts'
 import { ServedPair } from '../support/served.ts'
 
-const without = needs('postfix') ?? needsRoot()
+const without = needs('postfix') ?? needsRoot() ?? needsFolderOpenToAll()
 const LIGHTLAG = resolve('dist/cmd/lightlag.js')
 
 const DTPC = `
