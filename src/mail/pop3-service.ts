@@ -5,12 +5,8 @@ import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { ByteStream, Network, SocketAddress } from '../ports/network.ts'
 import type { TlsIdentity } from '../ports/tls.ts'
-import {
-  type Pop3Answer,
-  type Pop3Question,
-  Pop3Server,
-  tooManySessions,
-} from '../proto/pop3/server.ts'
+import type { Pop3Answer, Pop3Question } from '../proto/pop3/question.ts'
+import { Pop3Server, tooManySessions } from '../proto/pop3/server.ts'
 import { mechanismsFor } from './login.ts'
 import { Pop3Session, type Pop3SessionContext } from './pop3-session.ts'
 import { SessionPort, type SessionPortOptions } from './session-port.ts'

@@ -4,7 +4,8 @@ import { fromLatin1, toLatin1 } from '../../base/bytes.ts'
 import { monoMs } from '../../base/time.ts'
 import { Pop3Client, type Pop3ClientEffect, type Pop3ClientEvent } from './client.ts'
 import { MAILDROP_MESSAGES_MAX, RESPONSE_LENGTH_MAX, RESPONSE_TIMEOUT_MS } from './limits.ts'
-import { Pop3Server, type Pop3ServerEffect, type Pop3ServerEvent } from './server.ts'
+import type { Pop3ServerEffect } from './responses.ts'
+import { Pop3Server, type Pop3ServerEvent } from './server.ts'
 
 const OPTIONS = { mechanisms: [], oneWayDelayMs: 0, loginDelaySec: 0 }
 

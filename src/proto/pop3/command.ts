@@ -15,7 +15,8 @@ export type Command =
     }
   | { readonly verb: 'CAPA' }
   | { readonly verb: 'STLS' | 'UTF8' }
-  | { readonly verb: 'STAT' | 'NOOP' | 'RSET' | 'QUIT' }
+  | { readonly verb: 'STAT' | 'NOOP' | 'RSET' }
+  | { readonly verb: 'QUIT' }
   | { readonly verb: 'LIST' | 'UIDL'; readonly message: number | undefined }
   | { readonly verb: 'RETR' | 'DELE'; readonly message: number }
   | { readonly verb: 'TOP'; readonly message: number; readonly lines: number }

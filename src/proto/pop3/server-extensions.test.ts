@@ -3,7 +3,8 @@ import { fromLatin1, fromUtf8, toBase64, toLatin1 } from '../../base/bytes.ts'
 import { monoMs } from '../../base/time.ts'
 import type { TlsSession } from '../../base/tls.ts'
 import { AUTHENTICATION_LINE_MAX, INACTIVITY_MS, LOGIN_FAILURES_MAX } from './limits.ts'
-import { Pop3Server, type Pop3ServerEvent, type Pop3ServerOptions } from './server.ts'
+import type { Pop3ServerOptions } from './options.ts'
+import { Pop3Server, type Pop3ServerEvent } from './server.ts'
 
 const TLS: TlsSession = {
   version: 'TLSv1.3',

@@ -12,7 +12,8 @@ import {
   READ_BYTES_MAX,
   SEND_WINDOW_BYTES,
 } from './limits.ts'
-import { type Pop3Answer, Pop3Server, type Pop3ServerEvent } from './server.ts'
+import type { Pop3Answer } from './question.ts'
+import { Pop3Server, type Pop3ServerEvent } from './server.ts'
 
 const OPTIONS = { mechanisms: [], oneWayDelayMs: 0, loginDelaySec: 0 }
 
