@@ -8,7 +8,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createConnection, type Socket } from 'node:net'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { mailCorpus } from './mail-corpus.ts'
@@ -51,7 +51,8 @@ export async function measureBetweenNodes(options: BetweenNodesOptions): Promise
   const { layer, seed, mails } = options
   mkdirSync(options.directory, { recursive: true })
   const directory = mkdtempSync(join(resolve(options.directory), 'bench-'))
-  // As for `mail`: names are made slowly near many that were removed, as those of the last run.
+  // Files are made slowly near many that were removed, as those of the last run. The name of what is in
+  // such a directory says where on the disk it goes.
   spawnSync('chattr', ['+T', directory], { stdio: 'ignore' })
   const [smtp, otherSmtp, duct, otherDuct] = (await freePorts(4)) as [
     number,
@@ -67,7 +68,7 @@ export async function measureBetweenNodes(options: BetweenNodesOptions): Promise
     }),
   ] as const
   try {
-    const maildir = join(directory, 'mail-3/home/user/Maildir/new')
+    const maildir = join(directory, homeOf(directory, 3), 'home/user/Maildir/new')
     const texts = textsOf(seed)
     await drive(smtp, texts, WARM_UP_MAILS)
     await arrival(maildir, WARM_UP_MAILS)
@@ -113,7 +114,7 @@ async function startNode(directory: string, plan: NodePlan): Promise<ChildProces
   const rate = layer === 'udp' ? `, rate: ${UDP_RATE}` : ''
   const text = [
     `host: mail-${number}.example`,
-    `directory: mail-${number}`,
+    `directory: ${homeOf(directory, number)}`,
     `node: ipn:${number}`,
     'users: [{ name: user, password: a-password }]',
     `smtp: { listen: "127.0.0.1:${smtp}", sessionsPerPeerMax: 200 }`,
@@ -132,6 +133,11 @@ async function startNode(directory: string, plan: NodePlan): Promise<ChildProces
   })
   await answering(child, smtp, directory)
   return child
+}
+
+/** Of a node; another in each run. */
+function homeOf(directory: string, number: number): string {
+  return `${basename(directory)}-mail-${number}`
 }
 
 /** Different pieces of a corpus, of the same size. */
