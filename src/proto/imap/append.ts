@@ -1,7 +1,7 @@
 /** What comes before each message of an APPEND. RFC 9051 §6.3.12, RFC 3502, RFC 6855 §4, RFC 3516 §4.4. */
 
 import type { WallMs } from '../../base/time.ts'
-import type { Cursor } from './cursor.ts'
+import { Cursor } from './cursor.ts'
 import { parseDateTime } from './date.ts'
 import { parseFlagList } from './flag.ts'
 import { decodeName } from './mailbox-name.ts'
@@ -17,12 +17,21 @@ export interface AppendedMessage {
 
 const LITERAL = /~?\{(\d{1,15})\+?\}$/y
 
-/** `APPEND`, the mailbox, and a space before the first message. */
-export function parseAppend(cursor: Cursor, utf8: boolean): string {
+export interface AppendHead {
+  readonly mailbox: string
+  readonly message: AppendedMessage
+}
+
+/** Of a command that so far is `text`; undefined: it is no APPEND, or its literal is the mailbox's name. */
+export function parseAppendHead(tag: string, text: string, utf8: boolean): AppendHead | undefined {
+  const command = text.slice(tag.length + 1)
+  if (!/^APPEND /i.test(command) || /^APPEND ~?\{\d+\+?\}$/i.test(command)) return undefined
+  const cursor = new Cursor(text, tag.length)
   cursor.space()
   cursor.takes('APPEND')
   cursor.space()
-  return decodeName(cursor.astring(), utf8)
+  const mailbox = decodeName(cursor.astring(), utf8)
+  return { mailbox, message: parseAppendedMessage(cursor) }
 }
 
 /** From the space to the literal, which is the last of the line. */

@@ -38,9 +38,12 @@ export type ImapQuestion =
   /** For the log. */
   | { readonly type: 'refused'; readonly command: string; readonly reply: string }
 
-export type ImapAnswer =
+export type LoginAnswer =
   | { readonly type: 'verdict'; readonly verdict: 'accepted' | 'refused' | 'not-now' }
   | { readonly type: 'scram-keys'; readonly keys: ScramKeys; readonly nonce: string }
+
+export type ImapAnswer =
+  | LoginAnswer
   /** Whole responses, or a part of one that goes on in the next piece. The bytes are taken over. */
   | { readonly type: 'piece'; readonly bytes: Uint8Array }
   | { readonly type: 'go-on' }

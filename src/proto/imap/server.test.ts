@@ -15,9 +15,11 @@ import {
   STRANGER_COMMAND_BYTES_MAX,
   STRANGER_INACTIVITY_MS,
 } from './limits.ts'
+import type { ImapServerOptions } from './options.ts'
 import type { ImapAnswer } from './question.ts'
 import { no, ok } from './response.ts'
-import { ImapServer, type ImapServerEffect, type ImapServerOptions } from './server.ts'
+import type { ImapServerEffect } from './responses.ts'
+import { ImapServer } from './server.ts'
 
 const OPTIONS: ImapServerOptions = {
   hostname: 'mail-1.a.com',
@@ -396,6 +398,16 @@ describe('bounds', () => {
     talk.feed({ type: 'finished', completion: ok('LIST') })
     expect(talk.isPaused).toBe(false)
     expect(talk.said.endsWith('b OK NOOP\r\n'.repeat(100))).toBe(true)
+  })
+
+  test('who reads no answers is not read either, beyond a bound', () => {
+    const talk = new Talk()
+    while (talk.said.length < SEND_WINDOW_BYTES) talk.say('a CAPABILITY')
+    expect(talk.send('a NOOP\r\n'.repeat(PIPELINED_BYTES_MAX / 8 + 1))).toBe('')
+    expect(talk.isPaused).toBe(true)
+    talk.feed({ type: 'drained' })
+    expect(talk.isPaused).toBe(false)
+    expect(talk.said.endsWith('a OK NOOP done\r\n'.repeat(100))).toBe(true)
   })
 
   test('twenty mistakes in a row end it', () => {

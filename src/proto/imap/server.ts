@@ -1,82 +1,45 @@
 /** One IMAP session, server side: its states, its input and its answers in order. RFC 9051 §3. */
 
 import { unreachable } from '../../base/assert.ts'
-import { fromLatin1, fromUtf8 } from '../../base/bytes.ts'
+import { fromLatin1 } from '../../base/bytes.ts'
 import { attempt, type Fault } from '../../base/fault.ts'
-import type {
-  CompressEffect,
-  FlowEffect,
-  Machine,
-  SecuredEvent,
-  SecureEffect,
-  StreamEffect,
-  StreamEvent,
-} from '../../base/machine.ts'
+import type { Machine, SecuredEvent, StreamEvent } from '../../base/machine.ts'
 import { HANDSHAKE_ROUND_TRIPS } from '../../base/round-trips.ts'
 import { addMs, type MonoMs } from '../../base/time.ts'
-import type { TlsSession } from '../../base/tls.ts'
-import { type DialogueStep, SaslDialogue } from '../sasl/dialogue.ts'
-import type { SaslMechanism } from '../sasl/mechanism.ts'
-import { usableMechanisms } from '../sasl/scram.ts'
-import { type AppendedMessage, parseAppend, parseAppendedMessage } from './append.ts'
+import { type AppendHead, parseAppendHead } from './append.ts'
+import { AppendReader } from './append-reader.ts'
+import { Authentication, type LoginEnd } from './authentication.ts'
 import { capabilities, enable, type Modes, NO_MODES } from './capability.ts'
-import { type ImapCommand, parseCommand, parseTag, type SessionCommand, verbOf } from './command.ts'
+import { type ImapCommand, parseCommand, parseTag, verbOf } from './command.ts'
 import { type CommandPiece, CommandReader } from './command-reader.ts'
 import { enablesCondstore } from './condstore.ts'
-import { Cursor } from './cursor.ts'
-import { imapFault } from './fault.ts'
 import {
-  APPENDED_MESSAGES_MAX,
   COMMAND_BYTES_MAX,
   DISCARDED_BYTES_MAX,
   INACTIVITY_MS,
   LOGIN_FAILURES_MAX,
   MISTAKES_MAX,
   PIPELINED_BYTES_MAX,
-  SEND_WINDOW_BYTES,
   STRANGER_COMMAND_BYTES_MAX,
   STRANGER_INACTIVITY_MS,
 } from './limits.ts'
+import type { ImapServerOptions } from './options.ts'
 import { objectionTo, type Progress } from './order.ts'
-import type { ImapAnswer, ImapQuestion, RunnableCommand } from './question.ts'
+import type { ImapAnswer, RunnableCommand } from './question.ts'
 import { bad, type Completion, formatCompletion, fromOctets, no, ok } from './response.ts'
-
-export interface ImapServerOptions {
-  /** For the greeting. */
-  readonly hostname: string
-  /** Whether a password may cross this stream while it is not secured. */
-  readonly plaintextAuth: 'allow' | 'refuse'
-  /** The preferred first. */
-  readonly mechanisms: readonly SaslMechanism[]
-  /** `first`: before the greeting. Default: there is none. */
-  readonly tls?: 'offered' | 'first'
-  /** Of one message in an APPEND. */
-  readonly messageBytesMax: number
-  /** How far the client is away; what we wait for may take longer by its ways there and back. */
-  readonly oneWayDelayMs: number
-}
+import { type ImapServerEffect, Responses } from './responses.ts'
 
 export type ImapServerEvent = StreamEvent | SecuredEvent | ImapAnswer
-export type ImapServerEffect =
-  | StreamEffect
-  | FlowEffect
-  | SecureEffect
-  | CompressEffect
-  | ImapQuestion
+
+type Literal = Extract<CommandPiece, { readonly type: 'literal' }>
 
 type State =
   | { readonly name: 'securing' }
   | { readonly name: 'commands' }
-  | { readonly name: 'authenticating'; readonly tag: string; readonly dialogue: SaslDialogue }
-  /** `dialogue`: of AUTHENTICATE; without it the command was LOGIN. */
-  | {
-      readonly name: 'logging-in'
-      readonly tag: string
-      readonly dialogue: SaslDialogue | undefined
-    }
+  | { readonly name: 'authenticating' }
   | { readonly name: 'running'; readonly tag: string; readonly verb: string }
   | { readonly name: 'idling'; readonly tag: string }
-  | { readonly name: 'appending'; readonly append: Append }
+  | { readonly name: 'appending'; readonly append: AppendReader }
   /** Literals that nobody waits for, and what is said when the command is over. */
   | {
       readonly name: 'discarding'
@@ -85,16 +48,6 @@ type State =
       left: number
     }
   | { readonly name: 'closed' }
-
-interface Append {
-  readonly tag: string
-  /** What is awaited: an answer, octets of the message, or what comes after them. */
-  phase: 'mailbox' | 'message' | 'body' | 'between'
-  message: AppendedMessage
-  isAwaited: boolean
-  left: number
-  count: number
-}
 
 /** What a host that has no session left says instead of a greeting. RFC 5530 §3. */
 export function tooManySessions(): Uint8Array {
@@ -110,8 +63,9 @@ const BAD_CODES: Readonly<Record<string, string>> = {
 export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
   readonly #options: ImapServerOptions
   readonly #reader = new CommandReader()
+  readonly #responses = new Responses()
+  readonly #authentication: Authentication
   #state: State = { name: 'commands' }
-  #tls: TlsSession | undefined
   #isLoggedIn = false
   #isSelected = false
   #isCompressed = false
@@ -120,15 +74,11 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
   #loginFailures = 0
   /** When something happened last; undefined once nothing will. */
   #touchedAt: MonoMs | undefined
-  /** Sent since the stream last reported that all had left. */
-  #inFlightBytes = 0
-  #owesMore = false
   #isPaused = false
-  #unsent: Uint8Array[] = []
-  #effects: ImapServerEffect[] = []
 
   constructor(options: ImapServerOptions) {
     this.#options = options
+    this.#authentication = new Authentication(options, this.#responses)
   }
 
   get deadline(): MonoMs | undefined {
@@ -143,10 +93,7 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
     this.#on(event, now)
     this.#work(now)
     this.#control()
-    this.#flush()
-    const effects = this.#effects
-    this.#effects = []
-    return effects
+    return this.#responses.take()
   }
 
   #on(event: ImapServerEvent, now: MonoMs): void {
@@ -157,7 +104,7 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
         else this.#greet()
         return
       case 'secured':
-        this.#tls = event.session
+        this.#authentication.secured(event.session)
         this.#touch(now)
         if (this.#state.name !== 'securing') return
         this.#state = { name: 'commands' }
@@ -168,10 +115,7 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
         return
       case 'drained':
         this.#touch(now)
-        this.#inFlightBytes = 0
-        if (!this.#owesMore) return
-        this.#owesMore = false
-        this.#emit({ type: 'more' })
+        this.#responses.drained()
         return
       case 'tick':
         if (this.deadline === undefined || now < this.deadline) return
@@ -210,17 +154,16 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
         case 'commands':
         case 'authenticating':
         case 'idling': {
-          if (this.#inFlightBytes >= SEND_WINDOW_BYTES) return
+          if (this.#responses.isFull || this.#authentication.awaits === 'answer') return
           const piece = this.#nextPiece()
           if (piece === undefined) return
           this.#touch(now)
           this.#onPiece(piece, state)
           break
         }
-        case 'discarding': {
+        case 'discarding':
           if (!this.#discard(state)) return
           break
-        }
         case 'appending':
           if (!this.#readAppended(state.append, now)) return
           break
@@ -245,12 +188,9 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
     state: Extract<State, { readonly name: 'commands' | 'authenticating' | 'idling' }>,
   ): void {
     if (state.name === 'authenticating') {
-      const isLine = piece.type === 'command'
-      const step = isLine
-        ? state.dialogue.line(piece.text)
-        : ({ type: 'refuse', why: 'bad-base64' } as const)
       if (piece.type === 'literal') this.#reader.abandon()
-      this.#onDialogue(step, state.tag, state.dialogue)
+      const line = piece.type === 'command' ? piece.text : undefined
+      this.#onLogin(this.#authentication.line(line))
     } else if (state.name === 'idling') {
       if (piece.type === 'command' && piece.text.toUpperCase() === 'DONE') {
         this.#state = { name: 'running', tag: state.tag, verb: 'IDLE' }
@@ -285,56 +225,28 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
     else this.#complete(tag, verbOf(text), completionOf(parsed.fault))
   }
 
-  #onLiteral(tag: string, piece: Extract<CommandPiece, { readonly type: 'literal' }>): void {
+  #onLiteral(tag: string, piece: Literal): void {
     const { text, sizeBytes, isAwaited } = piece
-    if (verbOf(text) === 'APPEND') {
-      const append = this.#appendIn(tag, text, isAwaited)
-      if (append === 'refused') return
-      if (append !== undefined) {
-        this.#reader.abandon()
-        this.#state = { name: 'appending', append: append.append }
-        this.#emit({ type: 'append', mailbox: append.mailbox, modes: this.#modes })
-        return
-      }
-    }
-    if (text.length + sizeBytes > this.#commandBytesMax) {
+    const head = attempt(() => parseAppendHead(tag, text, this.#modes.utf8))
+    if (!head.ok) this.#refuseLiteral(tag, completionOf(head.fault), piece)
+    else if (head.value !== undefined) this.#onAppend(tag, head.value, piece)
+    else if (text.length + sizeBytes > this.#commandBytesMax) {
       this.#refuseLiteral(tag, bad('the command is too long', 'TOOBIG'), piece)
+    } else {
+      if (isAwaited) this.#say('+ go on')
+      this.#reader.collect(sizeBytes)
+    }
+  }
+
+  #onAppend(tag: string, { mailbox, message }: AppendHead, piece: Literal): void {
+    if (!this.#isLoggedIn) {
+      this.#refuseLiteral(tag, bad('log in first'), piece)
       return
     }
-    if (isAwaited) this.#say('+ go on')
-    this.#reader.collect(sizeBytes)
-  }
-
-  /** Undefined: the literal is the mailbox's name. */
-  #appendIn(
-    tag: string,
-    text: string,
-    isAwaited: boolean,
-  ): { readonly mailbox: string; readonly append: Append } | 'refused' | undefined {
-    const cursor = new Cursor(text, tag.length)
-    const head = attempt(() => parseAppend(cursor, this.#modes.utf8))
-    if (!head.ok) {
-      // It is not there yet where the line ends in its literal.
-      if (/^APPEND ~?\{\d+\+?\}$/i.test(text.slice(tag.length + 1))) return undefined
-      return this.#refuseAppend(tag, head.fault, text, isAwaited)
-    }
-    const message = attempt(() => parseAppendedMessage(cursor))
-    if (!message.ok) return this.#refuseAppend(tag, message.fault, text, isAwaited)
-    if (!this.#isLoggedIn) {
-      const fault = imapFault('imap/bad-syntax', 'log in first')
-      return this.#refuseAppend(tag, fault, text, isAwaited)
-    }
-    const { value } = message
-    return {
-      mailbox: head.value,
-      append: { tag, phase: 'mailbox', message: value, isAwaited, left: value.sizeBytes, count: 1 },
-    }
-  }
-
-  #refuseAppend(tag: string, fault: Fault, text: string, isAwaited: boolean): 'refused' {
-    const sizeBytes = Number(/\{(\d+)\+?\}$/.exec(text)?.[1] ?? 0)
-    this.#refuseLiteral(tag, completionOf(fault), { sizeBytes, isAwaited })
-    return 'refused'
+    this.#reader.abandon()
+    const append = new AppendReader(tag, message, piece.isAwaited, this.#responses)
+    this.#state = { name: 'appending', append }
+    this.#emit({ type: 'append', mailbox, modes: this.#modes })
   }
 
   /**
@@ -377,56 +289,21 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
   }
 
   /** False where more has to come. */
-  #readAppended(append: Append, now: MonoMs): boolean {
-    if (append.phase === 'body') {
-      const bytes = this.#reader.take(append.left)
-      if (bytes.length > 0) {
-        this.#touch(now)
-        append.left -= bytes.length
-        this.#emit({ type: 'body', bytes })
-      }
-      if (append.left > 0) return false
-      append.phase = 'between'
-    }
-    if (append.phase !== 'between') return false
+  #readAppended(append: AppendReader, now: MonoMs): boolean {
+    if (append.readBody(this.#reader) > 0) this.#touch(now)
+    if (!append.isBetween) return false
     const piece = this.#nextPiece()
     if (piece === undefined) return false
-    this.#afterAppended(append, piece)
-    return true
-  }
-
-  /** The end of the command, or one more message. RFC 3502. */
-  #afterAppended(append: Append, piece: CommandPiece): void {
-    const { tag, message } = append
-    const cursor = new Cursor(piece.text)
-    const next = attempt(() => {
-      if (message.isUtf8) cursor.takes(')')
-      if (cursor.isAtEnd && piece.type === 'command') return undefined
-      if (append.count >= APPENDED_MESSAGES_MAX) {
-        throw imapFault('imap/too-large', `more than ${APPENDED_MESSAGES_MAX} messages`)
-      }
-      return parseAppendedMessage(cursor)
-    })
-    if (!next.ok) {
-      this.#emit({ type: 'append-abort' })
-      const completion = completionOf(next.fault)
-      if (piece.type === 'literal') this.#refuseLiteral(tag, completion, piece)
-      else {
-        this.#state = { name: 'commands' }
-        this.#complete(tag, 'APPEND', completion)
-      }
-    } else if (next.value === undefined) {
-      this.#state = { name: 'running', tag, verb: 'APPEND' }
-      this.#emit({ type: 'append-commit' })
-    } else {
-      this.#reader.abandon()
-      append.count++
-      append.phase = 'message'
-      append.message = next.value
-      append.left = next.value.sizeBytes
-      append.isAwaited = piece.type === 'literal' && piece.isAwaited
-      this.#emit({ type: 'append-message', message: next.value })
+    const { tag } = append
+    const outcome = append.onPiece(piece)
+    if (outcome === 'goes-on') this.#reader.abandon()
+    else if (outcome === 'ended') this.#state = { name: 'running', tag, verb: 'APPEND' }
+    else if (piece.type === 'literal') this.#refuseLiteral(tag, completionOf(outcome), piece)
+    else {
+      this.#state = { name: 'commands' }
+      this.#complete(tag, 'APPEND', completionOf(outcome))
     }
+    return true
   }
 
   #onCommand(tag: string, command: ImapCommand): void {
@@ -464,18 +341,10 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
       case 'COMPRESS':
         this.#onCompress(tag, command.mechanism)
         return
-      case 'LOGIN': {
-        const { user, password } = command
-        if (!this.#mayShowPassword) {
-          this.#complete(tag, command.verb, no('not on this connection', 'PRIVACYREQUIRED'))
-          return
-        }
-        this.#state = { name: 'logging-in', tag, dialogue: undefined }
-        this.#emit({ type: 'authenticate', user, password })
-        return
-      }
+      case 'LOGIN':
       case 'AUTHENTICATE':
-        this.#onAuthenticate(tag, command)
+        this.#state = { name: 'authenticating' }
+        this.#onLogin(this.#authentication.begin(tag, command))
         return
       case 'NOOP':
         if (this.#isLoggedIn) this.#run(tag, command)
@@ -509,72 +378,45 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
     } else {
       this.#isCompressed = true
       this.#complete(tag, 'COMPRESS', ok('from here on it is compressed'))
-      this.#flush()
+      this.#responses.flush()
       this.#emit({ type: 'compress' })
     }
   }
 
-  #onAuthenticate(
-    tag: string,
-    command: Extract<SessionCommand, { readonly verb: 'AUTHENTICATE' }>,
-  ): void {
-    const mechanism = this.#mechanisms().find((one) => one === command.mechanism)
-    if (mechanism === undefined) {
-      const known = this.#options.mechanisms.some((one) => one === command.mechanism)
-      const why = known ? 'PRIVACYREQUIRED' : undefined
-      this.#complete(tag, 'AUTHENTICATE', no('not by this mechanism on this connection', why))
-      return
-    }
-    const dialogue = new SaslDialogue(mechanism, this.#tls?.channelBinding)
-    this.#onDialogue(dialogue.begin(command.initialResponse), tag, dialogue)
+  #onLogin(end: LoginEnd | undefined): void {
+    if (end === undefined) return
+    const { tag, verb, outcome } = end
+    this.#state = { name: 'commands' }
+    if (outcome === 'logged-in') {
+      this.#isLoggedIn = true
+      this.#complete(tag, verb, ok('logged in', `CAPABILITY ${this.#capabilities()}`))
+    } else if (outcome === 'wrong-password') this.#onWrongPassword(tag, verb)
+    else this.#complete(tag, verb, outcome)
   }
 
-  #onDialogue(step: DialogueStep, tag: string, dialogue: SaslDialogue): void {
-    switch (step.type) {
-      case 'say':
-        this.#state = { name: 'authenticating', tag, dialogue }
-        this.#say(`+ ${step.base64}`)
-        return
-      case 'ask':
-        this.#state = { name: 'logging-in', tag, dialogue }
-        this.#emit(step.question)
-        return
-      case 'done':
-        this.#loggedIn(tag)
-        return
-      case 'refuse':
-        this.#state = { name: 'commands' }
-        if (step.why === 'failed') this.#loginFailed(tag, 'AUTHENTICATE')
-        else {
-          const why = step.why === 'cancelled' ? 'cancelled' : 'not in base64'
-          this.#complete(tag, 'AUTHENTICATE', bad(why))
-        }
-    }
+  #onWrongPassword(tag: string, verb: string): void {
+    this.#complete(tag, verb, no('wrong user name or password', 'AUTHENTICATIONFAILED'))
+    if (++this.#loginFailures < LOGIN_FAILURES_MAX) return
+    this.#say('* BYE too many wrong passwords')
+    this.#close()
   }
 
   #onAnswer(answer: Exclude<ImapAnswer, { readonly type: 'shut-down' }>): void {
     const state = this.#state
     switch (answer.type) {
       case 'verdict':
-        if (state.name === 'logging-in') this.#onVerdict(answer.verdict, state)
-        return
       case 'scram-keys':
-        if (state.name !== 'logging-in' || state.dialogue === undefined) return
-        this.#onDialogue(state.dialogue.keys(answer.keys, answer.nonce), state.tag, state.dialogue)
+        this.#onLogin(this.#authentication.answer(answer))
         return
       case 'piece':
-        if (state.name !== 'running' && state.name !== 'idling') return
-        this.#send(answer.bytes)
-        if (this.#inFlightBytes < SEND_WINDOW_BYTES) this.#emit({ type: 'more' })
-        else this.#owesMore = true
+        if (state.name === 'running' || state.name === 'idling') this.#responses.piece(answer.bytes)
         return
       case 'go-on':
-        if (state.name === 'appending') this.#onAppendGoesOn(state.append)
+        if (state.name === 'appending') state.append.goOn()
         return
       case 'finished':
         if (state.name === 'appending') {
-          const { tag, left, isAwaited } = state.append
-          this.#refuseLiteral(tag, answer.completion, { sizeBytes: left, isAwaited })
+          this.#refuseLiteral(state.append.tag, answer.completion, state.append.unread)
         } else if (state.name === 'running' || state.name === 'idling') {
           this.#isSelected = answer.selected ?? this.#isSelected
           // A client that has not yet said DONE will.
@@ -589,58 +431,9 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
     }
   }
 
-  #onAppendGoesOn(append: Append): void {
-    if (append.phase === 'mailbox') {
-      append.phase = 'message'
-      this.#emit({ type: 'append-message', message: append.message })
-    } else if (append.phase === 'message') {
-      append.phase = 'body'
-      if (append.isAwaited) this.#say('+ go on')
-    }
-  }
-
-  #onVerdict(
-    verdict: 'accepted' | 'refused' | 'not-now',
-    state: Extract<State, { readonly name: 'logging-in' }>,
-  ): void {
-    const { tag, dialogue } = state
-    const verb = dialogue === undefined ? 'LOGIN' : 'AUTHENTICATE'
-    this.#state = { name: 'commands' }
-    if (verdict === 'refused') this.#loginFailed(tag, verb)
-    else if (verdict === 'not-now') {
-      this.#complete(tag, verb, no('cannot look that up now, try again later', 'UNAVAILABLE'))
-    } else if (dialogue === undefined) this.#loggedIn(tag)
-    else this.#onDialogue(dialogue.accept(), tag, dialogue)
-  }
-
-  #loggedIn(tag: string): void {
-    this.#state = { name: 'commands' }
-    this.#isLoggedIn = true
-    this.#complete(tag, 'LOGIN', ok('logged in', `CAPABILITY ${this.#capabilities()}`))
-  }
-
-  #loginFailed(tag: string, verb: string): void {
-    const text = 'wrong user name or password'
-    this.#complete(tag, verb, no(text, 'AUTHENTICATIONFAILED'))
-    if (++this.#loginFailures < LOGIN_FAILURES_MAX) return
-    this.#say('* BYE too many wrong passwords')
-    this.#close()
-  }
-
-  get #mayShowPassword(): boolean {
-    return this.#tls !== undefined || this.#options.plaintextAuth === 'allow'
-  }
-
-  #mechanisms(): readonly SaslMechanism[] {
-    return usableMechanisms(this.#options.mechanisms, {
-      binding: this.#tls?.channelBinding,
-      mayShowPassword: this.#mayShowPassword,
-    })
-  }
-
   get #progress(): Progress {
     return {
-      isSecured: this.#tls !== undefined,
+      isSecured: this.#authentication.isSecured,
       canSecure: this.#options.tls !== undefined,
       isLoggedIn: this.#isLoggedIn,
       isSelected: this.#isSelected,
@@ -651,8 +444,8 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
   #capabilities(): string {
     return capabilities({
       ...this.#progress,
-      mechanisms: this.#mechanisms(),
-      canLogIn: this.#mayShowPassword,
+      mechanisms: this.#authentication.mechanisms(),
+      canLogIn: this.#authentication.mayShowPassword,
       messageBytesMax: this.#options.messageBytesMax,
       isCompressed: this.#isCompressed,
     })
@@ -665,7 +458,7 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
 
   #secure(): void {
     this.#reader.clear()
-    this.#flush()
+    this.#responses.flush()
     this.#state = { name: 'securing' }
     this.#emit({ type: 'secure' })
   }
@@ -676,7 +469,7 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
 
   /** Ends a command; one that nobody could carry out counts. */
   #complete(tag: string, verb: string, completion: Completion): void {
-    this.#send(fromOctets(formatCompletion(tag, completion)))
+    this.#responses.send(fromOctets(formatCompletion(tag, completion)))
     if (completion.status === 'OK') {
       this.#mistakes = 0
       return
@@ -692,46 +485,39 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
   }
 
   #say(text: string): void {
-    this.#send(fromUtf8(`${text}\r\n`))
-  }
-
-  #send(bytes: Uint8Array): void {
-    this.#inFlightBytes += bytes.length
-    this.#unsent.push(bytes)
+    this.#responses.say(text)
   }
 
   #emit(effect: ImapServerEffect): void {
-    this.#effects.push(effect)
+    this.#responses.emit(effect)
   }
 
   /** What waits is bounded: while there is too much of it the stream is not read. */
   #control(): void {
     const state = this.#state
     if (state.name === 'closed') return
-    const isFull = this.#reader.length > PIPELINED_BYTES_MAX && !isReading(state)
+    const isFull = this.#reader.length > PIPELINED_BYTES_MAX && !this.#isReading
     if (isFull === this.#isPaused) return
     this.#isPaused = isFull
     this.#emit({ type: isFull ? 'pause' : 'resume' })
   }
 
-  #flush(): void {
-    for (const bytes of this.#unsent) this.#effects.push({ type: 'send', bytes })
-    this.#unsent = []
+  /** What came is kept where it is until it is asked for, but for these. */
+  get #isReading(): boolean {
+    const state = this.#state
+    if (state.name === 'appending') return state.append.isInBody
+    if (state.name === 'discarding') return true
+    // Nor are commands read of who does not read the answers.
+    return (state.name === 'commands' || state.name === 'idling') && !this.#responses.isFull
   }
 
   #close(): void {
     if (this.#state.name === 'closed') return
-    this.#flush()
+    this.#responses.flush()
     this.#state = { name: 'closed' }
     this.#touchedAt = undefined
     this.#emit({ type: 'close' })
   }
-}
-
-/** What came is kept where it is until it is asked for, but for these. */
-function isReading(state: State): boolean {
-  if (state.name === 'appending') return state.append.phase === 'body'
-  return state.name === 'discarding' || state.name === 'idling' || state.name === 'commands'
 }
 
 /** A name that cannot be is no mistake in writing. */
