@@ -10,9 +10,8 @@
 import { assert } from '../base/assert.ts'
 import { concat, toHex } from '../base/bytes.ts'
 import { asFault, Fault } from '../base/fault.ts'
-import { addMs, type MonoMs, type WallMs, wallMs } from '../base/time.ts'
+import { addMs, type MonoMs, wallMs } from '../base/time.ts'
 import { runMachine } from '../drive/run.ts'
-import { Alarms } from '../mail/alarms.ts'
 import type { Delivery, DeliveryTarget, MailStart, Outcome } from '../mail/delivery.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
@@ -21,28 +20,37 @@ import type { Packing } from '../ports/packing.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
 import { type BatchRecipient, envelopeBytes } from '../proto/smtp/batch.ts'
 import { formatMailbox } from '../proto/smtp/path.ts'
-import { Acknowledgements } from './acknowledgements.ts'
-import { type Acknowledgement, type AcknowledgementAdu, encodeQuestion } from './adu.ts'
+import type { AcknowledgementAdu } from './adu.ts'
 import type { Carrier, Carriers } from './carrier.ts'
 import type { BridgeFaultCode } from './fault.ts'
 import { Gathering, type GatheringEffect, type GatheringEvent } from './gathering.ts'
 import {
-  ACKNOWLEDGEMENT_WAIT_MS_MAX,
-  ANSWER_GRACE_MS_MAX,
   CONTACT_LOOK_MS,
   GATHERED_BYTES_MAX,
-  OBJECT_BYTES_MAX,
-  OBJECT_LOOK_MS,
   OBJECT_MAILS_MAX,
   OPEN_TRANSACTIONS_MAX,
-  QUESTIONS_MAX,
 } from './limits.ts'
+import {
+  bundleLost,
+  deliveredTo,
+  EARLIER_GOES_FIRST,
+  isTemporary,
+  LATER,
+  lifetimeEnded,
+  type MailEnd,
+  outcomeOf,
+  requireNoTls,
+  withdrawn,
+} from './mail-outcome.ts'
+import { type MailProgress, progressOn } from './mail-progress.ts'
+import { MailsUnderWay, type MailUnderWay } from './mails-under-way.ts'
 import { makeObject } from './object-maker.ts'
 import { type GatewayReads, PeerReads } from './object-packing.ts'
+import { ObjectSize, type ObjectSizeOptions } from './object-size.ts'
 import { Outbox } from './outbox.ts'
 import { SentObjects } from './sent-objects.ts'
 import { RUN_BYTES, transactionName } from './transaction-name.ts'
-import { effortFor, objectBytesFor, type Way } from './way-worth.ts'
+import { effortFor, type Way } from './way-worth.ts'
 
 export interface ObjectTransportOptions {
   /** The name in the object's EHLO. */
@@ -53,13 +61,9 @@ export interface ObjectTransportOptions {
   readonly batch?: BatchOptions
 }
 
-export interface BatchOptions {
+export interface BatchOptions extends ObjectSizeOptions {
   /** Mails in one object; default OBJECT_MAILS_MAX. */
   readonly mailsMax?: number
-  /** Octets in one object; default: by what the way is worth. */
-  readonly bytesMax?: number
-  /** More than that would never leave; default: no bound. */
-  readonly roomBytes?: number
   /** How long a mail waits for others; default: until the object before is on the disk. */
   readonly waitMs?: number
 }
@@ -73,49 +77,6 @@ export interface ObjectTransportPorts {
   readonly packing: Packing
   /** The plan said that it would be there by now, and it was not acknowledged. */
   readonly onLate: (queueId: string) => void
-}
-
-type End =
-  | { readonly type: 'answered'; readonly answer: Acknowledgement }
-  | { readonly type: 'ended'; readonly fault: Fault }
-
-/** A mail that waits for its end. */
-interface MailUnderWay {
-  /** One for each mail and destination. */
-  readonly id: string
-  readonly queueId: string
-  readonly mail: MailStart
-  readonly carrier: Carrier
-  readonly taken: readonly string[]
-  readonly recipients: readonly BatchRecipient[]
-  readonly startedAt: WallMs
-  readonly expiresAt: WallMs
-  /** Empty until it is in an object for the first time. */
-  transaction: string
-  /** Let go once the node has it: the acknowledgement may take weeks. */
-  message: Uint8Array | undefined
-  /** By what the plan said when it left for the first time. */
-  lateAt: WallMs | undefined
-  /** How often the far side was asked after it. */
-  questions: number
-  readonly settle: (end: End) => void
-}
-
-/** What is to be said of a mail on its way. */
-export interface MailProgress {
-  readonly to: string
-  /** As the transport map has it. */
-  readonly route: string
-  readonly state: 'gathering' | 'waiting for its contact' | 'forwarded'
-  /** Undefined while it gathers. */
-  readonly object: string | undefined
-  /** Of that object; 0 where it gathers, or an earlier run made the object. */
-  readonly payloadBytes: number
-  readonly attempts: number
-  /** When it is predicted to be there; undefined where nobody knows. */
-  readonly arrivalAt: WallMs | undefined
-  /** And its acknowledgement here. */
-  readonly answerAt: WallMs | undefined
 }
 
 /**
@@ -132,14 +93,9 @@ export class ObjectTransport {
   readonly #objects: SentObjects<MailUnderWay>
   readonly #gathering: Gathering
   readonly #gather: (event: GatheringEvent) => void
-  readonly #expiries: Alarms
-  /** Of those that a plan says something of. */
-  readonly #lateness: Alarms
-  readonly #questions: Acknowledgements<Carrier>
-  readonly #underWay = new Map<string, MailUnderWay>()
-  readonly #byTransaction = new Map<string, MailUnderWay>()
+  readonly #underWay: MailsUnderWay
   readonly #carriers = new Map<string, Carrier>()
-  readonly #objectBytesOf = new Map<string, { readonly bytes: number; readonly until: MonoMs }>()
+  readonly #size: ObjectSize
   /** The objects that are on their way to their carrier, by its name. */
   readonly #forming = new Map<string, Set<Promise<void>>>()
   /** Those who wait for room to gather in. */
@@ -155,43 +111,30 @@ export class ObjectTransport {
     this.#run = toHex(ports.entropy.bytes(RUN_BYTES))
     this.#outbox = new Outbox(ports.store)
     this.#peers = new PeerReads(ports.store)
+    this.#underWay = new MailsUnderWay(ports)
+    const { clock } = ports
+    this.#size = new ObjectSize({ ...options.batch }, this.#carriers, this.#peers, clock)
     this.#objects = new SentObjects({
       ...ports,
       onLost: (mails) => {
-        const wall = ports.clock.wall()
+        const wall = clock.wall()
         for (const mail of mails) {
           // One whose time is over as well still waits for the answer to what may have arrived.
-          if (mail.expiresAt > wall) mail.settle({ type: 'ended', fault: bundleLost() })
+          if (mail.expiresAt > wall) mail.settle(bundleLost())
         }
       },
     })
     const { mailsMax = OBJECT_MAILS_MAX, waitMs = 0 } = { ...options.batch }
     this.#gathering = new Gathering({
       ...{ mailsMax, waitMs },
-      bytesMax: (to) => this.#objectBytes(to),
+      bytesMax: (to) => this.#size.recentBytesMax(to),
       gatheredBytesMax: GATHERED_BYTES_MAX,
       lookMs: CONTACT_LOOK_MS,
       opensAt: (to, now) => this.#opensAt(to, now),
     })
-    this.#gather = runMachine<GatheringEvent, GatheringEffect>(
-      this.#gathering,
-      ports.clock,
-      (effect) => this.#noteForming(effect.hop, this.#form(effect)),
+    this.#gather = runMachine<GatheringEvent, GatheringEffect>(this.#gathering, clock, (effect) =>
+      this.#noteForming(effect.hop, this.#form(effect)),
     )
-    this.#expiries = new Alarms(ports.clock, (id) => {
-      const mail = this.#underWay.get(id)
-      if (mail !== undefined) this.#onSilence(mail)
-    })
-    this.#lateness = new Alarms(ports.clock, (id) => {
-      const mail = this.#underWay.get(id)
-      if (mail !== undefined) ports.onLate(mail.queueId)
-    })
-    this.#questions = new Acknowledgements({
-      clock: ports.clock,
-      waitMs: () => ACKNOWLEDGEMENT_WAIT_MS_MAX,
-      answersMax: OBJECT_MAILS_MAX,
-      send: (...question) => void this.#ask(...question),
-    })
   }
 
   target(carrier: Carrier): DeliveryTarget {
@@ -206,8 +149,8 @@ export class ObjectTransport {
 
   /** Waits no longer for answers about a mail; what was sent may still arrive. */
   withdraw(queueId: string): void {
-    for (const { mail, carrier, settle } of [...this.#underWay.values()]) {
-      if (mail.queueId === queueId) settle({ type: 'ended', fault: withdrawn(carrier.to) })
+    for (const { carrier, settle } of this.#underWay.ofQueueId(queueId)) {
+      settle(withdrawn(carrier.to))
     }
   }
 
@@ -222,7 +165,7 @@ export class ObjectTransport {
     let isPeer = false
     for (const answer of answers) {
       const { transaction } = answer
-      const mail = this.#byTransaction.get(transaction)
+      const mail = this.#underWay.withTransaction(transaction)
       if (mail === undefined || mail.carrier.to !== by) continue
       isPeer = true
       events({ type: 'transaction-acknowledged', queueId: mail.queueId, transaction, by })
@@ -243,38 +186,22 @@ export class ObjectTransport {
   /** How far a mail has come, for each destination that it is on its way to. */
   progressOf(queueId: string): readonly MailProgress[] {
     return [...this.#carriers.keys()].flatMap((to) => {
-      const mail = this.#underWay.get(idOf(queueId, to))
+      const mail = this.#underWay.find(idOf(queueId, to))
       return mail === undefined ? [] : [this.#progress(mail)]
     })
   }
 
   #progress(mail: MailUnderWay): MailProgress {
-    const { clock } = this.#ports
     const { carrier } = mail
-    const { to, route } = carrier
     const sent = this.#objects.progress(mail)
-    const wall = clock.wall()
-    const ahead = this.#objects.waitingBytes(to) + (sent === undefined ? this.#gathering.bytes : 0)
-    const arrivalAt =
-      sent?.forwardedAt === undefined
-        ? carrier.arrivalAt(wall, ahead)
-        : carrier.arrivalAt(sent.forwardedAt, 0)
-    const leftAt =
-      arrivalAt === undefined ? undefined : addMs(arrivalAt, -carrier.oneWayDelayMs(arrivalAt))
-    return {
-      ...{ to, route },
-      state:
-        sent === undefined
-          ? 'gathering'
-          : sent.forwardedAt === undefined
-            ? 'waiting for its contact'
-            : 'forwarded',
-      object: sent?.object,
-      payloadBytes: sent?.payloadBytes ?? 0,
-      attempts: sent?.attempts ?? 0,
-      arrivalAt,
-      answerAt: leftAt === undefined ? undefined : carrier.answerAt(leftAt),
-    }
+    const waitingBytes = this.#objects.waitingBytes(carrier.to)
+    const aheadBytes = waitingBytes + (sent === undefined ? this.#gathering.bytes : 0)
+    return progressOn(carrier, sent, aheadBytes, this.#ports.clock.wall())
+  }
+
+  /** Octets of mails in one object that goes this way. */
+  objectBytesMax(to: string, way: Way): number {
+    return this.#size.bytesMax(to, way)
   }
 
   async #start(mail: MailStart, carrier: Carrier): Promise<Delivery> {
@@ -311,7 +238,7 @@ export class ObjectTransport {
     try {
       requireNoTls(mail)
       const record = this.#outbox.read(key)
-      if (record?.open === undefined) this.#requireFitting(message, to)
+      if (record?.open === undefined) this.#size.requireFitting(message, to)
       const taken = record?.taken ?? []
       for (const name of taken) settled.set(name, deliveredTo(to))
       const missing = recipients.filter((one) => !settled.has(nameOf(one)))
@@ -340,41 +267,6 @@ export class ObjectTransport {
     return recipients.map((recipient) => settled.get(nameOf(recipient)) ?? LATER)
   }
 
-  /** As `objectBytesMax` was when it was last looked at: it is asked for each mail. */
-  #objectBytes(to: string): number {
-    const now = this.#ports.clock.now()
-    const known = this.#objectBytesOf.get(to)
-    if (known !== undefined && now < known.until) return known.bytes
-    const carrier = this.#carriers.get(to)
-    const bytes = carrier === undefined ? OBJECT_BYTES_MAX : this.objectBytesMax(to, carrier)
-    this.#objectBytesOf.set(to, { bytes, until: addMs(now, OBJECT_LOOK_MS) })
-    return bytes
-  }
-
-  /** Octets of mails in one object that goes this way. */
-  objectBytesMax(to: string, way: Way): number {
-    const { bytesMax, roomBytes = Number.POSITIVE_INFINITY } = { ...this.#options.batch }
-    const wanted = bytesMax ?? objectBytesFor(way, this.#ports.clock.wall())
-    return Math.min(wanted, roomBytes, this.#takenAtOnce(to))
-  }
-
-  #takenAtOnce(to: string): number {
-    // So much every gateway takes.
-    const { objectBytesMax = OBJECT_BYTES_MAX } = this.#peers.of(to)
-    return least(objectBytesMax, this.#carriers.get(to)?.objectBytesMax ?? objectBytesMax)
-  }
-
-  /**
-   * The far gateway has said that it takes no mail like this one. That it takes less than all do is left
-   * for it to say of each mail: one that never goes could never be taken again.
-   */
-  #requireFitting({ length }: Uint8Array, to: string): void {
-    const { objectBytesMax = length } = this.#peers.of(to)
-    if (length <= Math.max(objectBytesMax, OBJECT_BYTES_MAX)) return
-    const message = `a message of ${length} bytes, and ${to} takes ${objectBytesMax} at the most`
-    throw new Fault<BridgeFaultCode>('bridge/too-large', message, { temporary: false })
-  }
-
   /** Resolves with its end: an object with it was answered, or will not be. */
   async #carry(
     job: Pick<MailUnderWay, 'mail' | 'carrier' | 'taken' | 'recipients'>,
@@ -384,30 +276,27 @@ export class ObjectTransport {
       readonly object: string | undefined
       readonly lateAt: number | undefined
     },
-  ): Promise<End> {
+  ): Promise<MailEnd> {
     const { clock } = this.#ports
     const { mail, carrier } = job
     const { to } = carrier
     assert(mail.expiresAt !== undefined, 'an attempt of the queue has an end')
     const { expiresAt } = mail
-    let settle = (_end: End): void => {}
-    const ended = new Promise<End>((resolve) => {
+    const id = idOf(mail.queueId, to)
+    // A peer may have two ways, and the mail a recipient on each.
+    if (this.#underWay.find(id) !== undefined) return EARLIER_GOES_FIRST
+    let settle = (_end: MailEnd): void => {}
+    const ended = new Promise<MailEnd>((resolve) => {
       settle = resolve
     })
     const underWay: MailUnderWay = {
       ...job,
-      ...{ id: idOf(mail.queueId, to), queueId: mail.queueId, startedAt: clock.wall(), expiresAt },
+      ...{ id, queueId: mail.queueId, startedAt: clock.wall(), expiresAt },
       ...{ transaction: before.transaction, message, questions: 0, settle },
       lateAt: before.lateAt === undefined ? undefined : wallMs(before.lateAt),
     }
-    const { id } = underWay
-    // A peer may have two ways, and the mail a recipient on each.
-    if (this.#underWay.has(id)) return { type: 'ended', fault: EARLIER_FIRST }
-    this.#underWay.set(id, underWay)
     this.#carriers.set(to, carrier)
-    this.#expiries.set(id, this.#mono(this.#lastAnswerAt(carrier, expiresAt)))
-    this.#watch(underWay)
-    if (before.transaction !== '') this.#byTransaction.set(before.transaction, underWay)
+    this.#underWay.add(underWay)
     try {
       const { object } = before
       if (object !== undefined && this.#objects.join(underWay, { name: object, carrier })) {
@@ -419,10 +308,7 @@ export class ObjectTransport {
       }
       return await ended
     } finally {
-      this.#underWay.delete(id)
-      this.#byTransaction.delete(underWay.transaction)
-      this.#expiries.clear(id)
-      this.#lateness.clear(id)
+      this.#underWay.remove(underWay)
       this.#gather({ type: 'remove', id })
       await this.#objects.leave(underWay)
     }
@@ -442,11 +328,11 @@ export class ObjectTransport {
     const wall = clock.wall()
     const mails: MailUnderWay[] = []
     for (const id of ids) {
-      const mail = this.#underWay.get(id)
+      const mail = this.#underWay.find(id)
       if (mail === undefined) continue
       // One that was never sent has no answer to wait for.
       if (mail.expiresAt > wall) mails.push(mail)
-      else mail.settle({ type: 'ended', fault: lifetimeEnded(mail.carrier.to) })
+      else mail.settle(lifetimeEnded(mail.carrier.to))
     }
     const bytes = mails.reduce((sum, { message }) => sum + (message?.length ?? 0), 0)
     this.#writingBytes += bytes
@@ -474,13 +360,12 @@ export class ObjectTransport {
     const name = `${this.#run}/${this.#nameCount++}`
     for (const mail of mails) {
       if (mail.transaction !== '') continue
-      mail.transaction = transactionName(this.#run, this.#nameCount++)
-      this.#byTransaction.set(mail.transaction, mail)
+      this.#underWay.name(mail, transactionName(this.#run, this.#nameCount++))
     }
     const { carrier } = first
     const { to } = carrier
-    const isWanted = ({ id, message }: MailUnderWay): boolean =>
-      this.#underWay.has(id) && message !== undefined
+    const isWanted = (mail: MailUnderWay): boolean =>
+      this.#underWay.has(mail) && mail.message !== undefined
     let wanted: readonly MailUnderWay[]
     let made: Awaited<ReturnType<typeof makeObject>>
     do {
@@ -494,16 +379,10 @@ export class ObjectTransport {
     const { payload, messageBytes } = made
     const ahead = this.#objects.waitingBytes(to) + payload.length
     const lateAt = carrier.lateAt(clock.wall(), ahead)
-    for (const mail of wanted) {
-      mail.lateAt ??= lateAt
-      this.#watch(mail)
-    }
+    for (const mail of wanted) this.#underWay.expect(mail, lateAt)
     const bundle = await this.#objects.send({
       ...{ name, carrier, mails: wanted, payload },
-      expiresAt: wanted.reduce(
-        (soonest, { expiresAt }) => least(soonest, expiresAt),
-        first.expiresAt,
-      ),
+      expiresAt: wallMs(Math.min(...wanted.map(({ expiresAt }) => expiresAt))),
       alongside: this.#outbox.changes(
         wanted.map(({ queueId, taken, recipients, transaction, lateAt: at }) => ({
           ...{ queueId, destination: to, taken },
@@ -532,55 +411,11 @@ export class ObjectTransport {
     }
   }
 
-  /** The answer to what was sent should be here: it may be what was lost, and the mail there. */
-  #onSilence(mail: MailUnderWay): void {
-    const { id, carrier, transaction, expiresAt } = mail
-    const wall = this.#ports.clock.wall()
-    const graceEnd = addMs(expiresAt, ANSWER_GRACE_MS_MAX)
-    if (transaction === '' || mail.questions >= QUESTIONS_MAX || wall >= graceEnd) {
-      mail.settle({ type: 'ended', fault: lifetimeEnded(mail.carrier.to) })
-      return
-    }
-    mail.questions++
-    this.#questions.add(carrier, [{ transaction, refusals: [] }], graceEnd)
-    const leavesAt = carrier.opensAt(addMs(wall, ACKNOWLEDGEMENT_WAIT_MS_MAX))
-    this.#expiries.set(id, this.#mono(least(carrier.answerAt(leavesAt) ?? graceEnd, graceEnd)))
-  }
-
-  async #ask(
-    carrier: Carrier,
-    about: readonly Acknowledgement[],
-    expiresAt: WallMs,
-  ): Promise<void> {
-    try {
-      const payload = encodeQuestion(about.map(({ transaction }) => transaction))
-      await carrier.send({ payload, expiresAt })
-    } catch (error) {
-      const reason = asFault(error).message
-      this.#ports.events({ type: 'trouble', where: `question after ${about.length} mails`, reason })
-    }
-  }
-
-  #watch({ id, lateAt }: MailUnderWay): void {
-    if (lateAt !== undefined) this.#lateness.set(id, this.#mono(lateAt))
-  }
-
   #opensAt(to: string, now: MonoMs): MonoMs {
     const carrier = this.#carriers.get(to)
     if (carrier === undefined) return now
     const wall = this.#ports.clock.wall()
     return addMs(now, carrier.opensAt(wall) - wall)
-  }
-
-  /** When the answer to what arrived at the last moment would be here; where nobody knows it is asked for. */
-  #lastAnswerAt(carrier: Carrier, expiresAt: WallMs): WallMs {
-    const graceEnd = addMs(expiresAt, ANSWER_GRACE_MS_MAX)
-    return least(carrier.answerAt(expiresAt) ?? expiresAt, graceEnd)
-  }
-
-  #mono(wall: WallMs): MonoMs {
-    const { clock } = this.#ports
-    return addMs(clock.now(), wall - clock.wall())
   }
 }
 
@@ -598,62 +433,8 @@ function byLifetime(mails: readonly MailUnderWay[]): readonly (readonly MailUnde
   return groups
 }
 
-function least<Amount extends number>(a: Amount, b: Amount): Amount {
-  return a < b ? a : b
-}
-
 function idOf(queueId: string, to: string): string {
   return `${queueId} ${to}`
-}
-
-/** A bundle's way is not known, nor whether TLS is on all of it. RFC 8689 §4.2.1; reports go on, §5. */
-function requireNoTls({ from }: MailStart): void {
-  if (!from.parameters.requireTls || from.reversePath === undefined) return
-  const message = 'REQUIRETLS support required, and bundles have none'
-  throw new Fault<BridgeFaultCode>('bridge/no-tls', message, { temporary: false })
-}
-
-const EARLIER_FIRST: Fault<BridgeFaultCode> = new Fault(
-  'bridge/too-many-open',
-  'an earlier transaction ends first',
-  { temporary: true },
-)
-
-const LATER: Outcome = { type: 'refused', fault: EARLIER_FIRST }
-
-/** The next attempt reads the message again and goes on with the same transaction. */
-function bundleLost(): Fault<BridgeFaultCode> {
-  return new Fault('bridge/bundle-lost', 'what it went in is no longer stored', { temporary: true })
-}
-
-function lifetimeEnded(to: string): Fault<BridgeFaultCode> {
-  const text = `no answer from ${to} in its lifetime`
-  return new Fault('bridge/lifetime-ended', text, { temporary: false })
-}
-
-function withdrawn(to: string): Fault<BridgeFaultCode> {
-  return new Fault('bridge/withdrawn', `no longer waiting for ${to}`, { temporary: true })
-}
-
-/** The far gateway has the envelope with all that it says of reports. RFC 3461 §5.2.4 (a). */
-function deliveredTo(destination: string): Outcome {
-  return { type: 'delivered', detail: destination, reports: 'by-next-host' }
-}
-
-function outcomeOf({ refusals }: Acknowledgement, index: number, destination: string): Outcome {
-  const refusal = refusals.find(({ recipient }) => recipient === undefined || recipient === index)
-  if (refusal === undefined) return deliveredTo(destination)
-  const { code, text } = refusal
-  const fault = new Fault<BridgeFaultCode>(
-    'bridge/far-side-refused',
-    `${destination} said: ${code} ${text}`,
-    { temporary: code < 500, detail: { code } },
-  )
-  return { type: 'refused', fault }
-}
-
-function isTemporary(outcome: Outcome): boolean {
-  return outcome.type === 'refused' && outcome.fault.temporary
 }
 
 function nameOf({ recipient }: BatchRecipient): string {

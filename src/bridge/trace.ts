@@ -2,7 +2,8 @@
 
 import type { MailQueue } from '../mail/queue.ts'
 import type { Journal, Story } from './journal.ts'
-import type { MailProgress, ObjectTransport } from './object-transport.ts'
+import type { MailProgress } from './mail-progress.ts'
+import type { ObjectTransport } from './object-transport.ts'
 
 export interface MailTrace extends Story {
   /** Undefined where it is not in the queue any more. */
