@@ -15,7 +15,8 @@ import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { parseMailbox } from '../proto/smtp/path.ts'
 import { isPositive } from '../proto/smtp/reply.ts'
 import type { LabFaultCode } from './fault.ts'
-import type { Lab, LabMachine, LabResult } from './lab.ts'
+import type { Lab, LabResult } from './lab.ts'
+import type { LabMachine } from './machine.ts'
 import { submitMail } from './mail-user.ts'
 
 export interface TimelineOutcome {

@@ -1,6 +1,6 @@
 import type { Scenario } from '../../src/config/scenario.ts'
 import type { LabDisk } from '../../src/lab/disk.ts'
-import type { LabMachine } from '../../src/lab/lab.ts'
+import type { LabMachine } from '../../src/lab/machine.ts'
 import { earthMoon, TestLab } from '../support/lab.ts'
 import { bringIn, newStick, out, peers } from '../support/stick.ts'
 import { type CarrierStage, carrierConformance } from './carrier.ts'

@@ -6,7 +6,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { formatTrace } from '../../src/bridge/format-trace.ts'
-import type { LabMachine } from '../../src/lab/lab.ts'
+import type { LabMachine } from '../../src/lab/machine.ts'
 import { mailOf, type TestLab } from '../support/lab.ts'
 import { withHost } from '../support/stick.ts'
 

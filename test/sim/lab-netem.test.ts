@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { LabMachine } from '../../src/lab/lab.ts'
+import type { LabMachine } from '../../src/lab/machine.ts'
 import { earthMoon, mailOf, TestLab } from '../support/lab.ts'
 
 async function tc(lab: TestLab, host: LabMachine, words: string): Promise<string> {

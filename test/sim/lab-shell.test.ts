@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { formatEvent } from '../../src/host/log.ts'
-import type { ExecOptions, LabMachine } from '../../src/lab/lab.ts'
+import type { ExecOptions, LabMachine } from '../../src/lab/machine.ts'
 import { earthMoon, mailOf, TestLab } from '../support/lab.ts'
 
 /** Runs a script until it ends; what it writes, and with what it ends. */

@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Scenario } from '../../src/config/scenario.ts'
-import type { LabMachine } from '../../src/lab/lab.ts'
+import type { LabMachine } from '../../src/lab/machine.ts'
 import { earthMoon, TestLab } from '../support/lab.ts'
 import { Typist } from '../support/typist.ts'
 

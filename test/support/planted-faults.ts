@@ -2,7 +2,7 @@
 
 import { fromUtf8, toUtf8 } from '../../src/base/bytes.ts'
 import { addMs } from '../../src/base/time.ts'
-import type { Hardware } from '../../src/lab/lab.ts'
+import type { Hardware } from '../../src/lab/machine.ts'
 import type { Rule } from '../../src/lab/search/ledger.ts'
 import type { TrialOptions } from '../../src/lab/search/run-trial.ts'
 import { ROOMY_STORE_BYTES } from '../../src/lab/search/trial.ts'

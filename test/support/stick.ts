@@ -10,7 +10,7 @@ import { MailClient } from '../../src/bridge/mail-client.ts'
 import type { Scenario } from '../../src/config/scenario.ts'
 import { connectNode } from '../../src/dtn/control/node-client.ts'
 import { LabDisk } from '../../src/lab/disk.ts'
-import type { LabMachine } from '../../src/lab/lab.ts'
+import type { LabMachine } from '../../src/lab/machine.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import { earthMoon, type TestLab } from './lab.ts'
 

@@ -9,7 +9,7 @@ import type { MonoMs } from '../../base/time.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ByteStream } from '../../ports/network.ts'
 import type { LabFaultCode } from '../fault.ts'
-import type { LabMachine } from '../lab.ts'
+import type { LabMachine } from '../machine.ts'
 import type { Experiment } from './experiment.ts'
 import { DAY_MS, FAR, mailsOf, NEAR, Stage, USER } from './stage.ts'
 

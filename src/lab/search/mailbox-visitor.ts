@@ -3,7 +3,7 @@
 import { toLatin1 } from '../../base/bytes.ts'
 import { asFault } from '../../base/fault.ts'
 import type { Disk } from '../../ports/disk.ts'
-import { HOMES } from '../lab.ts'
+import { HOMES } from '../machine.ts'
 import { fetchMail, type MailUserPorts } from '../mail-user.ts'
 import { type SeenMessage, visitByImap } from './imap-visit.ts'
 import type { Ledger } from './ledger.ts'
