@@ -27,7 +27,7 @@ import {
   type QuotaStatus,
   type SpecialUse,
 } from './mailbox.ts'
-import { notFound, OpenedMailbox } from './opened.ts'
+import { OpenedMailbox } from './opened.ts'
 
 export interface Quota {
   readonly bytesMax?: number
@@ -360,7 +360,9 @@ export class MaildirAccount implements MailboxAccount {
 
   async #existing(mailbox: string): Promise<string> {
     const path = this.#pathOf(mailbox)
-    if ((await this.#ports.disk.stat(`${path}/cur`))?.kind !== 'directory') throw notFound(mailbox)
+    if ((await this.#ports.disk.stat(`${path}/cur`))?.kind !== 'directory') {
+      throw mailboxFault('mailbox/not-found', `there is no mailbox ${mailbox}`)
+    }
     return path
   }
 

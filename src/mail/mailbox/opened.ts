@@ -1,16 +1,13 @@
 /** A mailbox as one session has it open. */
 
-import { toHex } from '../../base/bytes.ts'
 import { asFault } from '../../base/fault.ts'
-import { type WallMs, wallMs } from '../../base/time.ts'
-import { countBareLf } from '../../proto/message/line-endings.ts'
-import { MaildirDraft } from '../maildir-draft.ts'
+import { wallMs } from '../../base/time.ts'
 import { ContentsAhead, forEachTogether } from './ahead.ts'
+import { copyInto, rowsOf } from './copy.ts'
 import type { ReadMessage } from './descriptions.ts'
-import { mailboxFault } from './fault.ts'
+import { Draft } from './draft.ts'
 import { DELETED, parseFileName } from './file-name.ts'
-import { ignoreNotFound } from './files.ts'
-import { type Arrival, type Folder, gone } from './folder.ts'
+import { type Folder, gone } from './folder.ts'
 import type { KeptOrders } from './kept-orders.ts'
 import { KEYWORDS_MAX, SUMMARY_BYTES } from './limits.ts'
 import type {
@@ -31,7 +28,7 @@ import type {
   Uid,
 } from './mailbox.ts'
 import { type MessageText, readText } from './message-text.ts'
-import { emailIdFor, type Row } from './row-pages.ts'
+import { emailIdFor } from './row-pages.ts'
 import type { Rows } from './rows.ts'
 import type { SearchKey, SortKey, ThreadAlgorithm, ThreadNode } from './search.ts'
 import { type Known, matches, type Needs, needsOf } from './search-run.ts'
@@ -235,37 +232,13 @@ export class OpenedMailbox implements OpenMailbox {
   async copy(uids: readonly Uid[], target: string): Promise<CopiedUids> {
     const folder = await this.#account.folder(target)
     try {
-      const rows = this.#rowsOf(uids)
+      const rows = rowsOf(this.#folder, uids)
       const bytes = rows.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
       await this.#account.requireRoom(bytes, rows.length)
-      return await this.#copyInto(folder, uids)
+      return await copyInto(this.#folder, folder, uids, this.#account.hostname)
     } finally {
       this.#account.released(folder)
     }
-  }
-
-  async #copyInto(folder: Folder, uids: readonly Uid[]): Promise<CopiedUids> {
-    const rows = this.#rowsOf(uids)
-    const names = new UniqueNames(folder, this.#account.hostname)
-    const arrivals: Arrival[] = []
-    try {
-      for (const row of rows) {
-        const comma = row.base.indexOf(',')
-        const base = `${names.next(row.dateMs)}${comma < 0 ? '' : row.base.slice(comma)}`
-        const { dateMs, sizeBytes } = row
-        const flags = this.#folder.flagsOf(row.flags)
-        await this.#folder.linkTo(row, `${folder.path}/tmp/${base}`)
-        arrivals.push({ name: base, base, flags, dateMs, sizeBytes, emailId: emailIdFor(row) })
-      }
-    } catch (error) {
-      for (const { name } of arrivals) {
-        await folder.ports.disk.remove(`${folder.path}/tmp/${name}`).catch(ignoreNotFound)
-      }
-      throw error
-    }
-    const targets = arrivals.length === 0 ? [] : await folder.place(arrivals)
-    const sources = rows.map(({ uid }) => uid)
-    return { uidValidity: folder.published.head.uidValidity, sources, targets }
   }
 
   /**
@@ -275,18 +248,12 @@ export class OpenedMailbox implements OpenMailbox {
   async move(uids: readonly Uid[], target: string): Promise<CopiedUids> {
     const folder = await this.#account.folder(target)
     try {
-      const copied = await this.#copyInto(folder, uids)
+      const copied = await copyInto(this.#folder, folder, uids, this.#account.hostname)
       await this.#folder.remove(copied.sources, () => true)
       return copied
     } finally {
       this.#account.released(folder)
     }
-  }
-
-  /** Of those that are there; each once, ascending. */
-  #rowsOf(uids: readonly Uid[]): readonly Row[] {
-    const asked = [...new Set(uids)].sort((a, b) => a - b)
-    return asked.flatMap((uid) => this.#folder.find(uid) ?? [])
   }
 
   async search(key: SearchKey): Promise<readonly Uid[]> {
@@ -442,67 +409,4 @@ async function ifThere<T>(reading: Promise<T>): Promise<T | undefined> {
     if (asFault(error).code === 'mailbox/gone') return undefined
     throw error
   }
-}
-
-class Draft implements AppendDraft {
-  readonly #draft: MaildirDraft
-  readonly #flags: readonly Flag[]
-  readonly #dateMs: number
-  sizeBytes = 0
-  #last: number | undefined
-
-  constructor(folder: Folder, hostname: string, { flags, internalDate }: AppendOptions) {
-    const { disk, clock } = folder.ports
-    this.#flags = flags
-    this.#dateMs = wholeSecond(internalDate ?? clock.wall())
-    // Both are flushed by the folder, once for all that come together.
-    const later = async (): Promise<void> => {}
-    const place = { disk, path: folder.path, flushTmp: later, flushNew: later }
-    this.#draft = new MaildirDraft(new UniqueNames(folder, hostname).next(this.#dateMs), place)
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    this.sizeBytes += bytes.length + countBareLf(bytes, this.#last)
-    this.#last = bytes.at(-1) ?? this.#last
-    return this.#draft.write(bytes)
-  }
-
-  async finish(): Promise<Arrival> {
-    const { name } = await this.#draft.prepare()
-    const { sizeBytes } = this
-    return { name, base: name, flags: this.#flags, dateMs: this.#dateMs, sizeBytes }
-  }
-
-  async abort(): Promise<void> {
-    await this.#draft.abort().catch(ignoreNotFound)
-  }
-}
-
-/**
- * Names that nobody gives twice. They begin with the second of the internal date, as a message's
- * name does that was delivered then: so the date outlives the index.
- */
-class UniqueNames {
-  readonly #folder: Folder
-  readonly #rest: string
-
-  constructor(folder: Folder, hostname: string) {
-    const host = hostname.replace(/[/:,]/g, '_')
-    this.#folder = folder
-    this.#rest = `${toHex(folder.ports.entropy.bytes(8))}.${host}`
-  }
-
-  /** Later ones sort behind earlier ones of the same second. */
-  next(dateMs: number): string {
-    const second = Math.max(0, Math.floor(dateMs / 1000))
-    return `${second}.M${this.#folder.nextMicrosecond()}R${this.#rest}`
-  }
-}
-
-function wholeSecond(at: WallMs): number {
-  return Math.floor(at / 1000) * 1000
-}
-
-export function notFound(name: string): Error {
-  return mailboxFault('mailbox/not-found', `there is no mailbox ${name}`)
 }
