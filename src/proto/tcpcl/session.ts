@@ -6,10 +6,9 @@
 import { assert, unreachable } from '../../base/assert.ts'
 import { Deadlines } from '../../base/deadlines.ts'
 import { Fault, type Result } from '../../base/fault.ts'
-import { type Scattered, sizeOf } from '../../base/scattered.ts'
+import type { Scattered } from '../../base/scattered.ts'
 import { addMs, type MonoMs } from '../../base/time.ts'
 import { Input } from '../bundle-session/input.ts'
-import { SEND_WINDOW_BYTES } from '../bundle-session/limits.ts'
 import type {
   BundleSession,
   BundleSessionEffect,
@@ -19,19 +18,12 @@ import type {
 import { type DecodedContactHeader, decodeContactHeader } from './contact-header.ts'
 import type { Heard } from './dialect.ts'
 import { Establishment, type Step, type Terms } from './establishment.ts'
-import { fault, refusedBy, type TcpclFaultCode, terminated, wordFor } from './fault.ts'
-import { IncomingTransfers, type SegmentHead } from './incoming.ts'
-import {
-  ACKNOWLEDGEMENT_MS,
-  CONTACT_MS,
-  ENDING_MS,
-  REJECTIONS_MAX,
-  SEGMENT_BYTES_MAX,
-  SILENCE_MS,
-} from './limits.ts'
-import { REFUSE_REASONS, REJECT_REASONS, TERM_REASONS } from './message.ts'
+import { fault, type TcpclFaultCode, terminated, wordFor } from './fault.ts'
+import { ACKNOWLEDGEMENT_MS, CONTACT_MS, ENDING_MS, REJECTIONS_MAX, SILENCE_MS } from './limits.ts'
+import { REJECT_REASONS, TERM_REASONS } from './message.ts'
 import type { TcpclOptions } from './options.ts'
-import { OutgoingTransfers } from './outgoing.ts'
+import { Output } from './output.ts'
+import { type TransferOutcome, Transfers } from './transfers.ts'
 
 type State =
   | { readonly name: 'establishing' }
@@ -46,28 +38,19 @@ export class TcpclSession implements BundleSession {
   readonly #options: TcpclOptions
   readonly #deadlines: Deadlines<Timer> = new Deadlines()
   readonly #input: Input = new Input()
-  readonly #outgoing: OutgoingTransfers = new OutgoingTransfers()
-  readonly #incoming: IncomingTransfers
+  readonly #output: Output = new Output()
+  readonly #transfers: Transfers
   readonly #establishment: Establishment
   #state: State = { name: 'establishing' }
   #keepaliveMs = 0
-  #segmentMtu: number = SEGMENT_BYTES_MAX
-  #transferMtu: number = Number.POSITIVE_INFINITY
-  /** In version 3 both are agreed on. */
-  #isAcknowledged = true
-  #mayRefuse = true
   #rejections = 0
-  /** Sent since the stream last had nothing to send. */
-  #leavingBytes = 0
   #isPaused = false
   #now: MonoMs | undefined
-  #hasSent = false
-  #effects: BundleSessionEffect[] = []
 
   constructor(options: TcpclOptions) {
     this.#options = options
     this.#establishment = new Establishment(options)
-    this.#incoming = new IncomingTransfers(options.transferBytesMax, options.slab)
+    this.#transfers = new Transfers(options, this.#output)
   }
 
   get deadline(): MonoMs | undefined {
@@ -75,15 +58,14 @@ export class TcpclSession implements BundleSession {
   }
 
   get heldBytes(): number {
-    return this.#incoming.heldBytes + this.#input.heldBytes
+    return this.#transfers.heldBytes + this.#input.heldBytes
   }
 
   handle(event: BundleSessionEvent, now: MonoMs): readonly BundleSessionEffect[] {
-    this.#effects = []
     this.#now = now
     if (this.#state.name === 'closed') {
-      if (event.type === 'transmit') this.#fail([event.transmission], this.#state.fault)
-      return this.#effects
+      if (event.type === 'transmit') this.#output.fail([event.transmission], this.#state.fault)
+      return this.#output.take()
     }
     this.#on(event)
     this.#proceed()
@@ -91,7 +73,7 @@ export class TcpclSession implements BundleSession {
       this.#steerFlow()
       this.#steerTimers()
     }
-    return this.#effects
+    return this.#output.take()
   }
 
   #on(event: BundleSessionEvent): void {
@@ -105,8 +87,8 @@ export class TcpclSession implements BundleSession {
         this.#input.push(event.bytes, (available) => this.#read(available))
         return
       case 'drained':
-        this.#leavingBytes = 0
-        if (!this.#isAcknowledged) this.#succeed(this.#outgoing.takeSent())
+        this.#output.drained()
+        this.#transfers.drained()
         return
       case 'tick':
         this.#onTick()
@@ -122,10 +104,10 @@ export class TcpclSession implements BundleSession {
         this.#onTransmit(event.transmission, event.bundle)
         return
       case 'accepted':
-        this.#incoming.settle(event.reception, undefined)
+        this.#transfers.accept(event.reception)
         return
       case 'refused':
-        this.#incoming.settle(event.reception, this.#refusalFor(event.isTemporary))
+        this.#transfers.refuse(event.reception, event.isTemporary)
         return
       case 'terminate':
         this.#onTerminate(event.reason)
@@ -137,10 +119,7 @@ export class TcpclSession implements BundleSession {
 
   /** Goes on with whatever can go on. */
   #proceed(): void {
-    if (this.#isLive()) {
-      this.#sendSegments()
-      this.#sendAnswers()
-    }
+    if (this.#isLive()) this.#transfers.proceed(this.#state.name === 'established')
     if (this.#state.name === 'ending') this.#finishEnding(this.#state)
   }
 
@@ -160,48 +139,35 @@ export class TcpclSession implements BundleSession {
     return this.#state.name !== 'closed'
   }
 
+  get #isEnding(): boolean {
+    return this.#state.name === 'ending'
+  }
+
   #isLive(): boolean {
     return this.#state.name === 'established' || this.#state.name === 'ending'
   }
 
-  #sendSegments(): void {
-    while (this.#leavingBytes < SEND_WINDOW_BYTES) {
-      const segment = this.#outgoing.next(this.#segmentMtu, this.#state.name === 'established')
-      if (segment === undefined) return
-      this.#send(this.#establishment.dialect.segment(segment))
-      for (const piece of segment.data) this.#send(piece)
-    }
-  }
-
-  #sendAnswers(): void {
-    for (const answer of this.#incoming.takeAnswers()) {
-      if (answer.type === 'refuse') this.#send(this.#establishment.dialect.refuse(answer))
-      else if (this.#isAcknowledged) this.#send(this.#establishment.dialect.ack(answer))
-    }
-  }
-
   /** Closes once both sides know and nothing is in transfer. RFC 9174 §6.1. */
   #finishEnding({ isAnswered, reason }: State & { readonly name: 'ending' }): void {
-    if (!isAnswered || !this.#outgoing.isIdle || !this.#incoming.isIdle) return
+    if (!isAnswered || !this.#transfers.isIdle) return
     // Version 3 says last what version 4 says first.
     if (this.#establishment.dialect.version === 3 && reason !== undefined) this.#sayTerm(reason)
     this.#close(undefined)
   }
 
   #steerFlow(): void {
-    const { isFull } = this.#incoming
+    const { isFull } = this.#transfers
     if (isFull === this.#isPaused) return
     this.#isPaused = isFull
-    this.#effects.push({ type: isFull ? 'pause' : 'resume' })
+    this.#output.report({ type: isFull ? 'pause' : 'resume' })
     if (!isFull) this.#hearAnything()
   }
 
   #steerTimers(): void {
-    if (this.#hasSent && this.#isLive() && this.#keepaliveMs > 0) {
+    if (this.#output.takeHasSent() && this.#isLive() && this.#keepaliveMs > 0) {
       this.#arm('keepalive', this.#keepaliveMs)
     }
-    this.#hasSent = false
-    if (this.#outgoing.isIdle) this.#deadlines.clear('acknowledgement')
+    if (this.#transfers.hasSentAll) this.#deadlines.clear('acknowledgement')
     else if (!this.#deadlines.has('acknowledgement')) {
       this.#arm('acknowledgement', ACKNOWLEDGEMENT_MS)
     }
@@ -227,35 +193,17 @@ export class TcpclSession implements BundleSession {
 
   /** RFC 9174 §6.2. */
   #onIdle(): void {
-    if (this.#outgoing.isIdle && this.#incoming.isIdle) this.#terminate(TERM_REASONS.idleTimeout)
+    if (this.#transfers.isIdle) this.#terminate(TERM_REASONS.idleTimeout)
     else this.#hearTransfer()
   }
 
   #onTransmit(transmission: number, bundle: Scattered): void {
     if (this.#state.name === 'ending') {
-      this.#fail([transmission], terminated())
+      this.#output.fail([transmission], terminated())
       return
     }
     this.#hearTransfer()
-    const sizeBytes = sizeOf(bundle)
-    if (sizeBytes > this.#transferMtu) this.#failTooLarge(transmission, sizeBytes)
-    else this.#outgoing.add(transmission, bundle)
-  }
-
-  #failTooLarge(transmission: number, sizeBytes: number): void {
-    const message = `${sizeBytes} bytes, and the peer takes ${this.#transferMtu}`
-    // For this peer; it may have changed its mind when it is asked again.
-    const reason = new Fault<TcpclFaultCode>('tcpcl/too-large', message, {
-      temporary: true,
-      detail: { bundleBytesMax: this.#transferMtu },
-    })
-    this.#fail([transmission], reason)
-  }
-
-  /** Undefined where the bundle is acknowledged: version 3 has no word for "never again". */
-  #refusalFor(isTemporary: boolean): number | undefined {
-    if (isTemporary) return REFUSE_REASONS.noResources
-    return this.#establishment.dialect.version === 4 ? REFUSE_REASONS.notAcceptable : undefined
+    this.#transfers.transmit(transmission, bundle)
   }
 
   #onTerminate(reason: TerminationReason): void {
@@ -277,7 +225,7 @@ export class TcpclSession implements BundleSession {
     this.#state = state
     this.#arm('ending', ENDING_MS)
     this.#deadlines.clear('idle')
-    this.#fail(this.#outgoing.takeQueued(), terminated())
+    this.#transfers.failQueued()
   }
 
   /** Takes what can be understood of `bytes`: how many they were. */
@@ -297,7 +245,7 @@ export class TcpclSession implements BundleSession {
   #readOne(bytes: Uint8Array, at: number): number | undefined {
     if (this.#isWaitingFor('header')) return this.#readContactHeader(bytes)
     if (this.#isWaitingFor('handshake')) return this.#refusePlaintext(bytes, at)
-    if (this.#incoming.isInSegment) return this.#readData(bytes, at)
+    if (this.#transfers.isInSegment) return this.#transfers.readData(bytes, at)
     const decoded = this.#establishment.dialect.decode(bytes, at)
     if (!decoded.ok) {
       this.#onUndecodable(decoded.fault, bytes[at] ?? 0)
@@ -306,19 +254,6 @@ export class TcpclSession implements BundleSession {
     if (decoded.value === undefined) return undefined
     this.#onMessage(decoded.value.heard, bytes[at] ?? 0)
     return decoded.value.end
-  }
-
-  #readData(bytes: Uint8Array, at: number): number | undefined {
-    const { missingBytes } = this.#incoming
-    if (at === bytes.length && missingBytes > 0) return undefined
-    const data = bytes.subarray(at, at + missingBytes)
-    const complete = this.#incoming.append(data)
-    if (complete === 'mismatch') {
-      this.#violated('tcpcl/bad-length', 'a transfer that is not as long as it said')
-    } else if (complete !== undefined) {
-      this.#effects.push({ type: 'received', ...complete, mayRefuse: this.#mayRefuse })
-    }
-    return at + data.length
   }
 
   /** Whoever lies between both could have added it, and it must not outlive the handshake. */
@@ -342,7 +277,7 @@ export class TcpclSession implements BundleSession {
           this.#send(step.bytes)
           break
         case 'secure':
-          this.#effects.push(step)
+          this.#output.report(step)
           break
         case 'failed':
           this.#close(step.fault)
@@ -359,23 +294,18 @@ export class TcpclSession implements BundleSession {
   #establish(terms: Terms): void {
     const { nodeId, isProven } = terms
     this.#state = { name: 'established' }
-    this.#segmentMtu = terms.segmentMtu
-    this.#transferMtu = terms.transferMtu
-    this.#isAcknowledged = terms.isAcknowledged
-    this.#mayRefuse = terms.mayRefuse
+    this.#transfers.begin(terms, this.#establishment.dialect)
     this.#keepaliveMs = 1000 * Math.min(terms.keepaliveSec, this.#options.keepaliveSec)
     this.#deadlines.clear('contact')
-    this.#hasSent = true
+    if (this.#keepaliveMs > 0) this.#arm('keepalive', this.#keepaliveMs)
     this.#hearAnything()
     this.#hearTransfer()
-    this.#effects.push({
+    this.#output.report({
       type: 'established',
       node: nodeId === '' ? undefined : nodeId,
       isProven,
     })
-    for (const { transmission, sizeBytes } of this.#outgoing.takeLarger(this.#transferMtu)) {
-      this.#failTooLarge(transmission, sizeBytes)
-    }
+    this.#transfers.failTooLarge()
   }
 
   #onMessage(heard: Heard, header: number): void {
@@ -391,13 +321,13 @@ export class TcpclSession implements BundleSession {
     if (heard.type !== 'keepalive') this.#hearTransfer()
     switch (heard.type) {
       case 'segment':
-        this.#onSegment(heard.head, header)
+        this.#judge(this.#transfers.onSegment(heard.head, header, this.#isEnding), header)
         return
       case 'ack':
-        this.#onAck(heard, header)
+        this.#judge(this.#transfers.onAck(heard), header)
         return
       case 'refuse':
-        this.#onRefuse(heard, header)
+        this.#judge(this.#transfers.onRefuse(heard), header)
         return
       case 'reject':
         this.#sayTerm(TERM_REASONS.unknown)
@@ -416,44 +346,10 @@ export class TcpclSession implements BundleSession {
     }
   }
 
-  #onSegment(head: SegmentHead, header: number): void {
-    if (head.dataLength > this.#options.transferBytesMax) {
-      this.#send(this.#establishment.dialect.reject(REJECT_REASONS.unsupported, header))
-      this.#close(fault('tcpcl/too-large', `a segment of ${head.dataLength} bytes`, false))
-      return
-    }
-    const outcome = this.#incoming.begin(head, this.#state.name === 'ending')
-    if (outcome === 'unexpected') this.#onUnexpected(header, 'a segment out of sequence')
-    else if (outcome !== undefined && !this.#mayRefuse) {
-      this.#close(fault('tcpcl/too-large', 'a bundle that cannot be refused otherwise', false))
-    } else if (outcome !== undefined && outcome !== REFUSE_REASONS.sessionTerminating) {
-      this.#violated(offenceOf(outcome), 'a transfer that is refused from its head')
-    }
-  }
-
-  #onAck(heard: Heard & { readonly type: 'ack' }, header: number): void {
-    const { transferId, acknowledgedLength } = heard
-    const outcome = this.#outgoing.acknowledge(transferId, acknowledgedLength)
-    if (outcome === 'unexpected') {
-      this.#onUnexpected(header, 'an acknowledgement of what was not sent')
-      return
-    }
-    this.#deadlines.clear('acknowledgement')
-    if (outcome !== undefined) this.#succeed([outcome])
-  }
-
-  /** RFC 9174 §5.2.4. */
-  #onRefuse(heard: Heard & { readonly type: 'refuse' }, header: number): void {
-    const { transferId, reason } = heard
-    if (transferId !== undefined && !this.#outgoing.hasBegun(transferId)) {
-      this.#onUnexpected(header, 'a refusal of what was not sent')
-      return
-    }
-    const transmission = this.#outgoing.refuse(transferId)
-    if (transmission === undefined) return
-    this.#deadlines.clear('acknowledgement')
-    if (reason === REFUSE_REASONS.completed) this.#succeed([transmission])
-    else this.#fail([transmission], refusedBy(reason))
+  #judge(outcome: TransferOutcome | undefined, header: number): void {
+    if (outcome?.type === 'progress') this.#deadlines.clear('acknowledgement')
+    else if (outcome?.type === 'unexpected') this.#onUnexpected(header, outcome.message)
+    else if (outcome?.type === 'fatal') this.#close(outcome.fault)
   }
 
   /** RFC 9174 §6.1. */
@@ -482,12 +378,7 @@ export class TcpclSession implements BundleSession {
     const isLast = this.#rejections >= REJECTIONS_MAX || this.#state.name === 'establishing'
     if (isLast || this.#establishment.dialect.version === 3) {
       this.#close(fault('tcpcl/unexpected-message', message, false))
-    } else this.#violated('tcpcl/unexpected-message', message)
-  }
-
-  /** For whoever counts. */
-  #violated(code: TcpclFaultCode, message: string): void {
-    this.#effects.push({ type: 'violation', fault: fault(code, message, false) })
+    } else this.#output.violated('tcpcl/unexpected-message', message)
   }
 
   /** Nobody can tell where the next message begins. */
@@ -515,37 +406,22 @@ export class TcpclSession implements BundleSession {
   }
 
   #send(bytes: Uint8Array): void {
-    if (bytes.length === 0) return
-    this.#leavingBytes += bytes.length
-    this.#hasSent = true
-    this.#effects.push({ type: 'send', bytes })
-  }
-
-  #succeed(transmissions: readonly number[]): void {
-    for (const transmission of transmissions) {
-      this.#effects.push({ type: 'transmitted', transmission })
-    }
-  }
-
-  #fail(transmissions: readonly number[], reason: Fault): void {
-    for (const transmission of transmissions) {
-      this.#effects.push({ type: 'not-transmitted', transmission, fault: reason })
-    }
+    this.#output.send(bytes)
   }
 
   #close(reason: Fault | undefined): void {
-    this.#effects.push({ type: 'close' })
+    this.#output.report({ type: 'close' })
     this.#end(reason)
   }
 
   #end(reason: Fault | undefined): void {
     // Whatever was wrong with the session, it is not the fault of these bundles.
     const lost = reason?.temporary === false ? terminated(reason) : (reason ?? terminated())
-    this.#fail(this.#outgoing.takeAll(), lost)
+    this.#transfers.failAll(lost)
     this.#state = { name: 'closed', fault: lost }
     this.#deadlines.clearAll()
     this.#input.clear()
-    this.#effects.push({ type: 'over', fault: reason })
+    this.#output.report({ type: 'over', fault: reason })
   }
 
   #arm(timer: Timer, durationMs: number): void {
@@ -557,10 +433,4 @@ export class TcpclSession implements BundleSession {
     assert(this.#now !== undefined, 'timers are looked at while an event is handled')
     return this.#deadlines.take(timer, this.#now)
   }
-}
-
-/** What was wrong with a transfer that is refused for this reason before all of it is there. */
-function offenceOf(reason: number): TcpclFaultCode {
-  if (reason === REFUSE_REASONS.extensionFailure) return 'tcpcl/bad-extension'
-  return reason === REFUSE_REASONS.noResources ? 'tcpcl/too-large' : 'tcpcl/bad-length'
 }
