@@ -3,8 +3,9 @@
 import { monoMs } from '../base/time.ts'
 import type { BatchRecipient } from '../proto/smtp/batch.ts'
 import type { MailFrom } from '../proto/smtp/envelope.ts'
+import type { SmtpQuestion, Verdict } from '../proto/smtp/question.ts'
 import { type Reply, TOO_MANY_RECIPIENTS } from '../proto/smtp/reply.ts'
-import { type SmtpQuestion, SmtpServer, type Verdict } from '../proto/smtp/server.ts'
+import { SmtpServer } from '../proto/smtp/server.ts'
 import { BATCH_RECIPIENTS_MAX } from './limits.ts'
 
 export interface BatchMail {

@@ -7,15 +7,15 @@ import { OWNER_KEYWORD } from '../ports/local-users.ts'
 import type { ByteStream, Network, SocketAddress } from '../ports/network.ts'
 import type { TlsIdentity, TlsOptions } from '../ports/tls.ts'
 import type { OptionalExtension } from '../proto/smtp/extension.ts'
-import type { HurryEvent } from '../proto/smtp/question.ts'
+import type {
+  HurryEvent,
+  SmtpAnswer,
+  SmtpQuestion,
+  SmtpServerOptions,
+} from '../proto/smtp/question.ts'
 import { shuttingDown, tooManySessions } from '../proto/smtp/reply.ts'
 import { encodeReply } from '../proto/smtp/reply-codec.ts'
-import {
-  type SmtpAnswer,
-  type SmtpQuestion,
-  SmtpServer,
-  type SmtpServerOptions,
-} from '../proto/smtp/server.ts'
+import { SmtpServer } from '../proto/smtp/server.ts'
 import { CROWDED_SHARE, SESSIONS_MAX } from './limits.ts'
 import { mechanismsFor } from './login.ts'
 import { SessionPort, type SessionPortOptions } from './session-port.ts'

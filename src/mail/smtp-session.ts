@@ -8,6 +8,7 @@ import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
 import { formatMailbox, formatPath } from '../proto/smtp/path.ts'
+import type { SmtpAnswer, SmtpQuestion, Verdict } from '../proto/smtp/question.ts'
 import {
   AUTHENTICATION_FAILED,
   AUTHENTICATION_NOT_NOW,
@@ -17,7 +18,6 @@ import {
   STORAGE_FULL,
   TOO_MANY_HOPS,
 } from '../proto/smtp/reply.ts'
-import type { SmtpAnswer, SmtpQuestion, Verdict } from '../proto/smtp/server.ts'
 import { type Accounts, numbering } from './accounts.ts'
 import { lookUpAddress } from './address-lookup.ts'
 import type { Outcome } from './delivery.ts'

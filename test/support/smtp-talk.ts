@@ -2,13 +2,13 @@
 
 import { fromLatin1, toLatin1 } from '../../src/base/bytes.ts'
 import { monoMs } from '../../src/base/time.ts'
-import {
-  type SmtpAnswer,
-  type SmtpQuestion,
-  SmtpServer,
-  type SmtpServerOptions,
-  type Verdict,
-} from '../../src/proto/smtp/server.ts'
+import type {
+  SmtpAnswer,
+  SmtpQuestion,
+  SmtpServerOptions,
+  Verdict,
+} from '../../src/proto/smtp/question.ts'
+import { SmtpServer } from '../../src/proto/smtp/server.ts'
 
 export const T0 = monoMs(1000)
 

@@ -6,7 +6,8 @@ import { concat, fromLatin1, toLatin1 } from '../../base/bytes.ts'
 import { monoMs } from '../../base/time.ts'
 import { SmtpClient, type SmtpClientOptions } from './client.ts'
 import type { Mailbox, MailFrom } from './envelope.ts'
-import { SmtpServer, type SmtpServerOptions, type Verdict } from './server.ts'
+import type { SmtpServerOptions, Verdict } from './question.ts'
+import { SmtpServer } from './server.ts'
 
 const NOW = monoMs(0)
 

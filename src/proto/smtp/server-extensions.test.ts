@@ -16,8 +16,8 @@ import {
   IDLE_COMMANDS_MAX,
   SERVER_TIMEOUT_MS,
 } from './limits.ts'
-import type { Verdict } from './question.ts'
-import { type SmtpQuestion, SmtpServer, type SmtpServerOptions } from './server.ts'
+import type { SmtpQuestion, SmtpServerOptions, Verdict } from './question.ts'
+import { SmtpServer } from './server.ts'
 
 const T0 = monoMs(1000)
 const OPTIONS: SmtpServerOptions = {

@@ -7,7 +7,7 @@ import {
   PENDING_BYTES_MAX,
   SERVER_TIMEOUT_MS,
 } from './limits.ts'
-import type { SmtpQuestion } from './server.ts'
+import type { SmtpQuestion } from './question.ts'
 
 describe('limits', () => {
   test('recipients beyond the limit are answered 452, the others stay (RFC 5321 §4.5.3.1.10)', () => {

@@ -7,7 +7,7 @@ import {
   TRANSFER,
 } from '../../../test/support/smtp-talk.ts'
 import { fromLatin1 } from '../../base/bytes.ts'
-import type { Verdict } from './server.ts'
+import type { Verdict } from './question.ts'
 
 describe('session', () => {
   test('the greeting names the host first (RFC 5321 §4.3.1)', () => {

@@ -18,7 +18,7 @@ import type { MonoMs } from '../../base/time.ts'
 import type { TlsSession } from '../../base/tls.ts'
 import type { SaslMechanism } from '../sasl/mechanism.ts'
 import { Authentication, type AuthenticationStep } from './authentication.ts'
-import { Chunk, ChunkReader } from './chunk.ts'
+import { Chunk } from './chunk.ts'
 import {
   bringsNoMail,
   type Command,
@@ -27,11 +27,11 @@ import {
   parseCommand,
   safeToLog,
 } from './command.ts'
-import { DataReader } from './data.ts'
 import type { Mailbox, MailFrom, RecipientParameters } from './envelope.ts'
 import type { SmtpFaultCode } from './fault.ts'
 import { BODY_BYTES_MAX, PENDING_BYTES_MAX } from './limits.ts'
 import { LineReader } from './line-reader.ts'
+import { MessageReader, type PartEnd, type ReadMessage } from './message-reader.ts'
 import { Mistakes } from './mistakes.ts'
 import { Patience } from './patience.ts'
 import {
@@ -39,7 +39,6 @@ import {
   type HurryEvent,
   type OpenQuestion,
   type SmtpAnswer,
-  type SmtpProtocol,
   type SmtpQuestion,
   type SmtpServerOptions,
   type Verdict,
@@ -48,8 +47,6 @@ import type { Reply } from './reply.ts'
 import * as replies from './reply.ts'
 import { ReplyGroup } from './reply-group.ts'
 import { extensionLines, objectionTo, offers, protocolOf, type Session } from './sequence.ts'
-
-export type { SmtpAnswer, SmtpProtocol, SmtpQuestion, SmtpServerOptions, Verdict }
 
 type Event = StreamEvent | SecuredEvent | SmtpAnswer | HurryEvent
 type Effect = StreamEffect | FlowEffect | SecureEffect | SmtpQuestion
@@ -60,11 +57,12 @@ type State =
   /** The handshake is under way; whatever plaintext came after its command is thrown away. */
   | { readonly name: 'securing' }
   /** A message comes, or a part of it. */
-  | { readonly name: 'message'; readonly part: DataReader | Chunk; readonly since: MonoMs }
+  | { readonly name: 'message' }
   | { readonly name: 'asked'; readonly question: OpenQuestion }
   | { readonly name: 'closed' }
 
 const COMMANDS: State = { name: 'commands' }
+const MESSAGE: State = { name: 'message' }
 const CLOSED: State = { name: 'closed' }
 
 export class SmtpServer implements Machine<Event, Effect> {
@@ -84,8 +82,8 @@ export class SmtpServer implements Machine<Event, Effect> {
     transaction: undefined,
   }
   #authentication: Authentication | undefined
-  /** All chunks of the open transaction; the first waits for the answer to `data`. */
-  #chunks: ChunkReader | undefined
+  readonly #message: MessageReader
+  /** It waits for the answer to `data`. */
   #firstChunk: Chunk | undefined
   /** How often the end of the message is answered: over LMTP for each recipient. */
   #finalReplies = 1
@@ -93,6 +91,7 @@ export class SmtpServer implements Machine<Event, Effect> {
 
   constructor(options: SmtpServerOptions) {
     this.#options = options
+    this.#message = new MessageReader(options)
     if (options.role !== 'batch') this.#patience = new Patience(options.oneWayDelayMs ?? 0)
   }
 
@@ -217,30 +216,31 @@ export class SmtpServer implements Machine<Event, Effect> {
   #readMessage(bytes: Uint8Array, now: MonoMs): number {
     let used = 0
     while (used < bytes.length && this.#state.name === 'message') {
-      used += this.#readPart(this.#state, bytes.subarray(used, used + BODY_BYTES_MAX), now)
+      const read = this.#message.read(bytes.subarray(used, used + BODY_BYTES_MAX))
+      used += read.consumed
+      if (read.body.length > 0) this.#effects.push({ type: 'body', bytes: read.body })
+      // The rest of the data is read and thrown away; what was taken can go at once.
+      if (this.#message.problem !== undefined) this.#abandon()
+      this.#deadline = this.#patience?.forData(this.#message.since, this.#message.readBytes, now)
+      if (read.ended) this.#onEndOfPart(this.#message.end(), now)
     }
     return used
   }
 
-  #readPart(
-    { part, since }: Extract<State, { name: 'message' }>,
-    bytes: Uint8Array,
-    now: MonoMs,
-  ): number {
-    const read = part.read(bytes)
-    if (read.body.length > 0) this.#effects.push({ type: 'body', bytes: read.body })
-    // The rest of the data is read and thrown away; what was taken can go at once.
-    if (part.problem !== undefined) this.#abandon()
-    this.#deadline = this.#patience?.forData(since, part.readBytes, now)
-    if (read.ended) this.#onEndOfPart(part, now)
-    return read.consumed
-  }
-
-  #onEndOfPart(part: DataReader | Chunk, now: MonoMs): void {
+  #onEndOfPart(end: PartEnd, now: MonoMs): void {
     this.#state = COMMANDS
     this.#expectMore(now)
-    if (part instanceof Chunk) this.#onEndOfChunk(part)
-    else this.#onEndOfMessage(part)
+    switch (end.type) {
+      case 'message':
+        this.#onEndOfMessage(end.message)
+        return
+      case 'chunk':
+        this.#say(replies.chunkTaken(end.sizeBytes))
+        if (end.sizeBytes === 0 && this.#mistakes.idleCommand()) this.#sendAway()
+        return
+      case 'refused':
+        this.#refuse('BDAT', end.reply)
+    }
   }
 
   #onLine(line: Result<string, SmtpFaultCode>, now: MonoMs): void {
@@ -350,7 +350,7 @@ export class SmtpServer implements Machine<Event, Effect> {
   ): void {
     const chunk = new Chunk(sizeBytes, isLast, objection)
     const { transaction } = this.#session
-    if (objection !== undefined || transaction === undefined || this.#chunks !== undefined) {
+    if (objection !== undefined || transaction === undefined || this.#message.hasChunks) {
       this.#startChunk(chunk, now)
       return
     }
@@ -362,25 +362,11 @@ export class SmtpServer implements Machine<Event, Effect> {
   }
 
   #startChunk(chunk: Chunk, now: MonoMs): void {
-    chunk.message = this.#chunks
-    this.#state = { name: 'message', part: chunk, since: now }
-    if (chunk.isOver) this.#onEndOfPart(chunk, now)
+    this.#state = MESSAGE
+    if (this.#message.startChunk(chunk, now)) this.#onEndOfPart(this.#message.end(), now)
   }
 
-  #onEndOfChunk({ objection, sizeBytes, isLast, message }: Chunk): void {
-    if (objection !== undefined || message === undefined) {
-      this.#refuse('BDAT', objection ?? replies.badSequence('need MAIL command'))
-      return
-    }
-    if (isLast) message.end()
-    if (message.problem !== undefined || isLast) this.#onEndOfMessage(message)
-    else {
-      this.#say(replies.chunkTaken(sizeBytes))
-      if (sizeBytes === 0 && this.#mistakes.idleCommand()) this.#sendAway()
-    }
-  }
-
-  #onEndOfMessage({ problem, sizeBytes }: DataReader | ChunkReader): void {
+  #onEndOfMessage({ problem, sizeBytes }: ReadMessage): void {
     if (problem !== undefined) {
       this.#abandon()
       const reply = problem === 'too-big' ? replies.TOO_BIG : replies.BARE_LINE_END
@@ -463,7 +449,7 @@ export class SmtpServer implements Machine<Event, Effect> {
   }
 
   #onReadyForData(verdict: Verdict, now: MonoMs): void {
-    const { sizeBytesMax, bareLineEnds, role } = this.#options
+    const { role } = this.#options
     const chunk = this.#firstChunk
     this.#firstChunk = undefined
     const { recipientCount = 1 } = this.#session.transaction ?? {}
@@ -471,8 +457,8 @@ export class SmtpServer implements Machine<Event, Effect> {
     if (chunk === undefined) {
       this.#say(verdict.ok ? replies.START_DATA : verdict.reply)
       if (!verdict.ok) return
-      const part = new DataReader(sizeBytesMax, bareLineEnds)
-      this.#state = { name: 'message', part, since: now }
+      this.#message.startData(now)
+      this.#state = MESSAGE
       return
     }
     if (role !== 'batch') this.#effects.push({ type: 'resume' })
@@ -483,13 +469,13 @@ export class SmtpServer implements Machine<Event, Effect> {
       return
     }
     const isBinary = this.#session.transaction?.parameters.body === 'BINARYMIME'
-    this.#chunks = new ChunkReader(sizeBytesMax, isBinary)
+    this.#message.startChunks(isBinary)
     this.#startChunk(chunk, now)
   }
 
   #onAccepted(verdict: Verdict): void {
     this.#session.transaction = undefined
-    this.#chunks = undefined
+    this.#message.forget()
     for (let i = 0; i < this.#finalReplies; i++) {
       const one = (verdict.ok && verdict.each?.[i]) || verdict
       this.#say(one.ok ? replies.queued(one.queueId) : one.reply)
@@ -547,7 +533,7 @@ export class SmtpServer implements Machine<Event, Effect> {
     const isOpen = this.#session.transaction !== undefined && question !== 'end-of-data'
     if (isOpen || question === 'mail') this.#effects.push({ type: 'reset' })
     this.#session.transaction = undefined
-    this.#chunks = undefined
+    this.#message.forget()
   }
 
   #flush(): void {
