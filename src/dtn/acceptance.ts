@@ -137,7 +137,9 @@ export class Acceptance {
 
   /** What has come from a neighbour, which hears what becomes of it. */
   receive(acceptable: Acceptable, arrival: Arrival): void {
-    this.#offer({ ...acceptable, origin: arrival }, undefined, this.#options.limits.lifetimeMsMax)
+    const { bundle, piece, sizeBytes } = acceptable
+    const offer = { bundle, piece, sizeBytes, origin: arrival, alongside: undefined }
+    this.#offer(offer, undefined, this.#options.limits.lifetimeMsMax)
   }
 
   /** The agent takes it. */

@@ -88,7 +88,8 @@ export function processForwarded(bundle: Bundle, previousNode: Uint8Array): Proc
       data: previousNode,
     })
   }
-  return { ok: true, bundle: { ...bundle, blocks } }
+  const { primary, payload } = bundle
+  return { ok: true, bundle: { primary, blocks, payload } }
 }
 
 /** The bundle with its age, where it has one, increased by the time it spent here. RFC 9171 §5.4 step 4. */

@@ -207,7 +207,9 @@ function increment(counts: Map<string, number>, name: string): void {
 }
 
 function at<Key, Value>(table: Map<Key, Value>, key: Key, make: () => Value): Value {
-  const value = table.get(key) ?? make()
+  const known = table.get(key)
+  if (known !== undefined) return known
+  const value = make()
   table.set(key, value)
   return value
 }

@@ -1,7 +1,7 @@
 /** Bundles on their way to other nodes. RFC 9171 §5.4. */
 
 import { assert } from '../base/assert.ts'
-import { earlier, type MonoMs } from '../base/time.ts'
+import type { MonoMs } from '../base/time.ts'
 import { Window } from '../base/window.ts'
 import type { EndpointId } from '../proto/bpv7/endpoint-id.ts'
 import { STATUS_REASONS } from '../proto/bpv7/status-report.ts'
@@ -37,9 +37,7 @@ export class Forwarding {
   }
 
   get deadline(): MonoMs | undefined {
-    let deadline: MonoMs | undefined
-    for (const { lane } of this.#ways.values()) deadline = earlier(deadline, lane.deadline)
-    return deadline
+    return this.#ways.deadline
   }
 
   get plans(): readonly StaticPlan[] {

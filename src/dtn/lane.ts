@@ -11,6 +11,8 @@ export interface LaneOptions {
   readonly underWayBytesMax: number
   /** What waits after a temporary failure: the whole lane, as for a neighbour, or just that item. */
   readonly pause: 'lane' | 'item'
+  /** Hears each time that the deadline has become another. */
+  readonly onDeadline?: () => void
 }
 
 interface Waiting {
@@ -143,8 +145,11 @@ export class Lane {
 
   #setDeadline(): void {
     const deferred = this.#deferredUntil.peek()?.at
-    this.#deadline =
+    const deadline =
       this.#waiting.size === 0 ? deferred : earlier(this.#opensAt ?? this.#pausedUntil, deferred)
+    if (deadline === this.#deadline) return
+    this.#deadline = deadline
+    this.#options.onDeadline?.()
   }
 
   #wait(key: number, item: Waiting): void {

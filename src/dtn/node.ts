@@ -377,10 +377,11 @@ export class BundleNode {
     }
   }
 
-  #transmit({ key, id, plan, ...rest }: AgentEffect & { readonly type: 'transmit' }): void {
+  #transmit(effect: AgentEffect & { readonly type: 'transmit' }): void {
+    const { key, id, plan, residenceMs, isRepeat } = effect
     const bundle = this.#store.read(key)
     this.#underWay++
-    this.#outbound.transmit({ bundle, plan, ...rest }, (outcome) => {
+    this.#outbound.transmit({ bundle, plan, residenceMs, isRepeat }, (outcome) => {
       if (outcome.ok) {
         const { wireBytes, fragments, hasLeft } = outcome.value
         // After a failure a connection that is closing may still hold its bytes.

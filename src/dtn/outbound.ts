@@ -46,10 +46,11 @@ export class Outbound {
   readonly #layers: Layers
   /** By neighbour. */
   readonly #turnstiles = new Map<bigint, Turnstile>()
+  readonly #slab: Slab = new Slab()
   readonly #aids: CodecAids
 
   constructor(node: bigint, layers: Layers, clock: Clock, crc32c?: Crc32c) {
-    this.#aids = { slab: new Slab(), crc32c }
+    this.#aids = { slab: this.#slab, crc32c }
     this.#previousNode = encodePreviousNode(ipnEndpoint(node, 0n))
     this.#clock = clock
     this.#layers = layers
@@ -109,6 +110,7 @@ export class Outbound {
           }
           if (smaller !== undefined) pieces.unshift(...smaller)
           else {
+            if (layer.hasLeft === true) this.#release(bytes)
             wireBytes += sizeOf(bytes)
             fragments++
           }
@@ -120,6 +122,12 @@ export class Outbound {
       else turn.then(hand, (error: unknown) => done({ ok: false, fault: asFault(error) }))
     }
     next()
+  }
+
+  /** Of what was encoded here, a payload that lies elsewhere left out. */
+  #release(bytes: Scattered): void {
+    const [first] = bytes instanceof Uint8Array ? [bytes] : bytes
+    if (first !== undefined) this.#slab.release(first)
   }
 
   /** A peer may take less than the layer carries: what it says it takes. RFC 9174 §4.6. */

@@ -53,6 +53,8 @@ class UdpLayer implements UdpConvergenceLayer {
   readonly protocol: string = 'udp'
   readonly bundleBytesMax: number
   readonly repeatBytesMax = UDP_REPEAT_BYTES_MAX
+  /** A socket that has taken a datagram looks at it no more. */
+  readonly hasLeft = true
   readonly #listen: SocketAddress
   readonly #network: Network
   readonly #clock: Clock

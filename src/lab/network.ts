@@ -1,5 +1,7 @@
 import { assert } from '../base/assert.ts'
 import type { Random } from '../base/random.ts'
+import { Slab } from '../base/slab.ts'
+import type { MonoMs } from '../base/time.ts'
 import type { LinkQuality } from '../config/link-quality.ts'
 import { Routes } from '../config/routes.ts'
 import { LINUX_TCP, type TcpSettings } from '../config/tcp-settings.ts'
@@ -43,8 +45,11 @@ export class LabNetwork {
   readonly #hosts = new Map<string, LabHost>()
   /** By the network that one direction leaves, and the one that it leads to. */
   readonly #links = new Map<string, Map<string, Link>>()
+  /** By the networks where a way begins and ends; found when they are first asked for. */
+  readonly #steps = new Map<string, Map<string, Step | undefined>>()
   readonly #joined: (readonly [string, string])[] = []
   readonly #routes = new Routes()
+  readonly #slab = new Slab()
 
   constructor(options: LabNetworkOptions) {
     this.#options = options
@@ -58,6 +63,7 @@ export class LabNetwork {
       world: this.#options.world,
       tcp: this.#options.tcp ?? LINUX_TCP,
       tls: this.#options.tls ?? DEFAULT_TLS,
+      slab: this.#slab,
       mtuBytes: (from, target) => mtuOf(from, this.#target(from, target)),
       transmit: (from, packet) => this.#transmit(from, packet),
       newEgress: (options) => {
@@ -84,6 +90,7 @@ export class LabNetwork {
     this.#linksFrom(b).set(a, new Link({ ...quality, ...back }, options))
     this.#joined.push([a, b], [b, a])
     this.#routes.add(a, b)
+    this.#steps.clear()
   }
 
   #linksFrom(site: string): Map<string, Link> {
@@ -138,7 +145,7 @@ export class LabNetwork {
     const { world, captureLocal } = this.#options
     const sentAt = world.now()
     // What goes over local sockets is on no wire.
-    if (captureLocal && !isLocalSocket(packet.target)) {
+    if (captureLocal && !this.capture.isBlind && !isLocalSocket(packet.target)) {
       this.#capture(packet, { sentAt, arrivesAt: sentAt, from: from.name, to: target.name })
     }
     world.at(sentAt, () => target.receive(packet))
@@ -146,22 +153,29 @@ export class LabNetwork {
 
   /** Over the next link on the way from a place to a host on another network. */
   #cross(packet: Packet, from: Place, target: LabHost): void {
-    const next = this.#routes.next(from.site, target.site)
-    if (next === undefined) return
+    const step = this.#step(from.site, target.site)
+    if (step === undefined) return
+    const { next, link } = step
     const { world } = this.#options
     const sentAt = world.now()
-    const link = this.link(from.site, next)
     const transit = link.transmit(wireBytes(packet), sentAt)
-    const arrivals = transit.arrivals.flatMap(({ at, wrongBitAt }) => {
-      const arrived = wrongBitAt === undefined ? packet : corrupted(packet, wrongBitAt, link)
-      return arrived === undefined ? [] : [{ at, packet: arrived }]
-    })
     const place = next === target.site ? target : { name: next, site: next }
-    const [first, second] = arrivals
+    const times: MonoMs[] = []
+    for (const { at, wrongBitAt } of transit.arrivals) {
+      const arrived = wrongBitAt === undefined ? packet : corrupted(packet, wrongBitAt, link)
+      if (arrived === undefined) continue
+      times.push(at)
+      world.at(at, () => {
+        if (place === target) target.receive(arrived)
+        else this.#cross(arrived, place, target)
+      })
+    }
+    if (this.capture.isBlind) return
+    const [first, second] = times
     this.#capture(packet, {
       sentAt,
-      arrivesAt: first?.at ?? 'lost',
-      ...(second && { arrivesAgainAt: second.at }),
+      arrivesAt: first ?? 'lost',
+      ...(second !== undefined && { arrivesAgainAt: second }),
       ...(first === undefined && { lostTo: transit.lostTo ?? 'checksum' }),
       from: from.name,
       to: place.name,
@@ -169,12 +183,21 @@ export class LabNetwork {
       ...(transit.leavesAt !== undefined && { leavesAt: transit.leavesAt }),
       ...(from instanceof LabHost ? {} : { isOnward: true }),
     })
-    for (const arrival of arrivals) {
-      world.at(arrival.at, () => {
-        if (place === target) target.receive(arrival.packet)
-        else this.#cross(arrival.packet, place, target)
-      })
+  }
+
+  /** The first on the way from a network to another; undefined where no links lead there. */
+  #step(from: string, to: string): Step | undefined {
+    let steps = this.#steps.get(from)
+    if (steps === undefined) {
+      steps = new Map()
+      this.#steps.set(from, steps)
     }
+    const known = steps.get(to)
+    if (known !== undefined || steps.has(to)) return known
+    const next = this.#routes.next(from, to)
+    const step = next === undefined ? undefined : { next, link: this.link(from, next) }
+    steps.set(to, step)
+    return step
   }
 
   #capture(
@@ -190,7 +213,6 @@ export class LabNetwork {
       | 'wireBytes'
     >,
   ): void {
-    if (this.capture.isBlind) return
     this.capture.add({
       ...journey,
       local: journey.link === undefined,
@@ -211,8 +233,14 @@ export class LabNetwork {
     if (isWithinHost(address) || address === from.address) return from
     const host = this.#hosts.get(address)
     if (host === undefined || host.site === from.site) return host
-    return this.#routes.next(from.site, host.site) === undefined ? undefined : host
+    return this.#step(from.site, host.site) === undefined ? undefined : host
   }
+}
+
+/** Over a link, to the network that it leads to. */
+interface Step {
+  readonly next: string
+  readonly link: Link
 }
 
 /** A host, or a network on the way, whose name is its own. */

@@ -5,14 +5,18 @@ import type { TlsSession } from '../base/tls.ts'
 import type { Clock } from '../ports/clock.ts'
 import { type ByteStream, formatAddress, type SocketAddress } from '../ports/network.ts'
 import { type TlsOptions, tlsFault } from '../ports/tls.ts'
-import { lend } from './packet.ts'
+import type { Lender } from './packet.ts'
 import type { LabStream } from './stream.ts'
 import { LabTls, type TlsOutcome } from './tls.ts'
 import type { LabTlsOptions } from './tls-handshake.ts'
 import { soon } from './world.ts'
 
-/** What the TLS of all streams of a host has in common. */
-export type HostTls = Pick<LabTlsOptions, 'settings' | 'sessions'>
+/** What all streams of a host have in common. */
+export interface StreamHost {
+  readonly clock: Clock
+  readonly lender: Lender
+  readonly tls: Pick<LabTlsOptions, 'settings' | 'sessions'>
+}
 
 /** A simulated TCP connection that can be secured: what its owner has of it. */
 export class SecureStream implements ByteStream {
@@ -24,8 +28,7 @@ export class SecureStream implements ByteStream {
   onEnd: (fault: Fault | undefined) => void = () => {}
 
   readonly #tcp: LabStream
-  readonly #clock: Clock
-  readonly #ofHost: HostTls
+  readonly #host: StreamHost
   #tls: LabTls | undefined
   #phase: 'plain' | 'handshake' | 'secured' | 'ended' = 'plain'
   #paused = false
@@ -35,12 +38,11 @@ export class SecureStream implements ByteStream {
   #held: Uint8Array[] = []
 
   /** `tcp` must be new: its handlers are set here. */
-  constructor(tcp: LabStream, clock: Clock, ofHost: HostTls) {
-    this.#ofHost = ofHost
+  constructor(tcp: LabStream, host: StreamHost) {
+    this.#host = host
     this.local = tcp.local
     this.remote = tcp.remote
     this.#tcp = tcp
-    this.#clock = clock
     tcp.onBytes = (bytes) => this.#receive(bytes)
     tcp.onDrained = () => this.#drained()
     tcp.onEnd = (fault) => this.#ended(fault)
@@ -59,13 +61,14 @@ export class SecureStream implements ByteStream {
 
   secure(options: TlsOptions): void {
     if (this.#closing || this.#phase !== 'plain') return
-    const now = this.#clock.now()
+    const { clock, tls } = this.#host
+    const now = clock.now()
     this.#phase = 'handshake'
     this.#tls = new LabTls({
       tls: options,
       nonce: `${formatAddress(this.local)} ${formatAddress(this.remote)} ${now} `,
-      now: () => this.#clock.wall(),
-      ...this.#ofHost,
+      now: () => clock.wall(),
+      ...tls,
       peer: formatAddress(this.remote),
     })
     this.#perform(this.#tls.start())
@@ -106,7 +109,7 @@ export class SecureStream implements ByteStream {
   resume(): void {
     this.#paused = false
     if (this.#phase === 'handshake') return
-    if (this.#held.length > 0) soon(this.#clock, () => this.#deliver())
+    if (this.#held.length > 0) soon(this.#host.clock, () => this.#deliver())
     this.#tcp.resume()
   }
 
@@ -141,7 +144,7 @@ export class SecureStream implements ByteStream {
     while (!this.#paused && !this.#closing) {
       const bytes = this.#held.shift()
       if (bytes === undefined) return
-      lend(bytes, this.onBytes)
+      this.#host.lender.lend(bytes, this.onBytes)
     }
   }
 

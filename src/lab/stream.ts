@@ -4,7 +4,7 @@ import { Fault } from '../base/fault.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ByteStream, NetworkFaultCode, SocketAddress } from '../ports/network.ts'
 import { ACKNOWLEDGEMENT_MS, ANSWER_MS, TIME_WAIT_MS, WINDOW_BYTES_MAX } from './limits.ts'
-import { lend, type SegmentPacket } from './packet.ts'
+import type { Lender, SegmentPacket } from './packet.ts'
 import { type Piece, Reception } from './reception.ts'
 import { TCP_FLAGS, timestampOf, unwrapped, WINDOW_SHIFT } from './tcp-header.ts'
 import { type Flight, Transmission } from './transmission.ts'
@@ -15,6 +15,7 @@ export interface LabStreamOptions {
   readonly local: SocketAddress
   readonly remote: SocketAddress
   readonly clock: Clock
+  readonly lender: Lender
   /** What one segment takes on the way to the peer, options left out: 1460 on Ethernet. */
   readonly segmentBytesMax: number
   readonly synRetransmissionsMax: number
@@ -53,6 +54,7 @@ export class LabStream implements Omit<ByteStream, 'secure' | 'onSecured'> {
   /** Nothing at or behind it may be sent: the end of the peer's window. */
   #sendUntil = 0
   #drainOwed = false
+  /** What is sent now leaves soon in any case. */
   #pumpDue = false
   #closing = false
   #hasSentAll = false
@@ -172,8 +174,15 @@ export class LabStream implements Omit<ByteStream, 'secure' | 'onSecured'> {
   }
 
   receive(packet: SegmentPacket): void {
-    if (this.#state === 'syn-sent') this.#receiveAnswer(packet)
-    else this.#receiveInOrder(packet)
+    // What the owner sends while it hears of it leaves below, and needs no event of its own.
+    const wasDue = this.#pumpDue
+    this.#pumpDue = true
+    try {
+      if (this.#state === 'syn-sent') this.#receiveAnswer(packet)
+      else this.#receiveInOrder(packet)
+    } finally {
+      this.#pumpDue = wasDue
+    }
     if (!this.#forgotten) this.#pump()
   }
 
@@ -295,11 +304,12 @@ export class LabStream implements Omit<ByteStream, 'secure' | 'onSecured'> {
   }
 
   #deliver(): void {
+    const { lender } = this.#options
     while (this.#state === 'open' && (!this.#paused || this.#closing)) {
       const piece = this.#unread.shift()
       if (piece === undefined) return
       this.#unreadBytes -= piece.payload.length
-      if (piece.payload.length > 0 && !this.#closing) lend(piece.payload, this.onBytes)
+      if (piece.payload.length > 0 && !this.#closing) lender.lend(piece.payload, this.onBytes)
       if (piece.isLast) {
         this.#peerClosed = true
         // As on a real host: of a client one cannot know whether it still listens.

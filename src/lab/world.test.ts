@@ -17,6 +17,22 @@ describe('the world', () => {
     expect(heard).toEqual(['past at 0', 'a at 10', 'b at 10', 'c at 20'])
   })
 
+  it('runs what was long due at a moment before what is added at it', async () => {
+    const world = new World({ settle })
+    const heard: string[] = []
+    const note = (text: string) => (): unknown => heard.push(`${text} at ${world.now()}`)
+    world.at(monoMs(10), () => {
+      soon(world, note('b'))
+      const cancel = soon(world, () => expect.unreachable())
+      world.at(monoMs(11), note('d'))
+      soon(world, note('c'))
+      cancel()
+    })
+    world.at(monoMs(10), note('a'))
+    await world.run()
+    expect(heard).toEqual(['a at 10', 'b at 10', 'c at 10', 'd at 11'])
+  })
+
   it('says what is due next, and how many events there were', async () => {
     const world = new World({ settle })
     expect(world.nextAt).toBeUndefined()
@@ -83,6 +99,18 @@ describe('the world', () => {
     }
     again()
     await expect(world.run()).rejects.toMatchObject({ code: 'lab/too-many-events' })
+  })
+
+  it('says who was busy when time stood still, and not who was long before', async () => {
+    const world = new World({ settle, eventsAtOnceMax: 20_000 })
+    const [early, busy] = ['early', 'busy'].map((name) => new HostClock(world, 0, name))
+    const turn = (clock: HostClock | undefined, count: number): void => {
+      if (clock !== undefined && count > 0) soon(clock, () => turn(clock, count - 1))
+    }
+    turn(early, 9000)
+    await world.run()
+    after(world, 1, () => turn(busy, 30_000))
+    await expect(world.run()).rejects.toThrow(/: lately of busy \(\d+\)$/)
   })
 
   it('tells the civil time in whole milliseconds', async () => {

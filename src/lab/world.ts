@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts'
 import { Fault } from '../base/fault.ts'
 import { Heap } from '../base/heap.ts'
+import { Queue } from '../base/queue.ts'
 import { addMs, type MonoMs, monoMs, type WallMs, wallMs } from '../base/time.ts'
 import { STARTS_AT_DEFAULT } from '../config/timeline.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -45,6 +46,8 @@ export class World implements Clock {
   readonly #pending: Heap<Pending> = new Heap<Pending>(
     (a, b) => a.at < b.at || (a.at === b.at && a.order < b.order),
   )
+  /** Due at this moment, and added at it: behind whatever else is due by now. */
+  readonly #soon: Queue<Pending> = new Queue<Pending>()
   #now: MonoMs = monoMs(0)
   #order = 0
   #eventCount = 0
@@ -74,18 +77,15 @@ export class World implements Clock {
 
   /** When the next callback is due; undefined where nothing is left to happen. */
   get nextAt(): MonoMs | undefined {
-    for (;;) {
-      const next = this.#pending.peek()
-      if (next === undefined || next.callback !== undefined) return next?.at
-      this.#pending.pop()
-    }
+    return this.#next()?.at
   }
 
   at(at: MonoMs, callback: () => void, owner?: Owner): () => void {
     assert(!Number.isNaN(at), 'a time is a number')
     const due = at < this.#now ? this.#now : at
     const entry: Pending = { at: due, order: this.#order++, callback, owner }
-    this.#pending.push(entry)
+    if (due === this.#now) this.#soon.push(entry)
+    else this.#pending.push(entry)
     return () => {
       entry.callback = undefined
     }
@@ -94,6 +94,7 @@ export class World implements Clock {
   /** No callback of this owner runs any more. Looks at all that is to happen. */
   cancelAll(owner: Owner): void {
     for (const entry of this.#pending) if (entry.owner === owner) entry.callback = undefined
+    for (const entry of this.#soon) if (entry.owner === owner) entry.callback = undefined
   }
 
   /**
@@ -147,11 +148,27 @@ export class World implements Clock {
   }
 
   #takeNext(end: MonoMs): Pending | undefined {
-    const at = this.nextAt
-    if (at === undefined || at > end) return undefined
-    this.#now = at
+    const next = this.#next()
+    if (next === undefined || next.at > end) return undefined
+    this.#now = next.at
     this.#eventCount++
-    return this.#pending.pop()
+    if (next === this.#soon.peek()) this.#soon.shift()
+    else this.#pending.pop()
+    return next
+  }
+
+  /** The first that was not cancelled. */
+  #next(): Pending | undefined {
+    let next = this.#pending.peek()
+    for (; next !== undefined && next.callback === undefined; next = this.#pending.peek()) {
+      this.#pending.pop()
+    }
+    if (next !== undefined && next.at <= this.#now) return next
+    let soon = this.#soon.peek()
+    for (; soon !== undefined && soon.callback === undefined; soon = this.#soon.peek()) {
+      this.#soon.shift()
+    }
+    return soon ?? next
   }
 }
 
@@ -161,7 +178,7 @@ class Watch {
   #count = 0
   #atOnce = 0
   #now: MonoMs | undefined
-  /** How often whose turn it was lately. */
+  /** How often whose turn it was, in the last before it is given up. */
   readonly #turns = new Map<string, number>()
 
   constructor(bounds: { readonly eventsMax: number; readonly eventsAtOnceMax: number }) {
@@ -173,9 +190,13 @@ class Watch {
     const { eventsMax, eventsAtOnceMax } = this.#bounds
     this.#atOnce = now === this.#now ? this.#atOnce + 1 : 0
     this.#now = now
-    if (this.#count % TURNS_COUNTED === 0) this.#turns.clear()
-    const name = owner ?? 'the network'
-    this.#turns.set(name, (this.#turns.get(name) ?? 0) + 1)
+    if (
+      this.#atOnce + TURNS_COUNTED >= eventsAtOnceMax ||
+      this.#count + TURNS_COUNTED >= eventsMax
+    ) {
+      const name = owner ?? 'the network'
+      this.#turns.set(name, (this.#turns.get(name) ?? 0) + 1)
+    } else if (this.#turns.size > 0) this.#turns.clear()
     if (this.#atOnce === eventsAtOnceMax) {
       this.#giveUp(`time stood still for ${eventsAtOnceMax} events, at ${now} ms`)
     }
