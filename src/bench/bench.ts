@@ -41,11 +41,7 @@ program
   .addOption(
     new Option('--sizes <list>', 'bytes of payload').default([1000, 10_000]).argParser(numbers),
   )
-  .option(
-    '--count <number>',
-    'bundles in each run (default: 300000 small ones, 100000 large ones)',
-    number,
-  )
+  .option('--count <number>', 'bundles in each run (default: 300000)', number)
   .option('--rate <bytes/s>', 'of UDP, which nothing else slows down', number)
   .addOption(
     new Option('--payload-crc <list>', 'of the bundles: ours, and none as ION sends')

@@ -66,7 +66,7 @@ export async function* benchBundles(options: BundlesOptions): AsyncIterable<Bund
   for (const layer of options.layers) {
     for (const bytes of options.sizes) {
       for (const store of options.stores) {
-        const count = options.count ?? (bytes > 5000 ? 100_000 : 300_000)
+        const count = options.count ?? 300_000
         const rate = options.rateBytesPerSec ?? UDP_RATES[store][bytes]
         const rateBytesPerSec = layer === 'udp' ? rate : undefined
         for (const payloadCrc of options.payloadCrcs) {

@@ -43,9 +43,10 @@ test('what was delivered together is one entry, which goes when the last of it i
   for (const id of ['f', 'g']) memory.remember(id, later, now)
   expect(await entries()).toBe(2)
   expect(['c', 'd'].map((id) => memory.has(id))).toEqual([false, true])
-  // What is forgotten before it was written leaves nothing behind.
+  // No more is forgotten than is written: what comes in one commit is remembered, however much it is.
   for (const id of 'hijklm') memory.remember(id, later, now)
   expect(await entries()).toBe(1)
+  expect([...'hm'].map((id) => memory.has(id))).toEqual([true, true])
 })
 
 test('what has expired is forgotten: it can come no more', async () => {

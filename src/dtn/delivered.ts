@@ -5,18 +5,14 @@ import { Queue } from '../base/queue.ts'
 import { type WallMs, wallMs } from '../base/time.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
 
-interface Delivered {
-  readonly id: string
-  readonly expiresAt: WallMs
-  readonly note: Note
-}
-
-/** An entry in the store: a line `expires id` for each ADU that was remembered with the same commit. */
+/**
+ * An entry in the store: a line `expires id` for each ADU that was remembered with the same commit. They
+ * are forgotten together, when the last of them can come no more, so that of each nothing is kept but its
+ * name.
+ */
 interface Note {
-  /** Where it has been written. */
-  key: string | undefined
-  /** ADUs of it that are not forgotten. */
-  count: number
+  readonly ids: string[]
+  expiresAt: WallMs
 }
 
 const TABLE = 'delivered-bundles'
@@ -26,10 +22,10 @@ export class DeliveredAdus {
   readonly #store: Store
   readonly #countMax: number
   readonly #ids = new Set<string>()
-  /** The one remembered longest first. */
-  readonly #inOrder: Queue<Delivered> = new Queue()
+  /** Those that have been written, the oldest first. */
+  readonly #written: Queue<Note & { readonly key: string }> = new Queue()
   /** Of the next commit. */
-  #note: Note = { key: undefined, count: 0 }
+  #note: Note = emptyNote()
   #lines: string[] = []
   /** Keys of notes of which nothing is remembered any more. */
   #done: string[] = []
@@ -44,11 +40,11 @@ export class DeliveredAdus {
   open(): void {
     for (const { key, value } of this.#store.range(TABLE, {})) {
       this.#nextKey = Number(key) + 1
-      const note: Note = { key, count: 0 }
       for (const line of toLatin1(value).split('\n')) {
         const [expiresAt = '', id = ''] = line.split(' ')
-        this.#add({ id, expiresAt: wallMs(Number(expiresAt)), note })
+        this.#add(id, wallMs(Number(expiresAt)))
       }
+      this.#close(key)
     }
   }
 
@@ -58,9 +54,9 @@ export class DeliveredAdus {
 
   /** Remembers the ADU from now on, and for good once what `takeChanges` says next is on the disk. */
   remember(id: string, expiresAt: WallMs, wall: WallMs): void {
-    this.#forget(wall)
     this.#lines.push(`${expiresAt} ${id}`)
-    this.#add({ id, expiresAt, note: this.#note })
+    this.#add(id, expiresAt)
+    this.#forget(wall)
   }
 
   /** What has happened since the last call: one entry, however many ADUs were delivered. */
@@ -71,31 +67,41 @@ export class DeliveredAdus {
       value: undefined,
     }))
     this.#done = []
-    if (this.#note.count > 0) {
+    if (this.#lines.length > 0) {
       const key = String(this.#nextKey++).padStart(KEY_DIGITS, '0')
-      this.#note.key = key
       changes.push({ table: TABLE, key, value: fromLatin1(this.#lines.join('\n')) })
-      this.#note = { key: undefined, count: 0 }
+      this.#close(key)
     }
     this.#lines = []
     return changes
   }
 
-  #add(delivered: Delivered): void {
-    delivered.note.count++
-    this.#ids.add(delivered.id)
-    this.#inOrder.push(delivered)
+  #add(id: string, expiresAt: WallMs): void {
+    // What was put together from pieces keeps them until one of its characters is asked for.
+    id.charCodeAt(0)
+    const note = this.#note
+    note.ids.push(id)
+    if (expiresAt > note.expiresAt) note.expiresAt = expiresAt
+    this.#ids.add(id)
   }
 
-  /** What can come no more, and what there is no room for. */
+  #close(key: string): void {
+    this.#written.push({ ...this.#note, key })
+    this.#note = emptyNote()
+  }
+
+  /** What can come no more, and what there is no room for: at least `countMax` stay remembered. */
   #forget(wall: WallMs): void {
-    for (let first = this.#inOrder.peek(); first !== undefined; first = this.#inOrder.peek()) {
-      if (this.#inOrder.size < this.#countMax && first.expiresAt > wall) break
-      this.#inOrder.shift()
-      this.#ids.delete(first.id)
-      const { note } = first
-      note.count--
-      if (note.count === 0 && note.key !== undefined) this.#done.push(note.key)
+    for (let first = this.#written.peek(); first !== undefined; first = this.#written.peek()) {
+      const { key, ids, expiresAt } = first
+      if (this.#ids.size - ids.length < this.#countMax && expiresAt > wall) break
+      this.#written.shift()
+      for (const id of ids) this.#ids.delete(id)
+      this.#done.push(key)
     }
   }
+}
+
+function emptyNote(): Note {
+  return { ids: [], expiresAt: wallMs(0) }
 }
