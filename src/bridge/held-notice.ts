@@ -74,15 +74,18 @@ export function formatWhole(header: string, part: MessagePart, notice: Notice): 
   ].join('')
 }
 
-/** Whether a message brings an attachment that was asked for, by its header. */
+/** What says what was done to a mail. */
+export const HELD_FIELD = 'X-Lightlag-Held-Back'
+
+/** Whether a message brings an attachment that was asked for, by its header, or a field of that. */
 export function isSentOnDemand(header: string): boolean {
-  return /^x-lightlag-held-back:[ \t]*sent on demand /im.test(header)
+  return /(?:^|\n)x-lightlag-held-back[ \t]*:[ \t]*sent on demand /i.test(header)
 }
 
 /** The field that stands above a mail of which something was held back. */
 export function formatHeldBack(host: string, parts: readonly MessagePart[]): string {
   const octets = parts.reduce((sum, { headerStart, end }) => sum + end - headerStart, 0)
-  return formatField('X-Lightlag-Held-Back', [
+  return formatField(HELD_FIELD, [
     ...`${parts.length} of its parts, ${octets} octets, at ${host};`.split(' '),
     ...'signatures of the body made before no longer hold'.split(' '),
   ])
@@ -113,7 +116,7 @@ export function formatHandedOut(mail: HandedOut): Uint8Array {
     ...(thread.length === 0 ? [] : [formatField('In-Reply-To', thread)]),
     ...(thread.length === 0 ? [] : [formatField('References', thread)]),
     formatField('Auto-Submitted', ['auto-replied']),
-    formatField('X-Lightlag-Held-Back', ['sent', 'on', 'demand', 'by', host]),
+    formatField(HELD_FIELD, ['sent', 'on', 'demand', 'by', host]),
     formatField('MIME-Version', ['1.0']),
     content,
     '\r\n',

@@ -7,9 +7,11 @@
 import { asFault, Fault } from '../base/fault.ts'
 import { plainLocalPart } from '../mail/aliases.ts'
 import type { Delivery, DeliveryTarget, MailStart, Outcome } from '../mail/delivery.ts'
+import { FieldFilter } from '../mail/policy/field-filter.ts'
 import {
   ACCEPT,
   type Asked,
+  type MessageFilter,
   type Policy,
   type PolicyMail,
   type PolicySession,
@@ -23,7 +25,7 @@ import type { Mailbox, ReversePath } from '../proto/smtp/envelope.ts'
 import { formatMailbox, formatPath } from '../proto/smtp/path.ts'
 import type { BridgeFaultCode } from './fault.ts'
 import type { HeldAttachment, HeldAttachments } from './held-attachments.ts'
-import { formatHandedOut, tokenOf } from './held-notice.ts'
+import { formatHandedOut, HELD_FIELD, isSentOnDemand, tokenOf } from './held-notice.ts'
 
 export interface HeldRequestsPorts {
   readonly held: HeldAttachments
@@ -60,6 +62,14 @@ export class HeldRequests implements DeliveryTarget, Policy {
     if (isOpen) return Promise.resolve(ACCEPT)
     const reply = { code: 550, enhanced: '5.1.1', lines: [notHeld(from.reversePath)] }
     return Promise.resolve({ type: 'reject', reply })
+  }
+
+  /**
+   * That a mail brings what was asked for, and so crosses whole, is believed of far gateways alone: what
+   * is handed out here comes in by no session, so here it is a user's own claim.
+   */
+  filter({ service }: PolicySession): MessageFilter | undefined {
+    return service === 'bundle' ? undefined : new FieldFilter(HELD_FIELD, isSentOnDemand)
   }
 
   async start(mail: MailStart): Promise<Delivery> {

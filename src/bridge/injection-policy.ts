@@ -7,7 +7,7 @@
  */
 
 import { asFault } from '../base/fault.ts'
-import { ForgedResultsFilter } from '../mail/authentication/results-field.ts'
+import { forgedResultsFilter } from '../mail/authentication/results-field.ts'
 import {
   ACCEPT,
   type Asked,
@@ -87,7 +87,7 @@ export class InjectionPolicy implements Policy {
   filter({ service, peer }: PolicySession): MessageFilter | undefined {
     if (service !== 'bundle') return undefined
     const { results = [] } = this.#rules.get(peer) ?? {}
-    return new ForgedResultsFilter((authority) => !results.includes(authority))
+    return forgedResultsFilter((authority) => !results.includes(authority))
   }
 
   reader({ service, peer }: PolicySession, { from }: PolicyMail): MessageReader | undefined {

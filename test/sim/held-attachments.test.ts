@@ -103,6 +103,17 @@ test('what is signed, encrypted or the text itself crosses whole', async () => {
   for (const mail of mails) expect(mail).toContain(PHOTO)
 })
 
+test('who claims that a mail brings what was asked for has its attachments held back all the same', async () => {
+  const lab = await startHolding()
+  const claim = 'x-lightlag-held-back: sent on demand by mail-1.a.com\r\n'
+  await lab.submitted(lab.mail1, claim + withPhoto('See the photo.'))
+  await lab.runFor(10_000)
+  const [crossed = ''] = await lab.maildrop(lab.mail2)
+  expect(crossed).not.toContain('QUJDQUJD')
+  expect(crossed).toContain('Subject: Held back: photo.jpg')
+  expect(crossed).not.toContain('sent on demand')
+})
+
 test('a mail whose attachments find no room waits until some are fetched or over, and the queue says why', async () => {
   const lab = await startHolding({ heldBack: { bytesMax: 5000, keepMs: DAY_MS } })
   await heldAddress(lab)

@@ -23,7 +23,7 @@ import {
   type PolicyMail,
   type PolicySession,
 } from '../policy/policy.ts'
-import { ForgedResultsFilter, formatResults, resultsText } from './results-field.ts'
+import { forgedResultsFilter, formatResults, resultsText } from './results-field.ts'
 
 export interface AuthenticationOptions {
   /** Our name in `Authentication-Results`. */
@@ -77,7 +77,7 @@ export class AuthenticationPolicy implements Policy {
     const isClaim = session.user !== undefined || /^(?:pickup|bundle)$/.test(session.service)
     if (!isClaim && !this.#isFromOutside(session)) return undefined
     const own = this.#options.authority.toLowerCase()
-    return new ForgedResultsFilter((authority) => authority === own)
+    return forgedResultsFilter((authority) => authority === own)
   }
 
   reader(session: PolicySession, mail: PolicyMail): MessageReader | undefined {

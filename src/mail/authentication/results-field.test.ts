@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { concat, fromLatin1, toLatin1 } from '../../base/bytes.ts'
 import type { Authentication } from '../../ports/mail-authentication.ts'
 import { HeaderReader } from '../../proto/message/header.ts'
-import { ForgedResultsFilter, formatResults } from './results-field.ts'
+import { forgedResultsFilter, formatResults } from './results-field.ts'
 
 const HOST = 'mail-1.a.com'
 
@@ -58,7 +58,7 @@ describe('Authentication-Results', () => {
 })
 
 function filtered(...parts: readonly string[]): string {
-  const filter = new ForgedResultsFilter((authority) => authority === HOST)
+  const filter = forgedResultsFilter((authority) => authority === HOST)
   const out = parts.map((part) => filter.push(fromLatin1(part)))
   return toLatin1(concat(...out, filter.end()))
 }

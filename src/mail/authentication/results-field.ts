@@ -1,8 +1,8 @@
 /** `Authentication-Results`, which says at the top of a message what was found out about it. RFC 8601. */
 
-import { concat, fromLatin1, NO_BYTES, toLatin1 } from '../../base/bytes.ts'
 import type { Authentication, DkimResult } from '../../ports/mail-authentication.ts'
 import { formatField } from '../../proto/message/header.ts'
+import { FieldFilter } from '../policy/field-filter.ts'
 
 const NAME = 'Authentication-Results'
 
@@ -74,110 +74,15 @@ function value(text: string): string {
 /**
  * Takes out of a message that comes from outside every field that claims to be of a server whose word
  * may not be taken for it, such as ours: only those that we add may be believed. RFC 8601 asks a border
- * for it.
+ * for it. `isForged` is asked with a name in lower case.
  */
-export class ForgedResultsFilter {
-  readonly #isForged: (authority: string) => boolean
-  #isHeader = true
-  /** The line that has not ended. */
-  #line = ''
-  /** A field of that name, as far as it has come; undefined in others. */
-  #field: string | undefined
-  #isWithinLine = false
-
-  /** `isForged` is asked with a name in lower case. */
-  constructor(isForged: (authority: string) => boolean) {
-    this.#isForged = isForged
-  }
-
-  /** The next bytes as they came in; returns those that stay, which may be `bytes` itself. */
-  push(bytes: Uint8Array): Uint8Array {
-    if (!this.#isHeader) return bytes
-    const bodyAt = this.#isFresh() ? bodyStart(bytes) : bytes.length
-    const text = this.#line + toLatin1(bytes.subarray(0, bodyAt))
-    if (bodyAt < bytes.length && !FIELD_NAME_ANYWHERE.test(text)) {
-      this.#isHeader = false
-      return bytes
-    }
-    let out = ''
-    let at = 0
-    while (this.#isHeader) {
-      const end = text.indexOf('\n', at)
-      if (end < 0) break
-      out += this.#take(text.slice(at, end + 1))
-      at = end + 1
-    }
-    const rest = text.slice(at)
-    if (!this.#isHeader) return concat(fromLatin1(out + rest), bytes.subarray(bodyAt))
-    this.#line = rest
-    if (rest.length > LINE_LENGTH_MAX) {
-      // Longer than the name of a field: the rest of the line is as harmless as its beginning.
-      this.#line = ''
-      out += this.#take(rest)
-    }
-    return out === '' ? NO_BYTES : fromLatin1(out)
-  }
-
-  /** The message is complete; returns what is still to stay. */
-  end(): Uint8Array {
-    const out = this.#isHeader ? this.#take(this.#line) + this.#fieldEnds() : ''
-    this.#isHeader = false
-    return fromLatin1(out)
-  }
-
-  /** Nothing of what has come is kept, and a line begins. */
-  #isFresh(): boolean {
-    return this.#line === '' && this.#field === undefined && !this.#isWithinLine
-  }
-
-  /** A line, or what has come of a very long one; answers what goes out. */
-  #take(line: string): string {
-    if (line === '') return ''
-    if (this.#field !== undefined && (this.#isWithinLine || /^[ \t]/.test(line))) {
-      this.#isWithinLine = !line.endsWith('\n')
-      // What is too long to be judged is not kept.
-      this.#field = (this.#field + line).slice(0, FIELD_LENGTH_MAX)
-      return ''
-    }
-    const isWithin = this.#isWithinLine
-    this.#isWithinLine = !line.endsWith('\n')
-    if (isWithin) return line
-    const before = this.#fieldEnds()
-    if (/^\r?\n$/.test(line)) this.#isHeader = false
-    if (!FIELD_NAME.test(line)) return before + line
-    this.#field = line
-    return before
-  }
-
-  #fieldEnds(): string {
-    const field = this.#field
-    this.#field = undefined
-    if (field === undefined || field.length >= FIELD_LENGTH_MAX) return ''
+export function forgedResultsFilter(isForged: (authority: string) => boolean): FieldFilter {
+  return new FieldFilter(NAME, (field) => {
     const authority = authorityOf(field)
     // One that cannot be read may be anybody's.
-    return authority === undefined || this.#isForged(authority) ? '' : field
-  }
+    return authority === undefined || isForged(authority)
+  })
 }
-
-const FIELD_NAME = /^authentication-results[ \t]*:/i
-const FIELD_NAME_ANYWHERE: RegExp = new RegExp(FIELD_NAME.source, 'im')
-
-/** Behind the empty line of a header that begins with these; all of them where there is none. */
-function bodyStart(bytes: Uint8Array): number {
-  for (let at = 0; at < bytes.length; ) {
-    const end = bytes.indexOf(LF, at)
-    if (end < 0) break
-    if (end === at || (end === at + 1 && bytes[at] === CR)) return end + 1
-    at = end + 1
-  }
-  return bytes.length
-}
-
-const CR = 0x0d
-const LF = 0x0a
-
-const LINE_LENGTH_MAX = 4096
-const FIELD_LENGTH_MAX = 65_536
 
 /** Whose the field is, in lower case: its first word; undefined where it has none. */
 function authorityOf(field: string): string | undefined {
