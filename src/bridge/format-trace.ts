@@ -34,7 +34,7 @@ function describe(step: JournalStep): string {
     case 'transaction-sent':
       return `transaction ${step.transaction} in object ${step.object}, ${vesselOf(step.to)} ${step.bundle}, for ${step.to}${step.arrivalAt === undefined ? '' : `; predicted to arrive ${time(step.arrivalAt)}`}`
     case 'bundle-sent':
-      return `handed to ${step.to} with bundle ${step.bundle}, ${step.wireBytes} bytes${step.fragments > 1 ? ` in ${step.fragments} fragments` : ''}`
+      return `handed to ${step.to}${step.contactUntil === undefined ? '' : ` in the contact until ${time(step.contactUntil)}`} with bundle ${step.bundle}, ${step.wireBytes} bytes${step.fragments > 1 ? ` in ${step.fragments} fragments` : ''}`
     case 'parcel-sent':
       return `handed to ${step.to} as ${step.parcel}, ${step.wireBytes} bytes`
     case 'transaction-resent':

@@ -112,3 +112,14 @@ test('who is not watched any more is not told, and nothing wakes for it', async 
   await world.run()
   expect([told, world.now()]).toEqual([[], 0])
 })
+
+test('the end of the contact that is open is told in civil time, and nothing before it and after', async () => {
+  const { world, gates } = stage([contact(5000, 6000)])
+  gates.watch(3n)
+  expect(gates.openUntil(3n)).toBeUndefined()
+  await world.run(monoMs(5500))
+  expect(gates.openUntil(3n)).toBe(WALL + 6000)
+  expect(gates.openUntil(4n)).toBeUndefined()
+  await world.run(monoMs(6000))
+  expect(gates.openUntil(3n)).toBeUndefined()
+})

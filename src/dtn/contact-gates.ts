@@ -3,6 +3,7 @@
  * monotonic time, and tells again when it has ended, when the plan changes and when the clock was set.
  */
 
+import { isWithin } from '../base/interval.ts'
 import { addMs, type MonoMs, monoMs, type WallMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import {
@@ -90,6 +91,15 @@ export class ContactGates {
 
   gate(neighbour: bigint, at: WallMs): Gate {
     return gateAt(this.#watched.get(neighbour)?.contacts ?? this.#contactsTo(neighbour), at)
+  }
+
+  /** When the contact with this neighbour ends that is open now; undefined where there is none. */
+  openUntil(neighbour: bigint): WallMs | undefined {
+    const window = this.#watched.get(neighbour)?.window
+    if (window === undefined) return undefined
+    const { clock } = this.#options
+    const now = clock.now()
+    return isWithin(window, now) ? addMs(clock.wall(), window.until - now) : undefined
   }
 
   /** Undefined where no range says. */

@@ -41,6 +41,11 @@ export class Neighbours {
     return this.#gates.gate(neighbour, at)
   }
 
+  /** When the contact ends that is open to the neighbour of a plan; undefined where there is none. */
+  openUntil(plan: StaticPlan): WallMs | undefined {
+    return this.#gates.openUntil(neighbourOf(plan))
+  }
+
   oneWayDelayMs(neighbour: bigint, at: WallMs): number | undefined {
     return this.#gates.oneWayDelayMs(neighbour, at)
   }

@@ -387,7 +387,10 @@ export class BundleNode {
         // After a failure a connection that is closing may still hold its bytes.
         if (hasLeft) this.#store.giveBack(key)
         this.#counters.transmitted(plan, wireBytes)
-        this.#ports.events({ type: 'bundle-sent', bundle: id, to: plan.duct, wireBytes, fragments })
+        const contactUntil = this.#neighbours.openUntil(plan)
+        const sent = { bundle: id, to: plan.duct, wireBytes, fragments }
+        const within = contactUntil !== undefined && { contactUntil }
+        this.#ports.events({ type: 'bundle-sent', ...sent, ...within })
         this.#feed({ type: 'transmitted', key })
       } else {
         const failure = this.#failureOf(outcome.fault, `${plan.protocol}/${plan.duct}`)

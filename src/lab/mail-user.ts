@@ -19,11 +19,14 @@ export interface MailUserPorts {
   readonly clock: Clock
 }
 
-export interface Submission {
+export interface SubmissionSession {
   readonly server: SocketAddress
   /** What the program calls its machine. */
   readonly hostname: string
   readonly credentials: Credentials
+}
+
+export interface SubmittedMail {
   readonly from: MailFrom
   readonly recipients: readonly Mailbox[]
   /** Those of the recipient at the same place; default: none. */
@@ -32,34 +35,48 @@ export interface Submission {
   readonly message: Uint8Array
 }
 
+export interface Submission extends SubmissionSession, SubmittedMail {}
+
 /** One reply for each recipient, 2xx where the server has taken the mail over. Rejects with a Fault. */
 export async function submitMail(
   submission: Submission,
   ports: MailUserPorts,
 ): Promise<readonly Reply[]> {
-  const { server, hostname, credentials, message, ...mail } = submission
+  const [replies = []] = await submitMails(submission, [submission], ports)
+  return replies
+}
+
+/** The same for each of several mails, one after another in one session. */
+export async function submitMails(
+  { server, hostname, credentials }: SubmissionSession,
+  mails: readonly SubmittedMail[],
+  ports: MailUserPorts,
+): Promise<readonly (readonly Reply[])[]> {
   const stream = await ports.network.connect(server, CONNECT_TIMEOUT_MS)
   return new Promise((resolve, reject) => {
-    let replies: readonly Reply[] | undefined
-    let unsent: Uint8Array | undefined = message
+    const settled: (readonly Reply[])[] = []
+    let unsent: Uint8Array | undefined
     const machine = new SmtpClient({ hostname, credentials })
     runSession(machine, stream, ports.clock, (effect, answer) => {
       switch (effect.type) {
-        case 'ready':
-          answer(replies === undefined ? { type: 'mail', ...mail } : { type: 'quit' })
+        case 'ready': {
+          const mail = mails[settled.length]
+          unsent = mail?.message
+          answer(mail === undefined ? { type: 'quit' } : { type: 'mail', ...mail })
           break
+        }
         case 'more-body':
           answer(unsent === undefined ? { type: 'body-end' } : { type: 'body', bytes: unsent })
           unsent = undefined
           break
         case 'settled':
-          replies = effect.replies
+          settled.push(effect.replies)
           break
         case 'failed':
           reject(effect.fault)
           break
         case 'finished':
-          resolve(replies ?? [])
+          resolve(settled)
       }
     })
   })

@@ -174,6 +174,8 @@ export type HostEvent =
       readonly type: 'bundle-sent'
       readonly bundle: string
       readonly to: string
+      /** When the contact ends that it went in, POSIX milliseconds; undefined where no contact is planned. */
+      readonly contactUntil?: number
       readonly wireBytes: number
       readonly fragments: number
     }

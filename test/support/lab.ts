@@ -5,10 +5,17 @@ import { monoMs } from '../../src/base/time.ts'
 import { parseScenario, type Scenario } from '../../src/config/scenario.ts'
 import { type Happening, Lab, type LabOptions } from '../../src/lab/lab.ts'
 import type { LabMachine } from '../../src/lab/machine.ts'
-import { type FetchedMail, fetchMail, submitMail } from '../../src/lab/mail-user.ts'
+import {
+  type FetchedMail,
+  fetchMail,
+  type Submission,
+  submitMail,
+  submitMails,
+} from '../../src/lab/mail-user.ts'
 import type { HostEvent } from '../../src/ports/events.ts'
 import type { Reply } from '../../src/proto/smtp/reply.ts'
 
+const MAILBOX = '/home/user/Maildir/new'
 const EARTH_MOON = 'scenarios/earth-moon.yaml'
 
 /** The default scenario, with other links and another seed where wanted. */
@@ -42,7 +49,10 @@ export function earthMoon(
   }
 }
 
-type TestLabOptions = Pick<LabOptions, 'authentication' | 'packing' | 'hardware' | 'logLines'>
+type TestLabOptions = Pick<
+  LabOptions,
+  'authentication' | 'packing' | 'capture' | 'hardware' | 'logLines'
+>
 
 /** A running lab with the words that the tests of this folder speak. */
 export class TestLab {
@@ -73,26 +83,35 @@ export class TestLab {
     message: string,
     recipients?: readonly string[],
   ): Promise<readonly Reply[]> {
+    return submitMail(this.#submission(from, message, recipients), from.machine)
+  }
+
+  /** Several in one session, one after another; lets time pass until all have been answered. */
+  submittedTogether(
+    from: LabMachine,
+    mails: readonly { readonly message: string; readonly recipients: readonly string[] }[],
+  ): Promise<readonly (readonly Reply[])[]> {
+    const submissions = mails.map((mail) => this.#submission(from, mail.message, mail.recipients))
+    const [session] = submissions
+    if (session === undefined) return Promise.resolve([])
+    return this.lab.perform(submitMails(session, submissions, from.machine))
+  }
+
+  #submission(from: LabMachine, message: string, recipients?: readonly string[]): Submission {
     const to = from === this.mail1 ? this.mail2 : this.mail1
     const server = from.options.submission?.listen
     if (server === undefined) throw new Error('no submission service')
-    return submitMail(
-      {
-        server,
-        hostname: 'client.a.com',
-        credentials: { user: 'user', password: '123456' },
-        from: {
-          reversePath: { localPart: 'user', domain: from.options.host },
-          parameters: {},
-        },
-        recipients: (recipients ?? [`user@${to.options.host}`]).map((name) => {
-          const [localPart = '', domain = ''] = name.split('@')
-          return { localPart, domain }
-        }),
-        message: fromLatin1(message),
-      },
-      from.machine,
-    )
+    return {
+      server,
+      hostname: 'client.a.com',
+      credentials: { user: 'user', password: '123456' },
+      from: { reversePath: { localPart: 'user', domain: from.options.host }, parameters: {} },
+      recipients: (recipients ?? [`user@${to.options.host}`]).map((name) => {
+        const [localPart = '', domain = ''] = name.split('@')
+        return { localPart, domain }
+      }),
+      message: fromLatin1(message),
+    }
   }
 
   /** The same, and lets time pass until it has been answered. */
@@ -116,17 +135,26 @@ export class TestLab {
 
   /** The files of the mailbox of `user`, as text of one character per byte. */
   async mailbox(host: LabMachine): Promise<readonly string[]> {
-    const folder = '/home/user/Maildir/new'
+    const names = await this.mailboxNames(host)
     return this.lab.perform(
       (async () => {
-        if ((await host.disk.stat(folder)) === undefined) return []
         const files: string[] = []
-        for (const name of await host.disk.list(folder)) {
-          const reader = await host.disk.open(`${folder}/${name}`)
+        for (const name of names) {
+          const reader = await host.disk.open(`${MAILBOX}/${name}`)
           files.push(toLatin1(await reader.read(0, reader.sizeBytes)))
           await reader.close()
         }
         return files
+      })(),
+    )
+  }
+
+  /** The names of these files. */
+  async mailboxNames(host: LabMachine): Promise<readonly string[]> {
+    return this.lab.perform(
+      (async () => {
+        const isThere = (await host.disk.stat(MAILBOX)) !== undefined
+        return isThere ? await host.disk.list(MAILBOX) : []
       })(),
     )
   }
