@@ -72,6 +72,7 @@ function pulledAt(disk: LabDisk, operation: number): Disk {
     writeNew: guard((path, bytes) => disk.writeNew(path, bytes)),
     open: guard((path) => disk.open(path)),
     readStarts: guard((files) => disk.readStarts(files)),
+    digestStarts: guard((files, digest) => disk.digestStarts(files, digest)),
     rename: guard((from, to) => disk.rename(from, to)),
     renameEach: guard((moves) => disk.renameEach(moves)),
     link: guard((from, to) => disk.link(from, to)),

@@ -6,7 +6,7 @@ import type { NodeConfig } from '../config/node-config.ts'
 import { hostClock } from '../host/clock.ts'
 import { hostCompression } from '../host/compression.ts'
 import { hostCrc32c } from '../host/crc32c.ts'
-import { hostDisk } from '../host/disk.ts'
+import { diskWithDigests } from '../host/disk.ts'
 import { hostDns } from '../host/dns.ts'
 import { hostEntropy } from '../host/entropy.ts'
 import { hostHttps } from '../host/https.ts'
@@ -73,7 +73,7 @@ export async function serve({ config: configFile, log: format }: ServeArguments)
         crc32c: hostCrc32c,
         compression: hostCompression,
         network: hostNetwork,
-        disk: hostDisk,
+        disk: diskWithDigests(DIGESTS),
         store,
         openIndex: (account) =>
           openLmdbStore(`${directory}/home/${account}/index`, {
@@ -203,3 +203,6 @@ function reloadTls(tls: TlsKeeper, events: EventSink): () => void {
 const INDEX_BYTES_MAX = 17_179_869_184
 
 const RELOAD_MS = 3_600_000
+
+/** What is found out about messages where they are read. */
+const DIGESTS = new URL('../mail/mailbox/digests.js', import.meta.url)

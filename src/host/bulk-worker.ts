@@ -2,6 +2,7 @@
 
 import * as fs from 'node:fs'
 import { parentPort } from 'node:worker_threads'
+import type { Digest } from '../ports/disk.ts'
 import { errnoOf } from './errno.ts'
 
 /** What the system said; a worker's errors do not come through as they are. */
@@ -17,9 +18,19 @@ export type BulkRequest =
       readonly paths: readonly string[]
       readonly lengths: readonly number[]
     }
+  | Digesting
   | { readonly type: 'rename'; readonly from: readonly string[]; readonly to: readonly string[] }
   | { readonly type: 'remove'; readonly paths: readonly string[] }
   | NewFiles
+
+/** Files' beginnings, of each of which the digest `name` is to be made that `module` exports. */
+export interface Digesting {
+  readonly type: 'digest'
+  readonly paths: readonly string[]
+  readonly lengths: readonly number[]
+  readonly module: string
+  readonly name: string
+}
 
 /** New files, which are to be durable, with their content one behind the other. */
 export interface NewFiles {
@@ -30,9 +41,9 @@ export interface NewFiles {
 }
 
 export interface BulkAnswer {
-  /** What was read of all files, one behind the other. */
+  /** What was read of all files, or made of it, one behind the other. */
   readonly bytes: Uint8Array<ArrayBuffer>
-  /** Of each file, in order: how much was read, or written; 0 where something else was to be done. */
+  /** Of each file, in order: octets of `bytes`, or how many were written; 0 where something else was to be done. */
   readonly outcomes: readonly (number | SystemError)[]
 }
 
@@ -42,12 +53,33 @@ const READ = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK
 /** Never one that is there. */
 const NEW = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL
 
-parentPort?.on('message', (request: BulkRequest) => {
-  const answer = answerTo(request)
-  parentPort?.postMessage(answer, [answer.bytes.buffer])
-})
+/** Gives them in the order of the requests, also while a module is loaded. */
+class Answers {
+  #before: Promise<void> = Promise.resolve()
+  /** For what is read and not kept, used again and again. */
+  #room: Uint8Array = new Uint8Array(0)
 
-function answerTo(request: BulkRequest): BulkAnswer {
+  give(request: BulkRequest): void {
+    this.#before = this.#before.then(async () => {
+      const answer =
+        request.type === 'digest'
+          ? await digestAll(request, this.#roomFor(Math.max(0, ...request.lengths)))
+          : answerTo(request)
+      parentPort?.postMessage(answer, [answer.bytes.buffer])
+    })
+  }
+
+  #roomFor(length: number): Uint8Array {
+    if (this.#room.length < length) this.#room = new Uint8Array(length)
+    return this.#room
+  }
+}
+
+const answers = new Answers()
+
+parentPort?.on('message', (request: BulkRequest) => answers.give(request))
+
+function answerTo(request: Exclude<BulkRequest, Digesting>): BulkAnswer {
   switch (request.type) {
     case 'read':
       return readAll(request.paths, request.lengths)
@@ -126,6 +158,29 @@ function readAll(paths: readonly string[], lengths: readonly number[]): BulkAnsw
   )
   // What was not needed is not kept for as long as one of them is.
   return { bytes: 2 * at < bytes.length ? bytes.slice(0, at) : bytes, outcomes }
+}
+
+async function digestAll(
+  { paths, lengths, module, name }: Digesting,
+  room: Uint8Array,
+): Promise<BulkAnswer> {
+  const { make } = ((await import(module)) as Record<string, Digest>)[name] as Digest
+  const digests: Uint8Array[] = []
+  const outcomes = paths.map((path, i) =>
+    outcomeOf(() => {
+      const wanted = lengths[i] as number
+      const digest = make(room.subarray(0, readStart(path, room.subarray(0, wanted))), wanted)
+      digests.push(digest)
+      return digest.length
+    }),
+  )
+  const bytes = new Uint8Array(digests.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const digest of digests) {
+    bytes.set(digest, at)
+    at += digest.length
+  }
+  return { bytes, outcomes }
 }
 
 function readStart(path: string, into: Uint8Array): number {

@@ -3,6 +3,7 @@
  * file, which is more than the operation where the file is in memory.
  */
 
+import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import type { FileStart, Move } from '../ports/disk.ts'
 import type { BulkAnswer, BulkRequest, SystemError } from './bulk-worker.ts'
@@ -19,6 +20,11 @@ const CODE = new URL(
   import.meta.url,
 )
 
+/** Of each thread: what a few messages leave when they are read. */
+const YOUNG_MB = 6
+
+const YOUNG_GENERATION_FLAGS = ['--min-semi-space-size', '--max-semi-space-size']
+
 const workers: (BulkWorker | undefined)[] = Array.from({ length: WORKERS }, () => undefined)
 
 /** In their order, some of them in each answer. Rejects where a thread ended. */
@@ -27,6 +33,21 @@ export function readInBulk(files: readonly FileStart[]): Promise<readonly BulkAn
     type: 'read',
     paths: part.map(({ path }) => path),
     lengths: part.map(({ length }) => length),
+  }))
+}
+
+/** As `readInBulk`; what comes back is the digest `name` of `module` of each. */
+export function digestInBulk(
+  files: readonly FileStart[],
+  module: URL,
+  name: string,
+): Promise<readonly BulkAnswer[]> {
+  return inParts(files, (part) => ({
+    type: 'digest',
+    paths: part.map(({ path }) => path),
+    lengths: part.map(({ length }) => length),
+    module: module.href,
+    name,
   }))
 }
 
@@ -136,8 +157,9 @@ class BulkWorker {
 
   /** `ended`: it takes no more. */
   constructor(ended: () => void) {
-    // It holds nothing for longer than a job.
-    this.#worker = new Worker(CODE, { resourceLimits: { maxYoungGenerationSizeMb: 2 } })
+    // What the program says of the young generation would go before the limit, and it holds little for longer than a job.
+    for (const flag of YOUNG_GENERATION_FLAGS) setFlagsFromString(`${flag}=0`)
+    this.#worker = new Worker(CODE, { resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } })
     this.#worker.unref()
     this.#worker.on('message', (answer: BulkAnswer) => {
       this.#waiting.shift()?.resolve(answer)

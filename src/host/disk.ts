@@ -11,6 +11,7 @@ import {
   type Disk,
   type DiskFaultCode,
   type DiskResult,
+  digestEach,
   type FileReader,
   type FileStart,
   type FileStatus,
@@ -19,6 +20,7 @@ import {
   type Move,
 } from '../ports/disk.ts'
 import {
+  digestInBulk,
   errorOf,
   type NewFile,
   readInBulk,
@@ -107,6 +109,8 @@ export const hostDisk: Disk = {
       openFile(path, (error, file) => (file === undefined ? reject(faultOf(error)) : resolve(file)))
     }),
   readStarts: (files) => asFaults(() => readStarts(files)),
+  digestStarts: (files, digest) =>
+    asFaults(async () => digestEach(files, await readStarts(files), digest)),
   rename: (from, to) => called((done) => renames.add({ from, to, done })),
   renameEach: (moves) =>
     doneEach(moves, ({ from, to }, done) => fs.rename(from, to, done), renameInBulk),
@@ -118,6 +122,15 @@ export const hostDisk: Disk = {
   makeDirectory: (path) => asFaults(() => makeDirectory(path)),
   list: (path) => asFaults(async () => (await readdir(path)).sort()),
   stat: (path) => asFaults(async () => fileStatus(path)),
+}
+
+/** The same, whose threads make the digests that `module` exports, compiled, by their names. */
+export function diskWithDigests(module: URL): Disk {
+  return {
+    ...hostDisk,
+    digestStarts: (files, { name }) =>
+      asFaults(async () => partsOf(await digestInBulk(files, module, name))),
+  }
 }
 
 /** What is asked about is asked about often, so it is in memory: a thread would be the longer wait. */
@@ -176,8 +189,13 @@ function openFile(path: string, done: (error: Error | null, file?: FileReader) =
 }
 
 async function readStarts(files: readonly FileStart[]): Promise<readonly DiskResult<Uint8Array>[]> {
+  return partsOf(await readInBulk(files))
+}
+
+/** Of each file what is its own. */
+function partsOf(answers: readonly BulkAnswer[]): readonly DiskResult<Uint8Array>[] {
   const results: DiskResult<Uint8Array>[] = []
-  for (const { bytes, outcomes } of await readInBulk(files)) {
+  for (const { bytes, outcomes } of answers) {
     let at = 0
     for (const outcome of outcomes) {
       if (typeof outcome === 'number') {

@@ -4,9 +4,11 @@ import type { Random } from '../base/random.ts'
 import { addMs, type WallMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import {
+  type Digest,
   type Disk,
   type DiskFaultCode,
   type DiskResult,
+  digestEach,
   type FileReader,
   type FileStart,
   type FileStatus,
@@ -114,6 +116,13 @@ export class LabDisk implements Disk {
         ),
       ),
     )
+  }
+
+  async digestStarts(
+    files: readonly FileStart[],
+    digest: Digest,
+  ): Promise<readonly DiskResult<Uint8Array>[]> {
+    return digestEach(files, await this.readStarts(files), digest)
   }
 
   rename(from: string, to: string): Promise<void> {

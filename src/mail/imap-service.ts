@@ -8,7 +8,6 @@ import type { ByteStream, Network, SocketAddress } from '../ports/network.ts'
 import type { TlsIdentity } from '../ports/tls.ts'
 import type { ImapAnswer, ImapQuestion } from '../proto/imap/question.ts'
 import { ImapServer, tooManySessions } from '../proto/imap/server.ts'
-import { Described } from './imap/described.ts'
 import { ImapSession, type ImapSessionContext } from './imap/session.ts'
 import { mechanismsFor } from './login.ts'
 import { SessionPort, type SessionPortOptions } from './session-port.ts'
@@ -20,8 +19,7 @@ export interface ImapServiceOptions extends SessionPortOptions {
   readonly oneWayDelayMs: number
 }
 
-export interface ImapServiceContext
-  extends Omit<ImapSessionContext, 'service' | 'secret' | 'described'> {
+export interface ImapServiceContext extends Omit<ImapSessionContext, 'service' | 'secret'> {
   readonly service: 'imap' | 'imaps'
   readonly hostname: string
   readonly network: Network
@@ -44,7 +42,6 @@ export class ImapService {
     this.#session = {
       ...context,
       secret: context.entropy.bytes(32),
-      described: new Described(),
     }
     this.#port = new SessionPort(options, context, {
       refusal: tooManySessions(),

@@ -34,6 +34,11 @@ export interface Disk {
    * order. All are in memory at once: the caller bounds them.
    */
   readStarts(files: readonly FileStart[]): Promise<readonly DiskResult<Uint8Array>[]>
+  /** As `readStarts`, with what `digest` makes of each in place of it: where there are threads, they make it. */
+  digestStarts(
+    files: readonly FileStart[],
+    digest: Digest,
+  ): Promise<readonly DiskResult<Uint8Array>[]>
   /**
    * Replaces a file, or an empty directory by a directory, in one step; `disk/not-a-directory` for a
    * directory in place of a file, `disk/failed` for any other unequal pair. Durable only after
@@ -75,6 +80,25 @@ export interface FileStart {
   readonly path: string
   /** Octets that are wanted of it. */
   readonly length: number
+}
+
+/** What is to be known of files' beginnings, made where they are read. */
+export interface Digest {
+  /** By which a thread finds `make`. */
+  readonly name: string
+  /** Pure, and throws nothing. Borrows the octets, fewer than `wanted` where the file has fewer. */
+  readonly make: (start: Uint8Array, wanted: number) => Uint8Array
+}
+
+/** For a disk that has no threads. */
+export function digestEach(
+  files: readonly FileStart[],
+  starts: readonly DiskResult<Uint8Array>[],
+  { make }: Digest,
+): readonly DiskResult<Uint8Array>[] {
+  return starts.map((start, i) =>
+    start.ok ? { ok: true, value: make(start.value, files[i]?.length ?? 0) } : start,
+  )
 }
 
 export interface FileStatus {

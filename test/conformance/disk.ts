@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { fromLatin1, toLatin1 } from '../../src/base/bytes.ts'
+import { messageHead } from '../../src/mail/mailbox/digests.ts'
+import { formatSummary } from '../../src/mail/mailbox/summary.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import { type World, within } from './world.ts'
 
@@ -127,6 +129,29 @@ export function describeDisk(name: string, make: () => Promise<DiskWorld>): void
           true,
         ])
         expect(await disk.readStarts([])).toEqual([])
+      }),
+    )
+
+    it(
+      'makes digests of the beginnings of many files, each with its own answer',
+      onDisk(async (disk, root) => {
+        await disk.writeNew(`${root}/whole`, fromLatin1('Subject: a\n\nb'))
+        await disk.writeNew(`${root}/long`, fromLatin1('X: 1234567890\nY: 1234567890\n\n'))
+        const files = ['whole', 'none', 'long'].map((name) => ({
+          path: `${root}/${name}`,
+          length: 20,
+        }))
+        const answers = await disk.digestStarts(files, messageHead)
+        expect(answers.map((one) => (one.ok ? toLatin1(one.value) : one.fault.code))).toEqual([
+          toLatin1(formatSummary({ subject: 'a' })),
+          'disk/not-found',
+          '',
+        ])
+        expect(await disk.digestStarts([], messageHead)).toEqual([])
+        const many = Array.from({ length: 300 }, () => files[0] as (typeof files)[number])
+        const all = await disk.digestStarts(many, messageHead)
+        expect(new Set(all.map((one) => one.ok && toLatin1(one.value))).size).toBe(1)
+        expect(all).toHaveLength(300)
       }),
     )
 

@@ -9,7 +9,7 @@ import { test } from 'vitest'
 import { issueCertificate, makeAuthority } from '../../src/host/certificates.ts'
 import { hostClock } from '../../src/host/clock.ts'
 import { hostCompression } from '../../src/host/compression.ts'
-import { hostDisk } from '../../src/host/disk.ts'
+import { diskWithDigests, hostDisk } from '../../src/host/disk.ts'
 import { hostNetwork } from '../../src/host/network.ts'
 import { openLmdbStore } from '../../src/host/store.ts'
 import { CLOSING_LIMITS, listenTcp } from '../../src/host/tcp.ts'
@@ -57,6 +57,14 @@ describeCompression('Node', async () => ({
 describeDisk('Node', async () => {
   const { root, close } = temporaryDirectory()
   return { run, close, root, disk: hostDisk }
+})
+
+/** Compiled, as threads need it. */
+const DIGESTS = new URL('../../dist/mail/mailbox/digests.js', import.meta.url)
+
+describeDisk('Node, with digests made by its threads', async () => {
+  const { root, close } = temporaryDirectory()
+  return { run, close, root, disk: diskWithDigests(DIGESTS) }
 })
 
 describeNetwork('Node, IPv4', async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { seededRandom } from '../../src/base/random.ts'
 import { hostClock } from '../../src/host/clock.ts'
-import { hostDisk } from '../../src/host/disk.ts'
+import { diskWithDigests } from '../../src/host/disk.ts'
 import { hostEntropy } from '../../src/host/entropy.ts'
 import { openLmdbStore } from '../../src/host/store.ts'
 import { LabDisk } from '../../src/lab/disk.ts'
@@ -40,17 +40,21 @@ describeMailbox('lab', async () => {
   }
 })
 
+/** Compiled, as threads need it. */
+const DIGESTS = new URL('../../dist/mail/mailbox/digests.js', import.meta.url)
+
 describeMailbox('Node', async () => {
   const root = mkdtempSync(join(tmpdir(), 'mailbox-'))
   let store: Store | undefined
   let count = 0
+  const disk = diskWithDigests(DIGESTS)
   return {
     run: async (action) => action(),
     close: async () => {
       await store?.close()
       rmSync(root, { recursive: true })
     },
-    disk: hostDisk,
+    disk,
     maildir: `${root}/Maildir`,
     open: async (index = 'keep') => {
       await store?.close()
@@ -59,7 +63,7 @@ describeMailbox('Node', async () => {
       store = opened
       const options = { hostname: 'mail.a.com', maildirOf: () => `${root}/Maildir` }
       const ports = {
-        disk: hostDisk,
+        disk,
         entropy: hostEntropy,
         clock: hostClock,
         openIndex: async () => opened,

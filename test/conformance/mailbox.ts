@@ -10,6 +10,7 @@ import type {
 } from '../../src/mail/mailbox/mailbox.ts'
 import type { SearchKey } from '../../src/mail/mailbox/search.ts'
 import type { Disk } from '../../src/ports/disk.ts'
+import { formatEnvelope } from '../../src/proto/imap/describe.ts'
 import { type World, within } from './world.ts'
 
 export interface MailboxWorld extends World {
@@ -291,8 +292,10 @@ export function describeMailbox(name: string, make: () => Promise<MailboxWorld>)
       inWorld(async ({ open }) => {
         const mailbox = await (await open()).open('INBOX')
         const uid = await appendText(mailbox, MESSAGE)
-        const { envelope, part, references } = await mailbox.describe(uid)
-        expect(mailbox.summary(uid)).toMatchObject({ envelope, references })
+        const described = await mailbox.describe(uid)
+        const { envelope, envelopeOctets, part, references } = described
+        expect(mailbox.summary(uid)).toMatchObject({ envelope, envelopeOctets, references })
+        expect(toLatin1(envelopeOctets)).toBe(formatEnvelope(envelope))
         expect(references).toEqual(['0@a.com', '1@a.com'])
         expect(envelope.messageId).toBe('<2@a.com>')
         expect(part.parts?.map((one) => `${one.type}/${one.subtype}`)).toEqual([
@@ -300,7 +303,7 @@ export function describeMailbox(name: string, make: () => Promise<MailboxWorld>)
           'application/octet-stream',
         ])
         const again = await (await open()).open('INBOX')
-        expect(await again.describe(uid)).toEqual({ envelope, part, references })
+        expect(await again.describe(uid)).toEqual(described)
       }),
     )
 

@@ -4,6 +4,7 @@ import { assert } from '../../base/assert.ts'
 import { asFault } from '../../base/fault.ts'
 import type { MailboxCommand } from '../../proto/imap/command.ts'
 import { formatDateTime } from '../../proto/imap/date.ts'
+import { formatStructure } from '../../proto/imap/describe.ts'
 import type { FetchAttribute, FetchItem } from '../../proto/imap/fetch.ts'
 import { PIECE_BYTES } from '../../proto/imap/limits.ts'
 import { type Completion, ok, Pieces } from '../../proto/imap/response.ts'
@@ -15,6 +16,7 @@ import type {
   MessageDescription,
   MessageMetadata,
   MessageSummary,
+  Uid,
 } from '../mailbox/mailbox.ts'
 import { type Place, type Run, serviceFault } from './run.ts'
 import { chooseFields, type Extent, extentOf, findPart } from './section.ts'
@@ -42,8 +44,9 @@ export async function* fetch(command: FetchCommand, selected: Selected, place: P
       ? all
       : intersect(all, view.ofUids(mailbox.changedSince(changedSince).map((uid) => [uid, uid])))
   const fetching = new Fetching(command, selected, place, pieces)
-  for (const chunk of chunksOf(numbers)) {
-    await fetching.begin(chunk)
+  const chunks = [...chunksOf(numbers)]
+  for (const [i, chunk] of chunks.entries()) {
+    await fetching.begin(chunk, chunks[i + 1])
     try {
       for (let number = chunk[0]; number <= chunk[1]; number++) {
         if (fetching.isShort) fetching.short(number)
@@ -84,6 +87,7 @@ class Fetching {
   readonly #needsDescription: boolean
   readonly #needsContent: boolean
   #contents: MessageContents | undefined
+  #ahead: Promise<void> | undefined
   #gone = 0
   #hasUnknownEncoding = false
 
@@ -114,13 +118,21 @@ class Fetching {
       : ok('FETCH done')
   }
 
-  async begin([from, to]: NumberRange): Promise<void> {
-    await this.#markSeen([from, to])
-    const { mailbox, view } = this.#selected
-    if (!this.#needsSummary && !this.#needsContent) return
-    const uids = [...view.uidsIn([[from, to]])]
-    if (this.#needsSummary) await mailbox.summarize(uids)
-    if (this.#needsContent) this.#contents = mailbox.contents(uids)
+  /** `next` are those that come behind: what is to be known of them is found out meanwhile. */
+  async begin(chunk: NumberRange, next: NumberRange | undefined): Promise<void> {
+    await this.#markSeen(chunk)
+    const { mailbox } = this.#selected
+    if (this.#needsSummary) {
+      await (this.#ahead ?? mailbox.summarize(this.#uidsIn(chunk)))
+      this.#ahead = next && mailbox.summarize(this.#uidsIn(next))
+      // Whoever waits for it hears what is wrong.
+      this.#ahead?.catch(asFault)
+    }
+    if (this.#needsContent) this.#contents = mailbox.contents(this.#uidsIn(chunk))
+  }
+
+  #uidsIn(chunk: NumberRange): readonly Uid[] {
+    return [...this.#selected.view.uidsIn([chunk])]
   }
 
   /** Of those that were begun. */
@@ -150,12 +162,14 @@ class Fetching {
       this.#gone++
       return
     }
-    let text = `* ${number} FETCH (`
+    const pieces = this.#pieces
+    pieces.text(`* ${number} FETCH (`)
     for (const [i, item] of this.#items.entries()) {
       if (item.type !== 'attribute') continue
-      text += `${i === 0 ? '' : ' '}${this.#attribute(item.name, metadata, summary, undefined)}`
+      if (i > 0) pieces.text(' ')
+      this.#attribute(item.name, metadata, summary, undefined)
     }
-    this.#pieces.text(`${text})\r\n`)
+    pieces.text(')\r\n')
   }
 
   async *message(number: number): AsyncGenerator<Uint8Array, void> {
@@ -184,8 +198,7 @@ class Fetching {
         if (!isFirst) this.#pieces.text(' ')
         isFirst = false
         if (item.type === 'attribute') {
-          const text = this.#attribute(item.name, metadata, summary ?? description, description)
-          this.#pieces.text(text)
+          this.#attribute(item.name, metadata, summary ?? description, description)
         } else if (content !== undefined) yield* this.#body(item, content, description)
       }
       this.#pieces.text(')\r\n')
@@ -199,8 +212,21 @@ class Fetching {
     metadata: MessageMetadata,
     summary: MessageSummary | undefined,
     description: MessageDescription | undefined,
+  ): void {
+    if (name !== 'ENVELOPE') this.#pieces.text(this.#formatted(name, metadata, description))
+    else {
+      assert(summary !== undefined, 'it is fetched where it is needed')
+      this.#pieces.text('ENVELOPE ')
+      this.#pieces.bytes(summary.envelopeOctets)
+    }
+  }
+
+  #formatted(
+    name: Exclude<FetchAttribute, 'ENVELOPE'>,
+    metadata: MessageMetadata,
+    description: MessageDescription | undefined,
   ): string {
-    const { described, modes } = this.#place
+    const { modes } = this.#place
     switch (name) {
       case 'FLAGS':
         this.#selected.isTold(metadata)
@@ -218,16 +244,12 @@ class Fetching {
       case 'THREADID':
         return 'THREADID NIL'
     }
-    if (name === 'ENVELOPE') {
-      assert(summary !== undefined, 'it is fetched where it is needed')
-      return `ENVELOPE ${described.envelope(summary)}`
-    }
     assert(description !== undefined, 'it is fetched where it is needed')
     switch (name) {
       case 'BODY':
-        return `BODY ${described.body(description)}`
+        return `BODY ${formatStructure(description.part, false)}`
       case 'BODYSTRUCTURE':
-        return `BODYSTRUCTURE ${described.structure(description)}`
+        return `BODYSTRUCTURE ${formatStructure(description.part, true)}`
     }
   }
 

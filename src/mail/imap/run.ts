@@ -5,7 +5,6 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Modes } from '../../proto/imap/capability.ts'
 import type { Completion } from '../../proto/imap/response.ts'
 import type { MailboxAccount } from '../mailbox/mailbox.ts'
-import type { Described } from './described.ts'
 
 export interface Finished {
   readonly completion: Completion
@@ -21,7 +20,6 @@ export interface Place {
   readonly modes: Modes
   /** Of the command. */
   readonly tag: string
-  readonly described: Described
   readonly messageBytesMax: number
 }
 

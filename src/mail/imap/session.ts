@@ -14,7 +14,6 @@ import { type LoginContext, logIn, scramKeys } from '../login.ts'
 import type { MailboxAccount } from '../mailbox/mailbox.ts'
 import { Appending } from './append.ts'
 import { copyOrMove } from './copy.ts'
-import type { Described } from './described.ts'
 import { expunge } from './expunge.ts'
 import { fetch } from './fetch.ts'
 import * as folders from './folders.ts'
@@ -31,7 +30,6 @@ export interface ImapSessionContext extends LoginContext {
   readonly clock: Clock
   readonly mailboxesOf: (account: Account) => MailboxAccount
   readonly messageBytesMax: number
-  readonly described: Described
 }
 
 type Answer = (event: ImapAnswer) => void
@@ -166,11 +164,11 @@ export class ImapSession {
   }
 
   get #place(): Place {
-    const { clock, messageBytesMax, described } = this.#context
+    const { clock, messageBytesMax } = this.#context
     const mailboxes = this.#mailboxes
     assert(mailboxes !== undefined, 'the machine asks this of those who have logged in')
     const [modes, tag] = [this.#modes, this.#tag]
-    return { mailboxes, clock, modes, tag, messageBytesMax, described }
+    return { mailboxes, clock, modes, tag, messageBytesMax }
   }
 
   /** The next piece of what is being carried out. */

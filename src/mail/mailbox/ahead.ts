@@ -70,21 +70,22 @@ export class ContentsAhead implements MessageContents {
   }
 }
 
-/** Some at a time, in the order of `items`: `take` has each result while the next are being read. */
+/** `count` at a time, in the order of `items`: `take` has each result while the next are being read. */
 export async function forEachTogether<T, R>(
   items: readonly T[],
+  count: number,
   read: (items: readonly T[]) => Promise<readonly R[]>,
   take: (item: T, result: R) => void,
 ): Promise<void> {
   const ask = (from: number): Promise<readonly R[]> | undefined => {
     if (from >= items.length) return undefined
-    const reading = read(items.slice(from, from + MESSAGES_TOGETHER))
+    const reading = read(items.slice(from, from + count))
     reading.catch(() => {})
     return reading
   }
   let coming = ask(0)
-  for (let at = 0; coming !== undefined; at += MESSAGES_TOGETHER) {
-    const next = ask(at + MESSAGES_TOGETHER)
+  for (let at = 0; coming !== undefined; at += count) {
+    const next = ask(at + count)
     for (const [i, result] of (await coming).entries()) take(items[at + i] as T, result)
     coming = next
   }

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest'
-import { fromLatin1 } from '../../base/bytes.ts'
 import { LabStore } from '../../lab/store.ts'
 import { Descriptions } from './descriptions.ts'
 import { KeptOrders } from './kept-orders.ts'
 import { KeptSummaries } from './kept-summaries.ts'
 import { CACHE_CHANGES_MAX } from './limits.ts'
+import { formatSummary } from './summary.ts'
 
 it('knows what is on its way into the index, also when it is no longer kept beside it', async () => {
   let finish = (): void => {}
@@ -28,7 +28,7 @@ it('knows what is on its way into the index, also when it is no longer kept besi
   const descriptions = new Descriptions(slow, kept as Descriptions['kept'], '/home/ann')
   const uids = Array.from({ length: CACHE_CHANGES_MAX }, (_, i) => i + 1)
   for (const uid of uids) {
-    descriptions.readHeader('a', uid, fromLatin1(`Subject: ${uid}\r\n\r\n`), true)
+    descriptions.takeHead('a', uid, formatSummary({ subject: `${uid}` }))
   }
   const lost = (): readonly number[] => {
     kept.summaries.forgetAll(descriptions.keyOf('a'))

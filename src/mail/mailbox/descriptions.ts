@@ -7,9 +7,9 @@ import { fromUtf8, toUtf8 } from '../../base/bytes.ts'
 import { asFault } from '../../base/fault.ts'
 import type { Store, StoreChange } from '../../ports/store.ts'
 import type { MessagePart } from '../../proto/message/envelope.ts'
-import type { PartFields } from '../../proto/message/part-fields.ts'
 import { StructureReader } from '../../proto/message/structure.ts'
 import { inMemory } from './content.ts'
+import { parseWholeDigest } from './digests.ts'
 import { descriptionKey, fingerprintKey, summaryKey, TABLE } from './index-rows.ts'
 import type { KeptOrders } from './kept-orders.ts'
 import type { KeptSummaries } from './kept-summaries.ts'
@@ -17,7 +17,7 @@ import { CACHE_CHANGES_MAX, READ_BYTES } from './limits.ts'
 import type { MessageContent, Uid } from './mailbox.ts'
 import { fingerprint, type MessageText, readText } from './message-text.ts'
 import type { ThreadNode } from './search.ts'
-import { Summary } from './summary.ts'
+import { formatSummary, Summary } from './summary.ts'
 
 /** All that reading a whole message tells. */
 export interface ReadMessage {
@@ -53,9 +53,9 @@ export class Descriptions {
   summary(id: string, uid: Uid): Summary | undefined {
     const kept = this.kept.summaries.get(this.keyOf(id), uid)
     if (kept !== undefined) return kept
-    const fields = this.#value(summaryKey(id, uid))
-    if (fields === undefined) return undefined
-    return this.#keep(id, uid, new Summary(JSON.parse(toUtf8(fields)) as PartFields))
+    const octets = this.#value(summaryKey(id, uid))
+    const summary = octets && Summary.read(octets)
+    return summary && this.#keep(id, uid, summary)
   }
 
   part(id: string, uid: Uid): MessagePart | undefined {
@@ -68,13 +68,17 @@ export class Descriptions {
     return this.#value(fingerprintKey(id, uid))
   }
 
-  /** Takes the summary of the beginning of a message; undefined where its header does not end there. */
-  readHeader(id: string, uid: Uid, start: Uint8Array, isWhole: boolean): Summary | undefined {
-    const end = headerEnd(start)
-    if (end === undefined && !isWhole) return undefined
-    const reader = new StructureReader()
-    reader.push(end === undefined ? start : start.subarray(0, end))
-    return this.#remember(id, uid, end === undefined ? reader.end().fields : reader.fields)
+  /** Takes a digest `messageHead`; undefined where it is none, as its header is too long. */
+  takeHead(id: string, uid: Uid, digest: Uint8Array): Summary | undefined {
+    return digest.length === 0 ? undefined : this.#remember(id, uid, digest)
+  }
+
+  /** Takes a digest `wholeMessage`. */
+  takeWhole(id: string, uid: Uid, digest: Uint8Array): void {
+    const { summary, part, fingerprint } = parseWholeDigest(digest)
+    this.#put(descriptionKey(id, uid), part)
+    this.#put(fingerprintKey(id, uid), fingerprint)
+    if (this.summary(id, uid) === undefined) this.#remember(id, uid, summary)
   }
 
   /** Reads the whole message once. */
@@ -96,7 +100,7 @@ export class Descriptions {
     const text = await readText(source, part)
     this.#put(descriptionKey(id, uid), fromUtf8(JSON.stringify(part)))
     this.#put(fingerprintKey(id, uid), fingerprint(text))
-    const summary = this.summary(id, uid) ?? this.#remember(id, uid, fields)
+    const summary = this.summary(id, uid) ?? this.#remember(id, uid, formatSummary(fields))
     return { summary, part, text }
   }
 
@@ -162,9 +166,9 @@ export class Descriptions {
     return this.#waiting.has(key) ? this.#waiting.get(key) : this.#store.get(TABLE, key)
   }
 
-  #remember(id: string, uid: Uid, fields: PartFields): Summary {
-    this.#put(summaryKey(id, uid), fromUtf8(JSON.stringify(fields)))
-    return this.#keep(id, uid, new Summary(fields))
+  #remember(id: string, uid: Uid, octets: Uint8Array): Summary {
+    this.#put(summaryKey(id, uid), octets)
+    return this.#keep(id, uid, new Summary(octets))
   }
 
   #put(key: string, value: Uint8Array): void {
@@ -176,18 +180,4 @@ export class Descriptions {
     this.kept.summaries.keep(this.keyOf(id), uid, summary)
     return summary
   }
-}
-
-const LF = 0x0a
-const CR = 0x0d
-
-/** Behind the empty line. */
-function headerEnd(bytes: Uint8Array): number | undefined {
-  if (bytes[0] === LF) return 1
-  if (bytes[0] === CR && bytes[1] === LF) return 2
-  for (let at = bytes.indexOf(LF); at >= 0; at = bytes.indexOf(LF, at + 1)) {
-    if (bytes[at + 1] === LF) return at + 2
-    if (bytes[at + 1] === CR && bytes[at + 2] === LF) return at + 3
-  }
-  return undefined
 }

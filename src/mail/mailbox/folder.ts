@@ -6,7 +6,7 @@
 import { asFault, type Fault, type Result } from '../../base/fault.ts'
 import { addMs } from '../../base/time.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { Disk, FileReader, FileStart, Move } from '../../ports/disk.ts'
+import type { Digest, Disk, FileReader, FileStart, Move } from '../../ports/disk.ts'
 import type { Entropy } from '../../ports/entropy.ts'
 import type { Store } from '../../ports/store.ts'
 import { contentOf, inMemory } from './content.ts'
@@ -234,22 +234,35 @@ export class Folder {
   /** The same of several that are small, by one question; `mailbox/gone` for what is not there. */
   async wholeContents(uids: readonly Uid[]): Promise<readonly Result<MessageContent>[]> {
     const sizes = uids.map((uid) => this.find(uid)?.sizeBytes ?? 0)
-    const wholes = await this.starts(uids, ({ sizeBytes }) => sizeBytes)
+    const wholes = await this.#starts(
+      uids,
+      ({ sizeBytes }) => sizeBytes,
+      (asked) => this.ports.disk.readStarts(asked),
+    )
     return wholes.map((one, i) =>
       one.ok ? { ok: true, value: contentOf(inMemory(one.value), sizes[i] as number) } : one,
     )
   }
 
-  /** The beginnings of their files, by one question; `mailbox/gone` for what is not there. */
-  async starts(
+  /** Digests of the beginnings of their files, by one question; `mailbox/gone` for what is not there. */
+  digests(
     uids: readonly Uid[],
     lengthOf: (row: RowData) => number,
+    digest: Digest,
+  ): Promise<readonly Result<Uint8Array>[]> {
+    return this.#starts(uids, lengthOf, (asked) => this.ports.disk.digestStarts(asked, digest))
+  }
+
+  async #starts(
+    uids: readonly Uid[],
+    lengthOf: (row: RowData) => number,
+    read: (asked: readonly Asked[]) => Promise<readonly Result<Uint8Array>[]>,
   ): Promise<readonly Result<Uint8Array>[]> {
     const files = new Whereabouts(this.#scan, this.path)
     const results: (Result<Uint8Array> | undefined)[] = uids.map(() => undefined)
     const ask = async (asked: readonly Asked[]): Promise<readonly Asked[]> => {
       if (asked.length === 0) return []
-      const answers = await this.ports.disk.readStarts(asked)
+      const answers = await read(asked)
       return asked.filter(({ at }, i) => {
         const answer = answers[i] as Result<Uint8Array>
         const isAbsent = !answer.ok && isNotFound(answer.fault)

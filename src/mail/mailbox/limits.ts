@@ -33,6 +33,9 @@ export const SUMMARY_BYTES = 12_288
 /** Messages that are read by one question, while those of the one before are looked at. */
 export const MESSAGES_TOGETHER = 32
 
+/** Messages of which digests are asked for by one question, of which two are under way: some KB of each come back. */
+export const DIGESTS_TOGETHER = 128
+
 /** Octets of messages that are read as a whole by one question, of which two may be under way. */
 export const TOGETHER_BYTES_MAX = 262_144
 

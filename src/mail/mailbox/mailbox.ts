@@ -134,6 +134,8 @@ export interface MessageMetadata extends MessageState {
  */
 export interface MessageSummary {
   readonly envelope: Envelope
+  /** The same as IMAP writes it. RFC 9051 §7.5.2. */
+  readonly envelopeOctets: Uint8Array
   /** Message identifiers of the field References, without angle brackets. */
   readonly references: readonly string[]
 }

@@ -28,17 +28,44 @@ export interface MessageText {
 
 /** Reads what it needs, within the bounds. */
 export async function readText(content: MessageContent, part: MessagePart): Promise<MessageText> {
-  const header = await headerText(content, part)
+  const reading = textReading(part)
+  let step = reading.next()
+  while (!step.done) {
+    const { from, to } = step.value
+    step = reading.next(to <= from ? NO_BYTES : await content.read(from, to - from))
+  }
+  return step.value
+}
+
+/** The same of a message that is at hand. */
+export function textOf(message: Uint8Array, part: MessagePart): MessageText {
+  const reading = textReading(part)
+  let step = reading.next()
+  while (!step.done) step = reading.next(message.subarray(step.value.from, step.value.to))
+  return step.value
+}
+
+interface Range {
+  readonly from: number
+  readonly to: number
+}
+
+/** Asks for the octets of each range. */
+type Reading<T> = Generator<Range, T, Uint8Array>
+
+function* textReading(part: MessagePart): Reading<MessageText> {
+  const header = yield* headerText(part)
   const texts: string[] = []
   let left = SEARCHED_TEXT_BYTES_MAX
   const waiting: MessagePart[] = [part]
   for (let one = waiting.pop(); one !== undefined; one = waiting.pop()) {
     if (one.parts !== undefined) waiting.push(...[...one.parts].reverse())
     else if (one.message !== undefined) {
-      texts.push(await headerText(content, one.message.part))
+      texts.push(yield* headerText(one.message.part))
       waiting.push(one.message.part)
     } else if (one.type === 'text' && left > 0) {
-      const bytes = await readRange(content, one.bodyStart, Math.min(one.end, one.bodyStart + left))
+      const { bodyStart: from, end } = one
+      const bytes = yield { from, to: Math.min(end, from + left) }
       left -= bytes.length
       texts.push(fold(partText(bytes, one)))
     }
@@ -54,9 +81,8 @@ export function fieldValues(header: string, name: string): readonly string[] {
     .flatMap((line) => (line.startsWith(start) ? [line.slice(start.length)] : []))
 }
 
-async function headerText(content: MessageContent, part: MessagePart): Promise<string> {
-  const end = Math.min(part.bodyStart, part.headerStart + SEARCHED_HEADER_BYTES_MAX)
-  const raw = toLatin1(await readRange(content, part.headerStart, end))
+function* headerText({ headerStart: from, bodyStart }: MessagePart): Reading<string> {
+  const raw = toLatin1(yield { from, to: Math.min(bodyStart, from + SEARCHED_HEADER_BYTES_MAX) })
   const lines = raw.replace(/\r?\n[ \t]+/g, ' ').split(/\r?\n/)
   return lines
     .flatMap((line) => {
@@ -75,10 +101,6 @@ function partText(bytes: Uint8Array, part: MessagePart): string {
   const isPlain = charset === undefined || /^(?:us-ascii|utf-8)$/i.test(charset)
   const text = isPlain ? toUtf8Strict(decoded) : toText(decoded, charset)
   return (text ?? toText(decoded, 'windows-1252') ?? toLatin1(decoded)).replaceAll('\r\n', '\n')
-}
-
-async function readRange(content: MessageContent, from: number, to: number): Promise<Uint8Array> {
-  return to <= from ? NO_BYTES : content.read(from, to - from)
 }
 
 /**

@@ -2,14 +2,16 @@
 
 import { asFault } from '../../base/fault.ts'
 import { wallMs } from '../../base/time.ts'
+import type { Digest } from '../../ports/disk.ts'
 import { ContentsAhead, forEachTogether } from './ahead.ts'
 import { copyInto, rowsOf } from './copy.ts'
 import type { ReadMessage } from './descriptions.ts'
+import { messageHead, wholeMessage } from './digests.ts'
 import { Draft } from './draft.ts'
 import { DELETED, parseFileName } from './file-name.ts'
 import { type Folder, gone } from './folder.ts'
 import type { KeptOrders } from './kept-orders.ts'
-import { KEYWORDS_MAX, SUMMARY_BYTES } from './limits.ts'
+import { DIGESTS_TOGETHER, KEYWORDS_MAX, SUMMARY_BYTES, TOGETHER_BYTES_EACH_MAX } from './limits.ts'
 import type {
   AppendDraft,
   AppendOptions,
@@ -28,7 +30,7 @@ import type {
   Uid,
 } from './mailbox.ts'
 import { type MessageText, readText } from './message-text.ts'
-import { emailIdFor } from './row-pages.ts'
+import { emailIdFor, type RowData } from './row-pages.ts'
 import type { Rows } from './rows.ts'
 import type { SearchKey, SortKey, ThreadAlgorithm, ThreadNode } from './search.ts'
 import { type Known, matches, type Needs, needsOf } from './search-run.ts'
@@ -155,19 +157,49 @@ export class OpenedMailbox implements OpenMailbox {
     const { descriptions, id } = this.#folder
     const unknown = uids.filter((uid) => this.summary(uid) === undefined)
     const long: Uid[] = []
-    await forEachTogether(
+    await this.#digest(
       unknown,
-      (some) => this.#folder.starts(some, () => SUMMARY_BYTES),
-      (uid, start) => {
-        if (!start.ok) {
-          if (start.fault.code === 'mailbox/gone') return
-          throw start.fault
-        }
-        const isWhole = start.value.length < SUMMARY_BYTES
-        if (descriptions.readHeader(id, uid, start.value, isWhole) === undefined) long.push(uid)
+      () => SUMMARY_BYTES,
+      messageHead,
+      (uid, digest) => {
+        if (descriptions.takeHead(id, uid, digest) === undefined) long.push(uid)
       },
     )
     for (const uid of long) await ifThere(this.#read(uid))
+  }
+
+  /** All that is kept of texts is found out of those messages that are not too large for it. */
+  async #understand(uids: readonly Uid[]): Promise<void> {
+    const { descriptions, id } = this.#folder
+    const sizeOf = (uid: Uid): number => this.#folder.find(uid)?.sizeBytes ?? 0
+    const unknown = uids.filter(
+      (uid) =>
+        descriptions.fingerprint(id, uid) === undefined && sizeOf(uid) <= TOGETHER_BYTES_EACH_MAX,
+    )
+    await this.#digest(
+      unknown,
+      ({ sizeBytes }) => sizeBytes,
+      wholeMessage,
+      (uid, digest) => descriptions.takeWhole(id, uid, digest),
+    )
+  }
+
+  /** Messages that are gone are not taken. */
+  #digest(
+    uids: readonly Uid[],
+    lengthOf: (row: RowData) => number,
+    digest: Digest,
+    take: (uid: Uid, digest: Uint8Array) => void,
+  ): Promise<void> {
+    return forEachTogether(
+      uids,
+      DIGESTS_TOGETHER,
+      (some) => this.#folder.digests(some, lengthOf, digest),
+      (uid, result) => {
+        if (result.ok) take(uid, result.value)
+        else if (result.fault.code !== 'mailbox/gone') throw result.fault
+      },
+    )
   }
 
   async describe(uid: Uid): Promise<MessageDescription> {
@@ -176,8 +208,8 @@ export class OpenedMailbox implements OpenMailbox {
     const summary = this.summary(uid)
     const part = summary && descriptions.part(id, uid)
     const known = part === undefined ? await this.#read(uid) : { summary, part }
-    const { envelope, references } = known.summary as Summary
-    return { envelope, references, part: known.part }
+    const { envelope, envelopeOctets, references } = known.summary as Summary
+    return { envelope, envelopeOctets, references, part: known.part }
   }
 
   content(uid: Uid): Promise<MessageContent> {
@@ -271,6 +303,7 @@ export class OpenedMailbox implements OpenMailbox {
     if (open.length === 0) return found
     for (let at = 0; at < open.length; at += SEARCHED_TOGETHER) {
       const some = open.slice(at, at + SEARCHED_TOGETHER)
+      if (needs.text) await this.#understand(some)
       if (needs.summary) await this.summarize(some)
       await this.#searchTexts(key, needs, some, (uid) => matching.add(uid))
     }

@@ -4,7 +4,7 @@ import type { Uid } from './mailbox.ts'
 import type { RowData } from './row-pages.ts'
 import type { SortKey, ThreadNode } from './search.ts'
 import { type Sortable, sortMessages, threadByReferences, threadBySubject } from './sort.ts'
-import { Summary } from './summary.ts'
+import { formatSummary, Summary } from './summary.ts'
 
 interface Fields {
   readonly id?: string
@@ -30,7 +30,7 @@ function messages(...all: readonly Fields[]): readonly Sortable[] {
       references: references.map((one) => `<${one}>`).join(' '),
     }
     const row = { uid: i + 1, dateMs: wallMs(one.arrival ?? i * 60_000), sizeBytes: one.size ?? 1 }
-    return { row: row as unknown as RowData, summary: new Summary(fields) }
+    return { row: row as unknown as RowData, summary: new Summary(formatSummary(fields)) }
   })
 }
 

@@ -112,7 +112,8 @@ function linked(messages: readonly Sortable[]): Node[] {
     return node
   }
   for (const message of messages) {
-    const { fields, references, messageId: id } = message.summary
+    const { summary } = message
+    const { references, messageId: id } = summary
     let node = id === undefined ? undefined : nodeOf(id)
     if (node === undefined || node.message !== undefined) {
       node = { message: undefined, parent: undefined, children: new Set() }
@@ -120,7 +121,9 @@ function linked(messages: readonly Sortable[]): Node[] {
     }
     node.message = message
     const before =
-      references.length > 0 ? references : parseMessageIds(fields['in-reply-to'] ?? '').slice(0, 1)
+      references.length > 0
+        ? references
+        : parseMessageIds(summary.field('in-reply-to') ?? '').slice(0, 1)
     let parent: Node | undefined
     for (const reference of before) {
       const next = nodeOf(reference)

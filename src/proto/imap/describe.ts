@@ -5,16 +5,20 @@ import { formatString } from './response.ts'
 
 export function formatEnvelope(envelope: Envelope): string {
   const { date, subject, from, sender, replyTo, to, cc, bcc, inReplyTo, messageId } = envelope
-  const lists = [from, sender, replyTo, to, cc, bcc].map(formatAddresses).join(' ')
-  return `(${nstring(date)} ${nstring(subject)} ${lists} ${nstring(inReplyTo)} ${nstring(messageId)})`
+  const sent = formatAddresses(from)
+  // Most often both are who it is from.
+  const senders = `${sent} ${sender === from ? sent : formatAddresses(sender)} ${replyTo === from ? sent : formatAddresses(replyTo)}`
+  const recipients = `${formatAddresses(to)} ${formatAddresses(cc)} ${formatAddresses(bcc)}`
+  return `(${nstring(date)} ${nstring(subject)} ${senders} ${recipients} ${nstring(inReplyTo)} ${nstring(messageId)})`
 }
 
 function formatAddresses(addresses: readonly EnvelopeAddress[] | undefined): string {
   if (addresses === undefined || addresses.length === 0) return 'NIL'
-  const formatted = addresses.map(({ name, route, mailbox, host }) =>
-    [name, route, mailbox, host].map(nstring).join(' '),
-  )
-  return `(${formatted.map((address) => `(${address})`).join('')})`
+  let formatted = ''
+  for (const { name, route, mailbox, host } of addresses) {
+    formatted += `(${nstring(name)} ${nstring(route)} ${nstring(mailbox)} ${nstring(host)})`
+  }
+  return `(${formatted})`
 }
 
 /** `isExtended`: BODYSTRUCTURE, else BODY. */

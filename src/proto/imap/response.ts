@@ -42,8 +42,12 @@ export function fromOctets(octets: string): Uint8Array {
 /** Longer ones are literals, as clients have bounded lines. */
 const QUOTED_MAX = 1000
 
+/** What is quoted as it is. */
+const PLAIN = /^[ !#-[\]-~]*$/
+
 /** A `string`: quoted where that can be, else a literal. */
 export function formatString(octets: string): string {
+  if (octets.length <= QUOTED_MAX && PLAIN.test(octets)) return `"${octets}"`
   if (octets.length > QUOTED_MAX || /[\0\r\n\x80-\xff]/.test(octets)) {
     return `{${octets.length}}\r\n${octets}`
   }

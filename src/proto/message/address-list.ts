@@ -11,6 +11,9 @@ export function parseAddressList(text: string): readonly EnvelopeAddress[] {
 /** Longer than any address of a host. */
 const LITERAL_MAX = 64
 
+/** Up to what ends a word, or to a literal in it. */
+const ATOM = /[^",;:<( \t\r\n[]*/y
+
 class AddressReader {
   readonly #text: string
   readonly #addresses: EnvelopeAddress[] = []
@@ -51,7 +54,7 @@ class AddressReader {
       this.#addresses.push({ mailbox: this.#words.join(' ') })
       this.#inGroup = true
       this.#forget()
-    } else if (/[ \t\r\n]/.test(c)) {
+    } else if (c === ' ' || c === '\t' || c === '\r' || c === '\n') {
       this.#at++
     } else {
       this.#atom()
@@ -61,9 +64,11 @@ class AddressReader {
   #atom(): void {
     const from = this.#at
     this.#at++
-    while (this.#at < this.#text.length && !/[",;:<( \t\r\n]/.test(this.#text.charAt(this.#at))) {
-      if (this.#text.charAt(this.#at) === '[') this.#skipLiteral()
-      else this.#at++
+    for (;;) {
+      ATOM.lastIndex = this.#at
+      this.#at += ATOM.exec(this.#text)?.[0].length ?? 0
+      if (this.#text.charAt(this.#at) !== '[') break
+      this.#skipLiteral()
     }
     const word = this.#text.slice(from, this.#at)
     this.#words.push(word)
@@ -142,6 +147,7 @@ class AddressReader {
 
 /** `@route:local@domain`, spaces and quotes taken away. */
 function addressIn(angle: string): EnvelopeAddress {
+  if (!/[" \t\r\n]/.test(angle) && !angle.startsWith('@')) return splitAddress(angle)
   const text = angle.replace(/"((?:[^"\\]|\\.)*)"|[ \t\r\n]+/g, (_, quoted?: string) =>
     (quoted ?? '').replace(/\\(.)/g, '$1'),
   )

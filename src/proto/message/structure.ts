@@ -15,6 +15,7 @@ import {
   isKept,
   isList,
   isMessageType,
+  mayBeKept,
   type PartFields,
   partType,
 } from './part-fields.ts'
@@ -84,12 +85,26 @@ export class StructureReader {
 
   /** One that is not in pieces, as the most are: nothing of it need be held. */
   #wholeLine(bytes: Uint8Array, from: number, end: number): void {
-    if (this.#top.state === 'header' || bytes[from] === DASH) {
+    const isHeader = this.#top.state === 'header'
+    if (isHeader ? this.#mayMatter(bytes, from, end) : bytes[from] === DASH) {
       this.#line(bytes.subarray(from, Math.min(end, from + this.#wanted)), end - from)
       return
     }
     this.#lineCount++
     this.#isLastLineEmpty = end === from + 1 || (end === from + 2 && bytes[from] === CR)
+  }
+
+  /** Of a header, one that is not of a field that nobody asks for, as the most are. */
+  #mayMatter(bytes: Uint8Array, from: number, end: number): boolean {
+    const first = bytes[from] as number
+    if (isBlank(first)) return this.#fieldName !== ''
+    if (first === LF || first === CR || first === DASH) return true
+    const limit = Math.min(end, from + KEPT_NAME_MAX)
+    let at = from
+    while (at < limit && bytes[at] !== COLON && !isBlank(bytes[at])) at++
+    if (mayBeKept(first, at - from)) return true
+    this.#fieldName = ''
+    return false
   }
 
   /** Of the message itself, as far as they have been read. */
@@ -190,7 +205,7 @@ export class StructureReader {
       return
     }
     const colon = line.subarray(0, FIELD_NAME_MAX).indexOf(COLON)
-    const name = colon < 0 ? '' : toLatin1(line.subarray(0, colon)).trimEnd().toLowerCase()
+    const name = colon < 0 ? '' : fieldName(line, colon)
     const isFirst = frame.fields[name] === undefined
     // Of a field that may stand only once the first counts; lists of addresses are joined.
     this.#fieldName = isKept(name, frame.isMessage) && (isFirst || isList(name)) ? name : ''
@@ -250,6 +265,20 @@ export class StructureReader {
     return part
   }
 }
+
+/** In lower case; empty where it is of no field that is kept. */
+function fieldName(line: Uint8Array, colon: number): string {
+  let end = colon
+  while (end > 0 && isBlank(line[end - 1])) end--
+  return mayBeKept(line[0] as number, end) ? toLatin1(line.subarray(0, end)).toLowerCase() : ''
+}
+
+function isBlank(octet: number | undefined): boolean {
+  return octet === SPACE || octet === TAB
+}
+
+/** Longer than the name of any field that is kept. */
+const KEPT_NAME_MAX = 31
 
 /** Longer than any name that means something to us. */
 const FIELD_NAME_MAX = 100
