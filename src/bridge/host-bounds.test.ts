@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { hostBounds } from './host-bounds.ts'
-import { JOURNAL_STORY_BYTES } from './limits.ts'
+import { JOURNAL_STORY_BYTES, OBJECT_BYTES_MAX } from './limits.ts'
 import type { MailHostOptions } from './mail-host-options.ts'
 
 const OPTIONS: MailHostOptions = {
@@ -43,6 +43,13 @@ it('tells others of no more than a small store has room for', () => {
     hostBounds({ ...OPTIONS, limits: { ...OPTIONS.limits, storeBytesMax } }).takenBytesMax
   expect(taken(100_000_000)).toBe(OPTIONS.limits.messageBytesMax)
   expect(taken(20_000_000)).toBeLessThan(20_000_000 * 0.3)
+})
+
+it('takes from the smallest store on what others send before they have heard how much it is', () => {
+  const limits = { ...OPTIONS.limits, storeBytesMax: 16 * 1_048_576 }
+  expect(hostBounds({ ...OPTIONS, limits, peers: [] }).takenBytesMax).toBeGreaterThan(
+    OBJECT_BYTES_MAX,
+  )
 })
 
 it('sends no more together than its own node takes, however small its messages are', () => {

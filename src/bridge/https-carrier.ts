@@ -4,6 +4,7 @@
  * only some of it, or whose answer was lost, is posted to again as bundles are sent again.
  */
 
+import { fromUtf8, toUtf8 } from '../base/bytes.ts'
 import { asFault, Fault } from '../base/fault.ts'
 import { addMs, type WallMs } from '../base/time.ts'
 import { runSession } from '../drive/session.ts'
@@ -13,6 +14,7 @@ import type { Dns } from '../ports/dns.ts'
 import type { EventSink } from '../ports/events.ts'
 import type { ByteStream, Network } from '../ports/network.ts'
 import type { Packing } from '../ports/packing.ts'
+import type { Store } from '../ports/store.ts'
 import type { TlsIdentity, TlsTrust } from '../ports/tls.ts'
 import { HttpClient, type HttpOutcome } from '../proto/http/client.ts'
 import { type AcknowledgementAdu, decodeAcknowledgements, decodeAdu, type Refusal } from './adu.ts'
@@ -23,6 +25,7 @@ import {
   POST_AGAIN_FIRST_MS,
   POST_AGAIN_MAX_MS,
   POST_ANSWER_BYTES_MAX,
+  POST_BOUND_MS,
   POST_TIMEOUT_MS,
   POSTS_PER_PEER_MAX,
   PROCESSING_ALLOWANCE_MS,
@@ -41,6 +44,7 @@ export interface HttpsCarriersPorts extends ParcelPorts {
   readonly network: Network
   readonly dns: Dns
   readonly packing: Packing
+  readonly store: Store
   readonly clock: Clock
   readonly events: EventSink
   readonly tls: { readonly identity: TlsIdentity; readonly trust?: TlsTrust | undefined }
@@ -99,7 +103,7 @@ class HttpsCarrier extends ParcelBox implements Carrier {
   }
 
   get objectBytesMax(): number | undefined {
-    return this.#poster.mailsBytesMax
+    return this.#poster.mailsBytesMax()
   }
 
   override async send(adu: OutgoingAdu): Promise<string> {
@@ -141,6 +145,15 @@ class HttpsCarrier extends ParcelBox implements Carrier {
   }
 }
 
+const BOUNDS = 'bridge-posts-bounds'
+
+/** What a server takes of mails together, as far as one has shown it. */
+interface Bound {
+  readonly bytes: number
+  /** POSIX milliseconds: then it may take more. */
+  readonly until: number
+}
+
 interface Post {
   readonly head: ParcelHead
   readonly body: Uint8Array
@@ -153,8 +166,7 @@ interface Post {
 class Poster {
   readonly peer: Peer & { readonly url: HttpsUrl }
   onAcknowledged: (by: string, answers: AcknowledgementAdu) => void = () => {}
-  /** Of mails in one object; undefined before anything was too large. */
-  mailsBytesMax: number | undefined
+  #bound: Bound | undefined
   readonly #objectBytesMax: number
   readonly #ports: HttpsCarriersPorts
   #events: CarrierEvents | undefined
@@ -174,6 +186,14 @@ class Poster {
     this.peer = peer
     this.#objectBytesMax = objectBytesMax
     this.#ports = ports
+    const known = ports.store.get(BOUNDS, peer.name)
+    if (known !== undefined) this.#bound = JSON.parse(toUtf8(known)) as Bound
+  }
+
+  /** Of mails in one object; undefined where nothing was too large of late. */
+  mailsBytesMax(): number | undefined {
+    const { bytes, until } = this.#bound ?? { bytes: undefined, until: 0 }
+    return this.#ports.clock.wall() < until ? bytes : undefined
   }
 
   tell(events: CarrierEvents): void {
@@ -336,15 +356,18 @@ class Poster {
     }
   }
 
-  /** Half of what was too much, until the next start; half of that if need be. */
+  /** Half of what was too much, for a while; half of that if need be. */
   async #learnBound({ name }: ParcelHead): Promise<void> {
-    const { parcels, packing } = this.#ports
+    const { parcels, packing, store, clock } = this.#ports
     const found = parcels.read(this.peer.name, name)
     const adu = found && decodeAdu(found.payload)
     if (!adu?.ok || adu.value.type !== 'mails') return
     const { length } = await unpackObject(adu.value, this.#objectBytesMax, packing)
     const half = Math.floor(length / 2)
-    this.mailsBytesMax = Math.min(this.mailsBytesMax ?? half, half)
+    const bytes = Math.min(this.mailsBytesMax() ?? half, half)
+    this.#bound = { bytes, until: addMs(clock.wall(), POST_BOUND_MS) }
+    const value = fromUtf8(JSON.stringify(this.#bound))
+    await store.commit([{ table: BOUNDS, key: this.peer.name, value }])
   }
 
   /** In the name of a server that does not do so itself: nothing is known of what an own gateway reads. */

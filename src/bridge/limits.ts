@@ -173,6 +173,9 @@ export const POSTS_PER_PEER_MAX = 8
 export const POST_AGAIN_FIRST_MS = 1000
 export const POST_AGAIN_MAX_MS = 600_000
 
+/** After a 413 so long no more goes together; then once more, for the server may take more by now. */
+export const POST_BOUND_MS: number = 7 * 86_400_000
+
 /** Until a server that took a post has answered it, beyond the delay: it flushes a thousand mails. */
 export const POST_TIMEOUT_MS = 60_000
 

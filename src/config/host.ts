@@ -218,10 +218,23 @@ function patienceContradictions<Plan extends PlanText>(
 /** What a bundle node puts together in memory sets the bound. */
 const MESSAGE_SIZE_MAX = 128 * 1_048_576
 
+/** Far gateways send 2 MiB of mails together before they have heard how much is taken here: `hostBounds`. */
+const STORE_SIZE_MIN = 16 * 1_048_576
+
 function sizeContradictions({ limits }: HostText<PlanText>, at: Path): readonly Contradiction[] {
-  if (limits.messageSizeMax <= MESSAGE_SIZE_MAX) return []
-  const message = `messageSizeMax of ${limits.messageSizeMax} bytes: at most 128MiB would be right`
-  return [{ path: [...at, 'limits', 'messageSizeMax'], message }]
+  const { messageSizeMax, storeSizeMax } = limits
+  const found: Contradiction[] = []
+  const note = (key: string, message: string): void =>
+    void found.push({ path: [...at, 'limits', key], message })
+  if (messageSizeMax > MESSAGE_SIZE_MAX) {
+    const message = `messageSizeMax of ${messageSizeMax} bytes: at most 128MiB would be right`
+    note('messageSizeMax', message)
+  }
+  if (storeSizeMax < STORE_SIZE_MIN) {
+    const message = `storeSizeMax of ${storeSizeMax} bytes: at least 16MiB would be right, for mails that come together`
+    note('storeSizeMax', message)
+  }
+  return found
 }
 
 /** UDP has ports of its own. */

@@ -217,6 +217,15 @@ test('the largest duration and the largest size are taken', () => {
   expect(problemsWith('messageSizeMax: 1.5MiB', 'storeSizeMax: 1024GiB')).toEqual([])
 })
 
+test('messages that no node puts together, and stores without room for what comes together, are refused', () => {
+  expect(problemsWith('messageSizeMax: 1.5MiB', 'messageSizeMax: 129MiB')).toEqual([
+    expect.stringContaining('messageSizeMax of 135266304 bytes: at most 128MiB would be right'),
+  ])
+  expect(problemsWith('messageSizeMax: 1.5MiB', 'storeSizeMax: 15MiB')).toEqual([
+    expect.stringContaining('storeSizeMax of 15728640 bytes: at least 16MiB would be right'),
+  ])
+})
+
 test('contradictions are told at one of the two places', () => {
   expect(problemsWith('to: ipn:3', 'to: ipn:2')).toEqual([
     'node.yaml:19:10: plan to ipn:2, which is this node: another node would be right',

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { fromLatin1, fromUtf8, NO_BYTES } from '../../src/base/bytes.ts'
 import { wallMs } from '../../src/base/time.ts'
 import { bearer } from '../../src/bridge/https-message.ts'
-import { OBJECT_BYTES_MAX } from '../../src/bridge/limits.ts'
+import { OBJECT_BYTES_MAX, POST_BOUND_MS } from '../../src/bridge/limits.ts'
 import { runSession } from '../../src/drive/session.ts'
 import { labIdentity } from '../../src/lab/certificate.ts'
 import type { LabMachine } from '../../src/lab/machine.ts'
@@ -251,6 +251,30 @@ test('mails that are too much for a server together are posted in fewer octets',
   expect(posts.filter((bytes) => bytes > 3000).length).toBeLessThan(4)
   await lab.submitted(lab.mail1, mailOf('y'.repeat(900).concat('\r\n').repeat(5)))
   expect((await lab.until('mail-failed')).event).toMatchObject({ dsn: '5.3.4' })
+  await lab.lab.stop()
+})
+
+test('what a server takes together is known over a crash, and tried again after a week', async () => {
+  const { hosts, ...scenario } = withPeer({ format: 'batch-smtp', url: ELSEWHERE }, 'mail-1.a.com')
+  const lab = await TestLab.start({
+    ...scenario,
+    hosts: hosts.map((host) => ({ ...host, batch: { waitMs: 10_000 } })),
+  })
+  const posts = await serving(lab, (bytes) => (bytes > 3000 ? 413 : 204))
+  /** Whether any post of four mails was too large. */
+  const isRefused = async (round: number): Promise<boolean> => {
+    posts.length = 0
+    const mails = Array.from({ length: 4 }, () => mailOf('x'.repeat(900)))
+    await lab.lab.perform(Promise.all(mails.map((mail) => lab.submit(lab.mail1, mail))))
+    await lab.until('mail-removed', 4 * round)
+    return posts.some((bytes) => bytes > 3000)
+  }
+  expect(await isRefused(1)).toBe(true)
+  await lab.lab.perform(lab.mail1.crash())
+  expect(await isRefused(2)).toBe(false)
+  await lab.runFor(POST_BOUND_MS)
+  expect(await isRefused(3)).toBe(true)
+  expect(lab.events('mail-failed')).toEqual([])
   await lab.lab.stop()
 })
 
