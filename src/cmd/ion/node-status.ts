@@ -1,6 +1,6 @@
 import { asFault } from '../../base/fault.ts'
 import { formatNodeStatus } from '../../dtn/control/format-status.ts'
-import { formatPrometheus } from '../../dtn/node-status.ts'
+import { formatPrometheus } from '../../dtn/node-metrics.ts'
 import { EXIT, Failure } from '../failure.ts'
 import { attach } from './attach.ts'
 

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { wallMs } from '../base/time.ts'
 import { Counters, OTHER_ENDPOINTS } from './counters.ts'
 import { ENDPOINTS_COUNTED_MAX } from './limits.ts'
-import { formatPrometheus, type NodeStatus } from './node-status.ts'
+import { formatPrometheus } from './node-metrics.ts'
+import type { NodeStatus } from './node-status.ts'
 
 const NO_TRAFFIC = { bundles: 0, bytes: 0 }
 
@@ -60,6 +61,31 @@ test('each number is a sample with its labels, each metric with its type and its
   }
 })
 
+const waiting = { count: 0, bytes: 0 }
+const dtpc = {
+  outgoing: { items: 7, bundles: 3, over: { acknowledged: 2 }, waiting: { count: 1, bytes: 90 } },
+  inbox: { received: 5, taken: 4, letGo: 1, waiting },
+}
+
+test('what DTPC has done is among them where the node speaks it', () => {
+  expect(formatPrometheus(status)).not.toContain('dtpc')
+  const lines = formatPrometheus({ ...status, dtpc }).split('\n')
+  for (const line of [
+    '# TYPE lightlag_bundle_node_dtpc_items_sent_total counter',
+    'lightlag_bundle_node_dtpc_items_sent_total 7',
+    'lightlag_bundle_node_dtpc_bundles_sent_total 3',
+    'lightlag_bundle_node_dtpc_ended_total{outcome="acknowledged"} 2',
+    'lightlag_bundle_node_dtpc_items_received_total 5',
+    'lightlag_bundle_node_dtpc_items_taken_total 4',
+    'lightlag_bundle_node_dtpc_items_let_go_total 1',
+    'lightlag_bundle_node_dtpc_waiting{where="outgoing"} 1',
+    'lightlag_bundle_node_dtpc_waiting{where="inbox"} 0',
+    'lightlag_bundle_node_dtpc_waiting_bytes{where="outgoing"} 90',
+  ]) {
+    expect(lines).toContain(line)
+  }
+})
+
 test('label values are escaped, and every line ends', () => {
   const text = formatPrometheus(status)
   expect(text).toContain('{node="ipn:3.0",protocol="udp",duct="a\\"b\\\\c\\nd"} 1.5\n')
@@ -72,7 +98,9 @@ test('label values are escaped, and every line ends', () => {
 })
 
 test('no metric is named twice', () => {
-  const names = [...formatPrometheus(status).matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name)
+  const names = [...formatPrometheus({ ...status, dtpc }).matchAll(/^# TYPE (\S+)/gm)].map(
+    ([, name]) => name,
+  )
   expect(new Set(names).size).toBe(names.length)
 })
 
