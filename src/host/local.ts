@@ -5,7 +5,7 @@ import { createConnection, createServer } from 'node:net'
 import { asFault, Fault } from '../base/fault.ts'
 import type { ByteStream, Listener, NetworkFaultCode, SocketAddress } from '../ports/network.ts'
 import { networkFault } from './network-fault.ts'
-import { wrapSocket } from './tcp.ts'
+import { SocketStream } from './socket-stream.ts'
 
 /** What `sun_path` holds, less its last NUL: 108 octets on Linux, 104 on the BSDs and macOS. */
 const PATH_BYTES_MAX = process.platform === 'linux' ? 107 : 103
@@ -33,7 +33,9 @@ export async function listenLocal(
 }
 
 function listen(at: SocketAddress, onStream: (stream: ByteStream) => void): Promise<Listener> {
-  const server = createServer((socket) => onStream(wrapSocket(socket, { local: at, remote: at })))
+  const server = createServer((socket) =>
+    onStream(new SocketStream(socket, { local: at, remote: at })),
+  )
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(networkFault(error, 'network/address-unavailable')))
     server.listen({ path: at.host }, () => {
@@ -73,7 +75,7 @@ export function connectLocal(to: SocketAddress, timeoutMs: number): Promise<Byte
       socket.setTimeout(0)
       socket.removeAllListeners('timeout')
       socket.off('error', fail)
-      resolve(wrapSocket(socket, { local: to, remote: to }))
+      resolve(new SocketStream(socket, { local: to, remote: to }))
     })
   })
 }
