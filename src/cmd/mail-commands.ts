@@ -33,13 +33,19 @@ interface Selecting extends HostOption {
 
 /** `exitStatuses` ends every help text. */
 export function addMailCommands(program: Command, exitStatuses: string): void {
-  const queue = program.command('queue')
+  addQueueCommands(program.command('queue'), exitStatuses)
+  addListing(program.command('mailq'), 'lightlag mailq', exitStatuses)
+  addTrace(program.command('trace'), exitStatuses)
+  addSendmail(program.command('sendmail'))
+  addMail(program.command('mail'))
+}
+
+function addQueueCommands(queue: Command, exitStatuses: string): void {
   addListing(
     queue.command('list').description('list what waits'),
     'lightlag queue list --json',
     exitStatuses,
   )
-  addListing(program.command('mailq'), 'lightlag mailq', exitStatuses)
   queue
     .command('show')
     .argument('<id>', 'queue id, as in the list')
@@ -68,8 +74,10 @@ ${exitStatuses}`,
   for (const [action, purpose] of Object.entries(ACTIONS) as [QueueAction, string][]) {
     addAction(queue.command(action), action, purpose, exitStatuses)
   }
-  program
-    .command('trace')
+}
+
+function addTrace(command: Command, exitStatuses: string): void {
+  command
     .argument('<id>', 'queue id or Message-ID')
     .option('--json', 'one JSON object for each mail, on a line')
     .option('--node <node>', NODE)
@@ -80,8 +88,10 @@ ${exitStatuses}`,
     .action((id: string, options: HostOption & { readonly json?: boolean }) =>
       traceMail(id, options),
     )
-  program
-    .command('sendmail')
+}
+
+function addSendmail(command: Command): void {
+  command
     .argument('[words...]')
     .option('--node <node>', NODE)
     .allowUnknownOption()
@@ -103,8 +113,10 @@ no host runs here, or it has no room; 77 not for you.`,
     .action((words: readonly string[], options: HostOption) =>
       withStandardInput(() => sendmail(words, mailPorts(options))),
     )
-  program
-    .command('mail')
+}
+
+function addMail(command: Command): void {
+  command
     .argument('[address...]')
     .option('-s, --subject <text>', 'its subject')
     .option('-c, --cc <addresses>', 'who gets a copy, with commas between them')

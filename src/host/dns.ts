@@ -2,9 +2,9 @@ import { randomInt } from 'node:crypto'
 import { Resolver } from 'node:dns/promises'
 import { domainToASCII } from 'node:url'
 import { Fault } from '../base/fault.ts'
-import { addMs, type MonoMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import { type Dns, type DnsAnswer, dnsFault, type MxRecord, type SrvRecord } from '../ports/dns.ts'
+import { DnsCache, TTL_MAX_SEC } from './dns-cache.ts'
 import { askServers } from './dns-query.ts'
 import { errnoOf } from './errno.ts'
 import { type GuardLimits, ResolverGuard } from './resolver-guard.ts'
@@ -13,16 +13,12 @@ export interface HostDnsOptions {
   /** `127.0.0.1:53`, asked in turn; none at all: nothing is ever asked. Default: those of the system. */
   readonly servers?: readonly string[]
   readonly clock: Clock
-  /** Default: ANSWERS_KEPT_MAX. */
+  /** That are kept. Default: 10,000. */
   readonly answersMax?: number
   /** Of one question to one server; default: two seconds. */
   readonly timeoutMs?: number
   readonly guard?: GuardLimits
 }
-
-/** Some hundred bytes each; what is larger comes of a name whose owner means no good, and is not kept. */
-const ANSWERS_KEPT_MAX = 10_000
-const KEPT_BYTES_MAX = 4096
 
 /** Two tries, the second with twice the time: an answer or none after at most six seconds a server. */
 const TIMEOUT_MS = 2000
@@ -30,11 +26,6 @@ const TRIES = 2
 
 /** Node tells no time to live of MX and TXT records; most names allow for this. */
 const TTL_UNTOLD_SEC = 300
-const TTL_MAX_SEC = 86_400
-
-/** What is not there may soon be, and a server that fails should not be asked for each mail. */
-const NOT_FOUND_KEPT_SEC = 60
-const FAILURE_KEPT_SEC = 5
 
 /** draft-johnson-dns-ipn-cla; registered by IANA in 2024. */
 const IPN_TYPE = 264
@@ -45,19 +36,13 @@ const NO_RESOLVER = 'this host asks no resolver (dns.servers: none)'
 /** With dots between its labels. No resolver is asked for what cannot be a name. */
 const NAME_LENGTH_MAX = 253
 
-interface Kept {
-  readonly until: MonoMs
-  readonly answer: Promise<DnsAnswer<unknown>>
-}
-
 /** A bounded cache, of what is not there as well, before the resolver of Node. */
 export function hostDns(options: HostDnsOptions): Dns {
-  const { clock, servers, answersMax = ANSWERS_KEPT_MAX, timeoutMs = TIMEOUT_MS } = options
+  const { clock, servers, answersMax, timeoutMs = TIMEOUT_MS } = options
   const resolver = new Resolver({ timeout: timeoutMs, tries: TRIES })
   if (servers !== undefined) resolver.setServers(servers)
   const guard = new ResolverGuard(clock, options.guard)
-  // In the order of their making, so that the oldest goes first.
-  const kept = new Map<string, Kept>()
+  const cache = new DnsCache(clock, answersMax)
   const ask = <Record>(
     type: string,
     name: string,
@@ -65,30 +50,11 @@ export function hostDns(options: HostDnsOptions): Dns {
   ): Promise<DnsAnswer<Record>> => {
     if (servers?.length === 0) return Promise.reject(dnsFault('dns/failed', NO_RESOLVER))
     if (name.length > NAME_LENGTH_MAX) return Promise.reject(notFound(type, name))
-    const key = `${type} ${name.toLowerCase()}`
-    const known = kept.get(key)
-    if (known !== undefined && known.until > clock.now()) {
-      return known.answer as Promise<DnsAnswer<Record>>
-    }
-    const answer = guard.ask(query, isTimeOut).catch((error: unknown) => {
-      throw error instanceof Fault ? error : faultOf(error, type, name)
-    })
-    const keep = (seconds: number): void => {
-      kept.delete(key)
-      kept.set(key, { until: addMs(clock.now(), seconds * 1000), answer })
-      for (const oldest of kept.keys()) {
-        if (kept.size <= answersMax) break
-        kept.delete(oldest)
-      }
-    }
-    // Whoever asks meanwhile waits for the same answer.
-    keep(TTL_MAX_SEC)
-    answer.then(
-      ({ records, ttlSec }) => keep(sizeOf(records) > KEPT_BYTES_MAX ? 0 : ttlSec),
-      (fault: unknown) =>
-        keep(fault instanceof Fault && fault.temporary ? FAILURE_KEPT_SEC : NOT_FOUND_KEPT_SEC),
+    return cache.ask(`${type} ${name.toLowerCase()}`, () =>
+      guard.ask(query, isTimeOut).catch((error: unknown) => {
+        throw error instanceof Fault ? error : faultOf(error, type, name)
+      }),
     )
-    return answer
   }
   return {
     resolveMx: (name) =>
@@ -137,12 +103,6 @@ export function hostDns(options: HostDnsOptions): Dns {
         ttlSec: TTL_UNTOLD_SEC,
       })),
   }
-}
-
-function sizeOf(records: readonly unknown[]): number {
-  return JSON.stringify(records, (_, value: unknown) =>
-    typeof value === 'bigint' ? String(value) : value,
-  ).length
 }
 
 function addresses(
