@@ -68,7 +68,3 @@ export function outcomeOf(
   )
   return { type: 'refused', fault }
 }
-
-export function isTemporary(outcome: Outcome): boolean {
-  return outcome.type === 'refused' && outcome.fault.temporary
-}

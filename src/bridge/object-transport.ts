@@ -12,7 +12,13 @@ import { concat, toHex } from '../base/bytes.ts'
 import { asFault, Fault } from '../base/fault.ts'
 import { addMs, type MonoMs, wallMs } from '../base/time.ts'
 import { runMachine } from '../drive/run.ts'
-import type { Delivery, DeliveryTarget, MailStart, Outcome } from '../mail/delivery.ts'
+import {
+  type Delivery,
+  type DeliveryTarget,
+  isDeferral,
+  type MailStart,
+  type Outcome,
+} from '../mail/delivery.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { EventSink } from '../ports/events.ts'
@@ -34,7 +40,6 @@ import {
   bundleLost,
   deliveredTo,
   EARLIER_GOES_FIRST,
-  isTemporary,
   LATER,
   lifetimeEnded,
   type MailEnd,
@@ -255,7 +260,7 @@ export class ObjectTransport {
         const places = open?.recipients ?? under.map(nameOf)
         for (const [i, name] of places.entries()) settled.set(name, outcomeOf(end.answer, i, to))
         // What is settled for good is forgotten with the mail.
-        if ([...settled.values()].some(isTemporary) || under.length < missing.length) {
+        if ([...settled.values()].some(isDeferral) || under.length < missing.length) {
           const all = [...settled].filter(([, { type }]) => type === 'delivered')
           await this.#outbox.write({ ...key, taken: all.map(([name]) => name), open: undefined })
         }

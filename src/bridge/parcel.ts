@@ -96,6 +96,6 @@ function isEqual(a: Uint8Array, b: Uint8Array): boolean {
   return difference === 0
 }
 
-export function badParcel(what: string): Fault<BridgeFaultCode> {
+function badParcel(what: string): Fault<BridgeFaultCode> {
   return new Fault('bridge/bad-parcel', what, { temporary: false })
 }

@@ -12,6 +12,7 @@ import {
 import { hostClock } from '../host/clock.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
 import { makeFolder } from './files.ts'
+import { printLines } from './print-lines.ts'
 
 export interface AuthorityArguments {
   readonly name: string
@@ -36,7 +37,7 @@ export function certificateAuthority(folder: string, { name, days }: AuthorityAr
   }
   inWords(() => createAuthority(folder, name, validityOf(days, hostClock.wall())))
   const { certificate, key } = authorityFiles(folder)
-  print([`${certificate}  the authority, for everybody`, `${key}  its key, for nobody else`])
+  printLines([`${certificate}  the authority, for everybody`, `${key}  its key, for nobody else`])
 }
 
 export function certificateIssue(folder: string, args: IssueArguments): void {
@@ -49,14 +50,14 @@ export function certificateIssue(folder: string, args: IssueArguments): void {
   const base = join(folder, as ?? first.replace(/[^A-Za-z0-9.-]+/g, '-').replace(/\.0$/, ''))
   const files = { certificate: `${base}.pem`, key: `${base}.key` }
   inWords(() => createCertificate(folder, files, names, validityOf(days, hostClock.wall())))
-  print([`${files.certificate}  the certificate`, `${files.key}  its key, for nobody else`])
+  printLines([`${files.certificate}  the certificate`, `${files.key}  its key, for nobody else`])
 }
 
 export function certificateShow(files: readonly string[]): void {
   const lines = files.flatMap((file) =>
     inWords(() => readCertificates(file)).flatMap((each) => describe(file, each)),
   )
-  print(lines)
+  printLines(lines)
 }
 
 function describe(file: string, certificate: X509Certificate): readonly string[] {
@@ -91,8 +92,4 @@ function inWords<T>(action: () => T): T {
   } catch (error) {
     throw new Failure(EXIT.failed, `lightlag certificate: ${asFault(error).message}`)
   }
-}
-
-function print(lines: readonly string[]): void {
-  process.stdout.write(lines.map((line) => `${line}\n`).join(''))
 }

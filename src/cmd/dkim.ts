@@ -16,9 +16,10 @@ import {
 import { hostDns } from '../host/dns.ts'
 import type { DatedSigningKey, SigningKey } from '../ports/mail-authentication.ts'
 import { dkimDirectoryOf } from './dkim-directory.ts'
-import { EXIT, Failure, reasonOf } from './failure.ts'
-import { makeFolder } from './files.ts'
+import { EXIT, Failure } from './failure.ts'
+import { makePrivateFolder } from './files.ts'
 import { readConfig } from './host-config.ts'
+import { printLines } from './print-lines.ts'
 
 export interface DkimArguments {
   readonly config: string
@@ -55,9 +56,9 @@ export function dkimNew(args: DkimNewArguments): void {
   const isFirst = !keys.some((key) => key.domain === domain && key.algorithm === algorithm)
   const from = addMs(now, args.in ?? (isFirst ? 0 : PUBLISHING_MS))
   const key = { domain, selector, algorithm, privateKey: newPrivateKey(algorithm), from }
-  makeDirectory(directory)
+  makePrivateFolder(directory)
   writeSigningKey(directory, key)
-  print([
+  printLines([
     `${join(directory, keyFileName(key))}: signs mail of ${domain} from ${formatTimestamp(from)}`,
     'to be published in the domain name system by then:',
     zoneLine(key),
@@ -74,14 +75,14 @@ export function dkimList({ json, ...args }: DkimArguments & { readonly json?: tr
     ...(until !== undefined && { until: formatTimestamp(until) }),
   }))
   if (json) {
-    print(rows.map((row) => JSON.stringify(row)))
+    printLines(rows.map((row) => JSON.stringify(row)))
     return
   }
   if (rows.length === 0) {
     const advice = `"lightlag dkim new --config ${args.config}" makes one`
-    print([`there are no keys, and no mail is signed; ${advice}`])
+    printLines([`there are no keys, and no mail is signed; ${advice}`])
   }
-  print(
+  printLines(
     rows.map(({ domain, selector, algorithm, state, from, until }) =>
       [domain, selector, algorithm, state, from, until ?? ''].join('  ').trimEnd(),
     ),
@@ -95,7 +96,7 @@ export async function dkimShow(
 ): Promise<void> {
   const { config, domain, keys } = openKeys(args)
   const key = requiredKey(keys, domain, selector)
-  print([zoneLine(key)])
+  printLines([zoneLine(key)])
   if (!check) return
   const name = `${selector}._domainkey.${domain}`
   const dns = hostDns({ clock: hostClock, ...config.dns })
@@ -108,7 +109,7 @@ export async function dkimShow(
   const isSame = published.some(
     (text) => text.replace(/\s/g, '') === keyRecord(key).replace(/\s/g, ''),
   )
-  if (isSame) print(['it is published'])
+  if (isSame) printLines(['it is published'])
   else throw new Failure(EXIT.failed, `another record is published: ${published.join(' and ')}`)
 }
 
@@ -118,7 +119,7 @@ export function dkimRetire(selector: string, args: DkimRetireArguments): void {
   const until = addMs(hostClock.wall(), args.in ?? 0)
   writeSigningKey(directory, { ...key, until })
   const rest = keys.filter((one) => one !== key && one.domain === domain && isStill(one, until))
-  print([
+  printLines([
     `${selector} of ${domain} signs no more from ${formatTimestamp(until)}`,
     'its record should stay for some weeks, for mail on its way is verified by it',
     ...(rest.length === 0 ? [`nothing signs mail of ${domain} from then on`] : []),
@@ -186,16 +187,4 @@ function requiredKey(
   if (key !== undefined) return key
   const known = keys.map((one) => `${one.selector} of ${one.domain}`).join(', ') || 'none'
   throw new Failure(EXIT.failed, `${domain} has no key ${selector}; there are: ${known}`)
-}
-
-function makeDirectory(directory: string): void {
-  try {
-    makeFolder(directory, 0o700)
-  } catch (error) {
-    throw new Failure(EXIT.failed, `cannot make ${directory}: ${reasonOf(error)}`)
-  }
-}
-
-function print(lines: readonly string[]): void {
-  process.stdout.write(lines.map((line) => `${line}\n`).join(''))
 }

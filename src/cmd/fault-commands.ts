@@ -7,6 +7,7 @@ import type { InjectedFaultView } from '../mail/policy/injected-faults.ts'
 import { EXIT, Failure } from './failure.ts'
 import type { HostOption } from './mail-ports.ts'
 import { withHost } from './mail-queue.ts'
+import { printLines } from './print-lines.ts'
 
 const NODE = 'number or control socket of the host (default: the only one here)'
 
@@ -65,7 +66,7 @@ async function listFaults(options: HostOption & { readonly json?: boolean }): Pr
   await withHost(options, async (host) => {
     const faults = await host.faults()
     const lines = faults.map(options.json ? (fault) => JSON.stringify(fault) : formatFault)
-    process.stdout.write(lines.map((line) => `${line}\n`).join(''))
+    printLines(lines)
   })
 }
 

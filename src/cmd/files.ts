@@ -34,6 +34,15 @@ export function makeFolder(path: string, mode: number): void {
   }
 }
 
+/** The same for what is nobody else's; a Failure where it cannot be made. */
+export function makePrivateFolder(path: string): void {
+  try {
+    makeFolder(path, 0o700)
+  } catch (error) {
+    throw new Failure(EXIT.failed, `cannot make ${path}: ${reasonOf(error)}`)
+  }
+}
+
 /** To standard output for `-`; a Failure where the file cannot be written. */
 export function writeText(file: string, text: string): void {
   if (file === '-') process.stdout.write(text)

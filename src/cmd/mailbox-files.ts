@@ -3,9 +3,10 @@
 import { type WallMs, wallMs } from '../base/time.ts'
 import { hostDisk } from '../host/disk.ts'
 import { KEYWORD_BIT, parseFileName, secondInBase } from '../mail/mailbox/file-name.ts'
-import { isNotFound, readKeywords } from '../mail/mailbox/files.ts'
+import { readKeywords } from '../mail/mailbox/files.ts'
 import { type Flag, SYSTEM_FLAGS } from '../mail/mailbox/mailbox.ts'
 import type { FileReader } from '../ports/disk.ts'
+import { isNotFound } from '../ports/disk.ts'
 
 export interface MailboxFile {
   /** What no program changes of its name. */

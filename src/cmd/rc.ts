@@ -10,11 +10,12 @@ import { hostClock } from '../host/clock.ts'
 import { EXIT, Failure, reasonOf } from './failure.ts'
 import { makeFolder, readText } from './files.ts'
 import { readConfig } from './host-config.ts'
+import { printLines } from './print-lines.ts'
 
 /** Tells ION's files line by line on standard output; a Failure lists what is wrong in them. */
 export function rcCheck(files: readonly string[]): void {
   const reading = readRc(files)
-  print(explainIon(reading))
+  printLines(explainIon(reading))
   const hasCommand = reading.units.some(({ lines }) =>
     lines.some(({ parsed }) => parsed.kind === 'command'),
   )
@@ -50,12 +51,12 @@ export function rcWrite(configFile: string, directory: string): void {
   } catch (error) {
     throw new Failure(EXIT.failed, `cannot write into ${directory}: ${reasonOf(error)}`)
   }
-  print(written.map(({ file }) => join(directory, file)))
+  printLines(written.map(({ file }) => join(directory, file)))
 }
 
 /** The reference of ION's files as Markdown. */
 export function rcReference(): void {
-  print([ionReference().trimEnd()])
+  printLines([ionReference().trimEnd()])
 }
 
 /** One name for each file, however it is reached. */
@@ -70,8 +71,4 @@ const readFile: ReadFile = (name, from) => {
   } catch (error) {
     return { file, reason: reasonOf(error) }
   }
-}
-
-function print(lines: readonly string[]): void {
-  process.stdout.write(lines.map((line) => `${line}\n`).join(''))
 }

@@ -29,6 +29,7 @@ import {
   isOwnRecord,
 } from './entries.ts'
 import type { DtnFaultCode } from './fault.ts'
+import { temporary } from './fault.ts'
 import { Forwarding } from './forwarding.ts'
 import type { BundleNodeLimits } from './limits.ts'
 import type { NodeNames } from './membership.ts'
@@ -337,10 +338,6 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     if (this.#forwarding.wayFor(record) !== undefined) return false
     return this.#endpoints.get(record.destination)?.state !== 'active'
   }
-}
-
-function temporary(code: DtnFaultCode, message: string): Fault<DtnFaultCode> {
-  return new Fault(code, message, { temporary: true })
 }
 
 function permanent(code: DtnFaultCode, message: string): Fault<DtnFaultCode> {

@@ -6,7 +6,7 @@
  * All that happens in one turn, or while a commit is under way, goes to the disk in one commit.
  */
 
-import { asFault, Fault } from '../base/fault.ts'
+import { asFault, type Fault } from '../base/fault.ts'
 import type { Piece } from '../base/slab.ts'
 import { Window } from '../base/window.ts'
 import type { EventSink } from '../ports/events.ts'
@@ -14,6 +14,7 @@ import type { Store, StoreChange } from '../ports/store.ts'
 import type { Bundle } from '../proto/bpv7/bundle.ts'
 import type { BundleRecord } from './bundle-record.ts'
 import type { DtnFaultCode } from './fault.ts'
+import { temporary } from './fault.ts'
 import {
   type BundleNodeLimits,
   GUEST_STORE_SHARE,
@@ -473,8 +474,4 @@ async function failureOf(action: () => Promise<void>): Promise<Fault | undefined
   } catch (error) {
     return asFault(error)
   }
-}
-
-function temporary(code: DtnFaultCode, message: string): Fault<DtnFaultCode> {
-  return new Fault(code, message, { temporary: true })
 }

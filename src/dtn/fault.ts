@@ -1,3 +1,5 @@
+import { Fault } from '../base/fault.ts'
+
 export type DtnFaultCode =
   | 'dtn/store-full'
   | 'dtn/store-busy'
@@ -20,3 +22,13 @@ export type DtnFaultCode =
   | 'dtn/occupied'
   | 'dtn/not-ours'
   | 'dtn/unacceptable'
+
+/** Worth trying again later. */
+export function temporary(code: DtnFaultCode, message: string): Fault<DtnFaultCode> {
+  return new Fault(code, message, { temporary: true })
+}
+
+/** What an application asked for cannot be done. */
+export function unacceptable(message: string): Fault<DtnFaultCode> {
+  return new Fault('dtn/unacceptable', message, { temporary: false })
+}

@@ -1,6 +1,5 @@
 /** What an application asks to be sent, as a bundle. RFC 9171 §5.2. */
 
-import { Fault } from '../base/fault.ts'
 import type { StoreChange } from '../ports/store.ts'
 import {
   BLOCK_TYPES,
@@ -19,7 +18,7 @@ import {
 import { encodeBundleAge } from '../proto/bpv7/extension/bundle-age.ts'
 import { encodeHopCount } from '../proto/bpv7/extension/hop-count.ts'
 import type { StatusKind } from '../proto/bpv7/status-report.ts'
-import type { DtnFaultCode } from './fault.ts'
+import { unacceptable } from './fault.ts'
 import { HOP_LIMIT } from './limits.ts'
 import { isOwnEndpoint, type NodeNames, resolveLocalNode } from './membership.ts'
 import { REPORT_REQUESTS } from './status-reporter.ts'
@@ -64,7 +63,7 @@ export interface OwnBundleOptions extends NodeNames {
 }
 
 /** The endpoint that the request names as its source. */
-export function sourceOf(request: SendRequest, names: NodeNames): EndpointId {
+function sourceOf(request: SendRequest, names: NodeNames): EndpointId {
   return 'source' in request
     ? resolveLocalNode(names, request.source)
     : ipnEndpoint(names.node, request.sourceService)
@@ -160,8 +159,4 @@ const NO_HOPS: CanonicalBlock = {
   flags: 0n,
   crcType: 0,
   data: encodeHopCount({ limit: HOP_LIMIT, count: 0 }),
-}
-
-function unacceptable(message: string): Fault<DtnFaultCode> {
-  return new Fault('dtn/unacceptable', message, { temporary: false })
 }

@@ -1,6 +1,6 @@
 /** The convergence layers over byte streams: sessions that others open, and a duct to each neighbour. */
 
-import { Fault } from '../base/fault.ts'
+import type { Fault } from '../base/fault.ts'
 import { type Scattered, sizeOf } from '../base/scattered.ts'
 import { addMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -18,6 +18,7 @@ import type { BundleSession, SessionRole } from '../proto/bundle-session/session
 import type { ConvergenceLayer, Receive } from './convergence-layer.ts'
 import { Duct } from './duct.ts'
 import type { DtnFaultCode } from './fault.ts'
+import { temporary } from './fault.ts'
 import {
   CONNECT_TIMEOUT_MS,
   RECEIVING_BYTES_MAX,
@@ -258,8 +259,4 @@ function longestSilent(sessions: readonly StreamSession[]): StreamSession {
 
 function badDuct(duct: string): Fault<DtnFaultCode> {
   return temporary('dtn/bad-duct', `${duct} is not address:port`)
-}
-
-function temporary(code: DtnFaultCode, message: string): Fault<DtnFaultCode> {
-  return new Fault(code, message, { temporary: true })
 }

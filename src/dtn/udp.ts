@@ -1,6 +1,6 @@
 /** The UDP convergence layer: one bundle in each datagram. RFC 7122. */
 
-import { Fault } from '../base/fault.ts'
+import type { Fault } from '../base/fault.ts'
 import { gathered, type Scattered } from '../base/scattered.ts'
 import type { MonoMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -13,6 +13,7 @@ import {
 } from '../ports/network.ts'
 import type { ConvergenceLayer, Receive } from './convergence-layer.ts'
 import type { DtnFaultCode } from './fault.ts'
+import { temporary } from './fault.ts'
 import {
   DATAGRAM_BYTES_WAITING_MAX,
   DATAGRAMS_PER_TURN_MAX,
@@ -163,8 +164,4 @@ class UdpLayer implements UdpConvergenceLayer {
 /** A keepalive is four zero octets. Whatever else is no bundle is refused, and counted, as one. */
 function isPadding(bytes: Uint8Array): boolean {
   return bytes.length > 0 && bytes.every((byte) => byte === 0)
-}
-
-function temporary(code: DtnFaultCode, message: string): Fault<DtnFaultCode> {
-  return new Fault(code, message, { temporary: true })
 }

@@ -22,7 +22,7 @@ const RSA_BITS = 2048
 const RSA_BITS_MIN = 1024
 
 /** Every one is read at every change. */
-export const DKIM_KEYS_MAX = 1000
+const DKIM_KEYS_MAX = 1000
 
 /** None where the directory is not there. Throws a Fault. */
 export function readSigningKeys(directory: string): readonly DatedSigningKey[] {

@@ -20,7 +20,7 @@ export interface GuardLimits {
  * in a row are more than one name with broken servers brings about, for which a resolver itself
  * answers that it failed.
  */
-export const GUARD_LIMITS: GuardLimits = {
+const GUARD_LIMITS: GuardLimits = {
   atOnceMax: 100,
   waitingMax: 1000,
   silentAfter: 4,

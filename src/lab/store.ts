@@ -211,7 +211,7 @@ function closedFault(): Fault<StoreFaultCode> {
   return new Fault('store/closed', 'the store is closed', { temporary: true })
 }
 
-export function emptyStoreImage(): StoreImage {
+function emptyStoreImage(): StoreImage {
   return { tables: new Map(), usedBytes: 0 }
 }
 

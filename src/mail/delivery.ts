@@ -54,3 +54,8 @@ export type Outcome =
     }
   /** `fault.temporary` decides between trying again and giving up. */
   | { readonly type: 'refused'; readonly fault: Fault }
+
+/** Whether it may be tried again. */
+export function isDeferral(outcome: Outcome): boolean {
+  return outcome.type === 'refused' && outcome.fault.temporary
+}

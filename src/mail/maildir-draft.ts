@@ -4,8 +4,8 @@
  */
 
 import { concat } from '../base/bytes.ts'
-import { asFault } from '../base/fault.ts'
 import type { Disk, FileWriter } from '../ports/disk.ts'
+import { ignoreNotFound } from '../ports/disk.ts'
 import { countBareLf } from '../proto/message/line-endings.ts'
 
 /** A message that waits in `tmp` under its final name, and where it is to appear. May be kept as JSON. */
@@ -138,12 +138,4 @@ class SizeCounter {
     const endsLine = this.#last === undefined || this.#last === 0x0a
     return endsLine ? `${stored},W=${this.#bytes + this.#missingCr}` : stored
   }
-}
-
-export function isNotFound(error: unknown): boolean {
-  return asFault(error).code === 'disk/not-found'
-}
-
-export function ignoreNotFound(error: unknown): void {
-  if (!isNotFound(error)) throw error
 }

@@ -2,8 +2,8 @@
 
 import { asFault } from '../base/fault.ts'
 import type { Disk } from '../ports/disk.ts'
+import { isNotFound } from '../ports/disk.ts'
 import { mailboxOf, parseFileName, sizeInBase } from './mailbox/file-name.ts'
-import { isNotFound } from './maildir-draft.ts'
 
 export interface MaildirUsage {
   readonly usedBytes: number

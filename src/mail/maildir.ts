@@ -10,10 +10,11 @@
 import { asFault } from '../base/fault.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk } from '../ports/disk.ts'
+import { ignoreNotFound, isNotFound } from '../ports/disk.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import { directoryOf, formatFileName } from './mailbox/file-name.ts'
 import { SYSTEM_FLAGS, type SystemFlag } from './mailbox/mailbox.ts'
-import { ignoreNotFound, isNotFound, MaildirDraft, type Placement } from './maildir-draft.ts'
+import { MaildirDraft, type Placement } from './maildir-draft.ts'
 
 export interface MaildirPorts {
   readonly disk: Disk

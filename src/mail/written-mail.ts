@@ -32,7 +32,7 @@ export interface WrittenMail {
 }
 
 /** Delivered at once, there is nobody to report it or to wait for its time. */
-export function needsQueue({ from }: MailStart, { parameters }: Addressee): boolean {
+function needsQueue({ from }: MailStart, { parameters }: Addressee): boolean {
   return parameters.notify?.includes('success') === true || from.parameters.hold !== undefined
 }
 

@@ -1,6 +1,6 @@
 /** Files. Paths are absolute, with `/`. Every rejection is a Fault with one of these codes. */
 
-import type { Result } from '../base/fault.ts'
+import { asFault, type Result } from '../base/fault.ts'
 
 /** Whether one is temporary follows from its code: `isTemporaryDiskFault`. */
 export type DiskFaultCode =
@@ -17,6 +17,16 @@ export type DiskFaultCode =
  */
 export function isTemporaryDiskFault(code: DiskFaultCode): boolean {
   return code !== 'disk/not-found' && code !== 'disk/exists'
+}
+
+/** For a `catch`: whether it was that. Throws on what is no Fault. */
+export function isNotFound(error: unknown): boolean {
+  return asFault(error).code === 'disk/not-found'
+}
+
+/** For a `catch`: throws all else on. */
+export function ignoreNotFound(error: unknown): void {
+  if (!isNotFound(error)) throw error
 }
 
 export interface Disk {

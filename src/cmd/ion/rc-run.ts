@@ -15,7 +15,7 @@ import { logSink } from '../../host/log.ts'
 import { hostNetwork } from '../../host/network.ts'
 import { openLmdbStore } from '../../host/store.ts'
 import { EXIT, Failure, reasonOf } from '../failure.ts'
-import { makeFolder } from '../files.ts'
+import { makePrivateFolder } from '../files.ts'
 import { readRc } from '../rc.ts'
 import { leaveSoon, signalled } from '../signal.ts'
 import { version } from '../version.ts'
@@ -51,7 +51,7 @@ export async function rcRun(files: readonly string[], args: RcRunArguments): Pro
     clock: hostClock,
   })
   const stopped = signalled()
-  makeDirectory(directory)
+  makePrivateFolder(directory)
   try {
     const store = await openLmdbStore(join(directory, 'store'), { capacityBytes: STORE_BYTES_MAX })
     const ports = {
@@ -106,12 +106,4 @@ async function addressesOf(ion: IonNode): Promise<ReadonlyMap<string, string>> {
     }
   }
   return addresses
-}
-
-function makeDirectory(directory: string): void {
-  try {
-    makeFolder(directory, 0o700)
-  } catch (error) {
-    throw new Failure(EXIT.failed, `cannot make ${directory}: ${reasonOf(error)}`)
-  }
 }

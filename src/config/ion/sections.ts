@@ -45,7 +45,7 @@ export function splitSource(source: IonSource, tag: string | undefined): SplitSo
 }
 
 /** By the ending of its name: `bench.bprc`, or just `bprc`. */
-export function programOf(file: string): ProgramName | undefined {
+function programOf(file: string): ProgramName | undefined {
   const ending = /(?:^|[./\\])([a-z]+)$/.exec(file)?.[1]
   return Object.values(PROGRAMS)
     .map(({ name, extension }) => (extension === ending ? name : ''))

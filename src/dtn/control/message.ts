@@ -61,7 +61,7 @@ export interface AdminAnswer {
   readonly outcome: (typeof ADMIN_OUTCOMES)[number]
 }
 
-export const ADMIN_OUTCOMES = ['done', 'refused', 'quit', 'started'] as const
+const ADMIN_OUTCOMES = ['done', 'refused', 'quit', 'started'] as const
 
 /** Answered once; `id` is chosen by the program and comes back with the answer. */
 export type AnsweredRequest =

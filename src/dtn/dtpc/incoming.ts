@@ -3,7 +3,7 @@
  * topic or among those that wait for their turn.
  */
 
-import { asFault, Fault } from '../../base/fault.ts'
+import { asFault } from '../../base/fault.ts'
 import { addMs, type WallMs, wallMs } from '../../base/time.ts'
 import { runMachine } from '../../drive/run.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -19,7 +19,7 @@ import {
   type ReceiverEvent,
   type ReceivingStream,
 } from '../../proto/dtpc/receiver.ts'
-import type { DtnFaultCode } from '../fault.ts'
+import { unacceptable } from '../fault.ts'
 import type { BundleNode, ReceivedAdu } from '../node.ts'
 import type { Inbox, NewItem } from './inbox.ts'
 import type { Journal } from './journal.ts'
@@ -234,8 +234,4 @@ function changesOf(effect: ReceiverEffect): readonly StoreChange[] {
 
 function heldKey({ source, profile, sequence }: InboundAdu): string {
   return `${streamName(source, profile)} ${sequence}`
-}
-
-function unacceptable(message: string): Fault<DtnFaultCode> {
-  return new Fault('dtn/unacceptable', message, { temporary: false })
 }

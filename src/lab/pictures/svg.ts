@@ -145,7 +145,7 @@ export function textWidth(said: string): number {
 }
 
 /** A text that is a text to a reader of XML; what XML cannot have at all is shown as U+FFFD. */
-export function xmlText(said: string): string {
+function xmlText(said: string): string {
   return (
     said
       // biome-ignore lint/suspicious/noControlCharactersInRegex: XML 1.0 has no place for them

@@ -12,9 +12,6 @@ export const LATE_MS: number = 2 * 3_600_000
 /** After a start that failed. */
 export const START_AGAIN_MS = 60_000
 
-/** How long a mail program waits for an answer. */
-export const VISIT_MS_MAX = 600_000
-
 /** Of every so many trials one is played twice, to see that it has the same history. */
 export const REPEATED_ONE_IN = 10
 

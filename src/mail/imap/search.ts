@@ -195,7 +195,7 @@ function toSortKey({ by, reverse }: SortCriterion): SortKey {
 }
 
 /** RFC 5256 §4: one that answers the one before stands beside it, several each in parentheses. */
-export function formatThreads(
+function formatThreads(
   threads: readonly ThreadNode[],
   nameOf: (uid: number) => number | undefined,
 ): string {

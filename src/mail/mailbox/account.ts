@@ -3,18 +3,12 @@
 import { fromUtf8 } from '../../base/bytes.ts'
 import { asFault } from '../../base/fault.ts'
 import type { Disk } from '../../ports/disk.ts'
+import { ignoreNotFound, isNotFound } from '../../ports/disk.ts'
 import type { Store } from '../../ports/store.ts'
 import { Descriptions, type Kept } from './descriptions.ts'
 import { mailboxFault } from './fault.ts'
 import { directoryOf, mailboxOf } from './file-name.ts'
-import {
-  ignoreNotFound,
-  isNotFound,
-  readMarker,
-  readSmall,
-  replaceFile,
-  writeMarker,
-} from './files.ts'
+import { readMarker, readSmall, replaceFile, writeMarker } from './files.ts'
 import { Folder, type FolderPorts } from './folder.ts'
 import { headOf, removals } from './index-rows.ts'
 import { MAILBOXES_MAX } from './limits.ts'

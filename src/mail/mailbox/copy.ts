@@ -1,4 +1,4 @@
-import { ignoreNotFound } from './files.ts'
+import { ignoreNotFound } from '../../ports/disk.ts'
 import type { Arrival, Folder } from './folder.ts'
 import type { CopiedUids, Uid } from './mailbox.ts'
 import { emailIdFor, type Row } from './row-pages.ts'

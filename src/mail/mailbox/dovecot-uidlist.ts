@@ -5,8 +5,8 @@
 
 import { concat, fromLatin1, NO_BYTES, toLatin1 } from '../../base/bytes.ts'
 import type { Disk, FileReader } from '../../ports/disk.ts'
+import { ignoreNotFound, isNotFound } from '../../ports/disk.ts'
 import { parseFileName } from './file-name.ts'
-import { ignoreNotFound, isNotFound } from './files.ts'
 import { READ_BYTES, UID_MAX, UIDLIST_LINE_MAX } from './limits.ts'
 import type { Uid } from './mailbox.ts'
 

@@ -1,9 +1,9 @@
 /** A message that is being appended: not in the mailbox before it is placed there, together with others. */
 
 import type { WallMs } from '../../base/time.ts'
+import { ignoreNotFound } from '../../ports/disk.ts'
 import { countBareLf } from '../../proto/message/line-endings.ts'
 import { MaildirDraft } from '../maildir-draft.ts'
-import { ignoreNotFound } from './files.ts'
 import type { Arrival, Folder } from './folder.ts'
 import type { AppendDraft, AppendOptions, Flag } from './mailbox.ts'
 import { UniqueNames } from './unique-names.ts'

@@ -1,8 +1,8 @@
 /** The small files beside a mailbox's messages, and what is done to several files at once. */
 
 import { fromUtf8, toHex, toUtf8 } from '../../base/bytes.ts'
-import { asFault } from '../../base/fault.ts'
 import type { Disk, DiskResult } from '../../ports/disk.ts'
+import { ignoreNotFound, isNotFound } from '../../ports/disk.ts'
 import type { Entropy } from '../../ports/entropy.ts'
 import { FILES_TOGETHER, KEYWORDS_MAX } from './limits.ts'
 import type { Flag, SpecialUse } from './mailbox.ts'
@@ -128,12 +128,4 @@ export async function forEachFile<T>(
 interface Asked<T> {
   readonly some: readonly T[]
   readonly answers: Promise<readonly DiskResult<void>[]>
-}
-
-export function isNotFound(error: unknown): boolean {
-  return asFault(error).code === 'disk/not-found'
-}
-
-export function ignoreNotFound(error: unknown): void {
-  if (!isNotFound(error)) throw error
 }

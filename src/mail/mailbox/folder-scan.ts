@@ -1,9 +1,9 @@
 /** What the directories of a mailbox hold, compared with what its index holds. */
 
 import type { Disk, FileStatus } from '../../ports/disk.ts'
+import { isNotFound } from '../../ports/disk.ts'
 import { countSent } from './content.ts'
 import { parseFileName, secondInBase, sizeInBase } from './file-name.ts'
-import { isNotFound } from './files.ts'
 import type { DirectoryTimes, FolderIndex } from './index-rows.ts'
 import { DIRECTORY_TIME_MS, UNVERIFIED_MS, UNVERIFIED_MS_PER_MESSAGE } from './limits.ts'
 import { changedRow, emailIdFor, hashOf, type Row, type RowData } from './row-pages.ts'

@@ -6,7 +6,15 @@
 import { asFault, type Fault, type Result } from '../../base/fault.ts'
 import { addMs } from '../../base/time.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { Digest, Disk, FileReader, FileStart, Move } from '../../ports/disk.ts'
+import {
+  type Digest,
+  type Disk,
+  type FileReader,
+  type FileStart,
+  ignoreNotFound,
+  isNotFound,
+  type Move,
+} from '../../ports/disk.ts'
 import type { Entropy } from '../../ports/entropy.ts'
 import type { Store } from '../../ports/store.ts'
 import { contentOf, inMemory } from './content.ts'
@@ -14,15 +22,7 @@ import type { Descriptions } from './descriptions.ts'
 import { disownUidlist, inOrder, readUidlist, type Uidlist } from './dovecot-uidlist.ts'
 import { mailboxFault } from './fault.ts'
 import { formatFileName, KEYWORD_BIT, parseFileName } from './file-name.ts'
-import {
-  forEachFile,
-  ignoreNotFound,
-  isNotFound,
-  readKeywords,
-  readMarker,
-  writeKeywords,
-  writeMarker,
-} from './files.ts'
+import { forEachFile, readKeywords, readMarker, writeKeywords, writeMarker } from './files.ts'
 import { type Differences, FolderScan, type FoundFile, type Place } from './folder-scan.ts'
 import { type DirectoryTimes, FolderIndex, type Head } from './index-rows.ts'
 import { KEYWORD_LENGTH_MAX, KEYWORDS_MAX, POLL_MS } from './limits.ts'

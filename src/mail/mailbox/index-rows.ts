@@ -7,7 +7,7 @@
  * of texts.
  */
 
-import { fromUtf8, toUtf8 } from '../../base/bytes.ts'
+import { equalBytes, fromUtf8, toUtf8 } from '../../base/bytes.ts'
 import { type Store, type StoreChange, withPrefix } from '../../ports/store.ts'
 import { VANISHED_ENTRIES_MAX } from './limits.ts'
 import type { Flag, ModSeq, Uid } from './mailbox.ts'
@@ -214,7 +214,7 @@ export class FolderIndex {
     const value = columns.slice()
     this.#changes.push({ table: TABLE, key: this.#key(`p${hex(number, 8)}`), value })
     const before = this.#store.get(TABLE, this.#key(name))
-    if (before === undefined || !sameBytes(before, names)) {
+    if (before === undefined || !equalBytes(before, names)) {
       this.#changes.push({ table: TABLE, key: this.#key(name), value: names })
     }
     return new Page(number, columns, this.#names)
@@ -258,12 +258,6 @@ export class FolderIndex {
       this.rows.isAscending(uidNext)
     )
   }
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
-  return true
 }
 
 /** What the index says of one that is perhaps not open. */

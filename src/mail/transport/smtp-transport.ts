@@ -11,6 +11,7 @@ import { isTlsRequired, type OutgoingMail } from '../../proto/smtp/client-envelo
 import type { MailFrom } from '../../proto/smtp/envelope.ts'
 import { isPositive, type Reply } from '../../proto/smtp/reply.ts'
 import type { DeliveryTarget, Outcome } from '../delivery.ts'
+import { isDeferral } from '../delivery.ts'
 import { formatNextHop, type NextHop } from '../next-hop.ts'
 import { type Body, type BodySource, bodyOf } from './body.ts'
 import { ClientSession } from './client-session.ts'
@@ -352,10 +353,6 @@ function outcomeOf(reply: Reply, server: string, reports: Reports): Outcome {
   const { code, enhanced, lines } = reply
   const words = [code, enhanced, ...lines].filter((part) => part !== undefined).join(' ')
   return { type: 'delivered', relay: server, detail: words, ...(reports && { reports }) }
-}
-
-function isDeferral(outcome: Outcome): boolean {
-  return outcome.type === 'refused' && outcome.fault.temporary
 }
 
 /** That no TLS, or none with the right server, was to be had. */

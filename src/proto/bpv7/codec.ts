@@ -1,7 +1,7 @@
 /** Bundles as bytes. RFC 9171 §4. */
 
 import { assert } from '../../base/assert.ts'
-import { attempt, Fault, type Result } from '../../base/fault.ts'
+import { attempt, type Result } from '../../base/fault.ts'
 import type { Scattered } from '../../base/scattered.ts'
 import type { Slab } from '../../base/slab.ts'
 import { decodeCbor } from '../cbor/decode.ts'
@@ -16,7 +16,7 @@ import {
 } from './canonical-block.ts'
 import type { Crc32c } from './crc.ts'
 import { Encoded } from './encoded.ts'
-import type { Bpv7FaultCode } from './fault.ts'
+import { fault } from './fault.ts'
 import { BLOCKS_MAX } from './limits.ts'
 import {
   encodedPrimary,
@@ -180,8 +180,4 @@ function conformant(bundle: Bundle): Bundle {
 
 function tightened<Block extends object>(block: Block): Block {
   return Encoded.isLoose(block) ? { ...block } : block
-}
-
-function fault(code: Bpv7FaultCode, message: string): Fault<Bpv7FaultCode> {
-  return new Fault(code, message, { temporary: false })
 }

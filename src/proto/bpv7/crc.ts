@@ -1,9 +1,8 @@
 /** The two cyclic redundancy checks of a block. RFC 9171 §4.2.1, §4.2.2. */
 
-import { Fault } from '../../base/fault.ts'
 import type { CborReader } from '../cbor/reader.ts'
 import type { CborWriter } from '../cbor/writer.ts'
-import type { Bpv7FaultCode } from './fault.ts'
+import { fault } from './fault.ts'
 
 /** 0 is none, 1 is X.25 CRC-16, 2 is CRC-32C (Castagnoli). */
 export type CrcType = 0 | 1 | 2
@@ -150,8 +149,4 @@ function update(
     crc = (crc >>> 8) ^ (table[(crc ^ (bytes[at] as number)) & 0xff] as number)
   }
   return crc
-}
-
-function fault(code: Bpv7FaultCode, message: string): Fault<Bpv7FaultCode> {
-  return new Fault(code, message, { temporary: false })
 }

@@ -1,3 +1,5 @@
+import { Fault } from '../../base/fault.ts'
+
 /** Beside these, whatever reads a bundle may report a `CborFaultCode`. */
 export type Bpv7FaultCode =
   | 'bpv7/bad-version'
@@ -15,3 +17,8 @@ export type Bpv7FaultCode =
   | 'bpv7/no-room'
   | 'bpv7/too-many-fragments'
   | 'bpv7/adu-too-large'
+
+/** No bundle becomes right by waiting. */
+export function fault(code: Bpv7FaultCode, message: string): Fault<Bpv7FaultCode> {
+  return new Fault(code, message, { temporary: false })
+}

@@ -1,7 +1,7 @@
 /** Cutting a bundle into fragments, and its ADU together again. RFC 9171 §5.8, §5.9. */
 
 import { assert } from '../../base/assert.ts'
-import { attempt, Fault, type Result } from '../../base/fault.ts'
+import { attempt, type Result } from '../../base/fault.ts'
 import {
   aduId,
   BLOCK_FLAGS,
@@ -14,7 +14,7 @@ import {
   findBlock,
 } from './bundle.ts'
 import { encodeBundle } from './codec.ts'
-import type { Bpv7FaultCode } from './fault.ts'
+import { fault } from './fault.ts'
 import { ADU_BYTES_MAX, EXTENTS_MAX, FRAGMENTS_MAX } from './limits.ts'
 
 /**
@@ -201,8 +201,4 @@ function isForEveryFragment(block: CanonicalBlock): boolean {
     block.type === BLOCK_TYPES.bundleAge ||
     block.type === BLOCK_TYPES.hopCount
   )
-}
-
-function fault(code: Bpv7FaultCode, message: string): Fault<Bpv7FaultCode> {
-  return new Fault(code, message, { temporary: false })
 }

@@ -1,6 +1,6 @@
 /** What must hold between the blocks of one bundle, beyond the form of each. RFC 9171 §4. */
 
-import { Fault, type Result } from '../../base/fault.ts'
+import type { Fault, Result } from '../../base/fault.ts'
 import {
   BLOCK_FLAGS,
   BLOCK_TYPES,
@@ -13,7 +13,7 @@ import { isNullEndpoint } from './endpoint-id.ts'
 import { decodeBundleAge } from './extension/bundle-age.ts'
 import { decodeHopCount } from './extension/hop-count.ts'
 import { decodePreviousNode } from './extension/previous-node.ts'
-import type { Bpv7FaultCode } from './fault.ts'
+import { fault } from './fault.ts'
 import { BLOCKS_MAX } from './limits.ts'
 
 const REPORT_REQUESTS =
@@ -151,8 +151,4 @@ function decoderOf(type: number): ((data: Uint8Array) => Result<unknown>) | unde
     default:
       return undefined
   }
-}
-
-function fault(code: Bpv7FaultCode, message: string): Fault<Bpv7FaultCode> {
-  return new Fault(code, message, { temporary: false })
 }

@@ -35,12 +35,6 @@ export function formatDateTime(wall: WallMs): string {
   return `"${date} ${clock} +0000"`
 }
 
-/** `1-Feb-1994`. */
-export function formatDate(wall: WallMs): string {
-  const t = toCivil(wall)
-  return `${t.day}-${MONTHS[t.month - 1]}-${String(t.year).padStart(4, '0')}`
-}
-
 function instant(
   cursor: Cursor,
   dayText: string | undefined,

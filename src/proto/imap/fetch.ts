@@ -125,7 +125,7 @@ function parsePart(cursor: Cursor): readonly number[] {
   return numbers
 }
 
-export function parseSection(cursor: Cursor): Section {
+function parseSection(cursor: Cursor): Section {
   const part = parsePart(cursor)
   if (cursor.next === ']' || cursor.isAtEnd) return { part, text: { type: 'whole' } }
   if (part.length > 0) cursor.takes('.')

@@ -8,7 +8,7 @@ export const SYSTEM_FLAGS = ['\\Answered', '\\Flagged', '\\Deleted', '\\Seen', '
 const FLAG = /\\?[!#$&'+-Z[^-z|-~]+/y
 
 /** A system flag in its spelling, a keyword as it is written. */
-export function parseFlag(cursor: Cursor): string {
+function parseFlag(cursor: Cursor): string {
   const text = cursor.matchOr(FLAG, 'a flag')
   if (!text.startsWith('\\')) return text
   const flag = SYSTEM_FLAGS.find((known) => known.toLowerCase() === text.toLowerCase())

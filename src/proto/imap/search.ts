@@ -57,7 +57,7 @@ const FLAG_KEYS: Readonly<Record<string, string>> = {
 const FIELD_KEYS = ['BCC', 'CC', 'FROM', 'SUBJECT', 'TO']
 const DATE_KEY = /^(SENT)?(BEFORE|ON|SINCE)$/
 /** What a search key may be written in; the answer to any other. RFC 9051 §7.1, BADCHARSET. */
-export const CHARSETS: readonly string[] = ['UTF-8', 'US-ASCII']
+const CHARSETS: readonly string[] = ['UTF-8', 'US-ASCII']
 
 export function parseSearch(cursor: Cursor): SearchProgram {
   let results: SearchResultOption[] | undefined

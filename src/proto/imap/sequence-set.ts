@@ -2,7 +2,7 @@
 
 import type { Cursor } from './cursor.ts'
 
-export const NUMBER_MAX = 0xffff_ffff
+const NUMBER_MAX = 0xffff_ffff
 
 /** From the smaller to the greater, both in it. */
 export type NumberRange = readonly [from: number, to: number]

@@ -5,7 +5,7 @@ import { Fault } from '../../base/fault.ts'
 export type SdnvFaultCode = 'sdnv/too-large'
 
 /** Octets of 2^64 − 1. Leading zeros (0x80) are forgiven within it. */
-export const SDNV_BYTES_MAX = 10
+const SDNV_BYTES_MAX = 10
 
 const UINT64_MAX = 0xffff_ffff_ffff_ffffn
 /** Octets whose value a number holds exactly. */

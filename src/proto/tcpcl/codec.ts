@@ -3,6 +3,7 @@
 import { fromUtf8, NO_BYTES, toUtf8Strict } from '../../base/bytes.ts'
 import { attempt, Fault, type Result } from '../../base/fault.ts'
 import type { TcpclFaultCode } from './fault.ts'
+import { fault } from './fault.ts'
 import { EXTENSION_BYTES_MAX, NODE_ID_BYTES_MAX } from './limits.ts'
 import {
   type ExtensionItem,
@@ -186,7 +187,7 @@ function readExtensions(reader: Reader): Uint8Array | undefined {
   if (reader.left < 4) return undefined
   const length = reader.u32()
   if (length > EXTENSION_BYTES_MAX) {
-    throw fault('tcpcl/too-large', `${length} octets of extension items`)
+    throw fault('tcpcl/too-large', `${length} octets of extension items`, false)
   }
   return reader.left < length ? undefined : reader.bytes(length)
 }
@@ -288,13 +289,9 @@ class Writer {
 const TWO_TO_32 = 0x1_0000_0000
 
 function badExtension(): Fault<TcpclFaultCode> {
-  return fault('tcpcl/bad-extension', 'extension items that disagree with their length')
+  return fault('tcpcl/bad-extension', 'extension items that disagree with their length', false)
 }
 
 function badNodeId(message: string): Fault<TcpclFaultCode> {
-  return fault('tcpcl/bad-node-id', message)
-}
-
-function fault(code: TcpclFaultCode, message: string): Fault<TcpclFaultCode> {
-  return new Fault(code, message, { temporary: false })
+  return fault('tcpcl/bad-node-id', message, false)
 }

@@ -4,6 +4,7 @@ import { concat, fromUtf8, toUtf8Strict } from '../../base/bytes.ts'
 import { attempt, Fault, type Result } from '../../base/fault.ts'
 import { decodeSdnv, encodeSdnv } from '../sdnv/sdnv.ts'
 import type { TcpclFaultCode } from './fault.ts'
+import { fault } from './fault.ts'
 import { NODE_ID_BYTES_MAX } from './limits.ts'
 
 export type TcpclVersion = 3 | 4
@@ -69,7 +70,7 @@ export function decodeContactHeader(bytes: Uint8Array): Result<DecodedContactHea
 function read(bytes: Uint8Array): DecodedContactHeader | undefined {
   for (const [i, octet] of MAGIC.entries()) {
     if (i >= bytes.length) return undefined
-    if (bytes[i] !== octet) throw fault('tcpcl/bad-magic', 'it does not begin with "dtn!"')
+    if (bytes[i] !== octet) throw fault('tcpcl/bad-magic', 'it does not begin with "dtn!"', false)
   }
   const version = bytes[VERSION_AT]
   if (version === undefined) return undefined
@@ -89,15 +90,13 @@ function readVersion3(bytes: Uint8Array): DecodedContactHeader | undefined {
   if (flags === undefined || high === undefined || low === undefined) return undefined
   const length = decodeSdnv(bytes, NODE_ID_AT)
   if (length === undefined) return undefined
-  if (length.value > NODE_ID_BYTES_MAX) throw fault('tcpcl/bad-node-id', 'an endless endpoint ID')
+  if (length.value > NODE_ID_BYTES_MAX)
+    throw fault('tcpcl/bad-node-id', 'an endless endpoint ID', false)
   const end = length.end + Number(length.value)
   if (bytes.length < end) return undefined
   const nodeId = toUtf8Strict(bytes.subarray(length.end, end))
-  if (nodeId === undefined) throw fault('tcpcl/bad-node-id', 'an endpoint ID that is no text')
+  if (nodeId === undefined)
+    throw fault('tcpcl/bad-node-id', 'an endpoint ID that is no text', false)
   const keepaliveSec = (high << 8) | low
   return { header: { version: 3, flags, keepaliveSec, nodeId }, lengthBytes: end }
-}
-
-function fault(code: TcpclFaultCode, message: string): Fault<TcpclFaultCode> {
-  return new Fault(code, message, { temporary: false })
 }

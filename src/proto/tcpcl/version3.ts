@@ -29,7 +29,7 @@ export interface DecodedMessage3 {
   readonly end: number
 }
 
-export const MESSAGE_TYPES_3 = {
+const MESSAGE_TYPES_3 = {
   'data-segment': 0x1,
   'ack-segment': 0x2,
   'refuse-bundle': 0x3,

@@ -119,7 +119,7 @@ export function watchRule(
 }
 
 /** For explanations: `delete plan ipn:3.0`. */
-export const VERB_WORDS = {
+const VERB_WORDS = {
   a: 'add',
   c: 'change',
   d: 'delete',
