@@ -269,7 +269,7 @@ export function describeMailbox(name: string, make: () => Promise<MailboxWorld>)
     )
 
     it(
-      'appends several or none, and leaves nothing of an aborted one (RFC 3502 §3)',
+      'appends several or none, and leaves nothing of an aborted one (RFC 3502 §6.3.11)',
       inWorld(async ({ open, disk, maildir }) => {
         const mailbox = await (await open()).open('INBOX')
         const drafts = []

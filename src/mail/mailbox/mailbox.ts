@@ -232,7 +232,7 @@ export interface OpenMailbox {
 
   /** The next message for `commit`; write it, then commit it, with others if there are some, or abort it. */
   append(options: AppendOptions): Promise<AppendDraft>
-  /** All of them or none, durable; resolves with their UIDs in order. RFC 3502 §3. */
+  /** All of them or none, durable; resolves with their UIDs in order. RFC 3502 §6.3.11. */
   commit(drafts: readonly AppendDraft[]): Promise<readonly Uid[]>
 
   /** Resolves with those that `unchangedSince` kept from it. What is gone is passed over. */
