@@ -6,19 +6,11 @@
  */
 
 import type { Result } from '../../base/fault.ts'
-import type {
-  FlowEffect,
-  Machine,
-  SecuredEvent,
-  SecureEffect,
-  StreamEffect,
-  StreamEvent,
-} from '../../base/machine.ts'
+import type { Machine, SecuredEvent, StreamEvent } from '../../base/machine.ts'
 import type { MonoMs } from '../../base/time.ts'
 import type { TlsSession } from '../../base/tls.ts'
 import type { SaslMechanism } from '../sasl/mechanism.ts'
 import { Authentication, type AuthenticationStep } from './authentication.ts'
-import { Chunk } from './chunk.ts'
 import {
   bringsNoMail,
   type Command,
@@ -27,52 +19,43 @@ import {
   parseCommand,
   safeToLog,
 } from './command.ts'
-import type { Mailbox, MailFrom, RecipientParameters } from './envelope.ts'
+import { Conversation, type SmtpServerEffect } from './conversation.ts'
 import type { SmtpFaultCode } from './fault.ts'
-import { BODY_BYTES_MAX, PENDING_BYTES_MAX } from './limits.ts'
+import { PENDING_BYTES_MAX } from './limits.ts'
 import { LineReader } from './line-reader.ts'
-import { MessageReader, type PartEnd, type ReadMessage } from './message-reader.ts'
-import { Mistakes } from './mistakes.ts'
+import { MailTransactions } from './mail-transactions.ts'
 import { Patience } from './patience.ts'
 import {
   answerTo,
   type HurryEvent,
   type OpenQuestion,
   type SmtpAnswer,
-  type SmtpQuestion,
   type SmtpServerOptions,
   type Verdict,
 } from './question.ts'
 import type { Reply } from './reply.ts'
 import * as replies from './reply.ts'
-import { ReplyGroup } from './reply-group.ts'
-import { extensionLines, objectionTo, offers, protocolOf, type Session } from './sequence.ts'
+import { extensionLines, objectionTo, offers, type Session } from './sequence.ts'
 
 type Event = StreamEvent | SecuredEvent | SmtpAnswer | HurryEvent
-type Effect = StreamEffect | FlowEffect | SecureEffect | SmtpQuestion
 
 type State =
   | { readonly name: 'commands' }
   | { readonly name: 'authenticating' }
   /** The handshake is under way; whatever plaintext came after its command is thrown away. */
   | { readonly name: 'securing' }
-  /** A message comes, or a part of it. */
-  | { readonly name: 'message' }
-  | { readonly name: 'asked'; readonly question: OpenQuestion }
   | { readonly name: 'closed' }
 
 const COMMANDS: State = { name: 'commands' }
-const MESSAGE: State = { name: 'message' }
 const CLOSED: State = { name: 'closed' }
 
-export class SmtpServer implements Machine<Event, Effect> {
+export class SmtpServer implements Machine<Event, SmtpServerEffect> {
   readonly #options: SmtpServerOptions
   readonly #input = new LineReader()
   #inputEnded = false
   #state: State = COMMANDS
   #deadline: MonoMs | undefined
-  #effects: Effect[] = []
-  readonly #replies = new ReplyGroup()
+  readonly #conversation: Conversation
   /** Undefined where nobody is waited for: a batch has arrived complete. */
   readonly #patience: Patience | undefined
   readonly #session: Session = {
@@ -82,16 +65,12 @@ export class SmtpServer implements Machine<Event, Effect> {
     transaction: undefined,
   }
   #authentication: Authentication | undefined
-  readonly #message: MessageReader
-  /** It waits for the answer to `data`. */
-  #firstChunk: Chunk | undefined
-  /** How often the end of the message is answered: over LMTP for each recipient. */
-  #finalReplies = 1
-  readonly #mistakes = new Mistakes()
+  readonly #transactions: MailTransactions
 
   constructor(options: SmtpServerOptions) {
     this.#options = options
-    this.#message = new MessageReader(options)
+    this.#conversation = new Conversation(options.hostname)
+    this.#transactions = new MailTransactions(options, this.#session, this.#conversation)
     if (options.role !== 'batch') this.#patience = new Patience(options.oneWayDelayMs ?? 0)
   }
 
@@ -99,7 +78,7 @@ export class SmtpServer implements Machine<Event, Effect> {
     return this.#deadline
   }
 
-  handle(event: Event, now: MonoMs): readonly Effect[] {
+  handle(event: Event, now: MonoMs): readonly SmtpServerEffect[] {
     if (this.#state.name === 'closed') return []
     switch (event.type) {
       case 'connected':
@@ -135,25 +114,23 @@ export class SmtpServer implements Machine<Event, Effect> {
     return this.#finishEvent()
   }
 
-  #finishEvent(): readonly Effect[] {
-    const asked = this.#state.name === 'asked'
-    if (asked) this.#deadline = undefined
+  #finishEvent(): readonly SmtpServerEffect[] {
+    const isAsked = this.#conversation.question !== undefined
+    if (isAsked) this.#deadline = undefined
     else if (this.#inputEnded) this.#close()
-    if (!asked) this.#flush()
-    const effects = this.#effects
-    this.#effects = []
-    return effects
+    if (!isAsked) this.#conversation.flush()
+    return this.#conversation.take()
   }
 
   #greet(now: MonoMs): void {
-    this.#say(replies.serviceReady(this.#options.hostname))
+    this.#conversation.say(replies.serviceReady(this.#options.hostname))
     this.#expectMore(now)
   }
 
   #secure(now: MonoMs): void {
-    this.#flush()
+    this.#conversation.flush()
     this.#state = { name: 'securing' }
-    this.#effects.push({ type: 'secure' })
+    this.#conversation.emit({ type: 'secure' })
     this.#input.skip(this.#input.length)
     this.#deadline = this.#patience?.forHandshake(now)
   }
@@ -171,7 +148,7 @@ export class SmtpServer implements Machine<Event, Effect> {
   #hurry(now: MonoMs): void {
     if (this.#session.user !== undefined || this.#patience === undefined) return
     this.#patience.hurry()
-    this.#mistakes.hurry()
+    this.#conversation.mistakes.hurry()
     const isShaking = this.#state.name === 'securing'
     const end = isShaking ? this.#patience.forHandshake(now) : this.#patience.forCommand(now)
     if (this.#deadline !== undefined && end < this.#deadline) this.#deadline = end
@@ -188,59 +165,40 @@ export class SmtpServer implements Machine<Event, Effect> {
     if (used < bytes.length) this.#input.append(used === 0 ? bytes : bytes.subarray(used))
     this.#readOn(now)
     // A batch was bounded where it was received.
-    if (this.#state.name !== 'asked' || this.#options.role === 'batch') return
+    if (this.#conversation.question === undefined || this.#options.role === 'batch') return
     if (this.#input.length > PENDING_BYTES_MAX) {
       this.#dismiss('(input)', replies.tooMuchAtOnce(this.#options.hostname))
     }
   }
 
   #readOn(now: MonoMs): void {
-    while (this.#input.length > 0) {
-      const state = this.#state
-      if (state.name === 'message') {
+    while (this.#input.length > 0 && this.#conversation.question === undefined) {
+      const { name } = this.#state
+      if (name !== 'commands' && name !== 'authenticating') return
+      if (this.#transactions.isReading) {
         this.#input.skip(this.#readMessage(this.#input.view, now))
         continue
       }
-      if (state.name !== 'commands' && state.name !== 'authenticating') return
       const line = this.#input.next()
       if (line === undefined) return
       this.#expectMore(now)
-      if (state.name === 'commands') this.#onLine(line, now)
+      if (name === 'commands') this.#onLine(line, now)
       else if (this.#authentication !== undefined) {
         this.#onAuthenticationStep(this.#authentication.line(line))
       }
+      this.#closeIfOver()
     }
   }
 
   /** How many bytes of `bytes` were message data. */
   #readMessage(bytes: Uint8Array, now: MonoMs): number {
-    let used = 0
-    while (used < bytes.length && this.#state.name === 'message') {
-      const read = this.#message.read(bytes.subarray(used, used + BODY_BYTES_MAX))
-      used += read.consumed
-      if (read.body.length > 0) this.#effects.push({ type: 'body', bytes: read.body })
-      // The rest of the data is read and thrown away; what was taken can go at once.
-      if (this.#message.problem !== undefined) this.#abandon()
-      this.#deadline = this.#patience?.forData(this.#message.since, this.#message.readBytes, now)
-      if (read.ended) this.#onEndOfPart(this.#message.end(), now)
-    }
+    if (!this.#transactions.isReading) return 0
+    const used = this.#transactions.read(bytes)
+    const { isReading, since, readBytes } = this.#transactions
+    if (isReading) this.#deadline = this.#patience?.forData(since, readBytes, now)
+    else this.#expectMore(now)
+    this.#closeIfOver()
     return used
-  }
-
-  #onEndOfPart(end: PartEnd, now: MonoMs): void {
-    this.#state = COMMANDS
-    this.#expectMore(now)
-    switch (end.type) {
-      case 'message':
-        this.#onEndOfMessage(end.message)
-        return
-      case 'chunk':
-        this.#say(replies.chunkTaken(end.sizeBytes))
-        if (end.sizeBytes === 0 && this.#mistakes.idleCommand()) this.#sendAway()
-        return
-      case 'refused':
-        this.#refuse('BDAT', end.reply)
-    }
   }
 
   #onLine(line: Result<string, SmtpFaultCode>, now: MonoMs): void {
@@ -248,17 +206,21 @@ export class SmtpServer implements Machine<Event, Effect> {
     if (parsed.ok) this.#onCommand(parsed.value, now)
     else if (line.ok && isHttpRequest(line.value)) {
       this.#dismiss('(http)', replies.notSmtp(this.#options.hostname))
-    } else this.#refuse(line.ok ? safeToLog(line.value) : '(line)', replies.replyTo(parsed.fault))
+    } else
+      this.#conversation.refuse(
+        line.ok ? safeToLog(line.value) : '(line)',
+        replies.replyTo(parsed.fault),
+      )
   }
 
   #onCommand(command: Command, now: MonoMs): void {
     const objection = objectionTo(command, this.#session, this.#options)
     if (command.verb === 'BDAT') {
-      this.#onBdat(command, objection, now)
+      this.#transactions.chunk(command, objection, now)
       return
     }
     if (objection !== undefined) {
-      this.#refuse(command.verb, objection)
+      this.#conversation.refuse(command.verb, objection)
       return
     }
     switch (command.verb) {
@@ -268,20 +230,20 @@ export class SmtpServer implements Machine<Event, Effect> {
         this.#onHello(command.verb, command.domain)
         break
       case 'MAIL':
-        this.#onMail(command.from)
+        this.#transactions.mail(command.from)
         break
       case 'RCPT':
-        this.#onRcpt(command.recipient, command.parameters ?? {})
+        this.#transactions.recipient(command.recipient, command.parameters ?? {})
         break
       case 'DATA':
-        this.#ask({ type: 'data' })
+        this.#transactions.data()
         break
       case 'RSET':
-        this.#abandon()
-        this.#sayInGroup(replies.OK)
+        this.#transactions.abandon()
+        this.#conversation.sayInGroup(replies.OK)
         break
       case 'STARTTLS':
-        this.#abandon()
+        this.#transactions.abandon()
         this.#say(replies.READY_FOR_TLS)
         this.#secure(now)
         break
@@ -307,12 +269,13 @@ export class SmtpServer implements Machine<Event, Effect> {
         this.#say(replies.OK)
         break
     }
-    if (bringsNoMail(command) && this.#mistakes.idleCommand()) this.#sendAway()
+    const { mistakes } = this.#conversation
+    if (bringsNoMail(command)) this.#conversation.bear(mistakes.idleCommand())
   }
 
   /** Clears everything but who the client is. RFC 5321 §4.1.4. */
   #onHello(verb: 'EHLO' | 'HELO' | 'LHLO', name: string): void {
-    this.#abandon()
+    this.#transactions.abandon()
     const isExtended = verb !== 'HELO'
     this.#session.client = { name, isExtended }
     const extensions = isExtended ? extensionLines(this.#session, this.#options) : []
@@ -321,60 +284,8 @@ export class SmtpServer implements Machine<Event, Effect> {
 
   #onLookUp(verb: 'VRFY' | 'EXPN', argument: string): void {
     if (verb === 'EXPN' || this.#options.vrfy === 'answer') {
-      this.#ask({ type: 'look-up', verb, argument })
+      this.#conversation.ask({ type: 'look-up', verb, argument })
     } else this.#say(replies.CANNOT_VERIFY)
-  }
-
-  #onMail(from: MailFrom): void {
-    const { client, user, tls } = this.#session
-    const protocol = protocolOf(from, this.#session, this.#options)
-    this.#ask({ type: 'mail', from, helo: client?.name ?? '', user, protocol, tls })
-  }
-
-  #onRcpt({ localPart, domain }: Mailbox, parameters: RecipientParameters): void {
-    // Those taken stay, and it is no mistake of the client. RFC 5321 §4.5.3.1.10.
-    if ((this.#session.transaction?.recipientCount ?? 0) >= this.#options.recipientsMax) {
-      this.#sayInGroup(replies.TOO_MANY_RECIPIENTS)
-      if (this.#mistakes.excessRecipient()) this.#sendAway()
-      return
-    }
-    const recipient = { localPart, domain: domain === '' ? this.#options.hostname : domain }
-    this.#ask({ type: 'recipient', recipient, parameters })
-  }
-
-  /** Its octets follow whether or not they are wanted. RFC 3030 §2. */
-  #onBdat(
-    { sizeBytes, isLast }: Extract<Command, { verb: 'BDAT' }>,
-    objection: Reply | undefined,
-    now: MonoMs,
-  ): void {
-    const chunk = new Chunk(sizeBytes, isLast, objection)
-    const { transaction } = this.#session
-    if (objection !== undefined || transaction === undefined || this.#message.hasChunks) {
-      this.#startChunk(chunk, now)
-      return
-    }
-    transaction.isChunked = true
-    this.#firstChunk = chunk
-    // The client does not wait, so that its octets would pile up here until the answer.
-    if (this.#options.role !== 'batch') this.#effects.push({ type: 'pause' })
-    this.#ask({ type: 'data' })
-  }
-
-  #startChunk(chunk: Chunk, now: MonoMs): void {
-    this.#state = MESSAGE
-    if (this.#message.startChunk(chunk, now)) this.#onEndOfPart(this.#message.end(), now)
-  }
-
-  #onEndOfMessage({ problem, sizeBytes }: ReadMessage): void {
-    if (problem !== undefined) {
-      this.#abandon()
-      const reply = problem === 'too-big' ? replies.TOO_BIG : replies.BARE_LINE_END
-      for (let i = 1; i < this.#finalReplies; i++) this.#say(reply)
-      this.#refuse('(data)', reply)
-      return
-    }
-    this.#ask({ type: 'end-of-data', sizeBytes })
   }
 
   #onAuthenticationStep(step: AuthenticationStep): void {
@@ -385,11 +296,11 @@ export class SmtpServer implements Machine<Event, Effect> {
         this.#say(step.reply)
         break
       case 'ask':
-        this.#ask(step.question)
+        this.#conversation.ask(step.question)
         break
       case 'refuse':
         this.#authentication = undefined
-        this.#refuse('AUTH', step.reply)
+        this.#conversation.refuse('AUTH', step.reply)
         break
       case 'done':
         this.#authentication = undefined
@@ -400,9 +311,9 @@ export class SmtpServer implements Machine<Event, Effect> {
   }
 
   #onAnswer(answer: SmtpAnswer, now: MonoMs): void {
-    if (this.#state.name !== 'asked') return
-    const { question } = this.#state
-    if (answer.type !== answerTo(question)) return
+    const { question } = this.#conversation
+    if (question === undefined || answer.type !== answerTo(question)) return
+    this.#conversation.answered()
     this.#state = COMMANDS
     this.#expectMore(now)
     if (answer.type === 'verdict') this.#onVerdict(question, answer.verdict, now)
@@ -410,77 +321,20 @@ export class SmtpServer implements Machine<Event, Effect> {
     else if (this.#authentication !== undefined) {
       this.#onAuthenticationStep(this.#authentication.keys(answer.keys, answer.nonce))
     }
+    this.#closeIfOver()
     this.#readOn(now)
   }
 
   /** Who asks for many that there are not is guessing. */
   #onLookedUp(reply: Reply): void {
     this.#say(reply)
-    if (reply.code >= 500) this.#countError()
+    if (reply.code >= 500) this.#conversation.bear(this.#conversation.mistakes.refusal())
   }
 
   #onVerdict(question: OpenQuestion, verdict: Verdict, now: MonoMs): void {
-    const session = this.#session
-    switch (question.type) {
-      case 'scram-keys':
-      case 'look-up':
-        break
-      case 'authenticate':
-        this.#onAuthenticated(verdict)
-        break
-      case 'mail': {
-        this.#sayInGroup(verdict.ok ? replies.SENDER_OK : verdict.reply)
-        const { parameters } = question.from
-        if (verdict.ok) session.transaction = { parameters, recipientCount: 0, isChunked: false }
-        break
-      }
-      case 'recipient':
-        this.#sayInGroup(verdict.ok ? replies.RECIPIENT_OK : verdict.reply)
-        if (verdict.ok && session.transaction !== undefined) session.transaction.recipientCount++
-        break
-      case 'data':
-        this.#onReadyForData(verdict, now)
-        break
-      case 'end-of-data':
-        this.#onAccepted(verdict)
-        break
-    }
-    if (!verdict.ok) this.#countError()
-  }
-
-  #onReadyForData(verdict: Verdict, now: MonoMs): void {
-    const { role } = this.#options
-    const chunk = this.#firstChunk
-    this.#firstChunk = undefined
-    const { recipientCount = 1 } = this.#session.transaction ?? {}
-    this.#finalReplies = role === 'lmtp' ? recipientCount : 1
-    if (chunk === undefined) {
-      this.#say(verdict.ok ? replies.START_DATA : verdict.reply)
-      if (!verdict.ok) return
-      this.#message.startData(now)
-      this.#state = MESSAGE
-      return
-    }
-    if (role !== 'batch') this.#effects.push({ type: 'resume' })
-    if (!verdict.ok) {
-      this.#abandon()
-      chunk.objection = verdict.reply
-      this.#startChunk(chunk, now)
-      return
-    }
-    const isBinary = this.#session.transaction?.parameters.body === 'BINARYMIME'
-    this.#message.startChunks(isBinary)
-    this.#startChunk(chunk, now)
-  }
-
-  #onAccepted(verdict: Verdict): void {
-    this.#session.transaction = undefined
-    this.#message.forget()
-    for (let i = 0; i < this.#finalReplies; i++) {
-      const one = (verdict.ok && verdict.each?.[i]) || verdict
-      this.#say(one.ok ? replies.queued(one.queueId) : one.reply)
-    }
-    if (verdict.ok) this.#mistakes.forgive()
+    if (question.type === 'authenticate') this.#onAuthenticated(verdict)
+    else this.#transactions.verdict(question, verdict, now)
+    if (!verdict.ok) this.#conversation.bear(this.#conversation.mistakes.refusal())
   }
 
   #onAuthenticated(verdict: Verdict): void {
@@ -490,62 +344,28 @@ export class SmtpServer implements Machine<Event, Effect> {
     }
     this.#authentication = undefined
     if (!verdict.ok) this.#say(verdict.reply)
-    if (this.#mistakes.authenticationFailure()) this.#sendAway()
-  }
-
-  #ask(question: OpenQuestion): void {
-    if (this.#replies.isUrgent) this.#flush()
-    this.#state = { name: 'asked', question }
-    this.#effects.push(question)
-  }
-
-  #sayInGroup(reply: Reply): void {
-    this.#replies.add(reply)
+    this.#conversation.bear(this.#conversation.mistakes.authenticationFailure())
   }
 
   #say(reply: Reply): void {
-    this.#replies.addUrgent(reply)
-  }
-
-  #refuse(command: string, reply: Reply): void {
-    this.#say(reply)
-    this.#effects.push({ type: 'refused', command, reply })
-    this.#countError()
-  }
-
-  #countError(): void {
-    if (this.#mistakes.refusal()) this.#sendAway()
-  }
-
-  #sendAway(): void {
-    this.#dismiss('(errors)', replies.tooManyErrors(this.#options.hostname))
+    this.#conversation.say(reply)
   }
 
   #dismiss(command: string, reply: Reply): void {
-    this.#say(reply)
-    this.#effects.push({ type: 'refused', command, reply })
+    this.#conversation.dismiss(command, reply)
     this.#close()
   }
 
-  /** Not once the message was handed over complete: that is settled by its verdict. */
-  #abandon(): void {
-    const question = this.#state.name === 'asked' ? this.#state.question.type : undefined
-    const isOpen = this.#session.transaction !== undefined && question !== 'end-of-data'
-    if (isOpen || question === 'mail') this.#effects.push({ type: 'reset' })
-    this.#session.transaction = undefined
-    this.#message.forget()
-  }
-
-  #flush(): void {
-    const bytes = this.#replies.take()
-    if (bytes !== undefined) this.#effects.push({ type: 'send', bytes })
+  #closeIfOver(): void {
+    if (this.#conversation.isOver) this.#close()
   }
 
   #close(): void {
     if (this.#state.name === 'closed') return
-    this.#abandon()
-    this.#flush()
-    this.#effects.push({ type: 'close' })
+    this.#transactions.abandon()
+    this.#conversation.answered()
+    this.#conversation.flush()
+    this.#conversation.emit({ type: 'close' })
     this.#state = CLOSED
     this.#deadline = undefined
   }
