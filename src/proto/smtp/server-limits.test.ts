@@ -68,6 +68,19 @@ describe('limits', () => {
     expect(talk.closed).toBe(true)
   })
 
+  test('nothing follows the end of a session, however many mistakes its last chunk was', () => {
+    const reply = { code: 554, enhanced: '5.7.1', lines: ['no'] }
+    const talk = greeted(TRANSFER, ({ type }) =>
+      type === 'data' ? { ok: false, reply } : { ok: true },
+    )
+    talk.lines('MAIL FROM:<a@a.com>', 'RCPT TO:<user@b.com>')
+    for (let i = 1; i < ERRORS_MAX; i++) talk.lines('WHAT')
+    expect(talk.lines('BDAT 0 LAST')).toBe(
+      '554 5.7.1 no\r\n421 4.7.0 mail-1.a.com Error: too many errors\r\n',
+    )
+    expect(talk.closed).toBe(true)
+  })
+
   test('a mail that was taken makes good for mistakes', () => {
     const talk = greeted()
     for (let i = 1; i < ERRORS_MAX; i++) talk.lines('WHAT')
