@@ -188,11 +188,11 @@ export class MailControl {
   }
 
   /** A piece, empty behind the last. */
-  #message(queueId: string, index: number): Uint8Array {
+  async #message(queueId: string, index: number): Promise<Uint8Array> {
     const { queue } = this.#ports
     const view = queue.look(queueId)
     if (view === undefined) throw refused(`no mail ${queueId} in the queue`)
-    return queue.piece(view.envelope, index) ?? NO_BYTES
+    return (await queue.pieceAnywhere(view.envelope, index)) ?? NO_BYTES
   }
 
   async #act(

@@ -29,6 +29,9 @@ export const REPORT_HEADER_BYTES_MAX = 65_536
 /** Largest message that a report returns whole where its sender asked for it. RFC 3461 §6.2. */
 export const REPORT_MESSAGE_BYTES_MAX = 1_048_576
 
+/** Read at once of a mail that waits in a mailbox, for whoever looks at it. */
+export const WRITTEN_PIECE_BYTES = 65_536
+
 /** Aliases that stand for aliases, and addresses that one of them comes to in the end. */
 export const ALIAS_DEPTH_MAX = 20
 export const ALIAS_MEMBERS_MAX = 1000

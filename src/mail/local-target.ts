@@ -77,8 +77,12 @@ export class LocalTarget implements DeliveryTarget {
     return paths
   }
 
-  /** The message, from its beginning, where one of them still has it; undefined where none has. */
-  async waiting(awaited: readonly Awaited[], bytesMax: number): Promise<Uint8Array | undefined> {
+  /** A piece of the message where one of them still has it; undefined where none has. */
+  async waiting(
+    awaited: readonly Awaited[],
+    from: number,
+    bytes: number,
+  ): Promise<Uint8Array | undefined> {
     for (const { recipient, placements } of awaited) {
       const account = this.#accounts.find(recipient)
       if (account === undefined) continue
@@ -86,13 +90,23 @@ export class LocalTarget implements DeliveryTarget {
         const path = this.#options.maildirOf(account).waitingPath(placement)
         try {
           const file = await this.#options.disk.open(path)
-          return await file.read(0, bytesMax).finally(() => file.close())
+          return await file.read(from, bytes).finally(() => file.close())
         } catch (error) {
           asFault(error)
         }
       }
     }
     return undefined
+  }
+
+  /** Nobody waits for it any more; what cannot be removed now goes when it has grown old. */
+  async discard(awaited: readonly Awaited[]): Promise<void> {
+    for (const { recipient, placements } of awaited) {
+      const account = this.#accounts.find(recipient)
+      if (account === undefined) continue
+      const maildir = this.#options.maildirOf(account)
+      for (const placement of placements) await maildir.discard(placement)
+    }
   }
 
   /** Removes what old runs wrote and nobody awaits. Resolves with what went wrong. */

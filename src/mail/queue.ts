@@ -15,7 +15,7 @@ import { faultOf, refused } from './attempt.ts'
 import type { DeliveryTarget, MailStart, Outcome } from './delivery.ts'
 import { mailFault } from './fault.ts'
 import type { Depth } from './job-table.ts'
-import { REPORT_MESSAGE_BYTES_MAX } from './limits.ts'
+import { REPORT_MESSAGE_BYTES_MAX, WRITTEN_PIECE_BYTES } from './limits.ts'
 import { type Awaited, unknownUser } from './local-target.ts'
 import { QueuedDelivery } from './queue-delivery.ts'
 import { newQueueId } from './queue-id.ts'
@@ -36,6 +36,7 @@ import {
   decisionChange,
   type Envelope,
   type EnvelopeRecipient,
+  isElsewhere,
 } from './spool-record.ts'
 import { isHere, type WholeMail, writeHere } from './written-mail.ts'
 
@@ -95,7 +96,8 @@ export class MailQueue implements DeliveryTarget {
     const settlements = new Settlements(options.hostname, spool, ports, {
       mayReceive: (recipient) => this.requireRoute(recipient),
       forget: targets.forget,
-      written: (queueId) => this.#written(queueId),
+      written: (queueId) => this.#written(queueId, 0, 2 * REPORT_MESSAGE_BYTES_MAX),
+      discard: (before, indices) => targets.local.discard(awaitedOf(before, new Set(indices))),
       acceptReport: (report) => this.#scheduleSoon(report),
     })
     this.#spool = spool
@@ -293,6 +295,12 @@ export class MailQueue implements DeliveryTarget {
     return undefined
   }
 
+  /** The same, also of one of which only mailboxes hold the text: as it is to appear there. */
+  async pieceAnywhere(envelope: Envelope, index: number): Promise<Uint8Array | undefined> {
+    if (!isElsewhere(envelope)) return this.piece(envelope, index)
+    return this.#written(envelope.queueId, index * WRITTEN_PIECE_BYTES, WRITTEN_PIECE_BYTES)
+  }
+
   /** For metrics: as it is in this moment. */
   depth(): QueueDepth {
     const { bytesMax } = this.#options.spool
@@ -326,9 +334,10 @@ export class MailQueue implements DeliveryTarget {
     }
   }
 
-  async #written(queueId: string): Promise<Uint8Array | undefined> {
+  /** Of a mail of which only mailboxes hold the text, as it is to appear there. */
+  async #written(queueId: string, from: number, bytes: number): Promise<Uint8Array | undefined> {
     const mail = this.#spool.mail(queueId)
-    return mail && this.#targets.local.waiting(awaitedOf(mail), 2 * REPORT_MESSAGE_BYTES_MAX)
+    return mail && this.#targets.local.waiting(awaitedOf(mail), from, bytes)
   }
 
   /** In a turn of its own: whoever waits for the acceptance hears of it before the first attempt. */
@@ -382,11 +391,12 @@ export class MailQueue implements DeliveryTarget {
   }
 }
 
-/** What is written for a mailbox and has not appeared there yet. */
-function awaitedOf({ envelope, statuses }: SpooledMail): readonly Awaited[] {
+/** What is written for mailboxes, all or those of some recipients, and has not appeared there yet. */
+function awaitedOf({ envelope, statuses }: SpooledMail, of?: ReadonlySet<number>): Awaited[] {
   return [...statuses].flatMap(([index, status]) => {
     const recipient = envelope.recipients[index]
     if (status.type !== 'placing' || recipient === undefined) return []
+    if (of?.has(index) === false) return []
     return [{ recipient, placements: status.placements }]
   })
 }

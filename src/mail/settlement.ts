@@ -26,8 +26,8 @@ import { REPORT_HEADER_BYTES_MAX, REPORT_MESSAGE_BYTES_MAX } from './limits.ts'
 import { formatNextHop, type NextHop } from './next-hop.ts'
 import { type AttemptTimes, delaysOf } from './progress.ts'
 import { newQueueId } from './queue-id.ts'
-import type { Spool } from './spool.ts'
-import { type Envelope, type EnvelopeRecipient, statusChange } from './spool-record.ts'
+import type { Spool, SpooledMail } from './spool.ts'
+import { type Envelope, type EnvelopeRecipient, isElsewhere, statusChange } from './spool-record.ts'
 
 export interface UnsettledMail {
   readonly queueId: string
@@ -51,6 +51,8 @@ export interface SettlementHooks {
   readonly forget: (queueId: string) => readonly StoreChange[]
   /** A mail of which the spool holds nothing, where it waits; undefined where it is no longer to be had. */
   readonly written: (queueId: string) => Promise<Uint8Array | undefined>
+  /** These recipients get nothing of it: what is written for them, by a mail as it was before, goes. */
+  readonly discard: (before: SpooledMail, indices: readonly number[]) => Promise<void>
   /** Hears of each report once it is durable. */
   readonly acceptReport: (report: Envelope) => void
 }
@@ -107,6 +109,8 @@ export class Settlements {
       left === 0
         ? [...this.#spool.removal(envelope), ...this.#hooks.forget(queueId)]
         : [...ended.keys()].map((index) => statusChange(queueId, index, { type: 'settled' }))
+    const refused = [...ended].flatMap(([i, { type }]) => (type === 'refused' ? [i] : []))
+    const before = refused.length === 0 ? undefined : this.#spool.mail(queueId)
     let report: MadeReport | undefined
     try {
       report = await this.#commit(envelope, ended, changes)
@@ -115,6 +119,7 @@ export class Settlements {
       return false
     }
     mail.unsettled = left
+    if (before !== undefined) await this.#hooks.discard(before, refused)
     this.#tellEnds(envelope, ended, way)
     if (left === 0) {
       this.#spool.removed(envelope)
@@ -197,9 +202,9 @@ export class Settlements {
     envelope: Envelope,
     recipients: readonly ReportedRecipient[],
   ): Promise<Report['returned']> {
-    const isInSpool = envelope.chunkCount > 0 || envelope.sizeBytes === 0
-    const written = isInSpool ? undefined : await this.#hooks.written(envelope.queueId)
-    if (!isInSpool && written === undefined) return { type: 'nothing' }
+    const isWritten = isElsewhere(envelope)
+    const written = isWritten ? await this.#hooks.written(envelope.queueId) : undefined
+    if (isWritten && written === undefined) return { type: 'nothing' }
     const { ret, requireTls, body } = envelope.from.parameters
     const isWhole =
       ret === 'FULL' &&

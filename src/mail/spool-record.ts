@@ -24,6 +24,11 @@ export interface Envelope {
   readonly recipients: readonly EnvelopeRecipient[]
 }
 
+/** Of a mail of which only the mailboxes of its recipients hold the text. */
+export function isElsewhere({ chunkCount, sizeBytes }: Envelope): boolean {
+  return chunkCount === 0 && sizeBytes > 0
+}
+
 export interface EnvelopeRecipient extends Mailbox {
   /** Absent where there are none. */
   readonly parameters?: RecipientParameters

@@ -9,11 +9,12 @@ import {
   type StageOptions,
   submit,
 } from '../../test/support/mail-stage.ts'
-import { fromUtf8 } from '../base/bytes.ts'
+import { fromUtf8, toUtf8 } from '../base/bytes.ts'
 import { Fault } from '../base/fault.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { StoreChange } from '../ports/store.ts'
 import type { MailFrom } from '../proto/smtp/envelope.ts'
+import { WRITTEN_PIECE_BYTES } from './limits.ts'
 import { newQueueId } from './queue-id.ts'
 import { NO_QUOTAS } from './quotas.ts'
 import { SPOOL_TABLE } from './spool-record.ts'
@@ -33,10 +34,11 @@ function take(
   { queue, clock, entropy }: Stage,
   recipients: readonly Addressee[],
   parameters: MailFrom['parameters'] = {},
+  text = TEXT,
 ): Promise<boolean> {
   const from = { reversePath: mailbox('ann@mail-2.a.com'), parameters }
   const start = { queueId: newQueueId(clock, entropy), from }
-  return queue.acceptHere({ start, recipients, message: [fromUtf8(TEXT)], alongside: [MEMORY] })
+  return queue.acceptHere({ start, recipients, message: [fromUtf8(text)], alongside: [MEMORY] })
 }
 
 async function opened(options: StageOptions = {}): Promise<Stage> {
@@ -170,6 +172,30 @@ describe('a mail for mailboxes here', () => {
     await pass(stage, 0)
     expect(stage.sent).toHaveLength(1)
     expect(stage.sent[0]).toMatch(/message\/rfc822\r\n.*Subject: hello\r\n\r\nHello\r\n/s)
+  })
+
+  it('that cannot appear is shown as it is in its mailbox, and nothing of it stays when it is deleted', async () => {
+    let isStuck = false
+    const stage = await opened({ disk: stuck(() => isStuck) })
+    const recipients = [addressee(`user@${HOST}`)]
+    const text = `${TEXT}${'x'.repeat(2 * WRITTEN_PIECE_BYTES)}`
+    expect(await take(stage, recipients, {}, text)).toBe(true)
+    isStuck = true
+    await pass(stage, 0)
+    const [queueId = ''] = [...stage.queue.queueIds()]
+    const view = stage.queue.look(queueId)
+    let shown = ''
+    for (let i = 0; view !== undefined; i++) {
+      const piece = await stage.queue.pieceAnywhere(view.envelope, i)
+      if (piece === undefined || piece.length === 0) break
+      expect(piece.length).toBeLessThanOrEqual(WRITTEN_PIECE_BYTES)
+      shown += toUtf8(piece)
+    }
+    expect(shown).toMatch(/^Return-Path: <ann@mail-2\.a\.com>\r\nDelivered-To: /)
+    expect(shown.endsWith(text)).toBe(true)
+    expect(await waiting(stage)).toBe(1)
+    expect(await stage.queue.end(queueId, 'deleted')).toBe(true)
+    expect([await waiting(stage), await copies(stage)]).toEqual([0, [0, 0]])
   })
 
   it('whose users are gone comes back without its text: no part stands for it', async () => {
