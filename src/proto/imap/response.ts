@@ -54,10 +54,6 @@ export function formatString(octets: string): string {
   return `"${/["\\]/.test(octets) ? octets.replace(/["\\]/g, '\\$&') : octets}"`
 }
 
-export function formatNString(octets: string | undefined): string {
-  return octets === undefined ? 'NIL' : formatString(octets)
-}
-
 /** A mailbox's name, as an atom where it is one that cannot be mistaken. */
 export function formatName(name: string, utf8: boolean): string {
   const octets = octetsOf(encodeName(name, utf8))
