@@ -15,8 +15,12 @@ interface Flags {
   readonly nodes: number
   readonly contacts: number
   readonly bundles: number
+  readonly here?: true
   readonly json?: true
 }
+
+/** What a constellation has under way at once is more than survives in the memory for young objects that Node has by itself. */
+const CONSTELLATION_OPTIONS = ['--max-semi-space-size=128']
 
 export function labCommand(): Command {
   return new Command('lab')
@@ -27,6 +31,7 @@ export function labCommand(): Command {
     .option('--nodes <number>', 'of the constellation', number, 1000)
     .option('--contacts <number>', 'a day, of each link that comes and goes', number, 15)
     .option('--bundles <number>', 'in its day', number, 100_000)
+    .option('--here', 'in this process, with the memory that it was given; for profiles')
     .option('--json', 'one JSON object for each line')
     .addHelpText(
       'after',
@@ -35,18 +40,23 @@ export function labCommand(): Command {
     .action(run)
 }
 
-async function run({ only, json, ...size }: Flags): Promise<void> {
+async function run({ only, here, json, ...size }: Flags): Promise<void> {
   const tell = <Result extends object>(result: Result, text: (result: Result) => string): void =>
     console.log(json ? JSON.stringify(result) : text(result))
-  if (only.includes('mars-day')) tell(await runMarsDay(), marsText)
+  if (only.includes('mars-day')) {
+    tell(here ? await runMarsDay() : inProcess<MarsDay>([], ['mars-day']), marsText)
+  }
   if (only.includes('constellation')) {
     const { nodes, contacts: contactsPerLink, bundles } = size
-    tell(await runConstellation({ nodes, contactsPerLink, bundles }), constellationText)
+    const result = here
+      ? await runConstellation({ nodes, contactsPerLink, bundles })
+      : constellationOf(nodes, contactsPerLink, bundles)
+    tell(result, constellationText)
   }
   if (only.includes('growth')) for (const result of growth()) tell(result, constellationText)
 }
 
-/** By tens of nodes, of contacts and of bundles, each in a process of its own, so that its memory is its own. */
+/** By tens of nodes, of contacts and of bundles. */
 function* growth(): Iterable<ConstellationResult> {
   for (const [nodes, contacts, bundles] of [
     [10, 15, 1000],
@@ -56,16 +66,23 @@ function* growth(): Iterable<ConstellationResult> {
     [100, 1500, 1000],
     [100, 15, 10_000],
     [100, 15, 100_000],
-  ]) {
-    const flags = ['--nodes', nodes, '--contacts', contacts, '--bundles', bundles, '--json'].map(
-      String,
-    )
-    const bench = fileURLToPath(new URL('bench.js', import.meta.url))
-    const words = [bench, 'lab', '--only', 'constellation', ...flags]
-    const { stdout, stderr, status } = spawnSync(process.execPath, words, { encoding: 'utf8' })
-    if (status !== 0) throw new Error(stderr)
-    yield JSON.parse(stdout) as ConstellationResult
+  ] as const) {
+    yield constellationOf(nodes, contacts, bundles)
   }
+}
+
+function constellationOf(nodes: number, contacts: number, bundles: number): ConstellationResult {
+  const size = ['--nodes', nodes, '--contacts', contacts, '--bundles', bundles].map(String)
+  return inProcess<ConstellationResult>(CONSTELLATION_OPTIONS, ['constellation', ...size])
+}
+
+/** Each in a process of its own, so that its memory is its own and nothing is compiled for another. */
+function inProcess<Result>(nodeOptions: readonly string[], part: readonly string[]): Result {
+  const bench = fileURLToPath(new URL('bench.js', import.meta.url))
+  const words = [...nodeOptions, bench, 'lab', '--here', '--json', '--only', ...part]
+  const { stdout, stderr, status } = spawnSync(process.execPath, words, { encoding: 'utf8' })
+  if (status !== 0) throw new Error(stderr)
+  return JSON.parse(stdout) as Result
 }
 
 function marsText({ mails, arrived, events, eventsPerSec, seconds, rssMiB }: MarsDay): string {

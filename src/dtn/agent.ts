@@ -37,6 +37,7 @@ import { ReassemblyLedger } from './reassembly-ledger.ts'
 import type { Registration } from './registration.ts'
 import { expiryReason, Retention } from './retention.ts'
 import type { StaticPlan } from './static-plan.ts'
+import type { Way } from './ways.ts'
 
 export interface BundleAgentOptions extends NodeNames {
   readonly plans: readonly StaticPlan[]
@@ -133,7 +134,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
         this.#onOffered(event, now, effects)
         break
       case 'recovered':
-        this.#dispatch(this.#enter(event.record, event.wall, now), now, effects)
+        this.#recover(event.record, event.wall, now, effects)
         break
       case 'stored':
         this.#onStored(event.key, now, effects)
@@ -212,12 +213,13 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     effects: AgentEffect[],
   ): void {
     const { record } = event
-    const fault = this.#objection(record, event.wall, now, effects)
+    const way = this.#forwarding.wayFor(record)
+    const fault = this.#objection(record, way, event.wall, now, effects)
     if (fault !== undefined) {
       effects.push({ type: 'refuse', record, fault })
       return
     }
-    const entry = this.#enter(record, event.wall, now)
+    const entry = this.#enter(record, way, event.wall, now)
     this.#entries.countStranded(entry)
     if (isFragmentForUs(entry))
       this.#ledger.reserve(aduName(entry.record), entry.record.fragment, now)
@@ -225,8 +227,14 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     if (this.#deliveries.mayGoAhead(entry)) this.#deliveries.goAhead(entry, now, effects)
   }
 
+  #recover(record: BundleRecord, wall: WallMs, now: MonoMs, effects: AgentEffect[]): void {
+    const way = this.#forwarding.wayFor(record)
+    this.#dispatch(this.#enter(record, way, wall, now), now, effects)
+  }
+
   #objection(
     record: BundleRecord,
+    way: Way | undefined,
     wall: WallMs,
     now: MonoMs,
     effects: AgentEffect[],
@@ -244,7 +252,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
       return temporary('dtn/too-many-waiting', 'too many status reports of ours are waiting')
     }
     const isForUs = this.#endpoints.isForUs(record.destination)
-    if (!record.own && this.#isStranded(record)) {
+    if (!record.own && way === undefined && !this.#isActive(record.destination)) {
       const { count, bytes } = this.#entries.stranded
       if (count >= limits.strandedCountMax || bytes + record.sizeBytes > limits.strandedBytesMax) {
         return temporary('dtn/too-many-waiting', 'too many bundles have nowhere to go')
@@ -305,7 +313,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     if (registration !== undefined) this.#deliveries.dispatch(entry, registration, now, effects)
   }
 
-  #enter(record: BundleRecord, wall: WallMs, now: MonoMs): Entry {
+  #enter(record: BundleRecord, way: Way | undefined, wall: WallMs, now: MonoMs): Entry {
     const registration = this.#endpoints.isForUs(record.destination)
       ? this.#endpoints.at(record.destination)
       : undefined
@@ -320,7 +328,7 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
       isReleased: false,
       isAhead: false,
       isRepeat: false,
-      way: this.#forwarding.wayFor(record),
+      way,
       isStrandedGuest: false,
     }
     if (registration !== undefined) registration.bundleCount++
@@ -333,10 +341,8 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
     return entry?.record.own && entry.state !== 'storing' ? entry : undefined
   }
 
-  /** Whether it has nowhere to go for now. */
-  #isStranded(record: BundleRecord): boolean {
-    if (this.#forwarding.wayFor(record) !== undefined) return false
-    return this.#endpoints.get(record.destination)?.state !== 'active'
+  #isActive(endpoint: EndpointId): boolean {
+    return this.#endpoints.get(endpoint)?.state === 'active'
   }
 }
 

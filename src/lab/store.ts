@@ -100,7 +100,7 @@ export class LabStore implements Store {
     const owned =
       this.#options.isSuspicious === false
         ? changes
-        : changes.map((change) => ({ ...change, value: change.value?.slice() }))
+        : changes.map(({ table, key, value }) => ({ table, key, value: value?.slice() }))
     const fault = this.#options.fault?.()
     if (fault === undefined) this.#underWay.push(owned)
     const committed = new Promise<void>((resolve, reject) => {

@@ -30,7 +30,8 @@ const UNPRINTABLE = /[^\t\x20-\x7e]/
 
 function fitLine(line: string): readonly string[] {
   const clean = UNPRINTABLE.test(line) ? line.replace(/[^\t\x20-\x7e]/g, '?') : line
-  const count = Math.max(1, Math.ceil(clean.length / TEXT_MAX))
+  if (clean.length <= TEXT_MAX) return [clean]
+  const count = Math.ceil(clean.length / TEXT_MAX)
   return Array.from({ length: count }, (_, i) => clean.slice(i * TEXT_MAX, (i + 1) * TEXT_MAX))
 }
 
