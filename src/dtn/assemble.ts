@@ -4,14 +4,21 @@ import { Fault, type Result } from '../base/fault.ts'
 import type { Bundle } from '../proto/bpv7/bundle.ts'
 import { Reassembly } from '../proto/bpv7/fragmentation.ts'
 import type { DtnFaultCode } from './fault.ts'
+import { ADU_FRAGMENTS_MAX } from './limits.ts'
 
 /** The bundle of which `parts` are the whole or all fragments; undefined stands for a damaged one. */
 export function assemble(parts: readonly (Bundle | undefined)[]): Result<Bundle> {
-  let reassembly: Reassembly | undefined
+  const known: Bundle[] = []
   for (const part of parts) {
     if (part === undefined) break
     if (part.primary.fragment === undefined) return { ok: true, value: part }
-    reassembly ??= new Reassembly(part)
+    known.push(part)
+  }
+  // In order each is put behind the others, however many they are.
+  const offsetOf = ({ primary }: Bundle): number => Number(primary.fragment?.offset ?? 0n)
+  let reassembly: Reassembly | undefined
+  for (const part of known.sort((a, b) => offsetOf(a) - offsetOf(b))) {
+    reassembly ??= new Reassembly(part, ADU_FRAGMENTS_MAX)
     const whole = reassembly.add(part)
     if (!whole.ok) return whole
     if (whole.value !== undefined) return { ok: true, value: whole.value }

@@ -123,7 +123,10 @@ export const UDP_BUNDLE_BYTES_MAX = 64_000
  */
 export const UDP_REPEAT_BYTES_MAX = 1232
 
-/** Pieces of a bundle that goes again: those of the first time count among the `EXTENTS_MAX` too. */
+/** Fragments of one ADU that are kept until it is whole: 20 MB in pieces of `UDP_REPEAT_BYTES_MAX`. */
+export const ADU_FRAGMENTS_MAX = 16_384
+
+/** Pieces of a bundle that goes again: nodes that count fragments to 4096 count those of the first time too. */
 export const REPEAT_PIECES_MAX = 2048
 
 /** Largest bundle over a stream, either way: an ADU of `aduBytesMax` with its blocks. */

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { monoMs } from '../base/time.ts'
-import { ADUS_REMEMBERED_MAX, REASSEMBLY_IDLE_MS } from './limits.ts'
+import { EXTENTS_MAX } from '../proto/bpv7/limits.ts'
+import { ADU_FRAGMENTS_MAX, ADUS_REMEMBERED_MAX, REASSEMBLY_IDLE_MS } from './limits.ts'
 import { ReassemblyLedger } from './reassembly-ledger.ts'
 
 const t0 = monoMs(0)
@@ -53,6 +54,25 @@ test('a fragment without material extents is not wanted (RFC 9171 §5.9)', () =>
   expect(l.judge('a', part(10, 40))).toBe('covered')
   expect(l.add('a', 3, part(10, 40), t0)).toBe('useless')
   expect(l.keys('a')).toEqual([1, 2])
+})
+
+test('what is in few extents has room for as many fragments as come, until their number is at its bound', () => {
+  const aduBytes = 1_000_000
+  const l = new ReassemblyLedger({ aduBytesMax: aduBytes, reassemblyBytesMax: aduBytes })
+  for (let i = 0; i < ADU_FRAGMENTS_MAX; i++) l.add('a', i, part(i, 1, aduBytes), t0)
+  expect(l.keys('a')).toHaveLength(ADU_FRAGMENTS_MAX)
+  expect(l.judge('a', part(ADU_FRAGMENTS_MAX, 1, aduBytes))).toBe('no-room')
+})
+
+test('what would be one extent too many has no room, and what joins others has', () => {
+  const aduBytes = 1_000_000
+  const l = new ReassemblyLedger({ aduBytesMax: aduBytes, reassemblyBytesMax: aduBytes })
+  for (let i = 0; i < EXTENTS_MAX; i++) {
+    expect(l.judge('a', part(2 * i, 1, aduBytes))).toBe('wanted')
+    l.add('a', i, part(2 * i, 1, aduBytes), t0)
+  }
+  expect(l.judge('a', part(2 * EXTENTS_MAX, 1, aduBytes))).toBe('no-room')
+  expect(l.judge('a', part(1, 1, aduBytes))).toBe('wanted')
 })
 
 test('a source node has its share of the room, through all of its services', () => {

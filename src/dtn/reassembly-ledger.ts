@@ -17,7 +17,12 @@ import type { MonoMs } from '../base/time.ts'
 import { EXTENTS_MAX } from '../proto/bpv7/limits.ts'
 import type { FragmentExtent } from './bundle-record.ts'
 import { type Gathered, GivingWay } from './giving-way.ts'
-import { ADUS_REMEMBERED_MAX, type BundleNodeLimits, SOURCE_REASSEMBLY_SHARE } from './limits.ts'
+import {
+  ADU_FRAGMENTS_MAX,
+  ADUS_REMEMBERED_MAX,
+  type BundleNodeLimits,
+  SOURCE_REASSEMBLY_SHARE,
+} from './limits.ts'
 
 export type FragmentVerdict =
   | 'wanted'
@@ -80,7 +85,10 @@ export class ReassemblyLedger {
     }
     if (adu.aduBytes !== aduBytes) return 'malformed'
     if (covers(adu.extents, offset, offset + length)) return 'covered'
-    return adu.keys.size >= EXTENTS_MAX ? 'no-room' : 'wanted'
+    const to = offset + length
+    const isApart = !adu.extents.some((extent) => extent.from <= to && extent.to >= offset)
+    const isFull = isApart && adu.extents.length >= EXTENTS_MAX
+    return isFull || adu.keys.size >= ADU_FRAGMENTS_MAX ? 'no-room' : 'wanted'
   }
 
   /** Reserves the room of an ADU of which a fragment is on its way into the store. */

@@ -51,8 +51,11 @@ export class Reassembly {
   #first: Bundle | undefined
   #heldBytes = 0
 
+  readonly #extentsMax: number
+
   /** For the fragments that have `aduId` in common with this one, which is still to be added. */
-  constructor(fragment: Bundle) {
+  constructor(fragment: Bundle, extentsMax: number = EXTENTS_MAX) {
+    this.#extentsMax = extentsMax
     this.#aduId = aduId(fragment)
     this.#totalAduLength = placeOf(fragment).totalAduLength
   }
@@ -94,8 +97,8 @@ export class Reassembly {
       const next = extents[index]
       const gapEnd = Math.min(next?.start ?? end, end)
       if (at < gapEnd) {
-        if (extents.length === EXTENTS_MAX) {
-          throw fault('bpv7/too-many-fragments', `more than ${EXTENTS_MAX} pieces of one ADU`)
+        if (extents.length === this.#extentsMax) {
+          throw fault('bpv7/too-many-fragments', `more than ${this.#extentsMax} pieces of one ADU`)
         }
         const bytes = data.slice(at - offset, gapEnd - offset)
         extents.splice(index, 0, { start: at, end: gapEnd, bytes })
