@@ -51,6 +51,15 @@ test('it is forgotten a margin after its lifetime, by the commits of others', as
   expect(records(store)).toBe(2)
 })
 
+test('one that is taken later and expires sooner is forgotten in its time', async () => {
+  const { store, take, wait } = stage()
+  await take(1, 5000)
+  await take(2, 1000)
+  await wait(1001 + REMEMBER_MARGIN_MS)
+  await take(3)
+  expect(records(store)).toBe(2)
+})
+
 test('a lifetime that a peer exaggerates does not keep it for ever', async () => {
   const { store, take, wait } = stage()
   await take(1, 100 * LIFETIME_MAX_MS)

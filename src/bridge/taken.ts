@@ -5,7 +5,7 @@
 
 import { fromUtf8, NO_BYTES, toUtf8 } from '../base/bytes.ts'
 import { Fault } from '../base/fault.ts'
-import { addMs, type WallMs } from '../base/time.ts'
+import { addMs, type WallMs, wallMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
 import type { Refusal } from './adu.ts'
@@ -27,6 +27,8 @@ export class Taken {
   #count: number
   /** Keys whose removal is in a commit that has not ended: no other commit may count them too. */
   readonly #beingForgotten = new Set<string>()
+  /** No record expires before, but for those that are being forgotten. */
+  #nextExpiry: WallMs = wallMs(0)
 
   constructor(store: Store, clock: Clock, limits: TakenLimits = { takenMax: TAKEN_MAX }) {
     this.#store = store
@@ -63,6 +65,7 @@ export class Taken {
     const key = keyOf(source, transaction)
     const longest = addMs(this.#clock.wall(), LIFETIME_MAX_MS)
     const until = addMs(expiresAt < longest ? expiresAt : longest, REMEMBER_MARGIN_MS)
+    if (until < this.#nextExpiry) this.#nextExpiry = until
     return [
       ...forgotten.flatMap((expiry) => [
         { table: EXPIRY, key: expiry, value: undefined },
@@ -75,7 +78,10 @@ export class Taken {
 
   /** Hears what became of the commit with the changes of `remember`. */
   ended(changes: readonly StoreChange[], outcome: 'committed' | 'failed'): void {
-    if (outcome === 'failed') this.#count--
+    if (outcome === 'failed') {
+      this.#count--
+      this.#nextExpiry = wallMs(0)
+    }
     for (const { table, key, value } of changes) {
       if (table !== EXPIRY || value !== undefined) continue
       this.#beingForgotten.delete(key)
@@ -85,11 +91,17 @@ export class Taken {
 
   #expired(): string[] {
     const expired: string[] = []
-    const range = { to: instantKey(this.#clock.wall()) }
-    for (const key of this.#store.keys(EXPIRY, range)) {
+    const now = this.#clock.wall()
+    // To look is more work than all else that is done to remember one.
+    if (now < this.#nextExpiry) return expired
+    let next = Number.POSITIVE_INFINITY
+    for (const key of this.#store.keys(EXPIRY, {})) {
+      next = instantOf(key)
+      if (next >= now || expired.length >= FORGET_BATCH) break
       if (!this.#beingForgotten.has(key)) expired.push(key)
-      if (expired.length >= FORGET_BATCH) break
+      next = Number.POSITIVE_INFINITY
     }
+    this.#nextExpiry = wallMs(next)
     return expired
   }
 }
@@ -102,7 +114,13 @@ function keyOf(source: string, transaction: string): string {
   return `${source}/${transaction}`
 }
 
+function instantOf(expiry: string): number {
+  return Number(expiry.slice(0, INSTANT_LENGTH))
+}
+
 /** Sorts as the instant does. */
 function instantKey(wall: WallMs): string {
-  return String(Math.round(wall)).padStart(16, '0')
+  return String(Math.round(wall)).padStart(INSTANT_LENGTH, '0')
 }
+
+const INSTANT_LENGTH = 16

@@ -78,6 +78,8 @@ class LmdbStore implements Store {
   #waiting: Commit[] = []
   #writing: Promise<void> | undefined
   #closed: Promise<void> | undefined
+  /** So much more may come before the pages are counted again, which takes longer than most commits' own work. */
+  #knownRoomBytes = 0
 
   constructor(database: RootDatabase<Uint8Array, Uint8Array>, place: Place) {
     this.#database = database
@@ -142,7 +144,6 @@ class LmdbStore implements Store {
 
   /** Refuses, in order, what would exceed the capacity. What frees room is never refused. */
   #admit(commits: readonly Commit[]): readonly Commit[] {
-    const usedBytes = this.#usedBytes()
     // Only where it is close must be known what is replaced and removed.
     let grownBytes = 0
     for (const { changes } of commits) {
@@ -150,9 +151,15 @@ class LmdbStore implements Store {
         if (value !== undefined) grownBytes += entryBytes(nameLength(table, key), value.length)
       }
     }
-    return usedBytes + grownBytes <= this.#place.capacityBytes
-      ? commits
-      : this.#admitSome(commits, usedBytes)
+    if (grownBytes <= this.#knownRoomBytes) {
+      this.#knownRoomBytes -= grownBytes
+      return commits
+    }
+    const usedBytes = this.#usedBytes()
+    const leftBytes = this.#place.capacityBytes - usedBytes - grownBytes
+    // Half of it: what entries take up is known only nearly.
+    this.#knownRoomBytes = Math.max(0, leftBytes) / 2
+    return leftBytes >= 0 ? commits : this.#admitSome(commits, usedBytes)
   }
 
   /** Nothing else is being written now, so what the database holds is what the commits will change. */

@@ -24,6 +24,17 @@ test('what is written is read, to its end', async () => {
   expect(await waiting).toBeUndefined()
 })
 
+test('its end is known with the last piece of one that is complete, and not before', async () => {
+  const body = new Body()
+  await body.write(fromLatin1('one'))
+  await body.write(fromLatin1('two'))
+  await body.next()
+  body.end()
+  expect(body.isOver).toBe(false)
+  await body.next()
+  expect(body.isOver).toBe(true)
+})
+
 test('no more than so much is held for a server that is slow', async () => {
   const body = new Body()
   await body.write(new Uint8Array(BODY_BYTES_HELD_MAX))

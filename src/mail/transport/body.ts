@@ -5,6 +5,8 @@ import { BODY_BYTES_HELD_MAX } from './limits.ts'
 export interface BodySource {
   /** Undefined at its end; rejects with a Fault where it will not be completed. */
   next(): Promise<Uint8Array | undefined>
+  /** Known to have nothing more. Where it is not, `next` says so. */
+  readonly isOver?: boolean
 }
 
 /** A message that is there as a whole, read as it is asked for. */
@@ -30,6 +32,10 @@ export class Body implements BodySource {
   /** Whether a part of it is gone, so that it cannot be given from its start to another server. */
   get hasBegun(): boolean {
     return this.#begun
+  }
+
+  get isOver(): boolean {
+    return this.#state === 'ended' && this.#chunks.length === 0
   }
 
   /** Resolves when more is wanted; drops what nobody wants any more. */

@@ -150,10 +150,12 @@ export class ClientSession {
   }
 
   #giveBody(answer: (event: SmtpClientEvent) => void): void {
-    this.#body?.next().then(
+    const body = this.#body
+    body?.next().then(
       (bytes) => {
-        this.#isAnswerAwaited = bytes === undefined
-        answer(bytes === undefined ? { type: 'body-end' } : { type: 'body', bytes })
+        const isLast = body.isOver === true
+        this.#isAnswerAwaited = isLast || bytes === undefined
+        answer(bytes === undefined ? { type: 'body-end' } : { type: 'body', bytes, isLast })
       },
       // Closing before its end takes the message back. RFC 5321 §4.1.1.4.
       (error: unknown) => {

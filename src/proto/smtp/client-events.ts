@@ -37,8 +37,11 @@ export interface SmtpClientOptions {
 export type SmtpClientEvent =
   /** Only after `ready`. */
   | ({ readonly type: 'mail' } & OutgoingMail)
-  /** Only after `more-body`. Lines of the message end in CRLF. Borrowed. */
-  | { readonly type: 'body'; readonly bytes: Uint8Array }
+  /**
+   * Only after `more-body`. Lines of the message end in CRLF. Borrowed. What is known to be last goes in one
+   * step with the end of the message, unless `more-body` asks for that all the same.
+   */
+  | { readonly type: 'body'; readonly bytes: Uint8Array; readonly isLast?: boolean }
   /** Only after `more-body`: the message is complete. */
   | { readonly type: 'body-end' }
   /** Only after `ready`. */

@@ -152,6 +152,21 @@ describe('a mail without PIPELINING (RFC 5321 §4.3.1)', () => {
     expect(sent?.type === 'send' && toLatin1(sent.bytes)).toBe('Hello\r\n')
   })
 
+  test('what is known to be last goes together with the end', () => {
+    const play = ready(['PIPELINING'])
+    play.mail(FROM, [B])
+    play.server('250 ok', '250 ok', '354 go on')
+    const last = { type: 'body', bytes: fromLatin1('Hello\r\n'), isLast: true } as const
+    expect(play.tell(last)).toBe('Hello\r\n.\r\n')
+    const { deadline } = play.client
+    play.now = addMs(play.now, 1000)
+    expect(play.tell({ type: 'drained' })).toBe('')
+    expect(play.client.deadline).toBe(addMs(deadline ?? play.now, 1000))
+    play.types()
+    play.server('250 taken')
+    expect(play.types()).toEqual(['settled', 'ready'])
+  })
+
   test('each command waits for its reply also where PIPELINING is offered and not wanted', () => {
     const play = ready(['PIPELINING'], { ...OPTIONS, pipelining: 'never' })
     expect(play.mail()).toBe('MAIL FROM:<a@a.com>\r\n')

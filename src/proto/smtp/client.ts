@@ -99,6 +99,8 @@ export class SmtpClient implements Machine<Event, Effect> {
         break
       case 'drained':
         if (this.#phase === 'draining') this.#onDrained()
+        // The last piece was sent with the end: the wait for its answer begins now.
+        else if (this.#awaited[0]?.type === 'end-of-data') this.#moved = true
         break
       case 'mail':
         assert(this.#phase === 'ready' && event.recipients.length > 0, 'no mail before ready')
@@ -106,7 +108,7 @@ export class SmtpClient implements Machine<Event, Effect> {
         break
       case 'body':
         assert(this.#phase === 'wants-body', 'no body before more-body')
-        this.#onBody(event.bytes)
+        this.#onBody(event.bytes, event.isLast === true)
         break
       case 'body-end':
         assert(this.#phase === 'wants-body', 'no end of body before more-body')
@@ -333,7 +335,7 @@ export class SmtpClient implements Machine<Event, Effect> {
     this.#effects.push({ type: 'more-body' })
   }
 
-  #onBody(bytes: Uint8Array): void {
+  #onBody(bytes: Uint8Array, isLast: boolean): void {
     if (bytes.length === 0) {
       this.#effects.push({ type: 'more-body' })
       return
@@ -343,6 +345,10 @@ export class SmtpClient implements Machine<Event, Effect> {
       return
     }
     for (const part of this.#body.piece(bytes)) this.#effects.push({ type: 'send', bytes: part })
+    if (isLast && !this.#body.isAnswered) {
+      this.#onBodyEnd()
+      return
+    }
     if (this.#body.isAnswered) this.#await({ type: 'chunk' })
     this.#phase = 'draining'
     this.#moved = true

@@ -109,7 +109,11 @@ function transfer(mails: readonly Mail[], pieceBytes: number, serverOptions = SE
         }
         if (effect.type === 'more-body') {
           const bytes = bodies.shift()
-          clientInbox.push(bytes === undefined ? { type: 'body-end' } : { type: 'body', bytes })
+          // Where the cut says so the client is told of the end with the last piece.
+          const isLast = bodies.length === 0 && pieceBytes % 2 === 1
+          clientInbox.push(
+            bytes === undefined ? { type: 'body-end' } : { type: 'body', bytes, isLast },
+          )
           if (bytes !== undefined) clientInbox.push({ type: 'drained' })
         }
       }
