@@ -16,6 +16,7 @@ import type { BridgeFaultCode } from './fault.ts'
 import type { Gateway } from './gateway.ts'
 import {
   ACKNOWLEDGEMENT_WAIT_MS_MAX,
+  ACKNOWLEDGEMENT_WAIT_MS_MIN,
   ACKNOWLEDGEMENT_WAIT_SHARE,
   ANSWER_GRACE_MS_MAX,
   LATE_MARGIN_MS,
@@ -57,7 +58,10 @@ export class BundleCarriers implements Carriers {
       waitMs: (peer) =>
         Math.min(
           ACKNOWLEDGEMENT_WAIT_MS_MAX,
-          ACKNOWLEDGEMENT_WAIT_SHARE * peer.oneWayDelayMs(clock.wall()),
+          Math.max(
+            ACKNOWLEDGEMENT_WAIT_MS_MIN,
+            ACKNOWLEDGEMENT_WAIT_SHARE * peer.oneWayDelayMs(clock.wall()),
+          ),
         ),
       answersMax: OBJECT_MAILS_MAX,
       send: (...answers) => void this.#acknowledge(...answers),
