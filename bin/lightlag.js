@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --min-semi-space-size=64 --max-semi-space-size=64
+#!/usr/bin/env -S node --max-semi-space-size=64
 // The program as `npx lightlag` starts it in a clone, set up first where that has not been done since
 // the last change of what it is made of. Looking takes some milliseconds, asking the compiler many.
 

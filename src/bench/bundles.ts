@@ -59,7 +59,7 @@ const UDP_RATES: Readonly<Record<StoreKind, Readonly<Record<number, number>>>> =
 }
 
 /** As `bin/lightlag.js` starts Node: what is in flight is not copied by every small collection. */
-const FLAGS = ['--min-semi-space-size=64', '--max-semi-space-size=64']
+const FLAGS = ['--max-semi-space-size=64']
 const NODE = fileURLToPath(new URL('bundles-node.js', import.meta.url))
 
 export async function* benchBundles(options: BundlesOptions): AsyncIterable<BundlesResult> {

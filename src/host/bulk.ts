@@ -23,8 +23,6 @@ const CODE = new URL(
 /** Of each thread: what a few messages leave when they are read. */
 const YOUNG_MB = 6
 
-const YOUNG_GENERATION_FLAGS = ['--min-semi-space-size', '--max-semi-space-size']
-
 const workers: (BulkWorker | undefined)[] = Array.from({ length: WORKERS }, () => undefined)
 
 /** In their order, some of them in each answer. Rejects where a thread ended. */
@@ -158,7 +156,7 @@ class BulkWorker {
   /** `ended`: it takes no more. */
   constructor(ended: () => void) {
     // What the program says of the young generation would go before the limit, and it holds little for longer than a job.
-    for (const flag of YOUNG_GENERATION_FLAGS) setFlagsFromString(`${flag}=0`)
+    setFlagsFromString('--max-semi-space-size=0')
     this.#worker = new Worker(CODE, { resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } })
     this.#worker.unref()
     this.#worker.on('message', (answer: BulkAnswer) => {

@@ -223,11 +223,12 @@ export class MaildirAccount implements MailboxAccount {
 
   async #folder(name: string, { ports, descriptions }: Index): Promise<Folder> {
     const mailbox = canonical(name)
-    const path = mailbox === 'INBOX' ? this.#options.path : await this.#existing(mailbox)
+    if (mailbox !== 'INBOX') await this.#existing(mailbox)
+    const directory = mailbox === 'INBOX' ? '' : `/${directoryOf(mailbox)}`
     const known = this.#folders.get(mailbox)
     const isUsable = known !== undefined && !known.isInvalid
     // Never two of one mailbox: both would give the same UIDs.
-    const folder = isUsable ? known : new Folder(path, ports, descriptions)
+    const folder = isUsable ? known : new Folder(this.#options.path, directory, ports, descriptions)
     this.#folders.set(mailbox, folder)
     this.#users++
     this.#keeper.used(folder, () => {

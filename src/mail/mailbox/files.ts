@@ -15,26 +15,31 @@ export interface Marker {
   readonly specialUse: readonly SpecialUse[]
 }
 
-const MARKER = 'lightlag-mailbox'
+export const MARKER = 'lightlag-mailbox'
 
 /** Makes one where there is none that can be read. */
 export async function readMarker(disk: Disk, path: string, entropy: Entropy): Promise<Marker> {
-  const text = await readSmall(disk, `${path}/${MARKER}`)
-  try {
-    const { id, uidValidity, specialUse } = JSON.parse(text ?? '') as Marker
-    if (
-      /^[0-9a-f]{16}$/.test(id) &&
-      Number.isSafeInteger(uidValidity) &&
-      Array.isArray(specialUse)
-    ) {
-      return { id, uidValidity, specialUse }
-    }
-  } catch {
-    // As if there were none.
-  }
-  const marker = { id: toHex(entropy.bytes(8)), uidValidity: 0, specialUse: [] }
+  const known = parseMarker((await readSmall(disk, `${path}/${MARKER}`)) ?? '')
+  if (known !== undefined) return known
+  const marker = { id: newMailboxId(entropy), uidValidity: 0, specialUse: [] }
   await writeMarker(disk, path, marker)
   return marker
+}
+
+/** Undefined where it makes no sense. */
+export function parseMarker(text: string): Marker | undefined {
+  try {
+    const { id, uidValidity, specialUse } = JSON.parse(text) as Marker
+    const isMarker =
+      /^[0-9a-f]{16}$/.test(id) && Number.isSafeInteger(uidValidity) && Array.isArray(specialUse)
+    return isMarker ? { id, uidValidity, specialUse } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+export function newMailboxId(entropy: Entropy): string {
+  return toHex(entropy.bytes(8))
 }
 
 export function writeMarker(disk: Disk, path: string, marker: Marker): Promise<void> {

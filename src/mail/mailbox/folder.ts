@@ -22,9 +22,20 @@ import type { Descriptions } from './descriptions.ts'
 import { disownUidlist, inOrder, readUidlist, type Uidlist } from './dovecot-uidlist.ts'
 import { mailboxFault } from './fault.ts'
 import { formatFileName, KEYWORD_BIT, parseFileName } from './file-name.ts'
-import { forEachFile, readKeywords, readMarker, writeKeywords, writeMarker } from './files.ts'
+import {
+  forEachFile,
+  MARKER,
+  type Marker,
+  newMailboxId,
+  parseMarker,
+  readKeywords,
+  readMarker,
+  readSmall,
+  writeKeywords,
+  writeMarker,
+} from './files.ts'
 import { type Differences, FolderScan, type FoundFile, type Place } from './folder-scan.ts'
-import { type DirectoryTimes, FolderIndex, type Head } from './index-rows.ts'
+import { type DirectoryTimes, FolderIndex, type Head, headOf } from './index-rows.ts'
 import { KEYWORD_LENGTH_MAX, KEYWORDS_MAX, POLL_MS } from './limits.ts'
 import {
   type Flag,
@@ -87,6 +98,8 @@ export class Folder {
   readonly path: string
   readonly ports: FolderPorts
   readonly descriptions: Descriptions
+  readonly #account: string
+  readonly #directory: string
   readonly #scan: FolderScan
   readonly #listeners: Set<Listener> = new Set()
   #id = ''
@@ -99,11 +112,14 @@ export class Folder {
   /** What is to be placed next. */
   readonly #placings: Placing[] = []
 
-  constructor(path: string, ports: FolderPorts, descriptions: Descriptions) {
-    this.path = path
+  /** `directory` is its path below that of the account: empty for INBOX. */
+  constructor(account: string, directory: string, ports: FolderPorts, descriptions: Descriptions) {
+    this.path = `${account}${directory}`
+    this.#account = account
+    this.#directory = directory
     this.ports = ports
     this.descriptions = descriptions
-    this.#scan = new FolderScan(ports.disk, path)
+    this.#scan = new FolderScan(ports.disk, this.path)
   }
 
   get id(): string {
@@ -526,11 +542,12 @@ export class Folder {
   inTurn<T>(action: (index: FolderIndex) => Promise<T>): Promise<T> {
     const result = this.#turn.then(async () => {
       if (this.#isInvalid) throw mailboxFault('mailbox/not-found', 'it is no longer there')
-      this.#index ??= await this.#load()
       try {
+        this.#index ??= await this.#load()
         return await action(this.#index)
       } catch (error) {
         this.#index = undefined
+        if (FolderIndex.isExhausted(error)) await this.#startOver()
         throw error
       }
     })
@@ -538,10 +555,31 @@ export class Folder {
     return result
   }
 
-  async #load(): Promise<FolderIndex> {
-    const { disk, store, entropy, clock } = this.ports
-    for (const place of ['tmp', 'new', 'cur']) await disk.makeDirectory(`${this.path}/${place}`)
+  /** The next look finds an index of another UIDVALIDITY, and gives out UIDs from 1 on. RFC 9051 §2.3.1.1. */
+  async #startOver(): Promise<void> {
+    const { disk, entropy } = this.ports
     const marker = await readMarker(disk, this.path, entropy)
+    await writeMarker(disk, this.path, { ...marker, uidValidity: marker.uidValidity + 1 })
+  }
+
+  /** Its own: a copy of another directory of the account gets one that is new. */
+  async #marker(): Promise<Marker> {
+    const { disk, store, entropy } = this.ports
+    const marker = await readMarker(disk, this.path, entropy)
+    const before = headOf(store, marker.id)?.directory
+    if (before === undefined || before === this.#directory) return marker
+    const other = await readSmall(disk, `${this.#account}${before}/${MARKER}`)
+    // Where it has another name now nothing is left under the old one.
+    if (other === undefined || parseMarker(other)?.id !== marker.id) return marker
+    const own = { ...marker, id: newMailboxId(entropy) }
+    await writeMarker(disk, this.path, own)
+    return own
+  }
+
+  async #load(): Promise<FolderIndex> {
+    const { disk, store, clock } = this.ports
+    for (const place of ['tmp', 'new', 'cur']) await disk.makeDirectory(`${this.path}/${place}`)
+    const marker = await this.#marker()
     this.#id = marker.id
     let index = FolderIndex.load(store, marker.id)
     let numbered: Uidlist | undefined
@@ -557,6 +595,15 @@ export class Folder {
       await this.descriptions.forgetAll(marker.id)
       index = FolderIndex.fresh(store, marker.id, uidValidity)
     }
+    // Those who have it open must hear of none of it.
+    if (
+      this.#published !== undefined &&
+      this.#published.head.uidValidity !== index.head.uidValidity
+    ) {
+      this.invalidate()
+      throw mailboxFault('mailbox/not-found', 'its index was lost')
+    }
+    index.head.directory = this.#directory
     if (numbered !== undefined) {
       index.head.uidNext = numbered.uidNext
       index.head.recentFrom = numbered.uidNext
@@ -573,14 +620,6 @@ export class Folder {
     }
     this.#scan.begin(index.head.times)
     await this.#takeChanges(index, numbered)
-    // Those who have it open heard of none of it.
-    if (
-      this.#published !== undefined &&
-      this.#published.head.uidValidity !== index.head.uidValidity
-    ) {
-      this.invalidate()
-      throw mailboxFault('mailbox/not-found', 'its index was lost')
-    }
     if (this.#published === undefined) await this.#commit(index, [])
     else this.#publish(index)
     return index

@@ -8,8 +8,10 @@
  */
 
 import { equalBytes, fromUtf8, toUtf8 } from '../../base/bytes.ts'
+import { Fault } from '../../base/fault.ts'
 import { type Store, type StoreChange, withPrefix } from '../../ports/store.ts'
-import { VANISHED_ENTRIES_MAX } from './limits.ts'
+import { mailboxFault } from './fault.ts'
+import { UID_MAX, VANISHED_ENTRIES_MAX } from './limits.ts'
 import type { Flag, ModSeq, Uid } from './mailbox.ts'
 import {
   changedRow,
@@ -39,12 +41,16 @@ export interface Head {
   messageBytes: number
   /** Times of the directories when the rows were what is in them. */
   times: DirectoryTimes
+  /** Which directory of the account these are; a copy of it has its marker and so its id. */
+  directory?: string
 }
 
 export interface DirectoryTimes {
   readonly new?: number
   readonly cur?: number
 }
+
+const NO_UIDS = 'no UIDs are left'
 
 export class FolderIndex {
   readonly id: string
@@ -112,13 +118,19 @@ export class FolderIndex {
     return changed === undefined ? this.rows.find(uid) : changed.find((row) => row.uid === uid)
   }
 
+  /** UIDs must begin anew: what is next after the last would be none. */
+  static isExhausted(error: unknown): boolean {
+    return error instanceof Fault && error.message === NO_UIDS
+  }
+
   nextModSeq(): ModSeq {
     this.head.highestModSeq++
     return this.head.highestModSeq
   }
 
-  /** With the next UID. */
+  /** With the next UID. Throws `mailbox/too-many` where none is left: the index is of no more use then. */
   add(row: Omit<RowData, 'uid' | 'emailId'> & { readonly emailId?: string }): Uid {
+    if (this.head.uidNext >= UID_MAX) throw mailboxFault('mailbox/too-many', NO_UIDS)
     const uid = this.head.uidNext++
     const { base, place, file, flags, modSeq, dateMs, sizeBytes, emailId = '' } = row
     this.#changeable(uid).push({
