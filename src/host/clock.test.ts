@@ -29,6 +29,18 @@ it('calls back in a turn of its own where the time has come already, unless it i
   expect(calls).toEqual(['now', 'due'])
 })
 
+it('goes on where nothing else happens in the process', async () => {
+  let turns = 1000
+  await new Promise<void>((resolve) => {
+    const turn = (): void => {
+      if (--turns === 0) resolve()
+      else hostClock.at(hostClock.now(), turn)
+    }
+    turn()
+  })
+  expect(turns).toBe(0)
+})
+
 it('forgets a long wait that is cancelled between two of its pieces', () => {
   const waitMs = 3 * 2 ** 31
   let calls = 0

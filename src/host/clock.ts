@@ -11,8 +11,9 @@ export const hostClock: Clock = {
   wall: (): WallMs => wallMs(Date.now()),
   at: (at: MonoMs, callback: () => void): (() => void) => {
     if (at <= now()) {
-      // The shortest timer takes a millisecond, more than much of what waits for its own turn.
-      const immediate = setImmediate(callback).unref()
+      // The shortest timer takes a millisecond, more than much of what waits for its own turn. It is not
+      // unref'd: the event loop would sleep with it until something else happens.
+      const immediate = setImmediate(callback)
       return () => clearImmediate(immediate)
     }
     let timer: NodeJS.Timeout
