@@ -49,6 +49,15 @@ test('a mail is found by its transaction from when it has one until it is settle
   expect(underWay.size).toBe(0)
 })
 
+test('one that was withdrawn before it had a name gets none, which nobody would ever forget', () => {
+  const { underWay, mail } = stage()
+  const one = mail('A1')
+  underWay.add(one)
+  underWay.remove(one)
+  underWay.name(one, 'a1b2c3.1')
+  expect(underWay.withTransaction('a1b2c3.1')).toBeUndefined()
+})
+
 test('one that was withdrawn is not on its way because a later attempt is', () => {
   const { underWay, mail } = stage()
   const first = mail('A1')

@@ -115,8 +115,9 @@ export class MailsUnderWay {
     this.#lateness.clear(id)
   }
 
-  /** What the far gateway will answer for it by. */
+  /** What the far gateway will answer for it by; nothing where it waits no longer. */
   name(mail: MailUnderWay, transaction: string): void {
+    if (!this.has(mail)) return
     mail.transaction = transaction
     this.#byTransaction.set(transaction, mail)
   }

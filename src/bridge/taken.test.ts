@@ -60,6 +60,19 @@ test('one that is taken later and expires sooner is forgotten in its time', asyn
   expect(records(store)).toBe(2)
 })
 
+test('one whose commit ends after others were looked through is forgotten in its time too', async () => {
+  const { world, store, taken, take, wait } = stage(9)
+  await take(1, 5000)
+  const slow = taken.remember('ipn:2.2525', transactionOf(2), [], wallMs(world.wall() + 1000))
+  taken.ended(taken.remember('ipn:2.2525', transactionOf(3), [], wallMs(START_MS)), 'failed')
+  await take(4, 5000)
+  await store.commit(slow)
+  taken.ended(slow, 'committed')
+  await wait(1001 + REMEMBER_MARGIN_MS)
+  await take(5)
+  expect(records(store)).toBe(3)
+})
+
 test('a lifetime that a peer exaggerates does not keep it for ever', async () => {
   const { store, take, wait } = stage()
   await take(1, 100 * LIFETIME_MAX_MS)

@@ -65,7 +65,6 @@ export class Taken {
     const key = keyOf(source, transaction)
     const longest = addMs(this.#clock.wall(), LIFETIME_MAX_MS)
     const until = addMs(expiresAt < longest ? expiresAt : longest, REMEMBER_MARGIN_MS)
-    if (until < this.#nextExpiry) this.#nextExpiry = until
     return [
       ...forgotten.flatMap((expiry) => [
         { table: EXPIRY, key: expiry, value: undefined },
@@ -83,7 +82,12 @@ export class Taken {
       this.#nextExpiry = wallMs(0)
     }
     for (const { table, key, value } of changes) {
-      if (table !== EXPIRY || value !== undefined) continue
+      if (table !== EXPIRY) continue
+      if (value !== undefined) {
+        // Not before: whoever looks meanwhile does not see it yet.
+        this.#nextExpiry = wallMs(Math.min(this.#nextExpiry, instantOf(key)))
+        continue
+      }
       this.#beingForgotten.delete(key)
       if (outcome === 'committed') this.#count--
     }

@@ -8,6 +8,8 @@ export type MailFaultCode =
   | 'mail/spool-full'
   /** The store has lost a part of a message. */
   | 'mail/spool-damaged'
+  /** Only mailboxes had its text, and none of them still does where it waited. */
+  | 'mail/not-waiting'
   /** The queue is not open. */
   | 'mail/stopped'
   /** An alias leads round in circles, or to too many. */

@@ -295,10 +295,18 @@ export class MailQueue implements DeliveryTarget {
     return undefined
   }
 
-  /** The same, also of one of which only mailboxes hold the text: as it is to appear there. */
+  /**
+   * The same, also of one of which only mailboxes hold the text: as it is to appear there, and empty
+   * behind its end. Rejects with `mail/not-waiting`.
+   */
   async pieceAnywhere(envelope: Envelope, index: number): Promise<Uint8Array | undefined> {
     if (!isElsewhere(envelope)) return this.piece(envelope, index)
-    return this.#written(envelope.queueId, index * WRITTEN_PIECE_BYTES, WRITTEN_PIECE_BYTES)
+    const { queueId } = envelope
+    const at = index * WRITTEN_PIECE_BYTES
+    const piece = await this.#written(queueId, at, WRITTEN_PIECE_BYTES)
+    if (piece !== undefined) return piece
+    const text = `${queueId} is in its mailboxes by now, or they are gone`
+    throw mailFault('mail/not-waiting', text, { temporary: true })
   }
 
   /** For metrics: as it is in this moment. */

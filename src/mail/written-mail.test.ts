@@ -9,6 +9,7 @@ import {
   type StageOptions,
   submit,
 } from '../../test/support/mail-stage.ts'
+import { assert } from '../base/assert.ts'
 import { fromUtf8, toUtf8 } from '../base/bytes.ts'
 import { Fault } from '../base/fault.ts'
 import type { Disk } from '../ports/disk.ts'
@@ -196,6 +197,19 @@ describe('a mail for mailboxes here', () => {
     expect(await waiting(stage)).toBe(1)
     expect(await stage.queue.end(queueId, 'deleted')).toBe(true)
     expect([await waiting(stage), await copies(stage)]).toEqual([0, [0, 0]])
+  })
+
+  it('is not shown as nothing where it waits nowhere any more', async () => {
+    const stage = await opened({ disk: stuck(() => true) })
+    expect(await take(stage, BOTH)).toBe(true)
+    await pass(stage, 0)
+    const [queueId = ''] = [...stage.queue.queueIds()]
+    const view = stage.queue.look(queueId)
+    assert(view !== undefined, 'it is in the queue')
+    stage.accounts.replace([])
+    await expect(stage.queue.pieceAnywhere(view.envelope, 0)).rejects.toThrow(
+      `${queueId} is in its mailboxes by now, or they are gone`,
+    )
   })
 
   it('whose users are gone comes back without its text: no part stands for it', async () => {

@@ -18,7 +18,8 @@ export class FieldFilter implements MessageFilter {
    * per octet. One that is very long is unwanted unasked.
    */
   constructor(name: string, isUnwanted: (field: string) => boolean) {
-    this.#name = new RegExp(`^${name}[ \\t]*:`, 'i')
+    // The colon of a very long line may come later.
+    this.#name = new RegExp(`^${name}[ \\t]*(?::|$)`, 'i')
     this.#nameAnywhere = new RegExp(this.#name.source, 'im')
     this.#isUnwanted = isUnwanted
   }
