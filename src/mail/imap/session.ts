@@ -183,8 +183,7 @@ export class ImapSession {
       }
       this.#run = undefined
       answer({ type: 'finished', ...value })
-      // The client must find out anew what is there.
-      if (this.#selected?.isInvalid) answer({ type: 'shut-down' })
+      this.#cutIfInvalid(answer)
     } catch (error) {
       this.#run = undefined
       const fault = asFault(error)
@@ -196,7 +195,13 @@ export class ImapSession {
       // Also where a SELECT has failed: then there is none.
       const selected = this.#selected !== undefined
       answer({ type: 'finished', completion: this.#completionOf(fault), selected })
+      this.#cutIfInvalid(answer)
     }
+  }
+
+  /** The client must find out anew what is there. */
+  #cutIfInvalid(answer: Answer): void {
+    if (this.#selected?.isInvalid) answer({ type: 'shut-down' })
   }
 
   /** Before an APPEND goes on. */
@@ -306,7 +311,7 @@ export class ImapSession {
       }
     }
     try {
-      while (!this.#isIdleOver) {
+      while (!this.#isIdleOver && selected?.isInvalid !== true) {
         if (!isChanged) {
           await new Promise<void>((resolve) => {
             this.#wakeIdle = resolve

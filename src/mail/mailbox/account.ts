@@ -8,7 +8,7 @@ import type { Store } from '../../ports/store.ts'
 import { Descriptions, type Kept } from './descriptions.ts'
 import { mailboxFault } from './fault.ts'
 import { directoryOf, mailboxOf } from './file-name.ts'
-import { readMarker, readSmall, replaceFile, writeMarker } from './files.ts'
+import { readSmall, replaceFile } from './files.ts'
 import { Folder, type FolderPorts } from './folder.ts'
 import { headOf, removals } from './index-rows.ts'
 import { MAILBOXES_MAX } from './limits.ts'
@@ -21,6 +21,7 @@ import {
   type QuotaStatus,
   type SpecialUse,
 } from './mailbox.ts'
+import { ownMarker, readMarker, writeMarker } from './marker.ts'
 import { OpenedMailbox } from './opened.ts'
 
 export interface Quota {
@@ -122,10 +123,14 @@ export class MaildirAccount implements MailboxAccount {
       const mailbox = canonical(name)
       if (mailbox === 'INBOX') throw mailboxFault('mailbox/not-permitted', 'INBOX stays')
       const path = await this.#existing(mailbox)
-      const { disk, entropy } = this.#ports
-      const { id } = await readMarker(disk, path, entropy)
-      await disk.rename(path, `${this.#options.path}/${DELETED_PREFIX}${id}`)
-      await disk.syncDirectory(this.#options.path)
+      const { disk } = this.#ports
+      const account = this.#options.path
+      // Its own: with it goes what the index holds.
+      const { id } = await this.#withIndex(({ ports }) =>
+        ownMarker(ports, account, path.slice(account.length)),
+      )
+      await disk.rename(path, `${account}/${DELETED_PREFIX}${id}`)
+      await disk.syncDirectory(account)
       this.#drop(mailbox)
       await this.#clearDeleted()
     })

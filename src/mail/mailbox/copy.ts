@@ -4,8 +4,9 @@ import type { CopiedUids, Uid } from './mailbox.ts'
 import { emailIdFor, type Row } from './row-pages.ts'
 import { UniqueNames } from './unique-names.ts'
 
-/** Of those that are there; each once, ascending. */
+/** Of those that are there; each once, ascending. Throws where the mailbox is no longer what it was. */
 export function rowsOf(folder: Folder, uids: readonly Uid[]): readonly Row[] {
+  folder.requireValid()
   const asked = [...new Set(uids)].sort((a, b) => a - b)
   return asked.flatMap((uid) => folder.find(uid) ?? [])
 }

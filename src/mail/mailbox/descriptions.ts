@@ -10,6 +10,7 @@ import type { MessagePart } from '../../proto/message/envelope.ts'
 import { StructureReader } from '../../proto/message/structure.ts'
 import { inMemory } from './content.ts'
 import { parseWholeDigest } from './digests.ts'
+import { mailboxFault } from './fault.ts'
 import { descriptionKey, fingerprintKey, summaryKey, TABLE } from './index-rows.ts'
 import type { KeptOrders } from './kept-orders.ts'
 import type { KeptSummaries } from './kept-summaries.ts'
@@ -81,8 +82,13 @@ export class Descriptions {
     if (this.summary(id, uid) === undefined) this.#remember(id, uid, summary)
   }
 
-  /** Reads the whole message once. */
-  async read(id: string, uid: Uid, content: MessageContent): Promise<ReadMessage> {
+  /** Reads the whole message once. Rejects with `mailbox/gone` where it is not there any more when it has been read. */
+  async read(
+    id: string,
+    uid: Uid,
+    content: MessageContent,
+    isThere: (uid: Uid) => boolean,
+  ): Promise<ReadMessage> {
     const reader = new StructureReader()
     const whole =
       content.sizeBytes <= READ_BYTES ? await content.read(0, content.sizeBytes) : undefined
@@ -98,6 +104,7 @@ export class Descriptions {
     const { fields, part } = reader.end()
     const source = whole === undefined ? content : inMemory(whole)
     const text = await readText(source, part)
+    if (!isThere(uid)) throw mailboxFault('mailbox/gone', `message ${uid} is gone`)
     this.#put(descriptionKey(id, uid), fromUtf8(JSON.stringify(part)))
     this.#put(fingerprintKey(id, uid), fingerprint(text))
     const summary = this.summary(id, uid) ?? this.#remember(id, uid, formatSummary(fields))

@@ -9,6 +9,7 @@ import { ignoreNotFound, isNotFound } from '../../ports/disk.ts'
 import { parseFileName } from './file-name.ts'
 import { READ_BYTES, UID_MAX, UIDLIST_LINE_MAX } from './limits.ts'
 import type { Uid } from './mailbox.ts'
+import { uidValidityAfter } from './marker.ts'
 
 export interface Uidlist {
   readonly uidValidity: number
@@ -46,7 +47,7 @@ export async function disownUidlist(disk: Disk, path: string, nowSec: number): P
   try {
     const first = toLatin1(await file.read(0, UIDLIST_LINE_MAX))
     const line = first.slice(0, first.indexOf('\n'))
-    const validity = Math.min(UID_MAX, Math.max(nowSec, headOf(line)?.uidValidity ?? 0) + 1)
+    const validity = uidValidityAfter(headOf(line)?.uidValidity ?? 0, nowSec + 1)
     const changed = line.replace(/ V\d+/, ` V${validity}`)
     await disk.remove(temporary).catch(ignoreNotFound)
     const writer = await disk.create(temporary)
@@ -94,8 +95,8 @@ async function readLines(
   for await (const line of lines) {
     const [, digits, name] = /^(\d{1,10}) (?:[^:]*? )?:(.+)$/.exec(line) ?? []
     const uid = Number(digits)
-    // Dovecot, which adds while it runs and writes all anew now and then, keeps them in order.
-    if (name === undefined || uid <= last || uid > UID_MAX) return undefined
+    // None may follow the greatest. Dovecot, which adds while it runs and writes all anew now and then, keeps them in order.
+    if (name === undefined || uid <= last || uid >= UID_MAX) return undefined
     uids.set(parseFileName(name).unique, uid)
     last = uid
   }

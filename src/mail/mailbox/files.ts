@@ -1,50 +1,10 @@
 /** The small files beside a mailbox's messages, and what is done to several files at once. */
 
-import { fromUtf8, toHex, toUtf8 } from '../../base/bytes.ts'
+import { fromUtf8, toUtf8 } from '../../base/bytes.ts'
 import type { Disk, DiskResult } from '../../ports/disk.ts'
 import { ignoreNotFound, isNotFound } from '../../ports/disk.ts'
-import type { Entropy } from '../../ports/entropy.ts'
 import { FILES_TOGETHER, KEYWORDS_MAX } from './limits.ts'
-import type { Flag, SpecialUse } from './mailbox.ts'
-
-/** What makes a directory the mailbox that it is, whatever it is called and whether it has an index. */
-export interface Marker {
-  readonly id: string
-  /** The last that was given out here: the next is greater. */
-  readonly uidValidity: number
-  readonly specialUse: readonly SpecialUse[]
-}
-
-export const MARKER = 'lightlag-mailbox'
-
-/** Makes one where there is none that can be read. */
-export async function readMarker(disk: Disk, path: string, entropy: Entropy): Promise<Marker> {
-  const known = parseMarker((await readSmall(disk, `${path}/${MARKER}`)) ?? '')
-  if (known !== undefined) return known
-  const marker = { id: newMailboxId(entropy), uidValidity: 0, specialUse: [] }
-  await writeMarker(disk, path, marker)
-  return marker
-}
-
-/** Undefined where it makes no sense. */
-export function parseMarker(text: string): Marker | undefined {
-  try {
-    const { id, uidValidity, specialUse } = JSON.parse(text) as Marker
-    const isMarker =
-      /^[0-9a-f]{16}$/.test(id) && Number.isSafeInteger(uidValidity) && Array.isArray(specialUse)
-    return isMarker ? { id, uidValidity, specialUse } : undefined
-  } catch {
-    return undefined
-  }
-}
-
-export function newMailboxId(entropy: Entropy): string {
-  return toHex(entropy.bytes(8))
-}
-
-export function writeMarker(disk: Disk, path: string, marker: Marker): Promise<void> {
-  return replaceFile(disk, `${path}/${MARKER}`, JSON.stringify(marker))
-}
+import type { Flag } from './mailbox.ts'
 
 const KEYWORDS = 'dovecot-keywords'
 

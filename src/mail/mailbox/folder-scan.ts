@@ -5,7 +5,12 @@ import { isNotFound } from '../../ports/disk.ts'
 import { countSent } from './content.ts'
 import { parseFileName, secondInBase, sizeInBase } from './file-name.ts'
 import type { DirectoryTimes, FolderIndex } from './index-rows.ts'
-import { DIRECTORY_TIME_MS, UNVERIFIED_MS, UNVERIFIED_MS_PER_MESSAGE } from './limits.ts'
+import {
+  DIRECTORY_SECONDS_MS,
+  DIRECTORY_TIME_MS,
+  UNVERIFIED_MS,
+  UNVERIFIED_MS_PER_MESSAGE,
+} from './limits.ts'
 import { changedRow, emailIdFor, hashOf, type Row, type RowData } from './row-pages.ts'
 import type { Rows } from './rows.ts'
 
@@ -37,7 +42,8 @@ export class FolderScan {
   #times: DirectoryTimes = {}
   /**
    * Since when directories were changed by us and not listed: what others did within the same moments
-   * is noticed by the next listing only, which must not follow each change of ours.
+   * is noticed by the next listing only, which must not follow each change of ours. Or since when they
+   * hold what could not be read.
    */
   #unverifiedSince: DirectoryTimes = {}
 
@@ -68,8 +74,7 @@ export class FolderScan {
       const status = await this.#disk.stat(`${this.#path}/${place}`)
       if (status === undefined) continue
       this.#times = { ...this.#times, [place]: status.modifiedMs }
-      const since = this.#unverifiedSince[place] ?? wall
-      this.#unverifiedSince = { ...this.#unverifiedSince, [place]: since }
+      this.#verifyLater(place, wall)
     }
   }
 
@@ -105,44 +110,57 @@ export class FolderScan {
     return found
   }
 
-  /** What a row needs of a file that is new, at once where its name tells it; undefined where it is gone again. */
-  measure(found: FoundFile): Measures | Promise<Measures | undefined> {
+  /**
+   * What a row needs of a file that is new, at once where its name tells it; undefined where it is gone
+   * again, and where it cannot be read: it is tried again, and must not keep all others from being seen.
+   */
+  measure(found: FoundFile, wall: number): Measures | Promise<Measures | undefined> {
     const { base } = parseFileName(found.file)
     const second = secondInBase(base)
     const dateMs = second === undefined ? undefined : second * 1000
     const sizeBytes = sizeInBase(base)
     if (dateMs !== undefined && sizeBytes !== undefined) return { dateMs, sizeBytes }
-    return this.#look(`${this.#path}/${found.place}/${found.file}`, dateMs, sizeBytes)
+    return this.#look(found, dateMs, sizeBytes).catch((error: unknown) => {
+      if (!isNotFound(error)) this.#verifyLater(found.place, wall)
+      return undefined
+    })
   }
 
   async #look(
-    path: string,
+    { place, file }: FoundFile,
     told: number | undefined,
     sizeBytes: number | undefined,
   ): Promise<Measures | undefined> {
+    const path = `${this.#path}/${place}/${file}`
+    const dateMs = told ?? (await this.#disk.stat(path))?.modifiedMs
+    if (dateMs === undefined) return undefined
+    if (sizeBytes !== undefined) return { dateMs, sizeBytes }
+    const reader = await this.#disk.open(path)
     try {
-      const dateMs = told ?? (await this.#disk.stat(path))?.modifiedMs
-      if (dateMs === undefined) return undefined
-      if (sizeBytes !== undefined) return { dateMs, sizeBytes }
-      const reader = await this.#disk.open(path)
-      try {
-        return { dateMs, sizeBytes: await countSent(reader) }
-      } finally {
-        await reader.close()
-      }
-    } catch (error) {
-      if (isNotFound(error)) return undefined
-      throw error
+      return { dateMs, sizeBytes: await countSent(reader) }
+    } finally {
+      await reader.close()
     }
   }
 
+  #verifyLater(place: Place, wall: number): void {
+    const since = this.#unverifiedSince[place] ?? wall
+    this.#unverifiedSince = { ...this.#unverifiedSince, [place]: since }
+  }
+
   #remember(place: Place, status: FileStatus | undefined, wall: number): void {
-    const isSettled = status !== undefined && Math.abs(wall - status.modifiedMs) > DIRECTORY_TIME_MS
+    const isSettled =
+      status !== undefined && Math.abs(wall - status.modifiedMs) > tickOf(status.modifiedMs)
     const { [place]: _time, ...times } = this.#times
     const { [place]: _since, ...unverified } = this.#unverifiedSince
     this.#times = isSettled ? { ...times, [place]: status.modifiedMs } : times
     this.#unverifiedSince = unverified
   }
+}
+
+/** A time in whole seconds may be that of a file system that has no others. */
+function tickOf(modifiedMs: number): number {
+  return modifiedMs % 1000 === 0 ? DIRECTORY_SECONDS_MS : DIRECTORY_TIME_MS
 }
 
 /** Takes what is known out of `found`. */

@@ -22,20 +22,9 @@ import type { Descriptions } from './descriptions.ts'
 import { disownUidlist, inOrder, readUidlist, type Uidlist } from './dovecot-uidlist.ts'
 import { mailboxFault } from './fault.ts'
 import { formatFileName, KEYWORD_BIT, parseFileName } from './file-name.ts'
-import {
-  forEachFile,
-  MARKER,
-  type Marker,
-  newMailboxId,
-  parseMarker,
-  readKeywords,
-  readMarker,
-  readSmall,
-  writeKeywords,
-  writeMarker,
-} from './files.ts'
+import { forEachFile, readKeywords, writeKeywords } from './files.ts'
 import { type Differences, FolderScan, type FoundFile, type Place } from './folder-scan.ts'
-import { type DirectoryTimes, FolderIndex, type Head, headOf } from './index-rows.ts'
+import { type DirectoryTimes, FolderIndex, type Head } from './index-rows.ts'
 import { KEYWORD_LENGTH_MAX, KEYWORDS_MAX, POLL_MS } from './limits.ts'
 import {
   type Flag,
@@ -46,6 +35,7 @@ import {
   SYSTEM_FLAGS,
   type Uid,
 } from './mailbox.ts'
+import { ownMarker, readMarker, uidValidityAfter, writeMarker } from './marker.ts'
 import { changedRow, type Row, type RowData } from './row-pages.ts'
 import type { Rows } from './rows.ts'
 
@@ -136,8 +126,9 @@ export class Folder {
     return this.#published?.rows.count ?? 0
   }
 
+  /** None where it is no longer what it was: files' names are read when they are asked for, and may be of others by now. */
   find(uid: Uid): Row | undefined {
-    return this.published.rows.find(uid)
+    return this.#isInvalid ? undefined : this.published.rows.find(uid)
   }
 
   status(): MailboxStatus {
@@ -170,6 +161,11 @@ export class Folder {
   /** Of no more use, not even to those who have it open. */
   get isInvalid(): boolean {
     return this.#isInvalid
+  }
+
+  /** Throws `mailbox/not-found`. */
+  requireValid(): void {
+    if (this.#isInvalid) throw mailboxFault('mailbox/not-found', 'it is no longer there')
   }
 
   get hasListeners(): boolean {
@@ -541,7 +537,7 @@ export class Folder {
   /** Nothing else changes meanwhile. What fails may have done one half: all is looked at again then. */
   inTurn<T>(action: (index: FolderIndex) => Promise<T>): Promise<T> {
     const result = this.#turn.then(async () => {
-      if (this.#isInvalid) throw mailboxFault('mailbox/not-found', 'it is no longer there')
+      this.requireValid()
       try {
         this.#index ??= await this.#load()
         return await action(this.#index)
@@ -562,46 +558,33 @@ export class Folder {
     await writeMarker(disk, this.path, { ...marker, uidValidity: marker.uidValidity + 1 })
   }
 
-  /** Its own: a copy of another directory of the account gets one that is new. */
-  async #marker(): Promise<Marker> {
-    const { disk, store, entropy } = this.ports
-    const marker = await readMarker(disk, this.path, entropy)
-    const before = headOf(store, marker.id)?.directory
-    if (before === undefined || before === this.#directory) return marker
-    const other = await readSmall(disk, `${this.#account}${before}/${MARKER}`)
-    // Where it has another name now nothing is left under the old one.
-    if (other === undefined || parseMarker(other)?.id !== marker.id) return marker
-    const own = { ...marker, id: newMailboxId(entropy) }
-    await writeMarker(disk, this.path, own)
-    return own
-  }
-
   async #load(): Promise<FolderIndex> {
     const { disk, store, clock } = this.ports
     for (const place of ['tmp', 'new', 'cur']) await disk.makeDirectory(`${this.path}/${place}`)
-    const marker = await this.#marker()
-    this.#id = marker.id
+    const marker = await ownMarker(this.ports, this.#account, this.#directory)
     let index = FolderIndex.load(store, marker.id)
+    if (index?.head.uidValidity !== marker.uidValidity) index = undefined
+    // Those who have it open must hear of none of it, and nothing that they are still reading may be taken for other messages'.
+    if (
+      this.#published !== undefined &&
+      this.#published.head.uidValidity !== index?.head.uidValidity
+    ) {
+      this.invalidate()
+      throw mailboxFault('mailbox/not-found', 'its index was lost')
+    }
+    this.#id = marker.id
     let numbered: Uidlist | undefined
-    if (index === undefined || index.head.uidValidity !== marker.uidValidity) {
+    if (index === undefined) {
       const second = Math.floor(clock.wall() / 1000)
       // Who was here before us has given them UIDs, which clients know.
       if (marker.uidValidity === 0) numbered = await readUidlist(disk, this.path)
-      const uidValidity = numbered?.uidValidity ?? Math.max(second, marker.uidValidity + 1)
+      const uidValidity = numbered?.uidValidity ?? uidValidityAfter(marker.uidValidity, second)
       // First here: an index that is lost again before it is written has given out no UID.
       await writeMarker(disk, this.path, { ...marker, uidValidity })
       if (numbered !== undefined) await disownUidlist(disk, this.path, second)
       // What was read of messages is of others than will have their UIDs.
       await this.descriptions.forgetAll(marker.id)
       index = FolderIndex.fresh(store, marker.id, uidValidity)
-    }
-    // Those who have it open must hear of none of it.
-    if (
-      this.#published !== undefined &&
-      this.#published.head.uidValidity !== index.head.uidValidity
-    ) {
-      this.invalidate()
-      throw mailboxFault('mailbox/not-found', 'its index was lost')
     }
     index.head.directory = this.#directory
     if (numbered !== undefined) {
@@ -661,7 +644,7 @@ export class Folder {
       const modSeq = index.nextModSeq()
       const uids: Uid[] = []
       for (const one of numbered === undefined ? added : inOrder(added, numbered)) {
-        const measuring = this.#scan.measure(one)
+        const measuring = this.#scan.measure(one, this.ports.clock.wall())
         const measured = measuring instanceof Promise ? await measuring : measuring
         if (measured === undefined) continue
         const { place, file } = one

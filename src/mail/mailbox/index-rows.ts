@@ -69,27 +69,35 @@ export class FolderIndex {
     this.id = id
     this.head = head
     this.#names = new PageNames((page) => store.get(TABLE, this.#key(`n${hex(page, 8)}`)))
-    const prefix = `${id}/p`
-    const pages: Page[] = []
-    for (const { key, value } of store.range(TABLE, withPrefix(prefix))) {
-      const number = Number.parseInt(key.slice(prefix.length), 16)
-      pages.push(new Page(number, value, this.#names))
-    }
-    this.rows = new Rows(pages)
-    this.#vanished = [...store.keys(TABLE, withPrefix(`${id}/x`))].map((key) =>
-      Number.parseInt(key.slice(id.length + 2), 16),
-    )
+    this.rows = new Rows([])
+    this.#vanished = []
   }
 
   /** Undefined where there is none, or one that makes no sense. */
   static load(store: Store, id: string): FolderIndex | undefined {
-    const head = store.get(TABLE, `${id}/h`)
+    const head = headOf(store, id)
     if (head === undefined) return undefined
     try {
-      const index = new FolderIndex(store, id, JSON.parse(toUtf8(head)) as Head)
+      const index = new FolderIndex(store, id, head)
+      index.#read()
       return index.#isSound() ? index : undefined
     } catch {
       return undefined
+    }
+  }
+
+  /** Throws where it makes no sense. */
+  #read(): void {
+    const prefix = this.#key('p')
+    const pages: Page[] = []
+    for (const { key, value } of this.#store.range(TABLE, withPrefix(prefix))) {
+      const number = Number.parseInt(key.slice(prefix.length), 16)
+      pages.push(new Page(number, value, this.#names))
+    }
+    this.rows = new Rows(pages)
+    const vanished = this.#key('x')
+    for (const key of this.#store.keys(TABLE, withPrefix(vanished))) {
+      this.#vanished.push(Number.parseInt(key.slice(vanished.length), 16))
     }
   }
 
@@ -107,8 +115,6 @@ export class FolderIndex {
     }
     const index = new FolderIndex(store, id, head)
     index.#changes = removals(store, `${id}/`)
-    index.#vanished.length = 0
-    index.rows = new Rows([])
     return index
   }
 
@@ -187,9 +193,10 @@ export class FolderIndex {
     else this.#changes.push({ table: TABLE, key: this.#key('j'), value: undefined })
   }
 
+  /** Where they make no sense all that is there is what the directories hold. */
   get placing(): readonly (readonly [from: string, to: string])[] {
-    const value = this.#store.get(TABLE, this.#key('j'))
-    return value === undefined ? [] : JSON.parse(toUtf8(value))
+    const names = parsed(this.#store.get(TABLE, this.#key('j')))
+    return Array.isArray(names) ? names : []
   }
 
   /** Writes what has changed: it counts, and is among `rows`, once this resolves. */
@@ -272,10 +279,19 @@ export class FolderIndex {
   }
 }
 
-/** What the index says of one that is perhaps not open. */
+/** What the index says of one that is perhaps not open; undefined where it makes no sense. */
 export function headOf(store: Store, id: string): Head | undefined {
-  const value = store.get(TABLE, `${id}/h`)
-  return value === undefined ? undefined : (JSON.parse(toUtf8(value)) as Head)
+  const head = parsed(store.get(TABLE, `${id}/h`))
+  return typeof head === 'object' && head !== null ? (head as Head) : undefined
+}
+
+/** Undefined where it is not JSON. */
+function parsed(value: Uint8Array | undefined): unknown {
+  try {
+    return value && JSON.parse(toUtf8(value))
+  } catch {
+    return undefined
+  }
 }
 
 /** All keys of a mailbox that is no more. */

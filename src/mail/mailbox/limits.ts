@@ -71,6 +71,9 @@ export const POLL_MS = 400
  */
 export const DIRECTORY_TIME_MS = 50
 
+/** The same where the clock has whole seconds, or every other: ext3, FAT. */
+export const DIRECTORY_SECONDS_MS = 2050
+
 /**
  * How long a directory that we have changed ourselves is not listed for what others may have done in
  * the same moments; longer where a listing takes long, so that it never takes a tenth of the time.

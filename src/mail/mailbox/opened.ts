@@ -196,8 +196,9 @@ export class OpenedMailbox implements OpenMailbox {
       DIGESTS_TOGETHER,
       (some) => this.#folder.digests(some, lengthOf, digest),
       (uid, result) => {
-        if (result.ok) take(uid, result.value)
-        else if (result.fault.code !== 'mailbox/gone') throw result.fault
+        if (!result.ok) {
+          if (result.fault.code !== 'mailbox/gone') throw result.fault
+        } else if (this.#isThere(uid)) take(uid, result.value)
       },
     )
   }
@@ -398,10 +399,12 @@ export class OpenedMailbox implements OpenMailbox {
     return this.#folder.published.rows
   }
 
+  readonly #isThere = (uid: Uid): boolean => this.#folder.find(uid) !== undefined
+
   async #read(uid: Uid): Promise<ReadMessage> {
     const content = await this.content(uid)
     try {
-      return await this.#folder.descriptions.read(this.#folder.id, uid, content)
+      return await this.#folder.descriptions.read(this.#folder.id, uid, content, this.#isThere)
     } finally {
       await content.close()
     }
@@ -414,7 +417,7 @@ export class OpenedMailbox implements OpenMailbox {
       const part = descriptions.part(id, uid)
       const isPrinted = descriptions.fingerprint(id, uid) !== undefined
       if (part !== undefined && isPrinted) return await readText(content, part)
-      return (await descriptions.read(id, uid, content)).text
+      return (await descriptions.read(id, uid, content, this.#isThere)).text
     } finally {
       await content.close()
     }
