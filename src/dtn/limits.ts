@@ -106,7 +106,7 @@ export const CLOCK_STEP_MS = 100
 /** No bundle is cut smaller for the sake of a short contact: its blocks would be most of each piece. */
 export const PIECE_BYTES_MIN = 1024
 
-/** Bundles waiting in the UDP convergence layer, and their bytes: about a second at 1 Gbit/s. */
+/** Bundles waiting in the UDP convergence layer for one neighbour, and the bytes of all: about a second at 1 Gbit/s. */
 export const DATAGRAMS_WAITING_MAX = 2048
 export const DATAGRAM_BYTES_WAITING_MAX = 134_217_728
 

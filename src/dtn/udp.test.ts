@@ -92,6 +92,22 @@ test('at the bound of waiting datagrams it refuses for now, and takes again late
   expect(faults).toHaveLength(1)
 })
 
+test('those for whom much waits keep nobody else waiting', async () => {
+  const { world, sender } = await pair({ rateBytesPerSec: 1000 })
+  const left: number[] = []
+  const faults: Fault[] = []
+  const transmit = (port: number): void =>
+    sender.transmit(bundle(100), `172.22.0.3:${port}`, (fault) => {
+      if (fault === undefined) left.push(port)
+      else faults.push(fault)
+    })
+  for (let i = 0; i <= DATAGRAMS_WAITING_MAX; i++) transmit(1)
+  for (const port of [2, 2, 3, 3]) transmit(port)
+  await world.run(monoMs(750))
+  expect(faults).toEqual([])
+  expect(left).toEqual([1, 1, 2, 3, 1, 2, 3, 1])
+})
+
 test('stopping answers for what still waits', async () => {
   const { sender, duct } = await pair({ rateBytesPerSec: 1 })
   const outcomes: (Fault | undefined)[] = []

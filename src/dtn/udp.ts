@@ -1,6 +1,7 @@
 /** The UDP convergence layer: one bundle in each datagram. RFC 7122. */
 
 import type { Fault } from '../base/fault.ts'
+import { Queue } from '../base/queue.ts'
 import { gathered, type Scattered } from '../base/scattered.ts'
 import type { MonoMs } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -61,7 +62,8 @@ class UdpLayer implements UdpConvergenceLayer {
   readonly #clock: Clock
   readonly #pacer: Pacer | undefined
   #socket: DatagramSocket | undefined
-  #waiting: WaitingDatagram[] = []
+  /** By duct, the one whose turn is next first: who has much to send keeps nobody waiting. */
+  readonly #waiting = new Map<string, Queue<WaitingDatagram>>()
   #waitingBytes = 0
   /** When the first of the waiting may go, by the pacer. */
   #firstAt: MonoMs | undefined
@@ -96,16 +98,18 @@ class UdpLayer implements UdpConvergenceLayer {
       done(fault)
       return
     }
-    this.#waiting.push({ bundle, to, done })
+    const waiting = this.#waiting.get(duct) ?? new Queue<WaitingDatagram>()
+    waiting.push({ bundle, to, done })
+    this.#waiting.set(duct, waiting)
     this.#waitingBytes += bundle.length
     this.#send()
   }
 
   async stop(): Promise<void> {
     const socket = this.#socket
-    const abandoned = this.#waiting
+    const abandoned = [...this.#waiting.values()].flatMap((waiting) => [...waiting])
     this.#socket = undefined
-    this.#waiting = []
+    this.#waiting.clear()
     this.#waitingBytes = 0
     this.#cancelWake?.()
     this.#cancelWake = undefined
@@ -125,8 +129,11 @@ class UdpLayer implements UdpConvergenceLayer {
   ): Fault<DtnFaultCode> | undefined {
     if (to === undefined) return temporary('dtn/bad-duct', `${duct} is not address:port`)
     if (this.#socket === undefined) return temporary('dtn/stopped', 'the layer is not running')
+    const waiting = this.#waiting.get(duct)
+    // The first of a neighbour has a place, however much waits for others.
+    if (waiting === undefined) return undefined
     const isFull =
-      this.#waiting.length >= DATAGRAMS_WAITING_MAX ||
+      waiting.size >= DATAGRAMS_WAITING_MAX ||
       this.#waitingBytes + bundle.length > DATAGRAM_BYTES_WAITING_MAX
     return isFull ? temporary('dtn/duct-busy', 'too many datagrams are waiting') : undefined
   }
@@ -134,7 +141,7 @@ class UdpLayer implements UdpConvergenceLayer {
   /** Sends what may go now. The turns that follow take the rest, so that receiving goes on. */
   #send(): void {
     const now = this.#clock.now()
-    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+    for (let first = this.#first(); first !== undefined; first = this.#first()) {
       if (this.#sentThisTurn >= DATAGRAMS_PER_TURN_MAX) return
       this.#firstAt ??= this.#pacer?.reserve(first.bundle.length, now) ?? now
       if (this.#firstAt > now) {
@@ -142,12 +149,26 @@ class UdpLayer implements UdpConvergenceLayer {
         return
       }
       this.#firstAt = undefined
-      this.#waiting.shift()
+      this.#endTurn()
       this.#waitingBytes -= first.bundle.length
       this.#sentThisTurn++
       this.#wake(now)
       this.#socket?.send(first.bundle, first.to, first.done)
     }
+  }
+
+  #first(): WaitingDatagram | undefined {
+    return this.#waiting.values().next().value?.peek()
+  }
+
+  /** The first goes, and those for the same neighbour stand behind those for others. */
+  #endTurn(): void {
+    const [duct, waiting] = this.#waiting.entries().next().value ?? []
+    if (duct === undefined || waiting === undefined) return
+    waiting.shift()
+    if (this.#waiting.size === 1 && waiting.size > 0) return
+    this.#waiting.delete(duct)
+    if (waiting.size > 0) this.#waiting.set(duct, waiting)
   }
 
   /** Continues at `at` in a later turn, unless an earlier one is ahead. */
