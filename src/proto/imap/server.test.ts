@@ -410,6 +410,15 @@ describe('bounds', () => {
     expect(talk.said.endsWith('a OK NOOP done\r\n'.repeat(100))).toBe(true)
   })
 
+  test('a line without end behind a message is read on, and thrown away beyond its bound', () => {
+    const talk = loggedIn()
+    talk.say('a APPEND INBOX {1+}')
+    talk.send(`x${'y'.repeat(PIPELINED_BYTES_MAX + 1)}`)
+    expect(talk.isPaused).toBe(false)
+    expect(talk.send(`${'y'.repeat(COMMAND_BYTES_MAX)}\r\n`)).toMatch(/^a BAD /)
+    expect(talk.say('b NOOP')).toBe('b OK NOOP\r\n')
+  })
+
   test('twenty mistakes in a row end it', () => {
     const talk = new Talk()
     for (let n = 1; n < MISTAKES_MAX; n++) talk.say('a FROB x')

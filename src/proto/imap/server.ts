@@ -505,7 +505,7 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
   /** What came is kept where it is until it is asked for, but for these. */
   get #isReading(): boolean {
     const state = this.#state
-    if (state.name === 'appending') return state.append.isInBody
+    if (state.name === 'appending') return state.append.isInBody || state.append.isBetween
     if (state.name === 'discarding') return true
     // Nor are commands read of who does not read the answers.
     return (state.name === 'commands' || state.name === 'idling') && !this.#responses.isFull
