@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { ImapClient } from './imap-client.ts'
 import { benchMessages } from './imap-messages.ts'
 import { MailboxServer } from './imap-servers.ts'
-import { median } from './imap-tasks.ts'
+import { median } from './median.ts'
 import { costOf } from './process-cost.ts'
 
 export interface OpenResult {

@@ -7,6 +7,7 @@ import { setTimeout } from 'node:timers/promises'
 import { ImapClient, LmtpClient, Pop3Client } from './imap-client.ts'
 import { RARE_SENDER, RARE_WORD } from './imap-messages.ts'
 import type { MailboxServer } from './imap-servers.ts'
+import { median } from './median.ts'
 import { costOf } from './process-cost.ts'
 
 export interface TaskSizes {
@@ -272,10 +273,4 @@ async function timed(action: () => Promise<unknown>): Promise<TaskResult> {
 async function rate(count: number, action: () => Promise<void>): Promise<TaskResult> {
   const { value } = await timed(action)
   return { value: (count * 1000) / value }
-}
-
-export function median(values: readonly number[]): number {
-  const ordered = [...values].sort((a, b) => a - b)
-  const middle = (ordered.length - 1) / 2
-  return ((ordered[Math.floor(middle)] ?? 0) + (ordered[Math.ceil(middle)] ?? 0)) / 2
 }

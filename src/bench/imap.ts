@@ -18,7 +18,8 @@ import { MAIL_UID } from './dovecot.ts'
 import { type BenchMessage, benchMessages } from './imap-messages.ts'
 import { benchOpening, type OpenResult } from './imap-open.ts'
 import { isInstalled, MailboxServer, type MailboxServerName } from './imap-servers.ts'
-import { median, TASKS, type Task, type TaskResult, type TaskSizes } from './imap-tasks.ts'
+import { TASKS, type Task, type TaskResult, type TaskSizes } from './imap-tasks.ts'
+import { median } from './median.ts'
 
 export interface ImapOptions extends TaskSizes {
   readonly pairs: number

@@ -16,6 +16,7 @@ import {
   type ServerName,
   startServer,
 } from './mail-servers.ts'
+import { median } from './median.ts'
 import { costOf } from './process-cost.ts'
 
 /** Into the Maildir by SMTP, or by LMTP; or into the queue, for a next hop that is down. */
@@ -211,12 +212,6 @@ function medians(all: readonly MailFigures[]): MailFigures {
     cpuMicrosecPerMail: of('cpuMicrosecPerMail'),
     memoryMiB: of('memoryMiB'),
   }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = (sorted.length - 1) / 2
-  return ((sorted[Math.floor(middle)] ?? 0) + (sorted[Math.ceil(middle)] ?? 0)) / 2
 }
 
 function tenths(value: number): number {
