@@ -22,7 +22,7 @@ function stage(waitMs: number) {
       [{ transaction: `a1b2c3d4e5f6.${number}`, refusals: [] }],
       wallMs(expiresAt),
     )
-  return { sent, add, wait: (ms: number) => world.run(addMs(world.now(), ms)) }
+  return { sent, add, flush: () => acknowledgements.flush(), wait: (ms: number) => world.run(addMs(world.now(), ms)) }
 }
 
 test('answers to one gateway that come soon after each other go together, in the order of names', async () => {
@@ -43,6 +43,17 @@ test('what is asked again meanwhile is answered once', async () => {
   for (let copies = 0; copies < 5; copies++) add(MOON, 1)
   await wait(0)
   expect(sent).toEqual(['ipn:3.2525: 1 until 9000'])
+})
+
+test('what waits when the host stops goes then, and once', async () => {
+  const { sent, add, flush, wait } = stage(100)
+  add(MOON, 1)
+  add(MARS, 2)
+  flush()
+  const both = ['ipn:3.2525: 1 until 9000', 'ipn:4.2525: 2 until 9000']
+  expect(sent).toEqual(both)
+  await wait(100)
+  expect(sent).toEqual(both)
 })
 
 test('as many as a bundle takes do not wait', () => {

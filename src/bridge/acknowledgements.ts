@@ -49,6 +49,11 @@ export class Acknowledgements<Peer extends Named> {
     }
   }
 
+  /** What waits goes now. */
+  flush(): void {
+    for (const name of [...this.#waiting.keys()]) this.#send(name)
+  }
+
   #open(name: string, peer: Peer, expiresAt: WallMs): Waiting<Peer> {
     const { clock, waitMs } = this.#options
     const cancel = clock.at(addMs(clock.now(), waitMs(peer)), () => this.#send(name))

@@ -78,6 +78,11 @@ export class BundleCarriers implements Carriers {
     return new BundleCarrier(destination, this.#options.mailService, this.#ports)
   }
 
+  /** Before the node stops: it keeps the answers that wait until the next start. Else all that they are to would come again. */
+  stop(): void {
+    this.#acknowledgements.flush()
+  }
+
   /** Takes the node's mail service over; call before the node starts. */
   register(gateway: Pick<Gateway, 'receive'>): void {
     this.#ports.node.register(

@@ -120,6 +120,7 @@ export class FarGateways {
 
   /** Cuts off what is under way by HTTPS: it is posted again by the next run. */
   stop(): void {
+    this.#bundles.stop()
     this.#posts.stop()
   }
 }

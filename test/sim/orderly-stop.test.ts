@@ -137,6 +137,19 @@ describe('a program that has its whole mail', () => {
   })
 })
 
+test('a host that is stopped when it has just taken a mail answers for it at its next start', async () => {
+  const lab = await TestLab.start(earthMoon())
+  await lab.submitted(lab.mail1, mailOf('hello'))
+  await lab.until('mail-delivered')
+  await lab.lab.perform(lab.mail2.stop())
+  await lab.lab.perform(lab.mail2.crash())
+  await lab.until('mail-removed')
+  await lab.runFor(60_000)
+  expect(lab.events('transaction-resent')).toEqual([])
+  expect(lab.events('mail-removed')).toHaveLength(2)
+  await lab.lab.stop()
+})
+
 test('a host that has stopped tells nothing of mail in bundles that it would have sent again', async () => {
   const lab = await TestLab.start(earthMoon({ loss: 1 }))
   await lab.submitted(lab.mail1, mailOf('hello'))
