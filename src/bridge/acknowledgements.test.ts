@@ -22,7 +22,12 @@ function stage(waitMs: number) {
       [{ transaction: `a1b2c3d4e5f6.${number}`, refusals: [] }],
       wallMs(expiresAt),
     )
-  return { sent, add, flush: () => acknowledgements.flush(), wait: (ms: number) => world.run(addMs(world.now(), ms)) }
+  return {
+    sent,
+    add,
+    flush: () => acknowledgements.flush(),
+    wait: (ms: number) => world.run(addMs(world.now(), ms)),
+  }
 }
 
 test('answers to one gateway that come soon after each other go together, in the order of names', async () => {
