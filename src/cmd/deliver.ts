@@ -1,6 +1,6 @@
 /** `lightlag deliver`: one message from standard input into one mailbox, for Postfix and `.forward`. */
 
-import { dirname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { concat, fromLatin1, fromUtf8, NO_BYTES, toLatin1 } from '../base/bytes.ts'
 import { asFault } from '../base/fault.ts'
 import type { NodeConfig } from '../config/node-config.ts'
@@ -20,7 +20,7 @@ import { parseMailbox } from '../proto/smtp/path.ts'
 import { Failure } from './failure.ts'
 import { readBytes } from './files.ts'
 import { readConfig } from './host-config.ts'
-import { readUsers, usersFileOf } from './users-file.ts'
+import { findUser, maildirOf } from './users-file.ts'
 
 /** Of sysexits.h: what programs that call it look for. */
 export const SYSEXITS = {
@@ -124,23 +124,12 @@ function placeOf(user: string, { config: file, to }: DeliverArguments): Place {
     return { type: 'maildir', path: resolve(to), user, ...anybodys }
   }
   if (to !== undefined) return { type: 'mbox', path: resolve(to) }
-  const { config, name } = userOf(user, file as string)
-  const path = resolve(dirname(file as string), config.directory, 'home', name, 'Maildir')
+  const config = readConfig(file as string)
+  const name = findUser(config, file as string, user)
+  if (name === undefined) throw new Failure(SYSEXITS.noUser, `deliver: there is no user ${user}`)
+  const path = maildirOf(config, file as string, name)
   const { host, subaddress, quotas = NO_QUOTAS } = config
   return { type: 'maildir', path, host, user: name, subaddress, quotas }
-}
-
-function userOf(
-  user: string,
-  file: string,
-): { readonly config: NodeConfig; readonly name: string } {
-  const config = readConfig(file)
-  const usersFile = usersFileOf(config, file)
-  const users = usersFile === undefined ? (config.users ?? []) : readUsers(usersFile)
-  const names = users.map(({ name }) => name)
-  const name = names.find((one) => one.toLowerCase() === user.toLowerCase())
-  if (name === undefined) throw new Failure(SYSEXITS.noUser, `deliver: there is no user ${user}`)
-  return { config, name }
 }
 
 /** With CRLF, and the trace fields of a final delivery. RFC 5321 §4.4. */

@@ -13,6 +13,7 @@ import {
 import { join, resolve } from 'node:path'
 import { asFault, Fault } from '../base/fault.ts'
 import { hostDisk } from '../host/disk.ts'
+import { isNotFound } from '../ports/disk.ts'
 import { HeaderReader } from '../proto/message/header.ts'
 import { bareLfToCrlf } from '../proto/message/line-endings.ts'
 import { MboxWriter } from '../proto/message/mbox.ts'
@@ -46,7 +47,10 @@ export async function mailboxExport(target: string, options: ExportArguments): P
   const progress = new Progress('messages')
   let to: Target | undefined
   try {
-    const files = await MailboxFiles.open(place)
+    const files = await MailboxFiles.open(place).catch((error: unknown) => {
+      if (!isNotFound(error)) throw error
+      throw new Failure(EXIT.failed, `there is no mailbox ${place}`)
+    })
     to = await targetOf(resolve(target), options.format)
     for await (const message of files) {
       if (await to.take(message)) counts.exported++

@@ -1,7 +1,7 @@
 /** A mailbox's directory, and messages that are put into it from elsewhere. */
 
 import { createHash } from 'node:crypto'
-import { dirname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { fromUtf8 } from '../base/bytes.ts'
 import { asFault } from '../base/fault.ts'
 import type { WallMs } from '../base/time.ts'
@@ -19,6 +19,7 @@ import { MaildirDraft } from '../mail/maildir-draft.ts'
 import { bareLfToCrlf } from '../proto/message/line-endings.ts'
 import { EXIT, Failure } from './failure.ts'
 import { readConfig } from './host-config.ts'
+import { findUser, maildirOf } from './users-file.ts'
 
 export interface PlaceArguments {
   /** A host's file, and whose mailbox it is. */
@@ -35,7 +36,7 @@ export function placeOf({ config, user, maildir, mailbox = 'INBOX' }: PlaceArgum
   let root: string
   if (maildir !== undefined && config === undefined && user === undefined) root = resolve(maildir)
   else if (config !== undefined && user !== undefined && maildir === undefined) {
-    root = maildirOf(config, user)
+    root = ofUser(config, user)
   } else {
     throw new Failure(
       EXIT.usage,
@@ -50,10 +51,14 @@ export function placeOf({ config, user, maildir, mailbox = 'INBOX' }: PlaceArgum
   }
 }
 
-/** Of a user of a host, there or not. */
-export function maildirOf(config: string, user: string): string {
-  const { directory } = readConfig(config)
-  return resolve(dirname(config), directory, 'home', user, 'Maildir')
+function ofUser(file: string, user: string): string {
+  const config = readConfig(file)
+  const name = findUser(config, file, user)
+  if (name === undefined) {
+    const users = `"lightlag user list --config ${file}" lists those that there are`
+    throw new Failure(EXIT.failed, `there is no user ${user}: ${users}`)
+  }
+  return maildirOf(config, file, name)
 }
 
 export interface MessageMarks {

@@ -13,6 +13,18 @@ export function usersFileOf(config: NodeConfig, configFile: string): string | un
     : resolve(from, config.usersFile)
 }
 
+/** The user's name as the host has it, in whatever case it is asked for; undefined where there is none. Throws a Fault. */
+export function findUser(config: NodeConfig, configFile: string, user: string): string | undefined {
+  const file = usersFileOf(config, configFile)
+  const users = file === undefined ? (config.users ?? []) : readUsers(file)
+  return users.find(({ name }) => name.toLowerCase() === user.toLowerCase())?.name
+}
+
+/** Of a user of a host: absolute. */
+export function maildirOf(config: NodeConfig, configFile: string, user: string): string {
+  return resolve(dirname(configFile), config.directory, 'home', user, 'Maildir')
+}
+
 /** None where the file is not there. Throws a Fault. */
 export function readUsers(file: string): readonly Account[] {
   const parsed = parseUsers(readPrivateFile(file) ?? '', file)

@@ -186,6 +186,28 @@ test('a mail is delivered into a Maildir or an mbox file, with its trace fields'
   expect(statSync(at('spool')).mode & 0o777).toBe(0o600)
 })
 
+test('a mailbox that is not there is told: nothing is put where nobody would find it', () => {
+  const config = at('host.yaml')
+  writeFileSync(
+    config,
+    `host: a.com\nnode: ipn:2\ndirectory: var\nusers: [{ name: ann, password: x }]\n`,
+  )
+  writeFileSync(at('letter.eml'), LETTER)
+  const into = (user: string) =>
+    lightlag(['mailbox', 'import', at('letter.eml'), '--config', config, '--user', user])
+  for (const user of ['anne', '../ann']) {
+    const { status, stderr } = into(user)
+    expect([status, stderr]).toEqual([1, expect.stringContaining(`there is no user ${user}`)])
+  }
+  expect(existsSync(at('var'))).toBe(false)
+  expect(into('Ann').status).toBe(0)
+  expect(readdirSync(at('var', 'home', 'ann', 'Maildir', 'cur'))).toHaveLength(1)
+  const from = ['--config', config, '--user', 'ann', '--mailbox', 'Sent']
+  const { status, stderr } = lightlag(['mailbox', 'export', at('sent.mbox'), ...from])
+  expect([status, stderr]).toEqual([1, expect.stringContaining('there is no mailbox')])
+  expect(existsSync(at('sent.mbox'))).toBe(false)
+})
+
 test('a user of a host is found; all else is told as in sysexits.h', () => {
   const config = at('host.yaml')
   const text = readFileSync('etc/mail-1.yaml', 'utf8').replaceAll('../var/mail-1', 'var')
