@@ -53,6 +53,7 @@ export class DnsCache {
 
   #keep(key: string, answer: Promise<DnsAnswer<unknown>>, seconds: number): void {
     this.#kept.delete(key)
+    if (seconds <= 0) return
     this.#kept.set(key, { until: addMs(this.#clock.now(), seconds * 1000), answer })
     for (const oldest of this.#kept.keys()) {
       if (this.#kept.size <= this.#answersMax) break
