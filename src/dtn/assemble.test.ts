@@ -7,12 +7,13 @@ import { ipnEndpoint } from '../proto/bpv7/endpoint-id.ts'
 import { assemble } from './assemble.ts'
 import { ADU_FRAGMENTS_MAX } from './limits.ts'
 
-test('as many fragments as are gathered are put together, whichever came first', () => {
+test('as many fragments as are gathered, and those on their way then, are put together, whichever came first', () => {
   const decoded = decodeBundle(bundleFor(ipnEndpoint(2n, 1n)))
   if (!decoded.ok) throw decoded.fault
   const { primary, payload, ...rest } = decoded.value
-  const totalAduLength = BigInt(ADU_FRAGMENTS_MAX)
-  const data = Uint8Array.from({ length: ADU_FRAGMENTS_MAX }, (_, i) => i ^ (i >> 8))
+  const count = ADU_FRAGMENTS_MAX + 1024
+  const totalAduLength = BigInt(count)
+  const data = Uint8Array.from({ length: count }, (_, i) => i ^ (i >> 8))
   const part = (i: number): Bundle => {
     const fragment = { offset: BigInt(i), totalAduLength }
     const flags = primary.flags | BUNDLE_FLAGS.isFragment
@@ -20,9 +21,9 @@ test('as many fragments as are gathered are put together, whichever came first',
     return { ...rest, primary: { ...primary, flags, fragment }, payload: own }
   }
   // The even ones, and then the odd ones from the last on.
-  const half = ADU_FRAGMENTS_MAX / 2
-  const parts = Array.from({ length: ADU_FRAGMENTS_MAX }, (_, i) =>
-    part(i < half ? 2 * i : 2 * (ADU_FRAGMENTS_MAX - i) - 1),
+  const half = count / 2
+  const parts = Array.from({ length: count }, (_, i) =>
+    part(i < half ? 2 * i : 2 * (count - i) - 1),
   )
   const whole = assemble(parts)
   if (!whole.ok) throw whole.fault

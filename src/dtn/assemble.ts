@@ -4,7 +4,6 @@ import { Fault, type Result } from '../base/fault.ts'
 import type { Bundle } from '../proto/bpv7/bundle.ts'
 import { Reassembly } from '../proto/bpv7/fragmentation.ts'
 import type { DtnFaultCode } from './fault.ts'
-import { ADU_FRAGMENTS_MAX } from './limits.ts'
 
 /** The bundle of which `parts` are the whole or all fragments; undefined stands for a damaged one. */
 export function assemble(parts: readonly (Bundle | undefined)[]): Result<Bundle> {
@@ -14,11 +13,11 @@ export function assemble(parts: readonly (Bundle | undefined)[]): Result<Bundle>
     if (part.primary.fragment === undefined) return { ok: true, value: part }
     known.push(part)
   }
-  // In order each is put behind the others, however many they are.
+  // In order each is put behind the others, and brings one piece more: how many may be gathered was judged when they came.
   const offsetOf = ({ primary }: Bundle): number => Number(primary.fragment?.offset ?? 0n)
   let reassembly: Reassembly | undefined
   for (const part of known.sort((a, b) => offsetOf(a) - offsetOf(b))) {
-    reassembly ??= new Reassembly(part, ADU_FRAGMENTS_MAX)
+    reassembly ??= new Reassembly(part, known.length)
     const whole = reassembly.add(part)
     if (!whole.ok) return whole
     if (whole.value !== undefined) return { ok: true, value: whole.value }
