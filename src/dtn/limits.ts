@@ -132,7 +132,7 @@ export const REPEAT_PIECES_MAX = 2048
 /** Largest bundle over a stream, either way: an ADU of `aduBytesMax` with its blocks. */
 export const STREAM_BUNDLE_BYTES_MAX = 67_174_400
 
-/** Bundles given to one stream convergence layer and not yet answered for, and their bytes. */
+/** Bundles given to a stream convergence layer for one neighbour and not yet answered for, and the bytes of all. */
 export const STREAM_BUNDLES_MAX = 4096
 export const STREAM_BYTES_MAX = 268_435_456
 

@@ -55,6 +55,13 @@ export interface StreamLayerOptions {
   readonly tls?: ((role: SessionRole) => TlsOptions) | undefined
 }
 
+/** To one neighbour. */
+interface Way {
+  readonly duct: Duct
+  /** Bundles that are not answered for. */
+  waiting: number
+}
+
 export class StreamLayer implements StreamConvergenceLayer {
   readonly protocol: string
   readonly bundleBytesMax: number
@@ -62,12 +69,12 @@ export class StreamLayer implements StreamConvergenceLayer {
   readonly #options: StreamLayerOptions
   readonly #ports: StreamLayerPorts
   readonly #sessions = new Set<StreamSession>()
-  readonly #ducts = new Map<string, Duct>()
+  readonly #ducts = new Map<string, Way>()
   #listener: Listener | undefined
   /** Undefined while the layer does not run. */
   #receive: Receive | undefined
   #onFault: (fault: Fault) => void = () => {}
-  #waiting = { count: 0, bytes: 0 }
+  #waitingBytes = 0
   /** Hears that the last session is gone. */
   #onEmpty = (): void => {}
 
@@ -94,18 +101,17 @@ export class StreamLayer implements StreamConvergenceLayer {
 
   transmit(bundle: Scattered, duct: string, done: (fault: Fault | undefined) => void): void {
     const sizeBytes = sizeOf(bundle)
-    const to = this.#ductTo(duct)
-    const fault = to === undefined ? badDuct(duct) : this.#objection(sizeBytes)
-    if (to === undefined || fault !== undefined) {
+    const way = this.#wayTo(duct)
+    const fault = way === undefined ? badDuct(duct) : this.#objection(way, sizeBytes)
+    if (way === undefined || fault !== undefined) {
       done(fault)
       return
     }
-    const waiting = this.#waiting
-    waiting.count++
-    waiting.bytes += sizeBytes
-    to.transmit(bundle, (failure) => {
-      waiting.count--
-      waiting.bytes -= sizeBytes
+    way.waiting++
+    this.#waitingBytes += sizeBytes
+    way.duct.transmit(bundle, (failure) => {
+      way.waiting--
+      this.#waitingBytes -= sizeBytes
       done(failure)
     })
   }
@@ -115,7 +121,7 @@ export class StreamLayer implements StreamConvergenceLayer {
     this.#receive = undefined
     this.#listener = undefined
     await listener?.close()
-    for (const duct of this.#ducts.values()) duct.stop()
+    for (const { duct } of this.#ducts.values()) duct.stop()
     this.#ducts.clear()
     for (const session of this.#sessions) session.terminate()
     await this.#untilEmpty()
@@ -137,16 +143,17 @@ export class StreamLayer implements StreamConvergenceLayer {
   }
 
   /** All temporary: a plan that is wrong can be corrected, and the bundle should then go. */
-  #objection(sizeBytes: number): Fault<DtnFaultCode> | undefined {
+  #objection({ waiting }: Way, sizeBytes: number): Fault<DtnFaultCode> | undefined {
     if (this.#receive === undefined) return temporary('dtn/stopped', 'the layer is not running')
-    const { count, bytes } = this.#waiting
+    // The first of a neighbour has a place, however much waits for others.
     const isFull =
-      count >= STREAM_BUNDLES_MAX || (count > 0 && bytes + sizeBytes > STREAM_BYTES_MAX)
+      waiting >= STREAM_BUNDLES_MAX ||
+      (waiting > 0 && this.#waitingBytes + sizeBytes > STREAM_BYTES_MAX)
     return isFull ? temporary('dtn/duct-busy', 'too many bundles are waiting') : undefined
   }
 
   /** Undefined where the plan's text is no address. */
-  #ductTo(text: string): Duct | undefined {
+  #wayTo(text: string): Way | undefined {
     const known = this.#ducts.get(text)
     if (known !== undefined) return known
     const address = parseAddress(text)
@@ -157,8 +164,9 @@ export class StreamLayer implements StreamConvergenceLayer {
       connect: async (onOver) =>
         this.#open('active', await network.connect(address, CONNECT_TIMEOUT_MS), onOver),
     })
-    this.#ducts.set(text, duct)
-    return duct
+    const way = { duct, waiting: 0 }
+    this.#ducts.set(text, way)
+    return way
   }
 
   #onStream(stream: ByteStream): void {
