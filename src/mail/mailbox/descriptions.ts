@@ -10,7 +10,6 @@ import type { MessagePart } from '../../proto/message/envelope.ts'
 import { StructureReader } from '../../proto/message/structure.ts'
 import { inMemory } from './content.ts'
 import { parseWholeDigest } from './digests.ts'
-import { mailboxFault } from './fault.ts'
 import { descriptionKey, fingerprintKey, summaryKey, TABLE } from './index-rows.ts'
 import type { KeptOrders } from './kept-orders.ts'
 import type { KeptSummaries } from './kept-summaries.ts'
@@ -19,6 +18,7 @@ import type { MessageContent, Uid } from './mailbox.ts'
 import { fingerprint, type MessageText, readText } from './message-text.ts'
 import type { ThreadNode } from './search.ts'
 import { formatSummary, Summary } from './summary.ts'
+import { gone } from './whereabouts.ts'
 
 /** All that reading a whole message tells. */
 export interface ReadMessage {
@@ -104,7 +104,7 @@ export class Descriptions {
     const { fields, part } = reader.end()
     const source = whole === undefined ? content : inMemory(whole)
     const text = await readText(source, part)
-    if (!isThere(uid)) throw mailboxFault('mailbox/gone', `message ${uid} is gone`)
+    if (!isThere(uid)) throw gone(uid)
     this.#put(descriptionKey(id, uid), fromUtf8(JSON.stringify(part)))
     this.#put(fingerprintKey(id, uid), fingerprint(text))
     const summary = this.summary(id, uid) ?? this.#remember(id, uid, formatSummary(fields))

@@ -3,14 +3,13 @@
  * and only when it is durable: first the files, then the index, then the listeners.
  */
 
-import { asFault, type Fault, type Result } from '../../base/fault.ts'
+import { asFault, type Result } from '../../base/fault.ts'
 import { addMs } from '../../base/time.ts'
 import type { Clock } from '../../ports/clock.ts'
 import {
   type Digest,
   type Disk,
   type FileReader,
-  type FileStart,
   ignoreNotFound,
   isNotFound,
   type Move,
@@ -19,25 +18,20 @@ import type { Entropy } from '../../ports/entropy.ts'
 import type { Store } from '../../ports/store.ts'
 import { contentOf, inMemory } from './content.ts'
 import type { Descriptions } from './descriptions.ts'
-import { disownUidlist, inOrder, readUidlist, type Uidlist } from './dovecot-uidlist.ts'
+import { disownUidlist, readUidlist, type Uidlist } from './dovecot-uidlist.ts'
 import { mailboxFault } from './fault.ts'
-import { formatFileName, KEYWORD_BIT, parseFileName } from './file-name.ts'
-import { forEachFile, readKeywords, writeKeywords } from './files.ts'
-import { type Differences, FolderScan, type FoundFile, type Place } from './folder-scan.ts'
+import { formatFileName, parseFileName } from './file-name.ts'
+import { forEachFile, readKeywords } from './files.ts'
+import { flagsChanged, takeDifferences } from './folder-changes.ts'
+import { FolderScan, type Place } from './folder-scan.ts'
 import { type DirectoryTimes, FolderIndex, type Head } from './index-rows.ts'
-import { KEYWORD_LENGTH_MAX, KEYWORDS_MAX, POLL_MS } from './limits.ts'
-import {
-  type Flag,
-  type MailboxChange,
-  type MailboxStatus,
-  type MessageContent,
-  type ModSeq,
-  SYSTEM_FLAGS,
-  type Uid,
-} from './mailbox.ts'
+import { bitOf, flagsOfBits, withKeywords } from './keywords.ts'
+import { POLL_MS } from './limits.ts'
+import type { Flag, MailboxChange, MailboxStatus, MessageContent, ModSeq, Uid } from './mailbox.ts'
 import { ownMarker, readMarker, uidValidityAfter, writeMarker } from './marker.ts'
 import { changedRow, type Row, type RowData } from './row-pages.ts'
 import type { Rows } from './rows.ts'
+import { gone, Whereabouts } from './whereabouts.ts'
 
 export interface FolderPorts {
   readonly disk: Disk
@@ -61,12 +55,6 @@ export interface Arrival {
 interface Published {
   readonly rows: Rows
   readonly head: Readonly<Head>
-}
-
-interface Asked extends FileStart {
-  readonly row: RowData
-  /** Among all that are asked for. */
-  readonly at: number
 }
 
 /** A message's file on its way to the name that tells its new flags. */
@@ -120,6 +108,11 @@ export class Folder {
   get published(): Published {
     if (this.#published === undefined) throw mailboxFault('mailbox/not-found', 'not open')
     return this.#published
+  }
+
+  /** For one question: what it lists is as it was then. */
+  get #whereabouts(): Whereabouts {
+    return new Whereabouts(this.#scan, this.path)
   }
 
   get rowCount(): number {
@@ -220,21 +213,14 @@ export class Folder {
   }
 
   flagsOf(bits: number): readonly Flag[] {
-    const { keywords } = this.published.head
-    const flags: Flag[] = []
-    for (let i = 0; i < KEYWORD_BIT; i++)
-      if ((bits & (1 << i)) !== 0) flags.push(SYSTEM_FLAGS[i] as Flag)
-    for (const [i, keyword] of keywords.entries()) {
-      if ((bits & (1 << (KEYWORD_BIT + i))) !== 0) flags.push(keyword)
-    }
-    return flags
+    return flagsOfBits(this.published.head.keywords, bits)
   }
 
   /** Rejects with `mailbox/gone`. */
   async content(uid: Uid): Promise<MessageContent> {
     const row = this.find(uid)
     if (row === undefined) throw gone(uid)
-    const files = new Whereabouts(this.#scan, this.path)
+    const files = this.#whereabouts
     try {
       const file: FileReader = await files.at(row, (path) => this.ports.disk.open(path))
       return contentOf(file, row.sizeBytes)
@@ -246,8 +232,9 @@ export class Folder {
   /** The same of several that are small, by one question; `mailbox/gone` for what is not there. */
   async wholeContents(uids: readonly Uid[]): Promise<readonly Result<MessageContent>[]> {
     const sizes = uids.map((uid) => this.find(uid)?.sizeBytes ?? 0)
-    const wholes = await this.#starts(
+    const wholes = await this.#whereabouts.starts(
       uids,
+      (uid) => this.find(uid),
       ({ sizeBytes }) => sizeBytes,
       (asked) => this.ports.disk.readStarts(asked),
     )
@@ -262,42 +249,12 @@ export class Folder {
     lengthOf: (row: RowData) => number,
     digest: Digest,
   ): Promise<readonly Result<Uint8Array>[]> {
-    return this.#starts(uids, lengthOf, (asked) => this.ports.disk.digestStarts(asked, digest))
-  }
-
-  async #starts(
-    uids: readonly Uid[],
-    lengthOf: (row: RowData) => number,
-    read: (asked: readonly Asked[]) => Promise<readonly Result<Uint8Array>[]>,
-  ): Promise<readonly Result<Uint8Array>[]> {
-    const files = new Whereabouts(this.#scan, this.path)
-    const results: (Result<Uint8Array> | undefined)[] = uids.map(() => undefined)
-    const ask = async (asked: readonly Asked[]): Promise<readonly Asked[]> => {
-      if (asked.length === 0) return []
-      const answers = await read(asked)
-      return asked.filter(({ at }, i) => {
-        const answer = answers[i] as Result<Uint8Array>
-        const isAbsent = !answer.ok && isNotFound(answer.fault)
-        if (!isAbsent) results[at] = answer
-        return isAbsent
-      })
-    }
-    const absent = await ask(
-      uids.flatMap((uid, at) => {
-        const row = this.find(uid)
-        return row ? { row, at, path: files.known(row), length: lengthOf(row) } : []
-      }),
+    return this.#whereabouts.starts(
+      uids,
+      (uid) => this.find(uid),
+      lengthOf,
+      (asked) => this.ports.disk.digestStarts(asked, digest),
     )
-    if (absent.length > 0) {
-      const listed = await files.listed()
-      await ask(
-        absent.flatMap((one) => {
-          const path = files.path(one.row, listed)
-          return path === undefined ? [] : { ...one, path }
-        }),
-      )
-    }
-    return results.map((one, i) => one ?? { ok: false, fault: gone(uids[i] as Uid) })
   }
 
   /**
@@ -363,7 +320,7 @@ export class Folder {
         else throw result.fault
       },
     )
-    const files = new Whereabouts(this.#scan, this.path)
+    const files = this.#whereabouts
     for (const one of absent) {
       const path = files.path(one.row, await files.listed())
       if (path === undefined) continue
@@ -503,7 +460,7 @@ export class Folder {
       const asked = uids === 'all' ? [...index.rows] : uids.flatMap((uid) => index.find(uid) ?? [])
       const rows = asked.filter(isWanted)
       if (rows.length === 0) return []
-      const files = new Whereabouts(this.#scan, this.path)
+      const files = this.#whereabouts
       const absent = await this.#removeEach(rows.map((row) => files.known(row)))
       for (const row of rows) {
         const path = absent.has(files.known(row))
@@ -530,7 +487,7 @@ export class Folder {
 
   /** Gives a message's file a second name. */
   async linkTo(row: Row, to: string): Promise<void> {
-    const files = new Whereabouts(this.#scan, this.path)
+    const files = this.#whereabouts
     await files.at(row, (path) => this.ports.disk.link(path, to))
   }
 
@@ -613,69 +570,15 @@ export class Folder {
     if (found === undefined) return
     const keywords = await readKeywords(this.ports.disk, this.path)
     if (keywords !== undefined) index.head.keywords = keywords
-    const changes = await this.#differences(index, found, numbered)
+    const changes = await takeDifferences(index, found, {
+      ...{ scan: this.#scan, wall: this.ports.clock.wall(), numbered },
+      forget: (uids) => this.descriptions.forget(this.#id, uids),
+    })
     if (changes.length > 0) await this.#commit(index, changes)
   }
 
-  async #differences(
-    index: FolderIndex,
-    { changed, missing, added }: Differences,
-    numbered: Uidlist | undefined,
-  ): Promise<readonly MailboxChange[]> {
-    const changes: MailboxChange[] = []
-    if (missing.length > 0) {
-      const modSeq = index.nextModSeq()
-      const uids = missing.map(({ uid }) => uid)
-      index.remove(uids, modSeq)
-      this.descriptions.forget(this.#id, uids)
-      changes.push({ type: 'expunged', uids, modSeq })
-    }
-    const reflagged = changed.filter((row) => index.find(row.uid)?.flags !== row.flags)
-    const modSeq = reflagged.length > 0 ? index.nextModSeq() : 0
-    const isReflagged = new Set(reflagged)
-    for (const row of changed) {
-      index.replace(isReflagged.has(row) ? changedRow(row, { modSeq }) : row)
-    }
-    if (reflagged.length > 0) {
-      const uids = reflagged.map(({ uid }) => uid)
-      changes.push(flagsChanged(uids, modSeq))
-    }
-    if (added.length > 0) {
-      const modSeq = index.nextModSeq()
-      const uids: Uid[] = []
-      for (const one of numbered === undefined ? added : inOrder(added, numbered)) {
-        const measuring = this.#scan.measure(one, this.ports.clock.wall())
-        const measured = measuring instanceof Promise ? await measuring : measuring
-        if (measured === undefined) continue
-        const { place, file } = one
-        const { dateMs, sizeBytes } = measured
-        const { base, flags, unique } = parseFileName(file)
-        if (numbered !== undefined)
-          index.head.uidNext = numbered.uids.get(unique) ?? uidNextOf(index, numbered)
-        uids.push(index.add({ base, place, file, flags, modSeq, dateMs, sizeBytes }))
-      }
-      if (uids.length > 0) changes.push({ type: 'added', uids, modSeq })
-      if (numbered !== undefined) index.head.uidNext = uidNextOf(index, numbered)
-    }
-    return changes
-  }
-
-  /** Keywords that are new are in the file before any message bears their letter. */
-  async #bitsFor(index: FolderIndex, flags: readonly Flag[]): Promise<number> {
-    const { head } = index
-    const isNew = (flag: Flag) => !flag.startsWith('\\') && bitOf(head.keywords, flag) === 0
-    if (flags.some(isNew)) {
-      const keywords = [...((await readKeywords(this.ports.disk, this.path)) ?? head.keywords)]
-      for (const flag of flags) {
-        if (flag.startsWith('\\') || bitOf(keywords, flag) !== 0) continue
-        if (keywords.length >= KEYWORDS_MAX || flag.length > KEYWORD_LENGTH_MAX) {
-          throw mailboxFault('mailbox/too-many', `no room for the keyword ${flag}`)
-        }
-        keywords.push(flag)
-      }
-      await writeKeywords(this.ports.disk, this.path, keywords)
-      head.keywords = keywords
-    }
+  async #bitsFor({ head }: FolderIndex, flags: readonly Flag[]): Promise<number> {
+    head.keywords = await withKeywords(this.ports.disk, this.path, head.keywords, flags)
     return flags.reduce((sum, flag) => sum | bitOf(head.keywords, flag), 0)
   }
 
@@ -724,65 +627,6 @@ export class Folder {
   }
 }
 
-/** A message's file is where its row says, unless somebody has just renamed it: then all are listed, once. */
-class Whereabouts {
-  readonly #scan: FolderScan
-  readonly #path: string
-  #listed: Promise<ReadonlyMap<string, FoundFile>> | undefined
-
-  constructor(scan: FolderScan, path: string) {
-    this.#scan = scan
-    this.#path = path
-  }
-
-  async at<T>(row: RowData, action: (path: string) => Promise<T>): Promise<T> {
-    try {
-      return await action(this.known(row))
-    } catch (error) {
-      if (!isNotFound(error)) throw error
-      const path = this.path(row, await this.listed())
-      if (path === undefined) throw error
-      return action(path)
-    }
-  }
-
-  /** By its row. */
-  known(row: RowData): string {
-    return `${this.#path}/${row.place}/${row.file}`
-  }
-
-  listed(): Promise<ReadonlyMap<string, FoundFile>> {
-    this.#listed ??= this.#scan.list()
-    return this.#listed
-  }
-
-  /** Undefined where it is not listed. */
-  path(row: RowData, listed: ReadonlyMap<string, FoundFile>): string | undefined {
-    const found = listed.get(parseFileName(row.base).unique)
-    return found && `${this.#path}/${found.place}/${found.file}`
-  }
-}
-
 function isSameTimes(a: DirectoryTimes, b: DirectoryTimes): boolean {
   return a.new === b.new && a.cur === b.cur
-}
-
-function uidNextOf({ head }: FolderIndex, { uidNext }: Uidlist): Uid {
-  return Math.max(head.uidNext, uidNext)
-}
-
-function flagsChanged(uids: readonly Uid[], modSeq: ModSeq): MailboxChange {
-  return { type: 'flags', uids: [...uids].sort((a, b) => a - b), modSeq }
-}
-
-function bitOf(keywords: readonly Flag[], flag: Flag): number {
-  const lower = flag.toLowerCase()
-  const system = SYSTEM_FLAGS.findIndex((one) => one.toLowerCase() === lower)
-  if (system >= 0) return 1 << system
-  const keyword = keywords.findIndex((one) => one.toLowerCase() === lower)
-  return keyword < 0 ? 0 : 1 << (KEYWORD_BIT + keyword)
-}
-
-export function gone(uid: Uid): Fault {
-  return mailboxFault('mailbox/gone', `message ${uid} is gone`)
 }

@@ -9,7 +9,7 @@ import type { ReadMessage } from './descriptions.ts'
 import { messageHead, wholeMessage } from './digests.ts'
 import { Draft } from './draft.ts'
 import { DELETED, parseFileName } from './file-name.ts'
-import { type Folder, gone } from './folder.ts'
+import type { Folder } from './folder.ts'
 import type { KeptOrders } from './kept-orders.ts'
 import { DIGESTS_TOGETHER, KEYWORDS_MAX, SUMMARY_BYTES, TOGETHER_BYTES_EACH_MAX } from './limits.ts'
 import type {
@@ -36,6 +36,7 @@ import type { SearchKey, SortKey, ThreadAlgorithm, ThreadNode } from './search.t
 import { type Known, matches, type Needs, needsOf } from './search-run.ts'
 import { type Sortable, sortMessages, threadByReferences, threadBySubject } from './sort.ts'
 import type { Summary } from './summary.ts'
+import { gone } from './whereabouts.ts'
 
 /** What a mailbox needs of the account that it belongs to. */
 export interface Surroundings {
