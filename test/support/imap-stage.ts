@@ -34,6 +34,7 @@ export class ImapStage {
     settle: () => new Promise((resolve) => setImmediate(resolve)),
   })
   readonly events: HostEvent[] = []
+  readonly disk: LabDisk = new LabDisk({ clock: this.world })
   readonly #network = new LabNetwork({ world: this.world, random: seededRandom(1) })
   readonly #server = this.#network.addHost('mail-1', 'earth', SERVER.host)
   readonly #program = this.#network.addHost('mail-3', 'earth', '172.21.0.4')
@@ -50,7 +51,7 @@ export class ImapStage {
         quotaOf: () => quota,
       },
       {
-        disk: new LabDisk({ clock: this.world }),
+        disk: this.disk,
         openIndex: async () => new LabStore(),
         clock: this.world,
         entropy: this.#entropy,

@@ -1,7 +1,7 @@
 /** FETCH. RFC 9051 §6.4.5, RFC 7162 §3.1.4, RFC 3516 §4.2, RFC 8474 §5. */
 
 import { assert } from '../../base/assert.ts'
-import { asFault } from '../../base/fault.ts'
+import { asFault, type Fault } from '../../base/fault.ts'
 import type { MailboxCommand } from '../../proto/imap/command.ts'
 import { formatDateTime } from '../../proto/imap/date.ts'
 import { formatStructure } from '../../proto/imap/describe.ts'
@@ -49,8 +49,7 @@ export async function* fetch(command: FetchCommand, selected: Selected, place: P
     await fetching.begin(chunk, chunks[i + 1])
     try {
       for (let number = chunk[0]; number <= chunk[1]; number++) {
-        if (fetching.isShort) fetching.short(number)
-        else yield* fetching.message(number)
+        if (!fetching.isShort || !fetching.short(number)) yield* fetching.message(number)
         if (pieces.length >= PIECE_BYTES) yield pieces.take()
       }
     } finally {
@@ -58,6 +57,7 @@ export async function* fetch(command: FetchCommand, selected: Selected, place: P
     }
   }
   if (pieces.length > 0) yield pieces.take()
+  if (fetching.trouble !== undefined) throw fetching.trouble
   return { completion: fetching.completion }
 }
 
@@ -89,6 +89,8 @@ class Fetching {
   #contents: MessageContents | undefined
   #ahead: Promise<void> | undefined
   #gone = 0
+  /** Why the first of those that cannot be read is not there: it must not keep the others from being listed. */
+  trouble: Fault | undefined
   #hasUnknownEncoding = false
 
   constructor(command: FetchCommand, selected: Selected, place: Place, pieces: Pieces) {
@@ -153,15 +155,17 @@ class Fetching {
     if (unseen.length > 0) await mailbox.store(unseen, { mode: 'add', flags: ['\\Seen'] })
   }
 
-  short(number: number): void {
+  /** False where its summary is not known. */
+  short(number: number): boolean {
     const { mailbox, view } = this.#selected
     const uid = view.uidAt(number)
     const metadata = mailbox.metadata(uid)
-    const summary = metadata && this.#needsSummary ? mailbox.summary(uid) : undefined
-    if (metadata === undefined || (this.#needsSummary && summary === undefined)) {
+    if (metadata === undefined) {
       this.#gone++
-      return
+      return true
     }
+    const summary = this.#needsSummary ? mailbox.summary(uid) : undefined
+    if (this.#needsSummary && summary === undefined) return false
     const pieces = this.#pieces
     pieces.text(`* ${number} FETCH (`)
     for (const [i, item] of this.#items.entries()) {
@@ -170,6 +174,7 @@ class Fetching {
       this.#attribute(item.name, metadata, summary, undefined)
     }
     pieces.text(')\r\n')
+    return true
   }
 
   async *message(number: number): AsyncGenerator<Uint8Array, void> {
@@ -184,11 +189,14 @@ class Fetching {
     let description: MessageDescription | undefined
     const summary = this.#needsSummary ? mailbox.summary(uid) : undefined
     try {
-      if (this.#needsDescription) description = await mailbox.describe(uid)
+      if (this.#needsDescription || (this.#needsSummary && summary === undefined)) {
+        description = await mailbox.describe(uid)
+      }
       content = await this.#contents?.next(uid)
     } catch (error) {
-      if (asFault(error).code !== 'mailbox/gone') throw error
-      this.#gone++
+      const fault = asFault(error)
+      if (fault.code === 'mailbox/gone') this.#gone++
+      else this.trouble ??= fault
       return
     }
     try {

@@ -221,7 +221,7 @@ export interface OpenMailbox {
 
   /** What is known already, else undefined: then `summarize`. */
   summary(uid: Uid): MessageSummary | undefined
-  /** Reads the headers of those that have no summary yet; of messages that are gone there is none. */
+  /** Reads the headers of those that have no summary yet; of messages that are gone, or cannot be read, there is none. */
   summarize(uids: readonly Uid[]): Promise<void>
   /** Reads the message where it must. Rejects with `mailbox/gone`. */
   describe(uid: Uid): Promise<MessageDescription>

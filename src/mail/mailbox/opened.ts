@@ -166,7 +166,7 @@ export class OpenedMailbox implements OpenMailbox {
         if (descriptions.takeHead(id, uid, digest) === undefined) long.push(uid)
       },
     )
-    for (const uid of long) await ifThere(this.#read(uid))
+    for (const uid of long) await this.#read(uid).catch(asFault)
   }
 
   /** All that is kept of texts is found out of those messages that are not too large for it. */
@@ -185,7 +185,7 @@ export class OpenedMailbox implements OpenMailbox {
     )
   }
 
-  /** Messages that are gone are not taken. */
+  /** Those are not taken that are gone, or cannot be read: who needs one of them hears why when it is read. */
   #digest(
     uids: readonly Uid[],
     lengthOf: (row: RowData) => number,
@@ -197,9 +197,7 @@ export class OpenedMailbox implements OpenMailbox {
       DIGESTS_TOGETHER,
       (some) => this.#folder.digests(some, lengthOf, digest),
       (uid, result) => {
-        if (!result.ok) {
-          if (result.fault.code !== 'mailbox/gone') throw result.fault
-        } else if (this.#isThere(uid)) take(uid, result.value)
+        if (result.ok && this.#isThere(uid)) take(uid, result.value)
       },
     )
   }
@@ -427,11 +425,13 @@ export class OpenedMailbox implements OpenMailbox {
   /** Messages that are gone meanwhile are not among them. */
   async #sortable(uids: readonly Uid[]): Promise<readonly Sortable[]> {
     await this.summarize(uids)
-    return uids.flatMap((uid) => {
+    const messages: Sortable[] = []
+    for (const uid of uids) {
+      const summary = this.summary(uid) ?? (await ifThere(this.#read(uid)))?.summary
       const row = this.#folder.find(uid)
-      const summary = this.summary(uid)
-      return row === undefined || summary === undefined ? [] : [{ row, summary }]
-    })
+      if (row !== undefined && summary !== undefined) messages.push({ row, summary })
+    }
+    return messages
   }
 }
 
