@@ -129,7 +129,7 @@ export class ImapServer implements Machine<ImapServerEvent, ImapServerEffect> {
       case 'shut-down':
         // In the middle of an answer nothing can be said.
         if (this.#state.name !== 'running' && this.#state.name !== 'securing') {
-          this.#say('* BYE [UNAVAILABLE] the server goes down')
+          this.#say('* BYE [UNAVAILABLE] this session cannot go on')
         }
         this.#close()
         return
