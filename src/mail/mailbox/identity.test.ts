@@ -6,7 +6,7 @@ import { LabDisk } from '../../lab/disk.ts'
 import { labEntropy } from '../../lab/entropy.ts'
 import { LabStore } from '../../lab/store.ts'
 import type { Digest, DiskResult, FileStart } from '../../ports/disk.ts'
-import { type Head, TABLE } from './index-rows.ts'
+import { type Head, summaryKey, TABLE } from './index-rows.ts'
 import { UID_MAX } from './limits.ts'
 import type { MailboxAccount, OpenMailbox, Uid } from './mailbox.ts'
 import { Mailboxes } from './mailboxes.ts'
@@ -194,4 +194,21 @@ it.each([
   const again = await made.account().open('INBOX')
   expect(await textOf(again, again.uids[0] as Uid)).toBe('a\r\n')
   expect(again.status().messages).toBe(1)
+})
+
+it('keeps its UIDs with an index of an earlier version, and reads anew what that wrote of headers', async () => {
+  const made = scene()
+  const before = await made.account().open('INBOX')
+  const uid = await append(before, 'Subject: a\r\n\r\n')
+  const { mailboxId, uidValidity } = before
+  const key = `${mailboxId}/h`
+  const { directory: _, ...head } = JSON.parse(toUtf8(made.store.get(TABLE, key) as Uint8Array))
+  await made.store.commit([
+    { table: TABLE, key, value: fromUtf8(JSON.stringify(head)) },
+    { table: TABLE, key: summaryKey(mailboxId, uid), value: fromUtf8('{"subject":"old"}') },
+  ])
+  const after = await made.account().open('INBOX')
+  expect([after.uidValidity, ...after.uids]).toEqual([uidValidity, uid])
+  await after.summarize([uid])
+  expect(after.summary(uid)?.envelope.subject).toBe('a')
 })
