@@ -69,8 +69,12 @@ export async function labPs(options: LabOption & { readonly json?: true }): Prom
   else process.stdout.write(states.map(stateText).join('\n'))
 }
 
+const BEHIND_TOLD_MS = 1000
+
 function stateText(state: LabState): string {
-  const { name, speed, now, wall, hosts, packets } = state
+  const { name, speed, now, behindMs, wall, hosts, packets } = state
+  // A moment behind is nothing to tell: whatever is due now has not happened yet.
+  const lag = behindMs < BEHIND_TOLD_MS ? '' : `, ${timeText(monoMs(behindMs))} behind`
   const time = `${timeText(monoMs(now))}, ${formatLogTime(wallMs(wall))} UTC there`
   const rows = hosts.map(({ host, address, network, node, isOn, services }) => [
     host,
@@ -87,7 +91,7 @@ function stateText(state: LabState): string {
   const commands = hosts.flatMap(({ host, commands }) =>
     commands.map((command) => `  ${host} runs ${command}\n`),
   )
-  const head = [`${name}: ${speedText(speed)}, ${time}, ${packets} packets so far`]
+  const head = [`${name}: ${speedText(speed)}, ${time}${lag}, ${packets} packets so far`]
   if (state.recording !== undefined) head.push(`recorded into ${state.recording}`)
   return `${head.join('\n')}\n${table([['HOST', 'ADDRESS', 'NETWORK', 'NODE', 'STATE', 'SERVICES'], ...rows])}${commands.join('')}`
 }

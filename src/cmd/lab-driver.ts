@@ -34,6 +34,22 @@ export class LabDriver {
 
   /** Virtual milliseconds: also where nothing has happened for a while. */
   get now(): number {
+    const due = this.#due
+    return due - this.#behind(due)
+  }
+
+  /** Virtual milliseconds that the lab should be further at its speed, and the machine is too slow for. */
+  get behindMs(): number {
+    return this.#behind(this.#due)
+  }
+
+  #behind(due: number): number {
+    const { world } = this.#options.lab
+    return (world.nextAt ?? due) < due ? due - world.now() : 0
+  }
+
+  /** What time it should be in the lab, in milliseconds. */
+  get #due(): number {
     const { lab, speed } = this.#options
     if (this.#began === undefined || speed === 'max') return lab.world.now()
     return this.#began.virtual + (hostClock.now() - this.#began.wall) * speed
@@ -59,11 +75,12 @@ export class LabDriver {
     const { speed } = this.#options
     this.#began = { wall: hostClock.now(), virtual: world.now() }
     while (!this.#isStopped) {
-      if (speed === 'max') {
-        const pause = world.eventCount + EVENTS_AT_ONCE
-        const isEnough = (): boolean => world.eventCount >= pause
-        await world.run(() => this.#isStopped || this.#inputs.length > 0 || isEnough())
-      } else await world.run(monoMs(this.now))
+      const pause = world.eventCount + EVENTS_AT_ONCE
+      const isEnough = (): boolean =>
+        this.#isStopped || this.#inputs.length > 0 || world.eventCount >= pause
+      // Who has fallen behind hears what comes from outside all the same.
+      if (speed === 'max') await world.run(isEnough)
+      else await world.run(monoMs(this.#due), isEnough)
       if (this.#isStopped) break
       const next = this.#inputs.shift()
       if (next !== undefined) {
@@ -95,7 +112,7 @@ export class LabDriver {
       if (nextAt === undefined) return
       if (speed === 'max') this.#wake()
       else {
-        const delayMs = Math.max(0, Math.ceil((nextAt - this.now) / speed))
+        const delayMs = Math.max(0, Math.ceil((nextAt - this.#due) / speed))
         timer = setTimeout(this.#wake, Math.min(delayMs, TIMER_MS_MAX))
       }
     })

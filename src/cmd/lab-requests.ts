@@ -12,6 +12,8 @@ export interface LabState {
   readonly pid: number
   /** Virtual milliseconds since the start. */
   readonly now: number
+  /** Virtual milliseconds that it lags behind its speed, because the machine is too slow. */
+  readonly behindMs: number
   /** Civil time in the lab, POSIX milliseconds. */
   readonly wall: number
   readonly packets: number

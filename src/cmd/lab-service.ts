@@ -235,11 +235,12 @@ export class LabService implements ControlledNode {
 
   state(): LabState {
     const { lab, about, driver } = this.#options
-    const { now } = driver
+    const { now, behindMs } = driver
     return {
       ...about,
       pid: process.pid,
       now,
+      behindMs,
       wall: Math.floor(lab.world.wall() + now - lab.world.now()),
       packets: lab.network.capture.count,
       hosts: lab.hosts.map(({ options, isOn }) => ({

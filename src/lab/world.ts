@@ -98,18 +98,19 @@ export class World implements Clock {
   }
 
   /**
-   * Lets time pass: up to a moment (which it then is), until a condition holds (looked at between
-   * events), or until nothing is left to do, whichever comes first. Rejects with a Fault
-   * `lab/too-many-events`, and with whatever a callback throws.
+   * Lets time pass: up to a moment (which it then is, unless `isEnough` held while more was due by then),
+   * until a condition holds (looked at between events), or until nothing is left to do, whichever comes
+   * first. Rejects with a Fault `lab/too-many-events`, and with whatever a callback throws.
    */
-  async run(until?: MonoMs | (() => boolean)): Promise<void> {
+  async run(until?: MonoMs | (() => boolean), isEnough: () => boolean = NEVER): Promise<void> {
     assert(!this.#running, 'a world is run once at a time')
     this.#running = true
     try {
-      const done = typeof until === 'function' ? until : (): boolean => false
+      const done = typeof until === 'function' ? until : isEnough
       const end = typeof until === 'number' ? until : monoMs(Number.POSITIVE_INFINITY)
       await this.#runEvents(done, end)
-      if (typeof until === 'number' && until > this.#now) this.#now = until
+      if (typeof until !== 'number' || until <= this.#now) return
+      if ((this.nextAt ?? Number.POSITIVE_INFINITY) > until) this.#now = until
     } finally {
       this.#running = false
     }
@@ -273,6 +274,10 @@ export class HostClock implements Clock {
 }
 
 function NOTHING(): void {}
+
+function NEVER(): boolean {
+  return false
+}
 
 /** Calls back once the present event is over, at the same moment. */
 export function soon(clock: Clock, callback: () => void): () => void {

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { formatEvent } from '../../src/host/log.ts'
 import type { ExecOptions, LabMachine } from '../../src/lab/machine.ts'
@@ -93,6 +94,33 @@ cat < a.txt; ls *.txt; ls -1 ~/nothing 2>/dev/null; echo "*" '?'; ls ?.tx*`
     errors: 'sh: Permission denied\n',
     status: 1,
   })
+})
+
+test('no path ends the lab, whatever stands in it', async () => {
+  const lab = await start()
+  expect((await run(lab, lab.mail1, 'ls -l /')).output).toMatch(
+    /^drwx------ +0 Nov 23 08:00:00 home\n(?:drwx------ .* \w+\n)+$/,
+  )
+  const parts = fc.array(
+    fc.constantFrom('/', '//', '.', '..', '~', '*', '?', 'home', 'var/mail/user', 'log', "''"),
+    { maxLength: 5 },
+  )
+  const command = fc.constantFrom(
+    'ls',
+    'ls -la',
+    'ls -d',
+    'cat',
+    'cat <',
+    'cd',
+    'echo x >',
+    'echo x >>',
+    'mail -f',
+  )
+  await fc.assert(
+    fc.asyncProperty(command, parts, async (name, path) => {
+      await run(lab, lab.mail1, `${name} ${path.join('')}`)
+    }),
+  )
 })
 
 test('what is not there is said', async () => {

@@ -2,7 +2,11 @@ import { fromUtf8 } from '../../base/bytes.ts'
 import { addMs, type MonoMs } from '../../base/time.ts'
 import type { EndpointId } from '../../proto/bpv7/endpoint-id.ts'
 import type { SendAdu } from '../control/message.ts'
-import { DRIVEN_UNSTORED_BYTES_MAX, DRIVEN_UNSTORED_MAX } from './limits.ts'
+import {
+  DRIVEN_PAYLOAD_BYTES_MAX,
+  DRIVEN_UNSTORED_BYTES_MAX,
+  DRIVEN_UNSTORED_MAX,
+} from './limits.ts'
 import { sendPatiently } from './patience.ts'
 import { Receiver } from './reception.ts'
 import {
@@ -36,7 +40,7 @@ const TOLD_EVERY = 1000
 /** Sends many bundles and measures the rate. */
 export const bpdriver: Tool = {
   usage: `Usage: bpdriver <number of cycles> <own endpoint ID> <destination endpoint ID> [<payload size>] [t<Bundle TTL>] [i<inject data rate>]
-  Payload size defaults to 60000 bytes.
+  Payload size defaults to 60000 bytes, and is at most 67108864.
   Bundle TTL defaults to 300 seconds.
   The inject data rate is in bits per second, for streaming mode.
 
@@ -77,6 +81,7 @@ function optionsOf([count, own, destination, ...more]: readonly string[]):
   const cycles = Math.abs(leadingInteger(count ?? ''))
   const [ownEndpoint, destinationEndpoint] = [endpointOf(own), endpointOf(destination)]
   if (cycles === 0 || payloadBytes === 0) return undefined
+  if (Math.abs(payloadBytes) > DRIVEN_PAYLOAD_BYTES_MAX) return undefined
   if (ownEndpoint === undefined || destinationEndpoint === undefined) return undefined
   return {
     cycles,

@@ -15,6 +15,9 @@ export const DRIVEN_UNSTORED_MAX = 64
 /** Their bytes are in memory. */
 export const DRIVEN_UNSTORED_BYTES_MAX = 16_777_216
 
+/** Of one bundle of bpdriver: no more goes over the control socket. */
+export const DRIVEN_PAYLOAD_BYTES_MAX = 67_108_864
+
 /** How soon what a full store refused is offered again. */
 export const REFUSED_RETRY_MS = 100
 

@@ -369,6 +369,7 @@ describe('what cannot be', () => {
       ['bpdriver', ['0', 'ipn:2.2', 'ipn:3.2']],
       ['bpdriver', ['1', 'ipn:2.2']],
       ['bpdriver', ['1', 'ipn:2.2', 'ipn:3.2', '0']],
+      ['bpdriver', ['1', 'ipn:2.2', 'ipn:3.2', '-67108865']],
       ['bpsource', ['ipn:3.2', 'text', '-t0']],
       ['bping', ['-c', '1', 'ipn:2.2']],
       ['bping', ['-x', 'ipn:2.2', 'ipn:3.2']],

@@ -64,7 +64,9 @@ export const ls: Command = async (words, io, session) => {
       const names = (await files.list(path)).filter(
         (entry) => options.includes('a') || !entry.startsWith('.'),
       )
-      const lines = await Promise.all(names.map((entry) => lineOf(entry, `${path}/${entry}`)))
+      const lines = await Promise.all(
+        names.map((entry) => lineOf(entry, pathIn(session, `${name}/${entry}`))),
+      )
       const head = shown.length === 1 ? '' : `${index === 0 ? '' : '\n'}${name}:\n`
       say(io, head + lines.join(''))
     } catch (error) {
