@@ -10,7 +10,7 @@ import { recordingOf } from '../lab/pictures/pictures.ts'
 import { resultLines } from '../lab/timeline.ts'
 import { EXIT, Failure, told } from './failure.ts'
 import type { PictureArguments } from './picture-options.ts'
-import { readScenario } from './scenario.ts'
+import { endsOfKnowledge, readScenario } from './scenario.ts'
 import { checkPictures, writePictures } from './write-pictures.ts'
 
 export interface RunArguments extends PictureArguments {
@@ -43,6 +43,9 @@ export async function labRun(file: string, args: RunArguments): Promise<void> {
   })
   const result = await told(() => play(lab, args.for))
   for (const line of resultLines(result)) print(line)
+  for (const line of endsOfKnowledge(scenario, lab.world.now())) {
+    process.stderr.write(`${file}: ${line}\n`)
+  }
   writePictures(recordingOf(lab, scenario, happenings), args)
   const failed = result.outcomes.filter(({ ok }) => !ok)
   if (failed.length + result.stuck.length === 0) return

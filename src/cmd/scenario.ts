@@ -36,16 +36,20 @@ export function scenarioCheck(file: string): void {
   for (const line of endsOfKnowledge(scenario)) process.stdout.write(`${file}: ${line}\n`)
 }
 
-/** Where nodes hold bundles for contacts, and stop to know of any while there are more. */
-function endsOfKnowledge({ links, hosts, startsAt = wallMs(0) }: Scenario): readonly string[] {
+/** Where nodes hold bundles for contacts, and stop to know of any, before this time, while there are more. */
+export function endsOfKnowledge(
+  { links, hosts, startsAt = wallMs(0) }: Scenario,
+  beforeMs: number = Number.POSITIVE_INFINITY,
+): readonly string[] {
   const topology = new Topology(links, startsAt)
   return links.flatMap(({ between: [a, b] }) => {
     const endMs = topology.openingsEndMs(a, b) ?? topology.openingsEndMs(b, a)
     const knows = hosts.some(({ network, contactPlan }) => contactPlan && [a, b].includes(network))
-    if (endMs === undefined || !knows) return []
-    const until = formatDuration(Math.floor(endMs / DAY_MS) * DAY_MS)
+    if (endMs === undefined || endMs >= beforeMs || !knows) return []
+    const unitMs = [DAY_MS, 1000].find((unit) => unit <= endMs) ?? 1
+    const until = formatDuration(Math.floor(endMs / unitMs) * unitMs)
     return [
-      `the nodes know the first 1000 contacts of ${a} and ${b}, for ${until}; what comes later waits`,
+      `the nodes know the first 1000 contacts of ${a} and ${b}, for ${until}; what comes later waits until it expires`,
     ]
   })
 }

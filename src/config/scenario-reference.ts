@@ -51,7 +51,7 @@ lost, because the checksum of IP, TCP or UDP finds it; \`udpChecksum: off\` is f
     title: 'Each of `contacts`',
     text: `In any order; those of one direction do not overlap. The nodes at both ends know the first thousand as ION's \`a contact\`, at nine
 tenths of the rate (the rest is for headers), and hold their bundles until then, unless \`announced\` is \`no\`. What comes
-after the thousandth waits: \`lightlag scenario check\` says when that is.`,
+after the thousandth waits until it expires: \`lightlag scenario check\` says when that is, and \`lightlag lab run\` where it came to that.`,
     schema: contact,
   },
   {

@@ -93,6 +93,19 @@ test.skipIf(noTshark)('a host sees its own side of it, in order and without a fa
   expect(times).toEqual(times.toSorted((a, b) => a - b))
 })
 
+test.skipIf(noTshark)(
+  'with losses and late packets nothing is malformed and no checksum is wrong',
+  async () => {
+    const file = written(await played(scenarioNamed('ship')))
+    const read = ['-r', file, '-2', ...READING, '-o', 'tcp.reassemble_out_of_order:TRUE', '-Y']
+    const counted = async (filter: string): Promise<number> =>
+      (await run('tshark', [...read, filter])).stdout.split('\n').length - 1
+    expect(await counted('tcp.analysis.retransmission')).toBeGreaterThan(0)
+    const sums = ['ip', 'tcp'].map((layer) => `${layer}.checksum.status == 0`).join(' || ')
+    expect(await counted(`_ws.malformed || _ws.expert.severity == "Error" || ${sums}`)).toBe(0)
+  },
+)
+
 /** As tshark tells them: when they set out, from where to where, and when they were made. */
 function bundlesIn({ packets, startsAt }: Recording): readonly (readonly string[])[] {
   return packets.flatMap(({ payload, protocol, sentAt }) => {

@@ -123,6 +123,16 @@ test('every picture in SVG is well-formed, also of nothing, and says what a full
   }
 })
 
+test('a diagram in which nothing is says so', () => {
+  for (const form of SEQUENCE_FORMS) {
+    for (const detail of DETAILS) {
+      const text = 'Nothing was seen of what was asked for.'
+      expect(drawSequence(recording(), detail, form, { mail: 'NOSUCHMAIL' })).toContain(text)
+      expect(drawSequence(recording(), detail, form)).not.toContain(text)
+    }
+  }
+})
+
 test('pictures of what hosts told say how much of that is not kept, and no others do', () => {
   const happenings = new Happenings(HAPPENINGS.length)
   for (const one of [...HAPPENINGS, ...HAPPENINGS.slice(0, 2)]) happenings.add(one)

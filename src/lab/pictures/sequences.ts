@@ -125,6 +125,7 @@ export function sequenceOf(items: readonly SequenceItem[], options: SequenceOpti
   const order = first === undefined ? [] : [userOn(first), first]
   for (const host of others) order.push(host, userOn(host))
   const remarks = [
+    ...(items.length === 0 ? ['Nothing was seen of what was asked for.'] : []),
     ...(items.length > SEQUENCE_ITEMS_MAX
       ? [`Only the first ${SEQUENCE_ITEMS_MAX} of ${items.length} are drawn.`]
       : []),
