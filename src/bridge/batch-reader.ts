@@ -35,11 +35,28 @@ export function readBatch(batch: Uint8Array, host: string, messageBytesMax: numb
   return { ok: true, mail }
 }
 
+export interface MailsRead {
+  readonly mails: readonly BatchMail[]
+  /** Of those among the mails whose message was refused, by their place. */
+  readonly rejected: ReadonlyMap<number, Reply>
+  /** Why the reading ended early. */
+  readonly refused: Reply | undefined
+}
+
 /** The mails in `batch` that are whole, up to what is refused in it. */
 export function readMails(
   batch: Uint8Array,
-  options: { readonly host: string; readonly messageBytesMax: number; readonly mailsMax: number },
-): { readonly mails: readonly BatchMail[]; readonly refused: Reply | undefined } {
+  options: {
+    readonly host: string
+    readonly messageBytesMax: number
+    readonly mailsMax: number
+    /**
+     * Hears of a recipient whom the machine refuses, as in a session: the mail is for the others. What it
+     * says of a message is then about that mail alone. Default: whatever it refuses ends the reading.
+     */
+    readonly passOver?: (reply: Reply) => void
+  },
+): MailsRead {
   const machine = new SmtpServer({
     hostname: options.host,
     role: 'batch',
@@ -49,7 +66,7 @@ export function readMails(
     mechanisms: [],
     requireAuthentication: false,
   })
-  const reading = new Reading(options.mailsMax)
+  const reading = new Reading(options.mailsMax, options.passOver)
   for (const event of [
     { type: 'connected' as const },
     { type: 'bytes' as const, bytes: batch },
@@ -77,15 +94,20 @@ const YES: Verdict = { ok: true }
 
 class Reading {
   readonly #mailsMax: number
+  readonly #passOver: ((reply: Reply) => void) | undefined
   readonly #mails: BatchMail[] = []
   /** Of the mail that is not whole yet. */
   #mail: Extract<SmtpQuestion, { type: 'mail' }> | undefined
   #recipients: BatchRecipient[] = []
   #body: Uint8Array[] = []
+  readonly #rejected = new Map<number, Reply>()
+  /** The mail that was abandoned last: of a message that is refused this is heard first. */
+  #cutOff: BatchMail | undefined
   #refused: Reply | undefined
 
-  constructor(mailsMax: number) {
+  constructor(mailsMax: number, passOver: ((reply: Reply) => void) | undefined) {
     this.#mailsMax = mailsMax
+    this.#passOver = passOver
   }
 
   /** Nothing that comes counts. */
@@ -117,12 +139,25 @@ class Reading {
       case 'look-up':
         return { ok: false, reply: NOT_ONE_MAIL }
       case 'refused':
-        this.#refused ??= question.reply
+        this.#refuse(question)
         return undefined
       case 'reset':
+        this.#cutOff = this.#read()
         this.#begin(undefined)
         return undefined
     }
+  }
+
+  #refuse({ command, reply }: Extract<SmtpQuestion, { type: 'refused' }>): void {
+    if (this.#passOver === undefined) this.#refused ??= reply
+    else if (command === '(data)' && this.#cutOff !== undefined) {
+      this.#rejected.set(this.#mails.length, reply)
+      this.#mails.push(this.#cutOff)
+      this.#cutOff = undefined
+    }
+    // Where nobody is left DATA is refused.
+    else if (this.#mail !== undefined && /^rcpt /i.test(command)) this.#passOver(reply)
+    else this.#refused ??= reply
   }
 
   #begin(mail: Extract<SmtpQuestion, { type: 'mail' }> | undefined): void {
@@ -132,15 +167,21 @@ class Reading {
   }
 
   #end(): void {
-    if (this.#mail === undefined) return
-    const { helo, from } = this.#mail
-    this.#mails.push({ helo, from, recipients: this.#recipients, body: this.#body })
+    const mail = this.#read()
+    if (mail === undefined) return
+    this.#mails.push(mail)
     this.#begin(undefined)
   }
 
-  result(): { readonly mails: readonly BatchMail[]; readonly refused: Reply | undefined } {
+  #read(): BatchMail | undefined {
+    if (this.#mail === undefined) return undefined
+    const { helo, from } = this.#mail
+    return { helo, from, recipients: this.#recipients, body: this.#body }
+  }
+
+  result(): MailsRead {
     const refused = this.#refused ?? (this.#mail === undefined ? undefined : NOT_ONE_MAIL)
-    return { mails: this.#mails, refused }
+    return { mails: this.#mails, rejected: this.#rejected, refused }
   }
 }
 

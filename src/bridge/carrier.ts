@@ -73,6 +73,8 @@ export interface ReceivedAdu {
   readonly payload: Uint8Array
   /** Until when a copy may come. */
   readonly expiresAt: WallMs
+  /** Its sender is told where it is refused whole. Default: nobody is. */
+  readonly hearsRefusal?: boolean
 }
 
 /** What is to be said to the one it came from. */

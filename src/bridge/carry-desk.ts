@@ -107,7 +107,8 @@ export class CarryDesk implements Carriers {
 
   /** A piece of its file, empty behind the last, and where it is gone. */
   read(key: string, index: number): Uint8Array {
-    if (this.#open?.key !== key) {
+    // At its beginning anew: what a program left that was stopped may have been replaced.
+    if (index === 0 || this.#open?.key !== key) {
       const bytes = this.#encode(key)
       this.#open = bytes && { key, bytes }
     }

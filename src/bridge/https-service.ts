@@ -144,7 +144,7 @@ export class HttpsService {
     const { peer, type, expiresAt } = post
     // An object of another make has no name but what it is.
     const id = type === BATCH_TYPE ? `${peer.name}/${toHex(sha256(payload))}` : peer.name
-    const received: ReceivedAdu = { from: peer.name, id, payload, expiresAt }
+    const received: ReceivedAdu = { from: peer.name, id, payload, expiresAt, hearsRefusal: true }
     try {
       const { answers, later } = await gateway.receive(received)
       if (answers.length === 0) return later === undefined ? { status: 204 } : LATER

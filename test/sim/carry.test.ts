@@ -142,6 +142,30 @@ test('files that are damaged, forged, too old, of strangers or for others are le
   await lab.lab.stop()
 })
 
+test('a program that was stopped while it read a parcel leaves no old answer to the next', async () => {
+  const lab = await TestLab.start(peers())
+  await lab.submitted(lab.mail1, mailOf('Hello'), ['nobody@mail-2.a.com'])
+  await lab.submitted(lab.mail1, mailOf('Hello'))
+  const [stick, copy, answer] = [await newStick(lab), await newStick(lab), await newStick(lab)]
+  await out(lab, lab.mail1, stick)
+  await bringIn(lab, lab.mail2, stick)
+  const readFirst = (): Promise<Uint8Array> =>
+    withHost(lab, lab.mail2, async (host) => {
+      const [parcel] = await host.parcels('')
+      return host.parcel(parcel?.key ?? '')
+    })
+  const before = await readFirst()
+  await lab.runFor(5000)
+  await out(lab, lab.mail1, copy)
+  await bringIn(lab, lab.mail2, copy)
+  // Its time, which is counted from when it was made, is another.
+  expect(await readFirst()).not.toEqual(before)
+  await out(lab, lab.mail2, answer)
+  await bringIn(lab, lab.mail1, answer)
+  await lab.until('mail-failed')
+  await lab.lab.stop()
+})
+
 test('one stick goes round several hosts, and each takes what is its own', async () => {
   const lab = await TestLab.start(peers())
   await lab.submitted(lab.mail1, mailOf('to the moon'))

@@ -86,6 +86,31 @@ test('a bare object of another make is taken once, and what is refused of it rep
   expect(lab.events('transaction-acknowledged')).toHaveLength(1)
 })
 
+test('a recipient in a bare object that cannot be read keeps no mail from the others, nor those behind it', async () => {
+  const lab = await TestLab.start(earthMoon())
+  const bad = 'RCPT TO:<nobody at all>\r\nDATA\r\n'
+  const object = `${bareMail('user', 'one').replace('DATA\r\n', bad)}${bareMail('user', 'two')}`
+  await sendTo2(lab, fromLatin1(object), { same: true, copies: 2 })
+  const mails = await lab.maildrop(lab.mail2)
+  expect(mails.map((mail) => /Subject: (\w+)/.exec(mail)?.[1]).sort()).toEqual(['one', 'two'])
+  expect(lab.events('trouble')[0]).toMatchObject({
+    where: expect.stringContaining('1 recipients passed over'),
+  })
+})
+
+test('a message in a bare object that is refused is reported once, and those behind it are taken', async () => {
+  const lab = await TestLab.start(earthMoon())
+  const object = bareMail('user', 'one').replace('Hi\r', 'H\ni\r') + bareMail('user', 'two')
+  await sendTo2(lab, fromLatin1(object), { same: true, copies: 2 })
+  const [mail = '', ...others] = await lab.maildrop(lab.mail2)
+  expect(mail).toContain('Subject: two')
+  expect(others).toEqual([])
+  const reports = await lab.maildrop(lab.mail1)
+  expect(reports).toHaveLength(1)
+  expect(reports[0]).toMatch(/Final-Recipient: rfc822; ?user@mail-2\.a\.com/)
+  expect(reports[0]).toMatch(/Subject: one/)
+})
+
 test('what is refused of a bare object is not reported to whom its forger names (RFC 5321 §6.2)', async () => {
   const lab = await TestLab.start(earthMoon())
   const ofUser = bareMail('nobody', 'two').replace('user@mail-1.a.com', 'user@mail-2.a.com')
