@@ -261,6 +261,8 @@ function deletionStatus(fault: Fault): number | undefined {
       return STATUS_REASONS.destinationEndpointIdUnavailable
     case 'dtn/bad-fragment':
       return STATUS_REASONS.blockUnintelligible
+    case 'dtn/adu-too-large':
+      return STATUS_REASONS.depletedStorage
     default:
       return undefined
   }

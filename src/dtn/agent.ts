@@ -283,6 +283,8 @@ export class BundleAgent implements Machine<AgentEvent, AgentEffect> {
         return permanent('dtn/bad-fragment', 'it contradicts the other fragments')
       case 'no-room':
         return temporary('dtn/too-many-waiting', 'no room for the reassembly of its ADU')
+      case 'too-large':
+        return permanent('dtn/adu-too-large', 'its ADU is too large or in too many fragments')
     }
   }
 

@@ -107,6 +107,14 @@ test('at the bound in bytes it refuses for now, and takes again when space has r
   expect(store.count).toBe(1)
 })
 
+test('what it never has room for is refused for good: nobody should wait, or offer it again', async () => {
+  const store = opened(new LabStore(), { storeBytesMax: 1000, storeCountMax: 8 })
+  const never = { code: 'dtn/adu-too-large', temporary: false }
+  await expect(add(store, 751)).rejects.toMatchObject(never)
+  await expect(add(store, 751, false)).rejects.toMatchObject(never)
+  await add(store, 750)
+})
+
 test('what is sent here leaves a share for others, whose answers free its room', async () => {
   const store = opened(new LabStore(), { storeBytesMax: 1000, storeCountMax: 8 })
   await add(store, 750)

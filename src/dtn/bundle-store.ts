@@ -6,7 +6,7 @@
  * All that happens in one turn, or while a commit is under way, goes to the disk in one commit.
  */
 
-import { asFault, type Fault } from '../base/fault.ts'
+import { asFault, Fault } from '../base/fault.ts'
 import type { Piece } from '../base/slab.ts'
 import { Window } from '../base/window.ts'
 import type { EventSink } from '../ports/events.ts'
@@ -398,10 +398,12 @@ export class BundleStore {
 
   #objectionTo(used: Usage, share: number, sizeBytes: number): Fault<DtnFaultCode> | undefined {
     const { storeCountMax, storeBytesMax } = this.#limits
-    if (
-      used.count + 1 > Math.ceil(storeCountMax * share) ||
-      used.bytes + sizeBytes > storeBytesMax * share
-    ) {
+    const roomBytes = Math.floor(storeBytesMax * share)
+    if (sizeBytes > roomBytes) {
+      const message = `bundle of ${sizeBytes} bytes: the bundle store has room for ${roomBytes}`
+      return new Fault('dtn/adu-too-large', message, { temporary: false })
+    }
+    if (used.count + 1 > Math.ceil(storeCountMax * share) || used.bytes + sizeBytes > roomBytes) {
       return temporary('dtn/store-full', 'the bundle store is full')
     }
     const { unflushedBytes } = used

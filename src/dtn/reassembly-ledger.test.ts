@@ -36,7 +36,7 @@ test('room for the whole ADU is reserved with its first fragment, so that it can
 })
 
 test('an ADU above the bound is refused', () => {
-  expect(ledger().judge('a', part(0, 10, 101))).toBe('no-room')
+  expect(ledger().judge('a', part(0, 10, 101))).toBe('too-large')
 })
 
 test('a fragment that contradicts itself or its siblings is refused', () => {
@@ -61,17 +61,17 @@ test('what is in few extents has room for as many fragments as come, until their
   const l = new ReassemblyLedger({ aduBytesMax: aduBytes, reassemblyBytesMax: aduBytes })
   for (let i = 0; i < ADU_FRAGMENTS_MAX; i++) l.add('a', i, part(i, 1, aduBytes), t0)
   expect(l.keys('a')).toHaveLength(ADU_FRAGMENTS_MAX)
-  expect(l.judge('a', part(ADU_FRAGMENTS_MAX, 1, aduBytes))).toBe('no-room')
+  expect(l.judge('a', part(ADU_FRAGMENTS_MAX, 1, aduBytes))).toBe('too-large')
 })
 
-test('what would be one extent too many has no room, and what joins others has', () => {
+test('what would be one extent too many is refused, and what joins others is not', () => {
   const aduBytes = 1_000_000
   const l = new ReassemblyLedger({ aduBytesMax: aduBytes, reassemblyBytesMax: aduBytes })
   for (let i = 0; i < EXTENTS_MAX; i++) {
     expect(l.judge('a', part(2 * i, 1, aduBytes))).toBe('wanted')
     l.add('a', i, part(2 * i, 1, aduBytes), t0)
   }
-  expect(l.judge('a', part(2 * EXTENTS_MAX, 1, aduBytes))).toBe('no-room')
+  expect(l.judge('a', part(2 * EXTENTS_MAX, 1, aduBytes))).toBe('too-large')
   expect(l.judge('a', part(1, 1, aduBytes))).toBe('wanted')
 })
 

@@ -31,6 +31,8 @@ export type FragmentVerdict =
   /** It contradicts itself or its siblings. */
   | 'malformed'
   | 'no-room'
+  /** It can never be put together here, however long its sender waits. */
+  | 'too-large'
 
 interface Adu extends Gathered {
   readonly name: string
@@ -76,7 +78,7 @@ export class ReassemblyLedger {
   judge(name: string, fragment: FragmentExtent): FragmentVerdict {
     const { offset, length, aduBytes } = fragment
     if (length === 0 || offset + length > aduBytes) return 'malformed'
-    if (aduBytes > this.#limits.aduBytesMax) return 'no-room'
+    if (aduBytes > this.#limits.aduBytesMax) return 'too-large'
     const adu = this.#adus.get(name)
     if (adu === undefined) {
       const { inAll, ofSource } = this.#missingBytes(fragment)
@@ -88,7 +90,7 @@ export class ReassemblyLedger {
     const to = offset + length
     const isApart = !adu.extents.some((extent) => extent.from <= to && extent.to >= offset)
     const isFull = isApart && adu.extents.length >= EXTENTS_MAX
-    return isFull || adu.keys.size >= ADU_FRAGMENTS_MAX ? 'no-room' : 'wanted'
+    return isFull || adu.keys.size >= ADU_FRAGMENTS_MAX ? 'too-large' : 'wanted'
   }
 
   /** Reserves the room of an ADU of which a fragment is on its way into the store. */

@@ -258,6 +258,29 @@ test('what STCP has delivered is kept until there is room, even when its sender 
   expect(node.taken).toBe(3)
 })
 
+test('when there is room again STCP is as fast as before: what was held back shares flushes', async () => {
+  const world = build()
+  const { clock } = world.there
+  const flushMs = 20
+  let hasRoom = false
+  let taken = 0
+  const receive: Receive = (_bundle, _from, answer) => {
+    if (hasRoom) clock.at(addMs(clock.now(), flushMs), () => answer?.(void taken++))
+    else answer?.(new Fault('dtn/store-full', 'no room', { temporary: true }))
+  }
+  const layer = stcpConvergenceLayer({ framing: 'stcp', listen: world.listen }, world.ports)
+  await layer.start(receive)
+  const stream = await world.connect()
+  const frame = concat(Uint8Array.of(0, 0, 0, 3), three)
+  const count = 1000
+  stream.send(concat(...Array.from({ length: count }, () => frame)))
+  await world.runFor(OFFER_AGAIN_MS)
+  hasRoom = true
+  // One after the other would take 20 s.
+  await world.runFor(2 * OFFER_AGAIN_MS)
+  expect(taken).toBe(count)
+})
+
 test('ION, which cannot be told no, is acknowledged when there is room (RFC 7242)', async () => {
   const world = build()
   const { node, receive } = fullNode()

@@ -53,7 +53,7 @@ export class StreamSession {
   readonly #feed: (order: SessionOrder) => void
   readonly #done: Window<(fault: Fault | undefined) => void> = new Window()
   #nextTransmission = 0
-  /** Those that cannot be refused and have no room: the first is offered again and again. */
+  /** Those that cannot be refused and have no room: the first is offered again and again, and then the rest. */
   readonly #heldBack: Received[] = []
   #cancelOffer: (() => void) | undefined
   /** Bundles that the node has not answered for. */
@@ -190,8 +190,15 @@ export class StreamSession {
       }
       this.#heldBack.shift()
       this.#feed({ type: 'accepted', reception: first.reception })
-      this.#offerFirst()
+      this.#offerRest()
     })
+  }
+
+  /** All at once, so that they share a flush, as what comes does; where there is no room again, they are held again. */
+  #offerRest(): void {
+    for (const received of this.#heldBack.splice(0)) {
+      this.#offer(received, (fault) => this.#onAnswer(received, fault))
+    }
   }
 
   #leaveIfDone(): void {

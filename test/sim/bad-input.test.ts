@@ -155,7 +155,7 @@ test('fragments that overlap with different bytes make one ADU, of the bytes tha
 test('fragments that lie about the total length are refused, and the honest ones go on', async () => {
   await started()
   await lab.exchange(fragment(0, 'aaaaa', 10), fragment(5, 'bbbbb', 11), fragment(0, 'a', 2 ** 52))
-  expect(refusals()).toEqual({ 'dtn/bad-fragment': 1, 'dtn/too-many-waiting': 1 })
+  expect(refusals()).toEqual({ 'dtn/bad-fragment': 1, 'dtn/adu-too-large': 1 })
   await lab.exchange(fragment(5, 'bbbbb', 10))
   expect(lab.texts).toEqual(['aaaaabbbbb'])
 })

@@ -458,6 +458,18 @@ describe('STCP and MTCP', () => {
     ['100,000 keepalives', new Uint8Array(100_000).fill(0x40), '', 'open', {}],
   ])('mtcp: %s', async (...row) => expectAnswer(await lab.connect('mtcp'), 'mtcp', row))
 
+  test('a fragment of an ADU that can never be put together does not keep back what follows it', async () => {
+    const stcp = await lab.connect('stcp')
+    const bytes = bundleFor(here, {
+      primary: { flags: 1n, fragment: { offset: 0n, totalAduLength: 2n ** 50n } },
+    })
+    for (const frame of [bytes, good()]) {
+      await stcp.say(hex('000000'), Uint8Array.of(frame.length), frame)
+    }
+    expect(lab.delivered.map(toUtf8)).toEqual(['good'])
+    expect(lab.wrongs('stcp')).toEqual({ 'dtn/adu-too-large': 1 })
+  })
+
   test.each(['stcp', 'mtcp'] as const)(
     '%s: frames that are never finished take no more than the places that there are',
     async (protocol) => {
