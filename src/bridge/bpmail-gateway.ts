@@ -11,13 +11,14 @@ import type { DtpcDelivery, DtpcService } from '../dtn/dtpc/service.ts'
 import type { Packing } from '../ports/packing.ts'
 import { parseEndpointId } from '../proto/bpv7/endpoint-id.ts'
 import type { Mailbox } from '../proto/smtp/envelope.ts'
+import type { Reply } from '../proto/smtp/reply.ts'
 import type { Refusal } from './adu.ts'
-import { type BatchMail, readBatch } from './batch-reader.ts'
+import { type BatchMail, readMails } from './batch-reader.ts'
 import type { BpmailPeer } from './bpmail-format.ts'
 import { isBatch, readBpmail } from './bpmail-message.ts'
 import type { BridgeFaultCode } from './fault.ts'
 import { BPMAIL_AGAIN_MAX_MS, BPMAIL_AGAIN_MS, REMEMBER_BPMAIL_MS } from './limits.ts'
-import type { MailTaking } from './mail-taking.ts'
+import { type MailTaking, refusalOf } from './mail-taking.ts'
 import { type ReportPorts, reportRefusals } from './refusal-report.ts'
 
 export interface BpmailGatewayOptions {
@@ -34,6 +35,13 @@ export interface BpmailGatewayPorts extends ReportPorts {
   readonly dtpc: DtpcService
   readonly taking: MailTaking
   readonly packing: Packing
+}
+
+/** What an item brings. */
+interface ItemMail {
+  readonly mail: BatchMail
+  /** What its sender hears of a message that is no mail, such as one with a bare LF. */
+  readonly rejected: Reply | undefined
 }
 
 export class BpmailGateway {
@@ -90,9 +98,13 @@ export class BpmailGateway {
 
   /** Rejects with a Fault where it has to be tried again. */
   async #take(delivery: DtpcDelivery): Promise<void> {
-    const mail = await this.#read(delivery)
-    if (mail !== undefined) {
-      const refusals = await this.#offer(delivery, mail)
+    const read = await this.#read(delivery)
+    if (read !== undefined) {
+      const { mail, rejected } = read
+      const refusals =
+        rejected === undefined
+          ? await this.#offer(delivery, mail)
+          : [refusalOf(rejected, undefined)]
       if (refusals.length > 0 && (await this.#report(delivery, mail, refusals))) return
     }
     await delivery.take()
@@ -120,7 +132,7 @@ export class BpmailGateway {
   }
 
   /** Undefined where nothing can be done about it, which is told. */
-  async #read(delivery: DtpcDelivery): Promise<BatchMail | undefined> {
+  async #read(delivery: DtpcDelivery): Promise<ItemMail | undefined> {
     const { source, topic, bytes } = delivery.item
     const sender = parseEndpointId(source)
     const peer = this.#options.peers.find(
@@ -131,7 +143,7 @@ export class BpmailGateway {
         destination.node === sender.node,
     )
     if (peer === undefined) return this.#drop(delivery, 'no peer sends to this topic from there')
-    const { host, messageBytesMax, isOurs } = this.#options
+    const { messageBytesMax, isOurs } = this.#options
     let message: Uint8Array
     try {
       message = await this.#ports.packing.unpack(bytes, {
@@ -141,11 +153,30 @@ export class BpmailGateway {
     } catch (error) {
       return this.#drop(delivery, asFault(error).message)
     }
-    if (!isBatch(message)) {
-      return readBpmail(message, isOurs) ?? this.#drop(delivery, 'no message to anybody here')
+    if (isBatch(message)) return this.#readBatch(delivery, message)
+    const mail = readBpmail(message, isOurs)
+    if (mail === undefined) return this.#drop(delivery, 'no message to anybody here')
+    return { mail, rejected: undefined }
+  }
+
+  #readBatch(delivery: DtpcDelivery, batch: Uint8Array): ItemMail | undefined {
+    const { host, messageBytesMax } = this.#options
+    const passedOver: string[] = []
+    const { mails, rejected, refused } = readMails(batch, {
+      host,
+      messageBytesMax,
+      mailsMax: 1,
+      passOver: ({ lines }) => passedOver.push(lines.join(' ')),
+    })
+    const [mail] = mails
+    const reason = refused?.lines.join(' ') ?? 'no mail in it'
+    if (mail === undefined) return this.#drop(delivery, reason)
+    if (refused !== undefined) this.#trouble(delivery, `behind its mail: ${reason}`)
+    const [first] = passedOver
+    if (first !== undefined) {
+      this.#trouble(delivery, `${passedOver.length} recipients passed over: ${first}`)
     }
-    const batch = readBatch(message, host, messageBytesMax)
-    return batch.ok ? batch.mail : this.#drop(delivery, batch.reply.lines.join(' '))
+    return { mail, rejected: rejected.get(0) }
   }
 
   /** Whether a report was made, and the item forgotten with it. */

@@ -1,6 +1,6 @@
 /** Mail between two hosts in the format of bpmail, over DTPC. */
 
-import { inflateSync } from 'node:zlib'
+import { deflateSync, inflateSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { fromLatin1, toLatin1 } from '../../src/base/bytes.ts'
 import { seededRandom } from '../../src/base/random.ts'
@@ -114,6 +114,38 @@ describe('what does not come through', () => {
     expect(report).toContain('Final-Recipient: rfc822; nobody@mail-2.a.com')
     expect(report).toContain('Action: failed')
     expect(report).toMatch(/^Status: 5\.1\.1\r$/m)
+  })
+
+  describe('of a batch in an item', () => {
+    /** What came in a batch of the near host with these `commands` behind MAIL, and the lab. */
+    async function cameOf(commands: readonly string[]): Promise<TestLab> {
+      const dtpcSocket = '/run/items/items.sock'
+      const scenario = overBpmail()
+      const hosts = scenario.hosts.map((host) => ({ ...host, dtpcSocket }))
+      const lab = await TestLab.start({ ...scenario, hosts })
+      const near = connectNode({ host: dtpcSocket, port: 0 }, lab.mail1.machine)
+      const lines = ['HELO mail-1.a.com', 'MAIL FROM:<user@mail-1.a.com>', ...commands, '']
+      const item = { destination: ipnEndpoint(3n, 129n), profile: 21, topic: 2 }
+      const bytes = deflateSync(lines.join('\r\n'), { level: 0 })
+      await lab.lab.perform(near.then((node) => node.sendItem({ ...item, bytes })))
+      await lab.runFor(60_000)
+      return lab
+    }
+
+    test('is one recipient whom nobody can read: the mail is for the others', async () => {
+      const rest = ['RCPT TO:<user@mail-2.a.com>', 'DATA', mailOf('Hello').trimEnd(), '.']
+      const lab = await cameOf(['RCPT TO:<us er@>', ...rest])
+      expect(await lab.maildrop(lab.mail2)).toEqual([expect.stringContaining('Hello')])
+      const told = lab.events('trouble').map(({ reason }) => reason)
+      expect(told).toEqual([expect.stringMatching(/^1 recipients passed over: /)])
+    })
+
+    test('is a message with a bare LF: its sender hears of it', async () => {
+      const lab = await cameOf(['RCPT TO:<user@mail-2.a.com>', 'DATA', 'Subject: a\nb', '.'])
+      expect(await lab.maildrop(lab.mail2)).toEqual([])
+      const [report = ''] = await lab.maildrop(lab.mail1)
+      expect(report).toContain('Final-Recipient: rfc822; user@mail-2.a.com')
+    })
   })
 
   test('a mail whose lifetime ends while its item is under way is not reported and delivered', async () => {
